@@ -206,7 +206,7 @@ def test_what_cannot_be_printed_is_refused_by_its_argument(
     }
     wrong = Customer(BAD) if argument == "payer" or verb == "save_customer" else BAD
 
-    with pytest.raises(InvalidValue, match=f"{argument} is") as refused:
+    with pytest.raises(InvalidValue, match=f"{argument} (must|can)") as refused:
         getattr(till, verb)(**{**given, argument: wrong})
 
     assert str(refused.value).isprintable()
@@ -228,5 +228,5 @@ def test_a_tenant_and_an_actor_are_printable() -> None:
     for wrong in wrongs:
         with pytest.raises(InvalidValue, match=f"{next(iter(wrong))} must be 1 to"):
             Cashier.in_memory(**wrong)
-    with Cashier.in_memory() as till, pytest.raises(InvalidValue, match="actor is"):
+    with Cashier.in_memory() as till, pytest.raises(InvalidValue, match="actor must be"):
         till.acting_as(BAD)

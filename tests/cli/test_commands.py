@@ -370,7 +370,7 @@ def test_a_check_for_a_paid_invoice_is_credit_and_says_so(imported: Run) -> None
     assert as_json.code == done.code == 0
     assert as_json.json["payment"]["credited"] == as_json.json["payment"]["received"]
     assert "invoice A-1 is paid; 12.50" in as_json.json["payment"]["warnings"][0]
-    assert "Made credit" in done.out
+    assert "Became credit" in done.out
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_the_command_says_what_to_do_next(run: Run, tmp_path: Path) -> None:
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "paygate-acme").mkdir()
 
-    with pytest.raises(InvalidValue, match="is there already; nothing was written"):
+    with pytest.raises(InvalidValue, match="already exists; nothing was written"):
         write_package("acme", tmp_path, frozenset())
 
     assert list((tmp_path / "paygate-acme").iterdir()) == []
@@ -154,7 +154,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "Acme", "7pay", "a_b", "a--b", "class", "../acme", "x" * 31])
 def test_a_name_that_no_driver_can_have_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InvalidValue, match="is no name for a driver"):
+    with pytest.raises(InvalidValue, match="cannot be the name of a driver"):
         write_package(name, tmp_path, frozenset())
 
     assert list(tmp_path.iterdir()) == []
@@ -162,7 +162,7 @@ def test_a_name_that_no_driver_can_have_is_refused(tmp_path: Path, name: str) ->
 
 @pytest.mark.parametrize("name", ["stripe", "bitcoin", "fake", "fake-loopback", "authorize-net"])
 def test_a_name_of_paygates_own_drivers_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InvalidValue, match="is a driver of paygate's own"):
+    with pytest.raises(InvalidValue, match="is a built-in driver"):
         write_package(name, tmp_path, frozenset())
 
     assert list(tmp_path.iterdir()) == []

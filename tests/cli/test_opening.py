@@ -63,7 +63,7 @@ def test_a_mistyped_tenant_is_not_taken_for_one_without_concerns(
     done = imported(*command, "--tenant", "ghost")
 
     assert done.code == 2
-    assert "nothing of a tenant 'ghost'" in done.err
+    assert "no records of a tenant 'ghost'" in done.err
     assert "--tenant" in done.err
 
 
@@ -108,9 +108,9 @@ def test_what_the_environment_lacks_is_named(run: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"[card\n", "are no TOML"),
-        (b"\xff", "are no TOML in UTF-8"),
-        (b'card = "stripe"\n', "card is no table"),
+        (b"[card\n", "are not TOML"),
+        (b"\xff", "are not TOML in UTF-8"),
+        (b'card = "stripe"\n', "card is not a table"),
         (b"", "no gateway account is configured"),
     ],
 )

@@ -150,7 +150,7 @@ def test_a_refund_in_doubt_is_not_to_be_asked_for_again(imported: Run, scripted:
     assert done.code == 1
     assert "unknown, of 30.00 USD" in done.out
     assert "Being refunded" in done.out
-    assert "do not ask for it again" in done.out
+    assert "do not repeat it" in done.out
 
 
 @pytest.mark.parametrize("command", ["capture", "cancel"])

@@ -157,11 +157,11 @@ def test_what_breaks_under_a_drivers_traits_is_made_small_under_them(
         (
             ["--driver", "authorize_net"],
             "InvalidSettings",
-            "an be made of the examples in its settings; name an account with its settings: --via",
+            "an be made from the examples of its settings; name an account with its settings:",
         ),
         (["--via", "page"], "GatewayNotFound", "there is no gateway account 'page'"),
         (["--driver", "fake", "--via", "page"], "InvalidValue", "leave --driver out"),
-        (["--gateways", "gateways.toml"], "InvalidValue", "--via finds its account; name one"),
+        (["--gateways", "gateways.toml"], "InvalidValue", "--via finds its account; give --via"),
     ],
 )
 def test_what_cannot_be_played_is_told_with_what_to_do(

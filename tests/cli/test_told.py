@@ -81,6 +81,6 @@ def test_dead_letters_are_listed_and_revived(imported: Run) -> None:
     assert (letter["sink"], letter["event"]["id"], letter["tries"]) == ("crm", event.id, 8)
     assert (revived.code, revived.out.strip()) == (
         0,
-        "1 event to be tried again for crm at the next publish",
+        "1 event will be retried for crm at the next publish",
     )
     assert imported("dead-letters").code == 0

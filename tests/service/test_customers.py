@@ -114,7 +114,7 @@ def test_a_customer_without_an_id_is_refused_and_nothing_is_written(wrong: Any) 
     with Cashier.in_memory() as cashier:
         cashier.save_customer(ADA)
 
-        with pytest.raises(InvalidValue, match="customer is "):
+        with pytest.raises(InvalidValue, match="customer must be "):
             cashier.save_customer(wrong)
 
         assert cashier.customer("") is None

@@ -1,4 +1,4 @@
-"""Gateway accounts: what a gateway accepts."""
+"""Gateway accounts: check whether a gateway accepts them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What became of one account; `accepted` is None where a driver cannot ask."""
+    """The result for one account; `accepted` is None if its driver cannot check credentials."""
 
     account: str
     driver: str = ""
@@ -40,7 +40,7 @@ def check(
         str | None, typer.Argument(help="One account; all of them if left out.")
     ] = None,
 ) -> None:
-    """Check settings and credentials of gateway accounts, and note it in the ledger if it exists.
+    """Check settings and credentials of gateway accounts; record the result in an existing ledger.
 
     No money moves.
     """
@@ -55,7 +55,7 @@ def check(
 
 
 def gateway_of(where: Where, account: str) -> Gateway:
-    """Make the gateway account of that name, without a ledger and without asking anybody."""
+    """Return the gateway account with that name, without a ledger and without a request."""
     if where.app is not None:
         with from_app(where.ctx, where.app) as cashier:
             [name] = _chosen(cashier.gateways, account)
@@ -72,12 +72,12 @@ def _findings(where: Where, only: str | None) -> Iterator[Finding]:
                 yield _ask(cashier, name)
         return
     settings = where.settings()
-    # To check an account needs no ledger, and must not make one.
+    # Checking an account needs no ledger, and must not create one.
     where = without_missing_ledger(where)
     with where.open(make=True, gateways={}):
-        pass  # what is wrong with the ledger is wrong with none of the accounts
+        pass  # a problem of the ledger is not a problem of the accounts
     for name in _chosen(settings, only):
-        # Each by itself: one bad account must not hide what is said of the others.
+        # Each by itself: one bad account must not hide the results of the others.
         try:
             with where.open(make=True, gateways={name: settings[name]}) as cashier:
                 yield _ask(cashier, name)
@@ -127,7 +127,7 @@ def _chosen(accounts: Mapping[str, object], only: str | None) -> list[str]:
 def _table(findings: list[Finding]) -> Any:
     table = show.table("Account", "Driver", "Mode", "Merchant", "Result")
     for one in findings:
-        said = {True: "accepted", None: "settings are valid; this driver cannot ask further"}
+        said = {True: "accepted", None: "settings are valid; this driver cannot check more"}
         mode = {True: "live", False: "test", None: ""}[one.live]
         show.add(
             table,

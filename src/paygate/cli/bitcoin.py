@@ -37,7 +37,7 @@ def check(
 ) -> None:
     """Show the wallet's first addresses to compare, the node's answer, and the unpaid gap."""
     where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
-    # To look at the wallet needs no ledger, and must not make one.
+    # Comparing the wallet needs no ledger, and must not create one.
     with without_missing_ledger(where).open(make=True) as cashier:
         findings = [_finding(cashier, name) for name in _chosen(cashier, account)]
     if as_json:
@@ -59,10 +59,10 @@ def watch(
     gateways: options.GatewaysOption = None,
     app: options.AppOption = None,
     tenant: options.TenantOption = "main",
-    once: Annotated[bool, typer.Option("--once", help="End at the newest block.")] = False,
-    pause: Annotated[float, typer.Option(help="Seconds between two looks.", min=1.0)] = PAUSE_S,
+    once: Annotated[bool, typer.Option("--once", help="Stop at the newest block.")] = False,
+    pause: Annotated[float, typer.Option(help="Seconds between two reads.", min=1.0)] = PAUSE_S,
 ) -> None:
-    """Read blocks from where they were left, book what came, and go on."""
+    """Read blocks from the last position on, book what arrived, and continue."""
     where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         names = _chosen(cashier, account)
@@ -80,22 +80,22 @@ def watch(
 @bitcoin.command()
 def rescan(
     ctx: typer.Context,
-    start: Annotated[int, typer.Option("--from", help="The block to go on at.", min=0)],
+    start: Annotated[int, typer.Option("--from", help="The block to continue at.", min=0)],
     account: AccountArgument = None,
     ledger: options.LedgerOption = options.LEDGER,
     gateways: options.GatewaysOption = None,
     app: options.AppOption = None,
     tenant: options.TenantOption = "main",
 ) -> None:
-    """Read the chain again from a block, when it can't be read on; nothing is booked twice."""
+    """Read the chain again from a block, if it cannot be read on; nothing is booked twice."""
     where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         names = _chosen(cashier, account)
         if len(names) > 1:
-            raise InvalidValue(f"say which account is meant: {', '.join(names)}")
+            raise InvalidValue(f"several accounts watch a chain; name one: {', '.join(names)}")
         moved = cashier.rescan(names[0], start=start)
     show.console().print(
-        f"{moved.account} goes on at block {moved.start}, {moved.behind} blocks behind; "
+        f"{moved.account} continues at block {moved.start}, {moved.behind} blocks behind; "
         "paygate bitcoin watch reads them",
         markup=False,
     )
@@ -123,7 +123,7 @@ def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
             done += sum(read.read.get(name, 0) for name in names)
             left = sum(read.behind.get(name) or 0 for name in names)
             progress.update(task, total=done + left or None, completed=done)
-            # What waits at the end of the blocks is read as well, over as many pages as it takes.
+            # What waits at the end of the blocks is read too, over as many pages as it takes.
             if read.unfinished.isdisjoint(names):
                 break
     while late := cashier.apply_callbacks():

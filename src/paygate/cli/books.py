@@ -1,4 +1,4 @@
-"""The books: are they right, how do things stand, and who is still to be told."""
+"""The books: whether they are sound, the state of the ledger, and undelivered events."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def fsck(
     where: Where,
     rule: Annotated[
         list[str] | None,
-        typer.Option("--rule", help="Check this rule alone; may be given more than once."),
+        typer.Option("--rule", help="Check this rule only; can be given more than once."),
     ] = None,
 ) -> None:
-    """Check the file and rebuild every balance of the ledger; exits with 1 if a rule is broken."""
+    """Check the file and every balance of the ledger; exits with status 1 if a rule is broken."""
     rules = chosen(rule or None)
     with where.open() as cashier:
         found = cashier.fsck(rules=rule or None, progress=_progress())
@@ -52,7 +52,7 @@ def fsck(
 
 
 def _progress() -> Callable[[str, int, int], None] | None:
-    """Show on standard error which rule is being checked, if somebody watches."""
+    """Show on standard error which rule is being checked, if it is a terminal."""
     if not sys.stderr.isatty():
         return None
 
@@ -67,7 +67,7 @@ def _progress() -> Callable[[str, int, int], None] | None:
 def status(
     where: Where,
 ) -> None:
-    """Show how things stand; exits with 1 if anything needs a person."""
+    """Show the state of the ledger; exits with status 1 if anything needs a person."""
     with where.open() as cashier:
         found = cashier.status()
     if where.as_json:
@@ -156,9 +156,9 @@ def _at(instant: datetime) -> str:
 @with_ledger
 def stop_sending(
     where: Where,
-    reason: Annotated[str, typer.Option(help="Why, such as the backup it came from.")],
+    reason: Annotated[str, typer.Option(help="Why, for example which backup it came from.")],
 ) -> None:
-    """Let nothing be sent from a ledger that came from a backup, until it has caught up."""
+    """Stop sending from a ledger that was restored from a backup, until it has caught up."""
     with where.open() as cashier:
         found = cashier.stop_sending(reason=reason)
     if where.as_json:
@@ -172,21 +172,21 @@ def resume_sending(
     where: Where,
     evidence: Annotated[str, typer.Option(help="How you know that it has caught up.")],
     force: Annotated[
-        bool, typer.Option("--force", help="Although something waits, such as a feed.")
+        bool, typer.Option("--force", help="Even if something is due, such as a feed.")
     ] = False,
 ) -> None:
-    """Let things be sent again, once the ledger has caught up with the processors."""
+    """Resume sending, after the ledger has caught up with the processors."""
     with where.open() as cashier:
         cashier.resume_sending(evidence=evidence, force=force)
     if where.as_json:
         show.write_json({"sending_stopped": None})
         return
-    show.console().print("Things are sent again.")
+    show.console().print("Sending is resumed.")
 
 
 def _stopped(of: Stopped) -> str:
     since = f"{of.since:%Y-%m-%d %H:%M} UTC"
-    return f"Nothing is sent since {since}, by {of.actor}: {of.reason}"
+    return f"Sending is stopped since {since}, by {of.actor}: {of.reason}"
 
 
 def publish(
@@ -194,9 +194,9 @@ def publish(
     app: options.AppOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Hand waiting events to the sinks of your application, named by --app."""
+    """Deliver waiting events to the sinks of your application, given by --app."""
     if app is None:
-        raise InvalidValue("sinks are made in code; name yours with --app module:function")
+        raise InvalidValue("sinks are created in code; name yours with --app module:function")
     where = Where(ctx=ctx, ledger=options.LEDGER, gateways=None, app=app, tenant="main")
     with where.open() as cashier:
         done = cashier.publish()

@@ -1,4 +1,4 @@
-"""Chargebacks: what payers' banks dispute, took, and gave back."""
+"""Chargebacks: what payers' banks disputed, took, and gave back."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def chargebacks(
     since: pages.SinceOption = None,
     until: pages.UntilOption = None,
     oldest_first: pages.OldestFirstOption = False,
-    after: Annotated[str, typer.Option(help="Go on behind the chargeback of this id.")] = "",
+    after: Annotated[str, typer.Option(help="Continue after the chargeback with this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
-    """List disputes of payments, the newest first: how each stands and what it cost."""
+    """List disputes of payments, the newest first: the state of each and what it cost."""
     with where.open() as cashier:
 
         def list_chargebacks(behind: str, most: int) -> list[Chargeback]:

@@ -1,7 +1,7 @@
-"""The table of commands, and how each is imported when it is called.
+"""The table of commands; each is imported when it is called.
 
-Importing every command would take longer than most commands run, so the program
-knows of each only its module and the line that the list of commands shows.
+Importing every command would take longer than most commands run. So the program
+knows only the module of each, and the line to show in the list of commands.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing_extensions import override
 
 @dataclass(frozen=True, slots=True)
 class CommandLocation:
-    """Where a command, or a group of commands, is defined, and its line in the list."""
+    """The module that defines a command or a group of commands, and its line in the list."""
 
     module: str
     name: str
@@ -48,43 +48,43 @@ COMMANDS: Final = {
     "certify": _at("certify", "certify", "Try an account in its processor's sandbox."),
     "collect": _at("payments", "collect", "Collect invoices through a gateway."),
     "authorize": _at("operations", "authorize", "Hold the amount of invoices."),
-    "capture": _at("operations", "capture", "Take what was authorised."),
+    "capture": _at("operations", "capture", "Capture what was authorised."),
     "refund": _at("operations", "refund", "Send money of a payment back."),
-    "cancel": _at("operations", "cancel", "Undo a payment in the cheapest way that works."),
-    "record": _at("payments", "record", "Record money that came in by hand."),
-    "record-refund": _at("payments", "record_refund", "Record money that was sent back by hand."),
+    "cancel": _at("operations", "cancel", "Cancel a payment in the cheapest way that works."),
+    "record": _at("payments", "record", "Record money received by hand."),
+    "record-refund": _at("payments", "record_refund", "Record money sent back by hand."),
     "undo-record-refund": _at(
         "payments", "undo_record_refund", "Undo a refund that was recorded by hand."
     ),
     "reverse": _at("payments", "reverse", "Book the opposite of a payment; send nothing."),
-    "undo-reversal": _at("payments", "undo_reversal", "Undo a reversal: it was money after all."),
-    "resolve": _at("decisions", "resolve", "Record how an attempt in doubt ended."),
+    "undo-reversal": _at("payments", "undo_reversal", "Undo a reversal: the money had arrived."),
+    "resolve": _at("decisions", "resolve", "Record the outcome of an attempt in doubt."),
     "assign": _at("decisions", "assign", "Put unexpected money on invoices."),
-    "write-off": _at("decisions", "write_off", "Give up an open amount of an invoice."),
+    "write-off": _at("decisions", "write_off", "Write off an open amount of an invoice."),
     "reviewed": _at("decisions", "reviewed", "Finish the review of a payment."),
-    "undo-write-off": _at("decisions", "undo_write_off", "Open an amount written off again."),
+    "undo-write-off": _at("decisions", "undo_write_off", "Undo a write-off."),
     "pay-from-credit": _at("decisions", "pay_from_credit", "Pay invoices from credit."),
-    "undo-credit-use": _at("decisions", "undo_credit_use", "Give used credit back."),
+    "undo-credit-use": _at("decisions", "undo_credit_use", "Return used credit."),
     "credit": _at("decisions", "credit", "List the credit of a customer."),
     "chargebacks": _at("chargebacks", "chargebacks", "List disputes of payments."),
     "enroll": _at("methods", "enroll", "Store a customer's method at a gateway."),
     "inquire": _at("payments", "inquire", "Ask the gateway about a payment."),
-    "recover": _at("payments", "recover", "Ask about every payment that is due for it."),
+    "recover": _at("payments", "recover", "Ask about every payment whose inquiry is due."),
     "fsck": _at("books", "fsck", "Check the file and every balance of the ledger."),
-    "status": _at("books", "status", "Show how things stand, and what needs a person."),
-    "publish": _at("books", "publish", "Hand waiting events to the sinks of --app."),
-    "stop-sending": _at("books", "stop_sending", "Send nothing from a restored ledger."),
-    "resume-sending": _at("books", "resume_sending", "Send again from a restored ledger."),
+    "status": _at("books", "status", "Show the state of the ledger, and what needs a person."),
+    "publish": _at("books", "publish", "Deliver waiting events to the sinks of --app."),
+    "stop-sending": _at("books", "stop_sending", "Stop sending from a restored ledger."),
+    "resume-sending": _at("books", "resume_sending", "Resume sending from a restored ledger."),
     "events": _at("told", "events", "List events in the order in which they happened."),
-    "dead-letters": _at("told", "dead_letters", "List events that were given up for a sink."),
+    "dead-letters": _at("told", "dead_letters", "List events that a sink has refused finally."),
     "rotate-keys": _at("methods", "rotate_keys", "Encrypt all tokens under the first key."),
-    "new-driver": _at("new_driver", "new_driver", "Write a package with a gateway driver."),
-    "simulate": _at("simulate", "simulate", "Play the engine against crashes and faults."),
+    "new-driver": _at("new_driver", "new_driver", "Create a package with a gateway driver."),
+    "simulate": _at("simulate", "simulate", "Test the engine with crashes and faults."),
     "invoice": _at("invoices", "invoice", "Issue, import, list, show and void invoices."),
     "payment": _at("payments", "payment", "List and show payments."),
     "receipt": _at("receipts", "receipt", "List receipts, and export them as CSV."),
     "methods": _at("methods", "methods", "Store, list, choose and forget methods."),
-    "number": _at("numbers", "numbers", "Assign, list and release payers' numbers."),
+    "number": _at("numbers", "numbers", "Assign, list and release payer numbers."),
     "callbacks": _at("told", "callbacks", "List callbacks of processors, and apply them again."),
     "bitcoin": _at("bitcoin", "bitcoin", "Check and watch Bitcoin accounts."),
 }
@@ -92,13 +92,13 @@ COMMANDS: Final = {
 
 
 class Deferred(TyperCommand):
-    """A command that stands in the list, and is imported when its arguments are read."""
+    """A command in the list that is imported when its arguments are read."""
 
     def __init__(self, name: str, place: CommandLocation) -> None:
         super().__init__(name, short_help=place.summary, rich_markup_mode=None)
         self._place = place
 
-    # The types are those of click, of which newer versions of typer bring a copy.
+    # The types are click's own, or those of the copy in newer versions of typer.
 
     @override
     def make_context(

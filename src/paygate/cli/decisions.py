@@ -1,4 +1,4 @@
-"""What only a person can decide: how something ended, where money goes, what is given up."""
+"""What only a person can decide: an outcome, where money goes, what is written off."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EvidenceOption = Annotated[str, typer.Option("--evidence", help="Where you saw i
 
 
 class End(StrEnum):
-    """How an attempt can have ended."""
+    """The outcome that a person can record for an attempt."""
 
     SUCCEEDED = "succeeded"
     HELD = "held"
@@ -35,11 +35,11 @@ class End(StrEnum):
     EXPIRED = "expired"
 
 
-EndOption = Annotated[End, typer.Option("--ended", help="How it ended.")]
+EndOption = Annotated[End, typer.Option("--ended", help="The outcome.")]
 
 
 def not_done(ended: End) -> Declined | Ended:
-    """Say that nothing came of it."""
+    """Return the outcome for an attempt that did nothing."""
     match ended:
         case End.CANCELED:
             return Ended(how=Ending.CANCELED)
@@ -59,14 +59,14 @@ def resolve(
         str, typer.Option(metavar="ID", help="The processor's own id of the money that moved.")
     ] = "",
     amount: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="How much; else what was asked for.")
+        str | None, typer.Option(metavar="AMOUNT", help="How much; default: what was requested.")
     ] = None,
     reference: Annotated[str, typer.Option(help="The processor's name of the operation.")] = "",
     attempt: Annotated[
-        str | None, typer.Option(metavar="ID", help="Which attempt, where several are in doubt.")
+        str | None, typer.Option(metavar="ID", help="Which attempt, if several are in doubt.")
     ] = None,
 ) -> None:
-    """Say how an attempt of a payment ended that nobody could find out about."""
+    """Record the outcome of an attempt of a payment that could not be determined."""
     with where.open() as cashier:
         asked = _asked(cashier, payment, attempt)
         money = asked.amount if amount is None else read_amount(cashier, amount)
@@ -74,7 +74,7 @@ def resolve(
         match ended:
             case End.SUCCEEDED if asked.moves and not movement:
                 raise InvalidValue(
-                    "money moved, so say which: --movement is the processor's own id of it",
+                    "money moved, so name the movement: --movement is the processor's own id of it",
                     argument="movement",
                 )
             case End.SUCCEEDED:
@@ -94,7 +94,7 @@ def reviewed(
     payment: options.PaymentArgument,
     reason: options.ReasonOption,
 ) -> None:
-    """Finish the review of a payment: you have looked, and there is nothing to decide."""
+    """Finish the review of a payment: you have checked it, and there is nothing to decide."""
     with where.open() as cashier:
         made = cashier.reviewed(payment, reason=reason)
     payments.tell(made, as_json=where.as_json)
@@ -102,7 +102,7 @@ def reviewed(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the attempt that is meant was to bring about."""
+    """What the chosen attempt was requested to do."""
 
     amount: Money
     kind: MovementKind
@@ -110,7 +110,7 @@ class _Asked:
 
 
 def _asked(cashier: Cashier, payment: str, attempt: str | None) -> _Asked:
-    """Find what is meant; where that is nothing, or several are, the cashier will say so."""
+    """Return the chosen attempt; if there is not exactly one, the cashier will refuse."""
     rows = cashier.attempts(payment)
     live = [row for row in rows if not row.state.final]
     meant = [row for row in rows if row.id == attempt]
@@ -121,7 +121,7 @@ def _asked(cashier: Cashier, payment: str, attempt: str | None) -> _Asked:
     if operation is Operation.COMPLETE:
         operation = rows[0].operation
     kind = MOVES[operation]
-    # To void an authorisation moves nothing.
+    # Voiding an authorisation moves no money.
     moves = kind is not None and operation is not Operation.VOID
     return _Asked(meant[0].amount, kind or MovementKind.CHARGE, moves)
 
@@ -132,13 +132,13 @@ def assign(
     payment: options.PaymentArgument,
     reason: options.ReasonOption,
     invoices: Annotated[
-        list[str] | None, typer.Argument(help="Invoices it goes on, in order.")
+        list[str] | None, typer.Argument(help="Invoices to put it on, in order.")
     ] = None,
     customer: Annotated[
-        str | None, typer.Option(help="Whose it is, if nobody has the number it came for.")
+        str | None, typer.Option(help="Whose it is, if no customer has the number it came for.")
     ] = None,
 ) -> None:
-    """Put money that is not what was asked for on invoices; the rest becomes credit."""
+    """Put money other than requested on invoices; the rest becomes credit."""
     with where.open() as cashier:
         made = cashier.assign(payment, invoices or (), reason=reason, customer=customer)
     payments.tell(made, as_json=where.as_json)
@@ -152,7 +152,7 @@ def write_off(
     key: options.KeyOption,
     amount: options.AmountOption = None,
 ) -> None:
-    """Give up an open amount of an invoice."""
+    """Write off an open amount of an invoice."""
     with where.open() as cashier:
         wanted = None if amount is None else read_amount(cashier, amount, [invoice])
         made = cashier.write_off(invoice, reason=reason, key=key, amount=wanted)
@@ -164,7 +164,7 @@ def undo_write_off(
     where: Where,
     id_: Annotated[str, typer.Argument(metavar="WRITE-OFF", help="Id of the write-off.")],
 ) -> None:
-    """Make an amount that was written off open again."""
+    """Undo a write-off; the amount is open again."""
     with where.open() as cashier:
         made = cashier.undo_write_off(id_)
     _tell(made, where)
@@ -200,7 +200,7 @@ def pay_from_credit(
 
 @with_ledger
 def undo_credit_use(where: Where, payment: options.PaymentArgument) -> None:
-    """Give the credit that a payment used back; its invoices are open again."""
+    """Return the credit that a payment used; its invoices are open again."""
     with where.open() as cashier:
         made = cashier.undo_credit_use(payment)
     payments.tell(made, as_json=where.as_json)
@@ -210,10 +210,10 @@ def undo_credit_use(where: Where, payment: options.PaymentArgument) -> None:
 def credit(
     where: Where,
     customer: options.CustomerArgument,
-    after: Annotated[str, typer.Option(help="Go on behind the lot of this id.")] = "",
+    after: Annotated[str, typer.Option(help="Continue after the lot with this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
-    """List the lots of a customer's balance, the oldest (spent first) first, and what is free."""
+    """List the lots of a customer's balance, the oldest (used first) first, and what is free."""
     with where.open() as cashier:
 
         def list_lots(behind: str, most: int) -> list[Credit]:
@@ -240,6 +240,6 @@ def credit(
 
 
 def check_held(ended: End) -> None:
-    """Refuse to say of a method that an amount is held."""
+    """Refuse to record that an amount is held for a method."""
     if ended is End.HELD:
-        raise InvalidValue("a method is stored or not; no amount is held of it")
+        raise InvalidValue("a method is either stored or not; no amount is held for it")

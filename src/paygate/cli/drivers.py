@@ -1,4 +1,4 @@
-"""``paygate drivers``: what is installed, what each can do, and what is broken."""
+"""``paygate drivers``: what is installed, what each driver can do, and what is broken."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CURRENCIES_SHOWN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ability:
-    """What a driver can do for one kind of payment; `currencies` is None where any will do."""
+    """What a driver can do for one kind of payment; `currencies` is None if any is accepted."""
 
     kind: Kind
     operations: list[Operation]
@@ -30,11 +30,11 @@ class Ability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One installed driver, looked at.
+    """What was found out about one installed driver.
 
-    `problem` says why it cannot be loaded; `disagreements` where its traits and its
-    methods contradict each other. `kinds` and `abilities` are None where it cannot be
-    looked at without an account of somebody's.
+    `problem` says why it cannot be loaded; `disagreements` lists contradictions between its
+    traits and its methods. `kinds` and `abilities` are None if they depend on the settings of an
+    account.
     """
 
     name: str
@@ -47,14 +47,14 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Tell whether nothing is wrong with it."""
+        """Whether nothing is wrong with it."""
         return not self.problem and not self.disagreements
 
 
 def drivers(
     check: Annotated[
         bool,
-        typer.Option("--check", help="Compare traits with methods; end with 1 if one is broken."),
+        typer.Option("--check", help="Compare traits with methods; exit with 1 if one is broken."),
     ] = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -89,11 +89,11 @@ def _report(of: registry.Installed) -> Report:
 
 
 def disagreements(account: Gateway) -> list[str]:
-    """Say where traits and methods of *account* contradict each other."""
+    """Return the contradictions between traits and methods of *account*."""
     try:
         return registry.disagreements(account)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a stranger's code must not hide the others)
-        return [f"its traits can't be read: {type(error).__name__}: {error}"]
+        return [f"its traits cannot be read: {type(error).__name__}: {error}"]
 
 
 def _abilities(account: Gateway) -> list[Ability]:
@@ -106,7 +106,7 @@ def _abilities(account: Gateway) -> list[Ability]:
             )
             for kind, rail in account.traits.rails.items()
         ]
-    except (Exception, SystemExit):  # noqa: BLE001  (told as a disagreement)
+    except (Exception, SystemExit):  # noqa: BLE001  (reported as a disagreement)
         return []
 
 
@@ -114,7 +114,7 @@ def _listed(found: list[Report]) -> Any:
     table = show.table("Driver", "Package", "Kinds", "State")
     for one in found:
         kinds = (
-            "as its account allows" if one.kinds is None else ", ".join(map(show.words, one.kinds))
+            "depends on the account" if one.kinds is None else ", ".join(map(show.words, one.kinds))
         )
         show.add(
             table,

@@ -1,4 +1,4 @@
-"""How a command ends: exit codes, and what stands on stderr when something is refused."""
+"""How a command ends: its exit status, and what is written to stderr if something is refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NAMED: Final = re.compile(
 
 
 def code_of(error: PaygateError) -> int:
-    """Tell the exit code: 2 the call is wrong, 3 our rules say no, 4 ledger or gateway."""
+    """Return the exit status: 2 the call is wrong, 3 our rules say no, 4 ledger or gateway."""
     match error:
         case UsageError():
             return 2
@@ -47,15 +47,15 @@ _MISUSED: Final = cast(
     "type[Exception]",
     next(each for each in typer.BadParameter.__mro__ if each.__name__ == "UsageError"),
 )
-"""What click raises, or the copy of it that newer versions of typer bring."""
+"""The exceptions of click, or of the copy of it in newer versions of typer."""
 
 _QUIET: Final = logging.NullHandler()
 
 
 class Commands(TyperGroup):
-    """The root of the commands: an error of paygate's becomes one sentence and an exit code."""
+    """The root of the commands: an error of paygate becomes one sentence and an exit status."""
 
-    # The context is click's own or the copy that newer versions of typer bring.
+    # The context is click's own, or that of the copy in newer versions of typer.
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -66,8 +66,8 @@ class Commands(TyperGroup):
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """Read what is written before the command."""
-        # Reading takes out of *args* what it has read.
+        """Read the arguments before the command."""
+        # Reading removes from *args* what it has read.
         as_json = "--json" in args
         try:
             return super().make_context(info_name, args, parent=parent, **extra)
@@ -79,10 +79,10 @@ class Commands(TyperGroup):
     @override
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        # What a command prints says it all; without this, Python writes warnings between the
-        # lines. Handlers of the application of --app get them all the same.
+        # What a command prints is complete; without this, Python writes warnings between the
+        # lines. Handlers of the application of --app still get them.
         logging.getLogger("paygate").addHandler(_QUIET)
-        # A command line that cannot be read never comes to the command, which says --json.
+        # A command line that cannot be read never reaches the command, which notes --json.
         as_json = "--json" in (*getattr(ctx, "_protected_args", ()), *ctx.args)
         try:
             return super().invoke(ctx)
@@ -100,7 +100,7 @@ class Commands(TyperGroup):
 
 
 class Spelled:
-    """Writes the arguments that a message names as the options of the command that was called."""
+    """Replaces the arguments named in a message with the options of the command that was called."""
 
     def __init__(self, command: Any = None) -> None:
         params: list[Any] = [] if command is None else command.params
@@ -112,9 +112,11 @@ class Spelled:
         """
         Return *message* with ``--return-url`` for ``return_url=`` and ``return_url``.
 
-        *argument* is the name with which the message may begin: ``key is text``.
+        *argument* is the name with which the message may begin: ``key must be text``.
         """
-        if argument in self._options and message.startswith(f"{argument} is "):
+        if argument in self._options and message.startswith(
+            tuple(f"{argument} {verb} " for verb in ("is", "must", "can"))
+        ):
             message = self._options[argument] + message.removeprefix(argument)
         message = message.replace("with final=True", "without --keep-rest")
         return _NAMED.sub(self._option, message)
@@ -122,7 +124,7 @@ class Spelled:
     def _option(self, found: re.Match[str]) -> str:
         name, assigned = found["name"], found["assigned"]
         option = self._options.get(name)
-        # A word without an underscore may be just a word.
+        # A name without an underscore may be an ordinary word.
         if option is None or not (assigned or "_" in name):
             return found[0]
         return f"{option} " if found["value"] is not None else option
@@ -170,7 +172,7 @@ def _show_trace(error: PaygateError, hidden: Iterable[str]) -> None:
 
 
 def remember_json(ctx: typer.Context, value: bool) -> bool:
-    """Note which command runs, and whether a program reads it, so that errors are JSON as well."""
+    """Note the command, and whether a program reads its output, so that errors are JSON too."""
     ctx.meta[_AS_JSON] = value
     ctx.meta[_COMMAND] = ctx.command
     return value
@@ -183,7 +185,7 @@ def hide(ctx: typer.Context, *secrets: str | None) -> None:
 
 
 def without_secrets(ctx: typer.Context, text: str) -> str:
-    """Write dots where *text*, which somebody else wrote, repeats what must not appear."""
+    """Return *text* from elsewhere with dots for what must not appear."""
     return _without(ctx.meta.get(_HIDDEN, ()), text)
 
 

@@ -1,4 +1,4 @@
-"""What programs read: rows of the ledger as plain values, under keys that stay."""
+"""What programs read: rows of the ledger as plain values, under keys that do not change."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def invoice(of: Invoice) -> dict[str, Any]:
-    """Write an invoice, with what is open on it."""
+    """Return an invoice, with the amount that is open."""
     return {**show.plain(of), "open": show.plain(of.open)}
 
 
 def payment(of: Payment) -> dict[str, Any]:
-    """Write a payment; an action says of which type it is."""
+    """Return a payment; an action includes its type."""
     written: dict[str, Any] = show.plain(of)
     if of.action is not None:
         written["action"]["type"] = type(of.action).__name__
@@ -28,18 +28,18 @@ def payment(of: Payment) -> dict[str, Any]:
 
 
 def result(of: OperationResult) -> dict[str, Any]:
-    """Write what became of an operation; its payment is written beside it."""
+    """Return the result of an operation; its payment is written next to it."""
     written: dict[str, Any] = show.plain(of)
     del written["payment"]
     return written
 
 
 def receipt_line(of: ReceiptLine) -> dict[str, Any]:
-    """Write a receipt, and beside it what names it elsewhere."""
+    """Return a receipt, with the names it has elsewhere."""
     written: dict[str, Any] = show.plain(of)
     return {**written.pop("receipt"), **written}
 
 
 def credit(of: Credit) -> dict[str, Any]:
-    """Write a lot of credit, with what is free of it."""
+    """Return a lot of credit, with the amount that is free."""
     return {**show.plain(of), "free": show.plain(of.free)}

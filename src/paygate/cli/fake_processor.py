@@ -10,11 +10,11 @@ import typer
 
 def fake_processor(
     host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="0 uses a free port.")] = 0,
     journal: Annotated[
-        Path | None, typer.Option(help="File of its truth of moved money; made if missing.")
+        Path | None, typer.Option(help="File in which it stores what moved; created if missing.")
     ] = None,
-    parent: Annotated[bool, typer.Option("--parent", help="End when stdin closes.")] = False,
+    parent: Annotated[bool, typer.Option("--parent", help="Stop when stdin closes.")] = False,
     callbacks_to: Annotated[
         str,
         typer.Option(
@@ -23,10 +23,10 @@ def fake_processor(
         ),
     ] = "",
     late_s: Annotated[
-        float, typer.Option(min=0, help="Seconds after which comes what is late.")
+        float, typer.Option(min=0, help="Delay in seconds of whatever comes late.")
     ] = 5,
 ) -> None:
-    """Serve a payment processor that moves no money, with pages to click; prints its address."""
+    """Serve a payment processor that moves no money, with pages to click; prints its URL."""
     from paygate.testing.fake_server import serve
 
     serve(host, port, journal=journal, parent=parent, callbacks_to=callbacks_to, late_s=late_s)

@@ -1,4 +1,4 @@
-"""What went wrong in somebody else's code, said so that it can be found and holds no secret."""
+"""Errors of foreign code, described so that they can be found and contain no secret."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CREDENTIAL: Final = (
     r"|(?<![A-Za-z])(?:api)?keys?(?![A-Za-z])|(?-i:(?<=[a-z])Keys?(?![a-z]))"
 )
 _NAMED: Final = re.compile(_CREDENTIAL, re.IGNORECASE)
-# Nobody can tell where a secret ends, or which word of a sentence it is: all that follows goes.
+# The end of a secret, or its position in a sentence, is not known: everything after it is removed.
 _AFTER_NAME: Final = re.compile(
     rf"((?:{_CREDENTIAL})\w*)(?!\w)(?=.*\w).*|(\binput_value)=.*", re.IGNORECASE | re.DOTALL
 )
@@ -40,16 +40,16 @@ _SHOWN_MAX: Final = 300
 
 
 def failure(error: BaseException) -> str:
-    """Return type, message and position of *error*, the message without what looks secret."""
+    """Return type, message and location of *error*, without what looks like a secret."""
     said = ": ".join(filter(None, (type(error).__name__, _message(error))))
     position = _position(error.__traceback__)
     return f"{said} ({position})" if position else said
 
 
 def trace_of(error: BaseException) -> str:
-    """Return where *error* and its causes came from: places, kinds, and messages as `failure` has.
+    """Return the traceback of *error* and its causes: locations, types, and messages as `failure`.
 
-    A line of source may hold a secret, as may a note, so neither is shown.
+    A line of source may contain a secret, and so may a note, so neither is shown.
     """
     told: list[str] = []
     cause: BaseException | None = error
@@ -69,7 +69,7 @@ def trace_of(error: BaseException) -> str:
 
 
 def _message(error: BaseException) -> str:
-    """Return what *error* says, without what looks secret."""
+    """Return the message of *error*, without what looks like a secret."""
     try:
         text = str(error)
     except Exception:  # noqa: BLE001  (of the host's own class)
@@ -105,5 +105,5 @@ def _position(trace: TracebackType | None) -> str:
 
 
 def _is_code(file: Path) -> bool:
-    """Return whether *file* may hold the reason: it is not of the imports, nor of this program."""
+    """Return whether *file* may contain the cause: not the import system, and not this program."""
     return file.parent.name not in ("importlib", "cli")

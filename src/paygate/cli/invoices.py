@@ -31,24 +31,24 @@ def import_(
     where: Where,
     file: Annotated[str, typer.Argument(help="CSV file; - reads standard input.")],
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Import the good rows although others are bad.")
+        bool, typer.Option("--skip-bad", help="Import the valid rows even if others are invalid.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be imported, and import nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be imported, but import nothing.")
     ] = False,
     delimiter: Annotated[
-        str, typer.Option("--delimiter", help="What separates columns; 'tab' is a tab.")
+        str, typer.Option("--delimiter", help="Column separator; 'tab' is a tab.")
     ] = ",",
     encoding: Annotated[
         str, typer.Option("--encoding", help="Of the file, such as latin-1 or utf-16.")
     ] = "utf-8",
     decimal: Annotated[
-        str, typer.Option("--decimal", help="What marks decimals: a point or a comma.")
+        str, typer.Option("--decimal", help="Decimal separator: a point or a comma.")
     ] = ".",
 ) -> None:
     """Issue the invoices of a CSV file: number, customer, currency, total, due.
 
-    It may have columns with facts of the customer as well: name, email, phone, line1,
+    It may also have columns with facts of the customer: name, email, phone, line1,
     line2, city, region, postal_code, country.
     """
     content = _read(file)
@@ -101,10 +101,10 @@ def issue(
     number: Annotated[str, typer.Argument(help="Its number.")],
     customer: Annotated[str, typer.Option(help="Id of the customer.")],
     total: Annotated[str, typer.Option(metavar="AMOUNT", help="Such as '30.00 USD'.")],
-    due: Annotated[str, typer.Option(metavar="DATE", help="When it is to be paid.")],
-    on: Annotated[str | None, typer.Option(metavar="DATE", help="Its own date.")] = None,
+    due: Annotated[str, typer.Option(metavar="DATE", help="Due date.")],
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="Date of issue.")] = None,
     create: Annotated[
-        bool, typer.Option("--create", help="Make the ledger if it does not exist.")
+        bool, typer.Option("--create", help="Create the ledger if it does not exist.")
     ] = False,
 ) -> None:
     """Issue an invoice, once per number."""
@@ -121,7 +121,7 @@ def void(
     number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
     reason: options.ReasonOption,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask whether its money is to become credit.")
+        bool, typer.Option("--yes", help="Do not ask before its money becomes credit.")
     ] = False,
 ) -> None:
     """Void an invoice that should not have been issued; money on it becomes credit."""
@@ -141,13 +141,11 @@ def list_(
     where: Where,
     customer: options.CustomerOption = None,
     status: Annotated[
-        str | None, typer.Option("--status", help="Only those that stand so, such as paid.")
+        str | None, typer.Option("--status", help="Only those with this status, such as paid.")
     ] = None,
     only_open: Annotated[
         bool,
-        typer.Option(
-            "--open", help="Only those on which something is open, the oldest due date first."
-        ),
+        typer.Option("--open", help="Only those with an open amount, the oldest due date first."),
     ] = False,
     due_since: Annotated[
         str | None,
@@ -160,14 +158,14 @@ def list_(
     since: pages.SinceOption = None,
     until: pages.UntilOption = None,
     oldest_first: pages.OldestFirstOption = False,
-    after: Annotated[str, typer.Option(help="Go on behind the invoice of this id.")] = "",
+    after: Annotated[str, typer.Option(help="Continue after the invoice with this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
-    """List invoices, those issued last first, a page at a time."""
+    """List invoices, the last issued first, a page at a time."""
     owed = only_open or due_since is not None or due_until is not None
     if owed and (status or since or until):
         raise InvalidValue(
-            "open invoices are listed by their due date: leave out --status, --since and --until"
+            "open invoices are listed by due date: leave out --status, --since and --until"
         )
     with where.open() as cashier:
 
@@ -207,7 +205,7 @@ def show_(
     where: Where,
     number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
 ) -> None:
-    """Show an invoice, what was put on it and taken off again, and what was written off."""
+    """Show an invoice, its allocations and what was taken off again, and its write-offs."""
     with where.open() as cashier:
         found = cashier.invoice(number)
         allocations = cashier.allocations(found)
@@ -251,7 +249,7 @@ def _write(of: Invoice) -> None:
             "Open": of.open,
             "Held": of.claimed or None,
             "Held by": ", ".join(of.claimed_by) or None,
-            "Made credit": of.credited or None,
+            "Became credit": of.credited or None,
             "Written off": of.written_off or None,
             "Fee of reversal": of.reversal,
         }
@@ -259,7 +257,7 @@ def _write(of: Invoice) -> None:
 
 
 def each_invoice(cashier: Cashier) -> Iterator[Invoice]:
-    """Read all invoices a page at a time, the oldest first."""
+    """Yield all invoices, a page at a time, the oldest first."""
     after = ""
     while page := cashier.invoices(oldest_first=True, after=after, limit=1_000):
         yield from page

@@ -1,4 +1,4 @@
-"""The way in: tells what to install where the extra ``cli`` is missing."""
+"""The entry point: says what to install if the extra ``cli`` is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
     from paygate.cli.app import app
 
     for stream in (sys.stdout, sys.stderr):
-        # A name in a ledger may hold a letter that an old terminal cannot show.
+        # A name in a ledger may contain a character that an old terminal cannot show.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     app()

@@ -1,4 +1,4 @@
-"""Stored methods: store one, list them, choose the default one, forget one; and their keys."""
+"""Stored methods: store one, list them, choose the default, forget one; and the token keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 methods = typer.Typer(no_args_is_help=True, help="Store, list, choose and forget methods.")
 
-ChangeArgument = Annotated[str, typer.Argument(metavar="CHANGE", help="Id of the change.")]
+ChangeArgument = Annotated[str, typer.Argument(metavar="CHANGE", help="Id of the request.")]
 MethodArgument = Annotated[str, typer.Argument(metavar="METHOD", help="Id of the stored method.")]
 
 
@@ -32,7 +32,7 @@ MethodArgument = Annotated[str, typer.Argument(metavar="METHOD", help="Id of the
 def list_(
     where: Where,
     customer: options.CustomerArgument,
-    after: Annotated[str, typer.Option(help="Go on behind the method of this id.")] = "",
+    after: Annotated[str, typer.Option(help="Continue after the method with this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
     """List the stored methods of a customer, the newest first."""
@@ -70,9 +70,9 @@ def enroll(
         str | None, typer.Option(metavar="PAYMENT", help="Store the method of this payment.")
     ] = None,
     kind: options.KindOption = None,
-    return_url: Annotated[str, typer.Option(help="Where its page leads the payer back to.")] = "",
+    return_url: Annotated[str, typer.Option(help="URL to which its page returns the payer.")] = "",
 ) -> None:
-    """Store a customer's method at a gateway; exits with 1 where it is not stored yet."""
+    """Store a customer's method at a gateway; exits with status 1 if it is not stored yet."""
     hide(where.ctx, method)
     with where.open() as cashier:
         change = cashier.enroll(
@@ -90,7 +90,7 @@ def enroll(
 @methods.command("inquire")
 @with_gateways
 def inquire(where: Where, change: ChangeArgument) -> None:
-    """Ask how storing (or deleting) a method stands; exits with 1 while it is not done."""
+    """Ask for the state of storing or deleting a method; exits with status 1 until it is done."""
     with where.open() as cashier:
         found = cashier.inquire_method(change)
     _tell(where, found)
@@ -101,15 +101,15 @@ def inquire(where: Where, change: ChangeArgument) -> None:
 def changes(
     where: Where,
     review: Annotated[
-        bool, typer.Option("--review", help="Only those that a person must look at.")
+        bool, typer.Option("--review", help="Only those flagged for manual review.")
     ] = False,
     since: pages.SinceOption = None,
     until: pages.UntilOption = None,
     oldest_first: pages.OldestFirstOption = False,
-    after: Annotated[str, typer.Option(help="Go on behind the change of this id.")] = "",
+    after: Annotated[str, typer.Option(help="Continue after the request with this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
-    """List what was asked of gateways about methods, the newest first: to store, to delete one."""
+    """List the requests to store or delete methods, the newest first."""
     with where.open() as cashier:
 
         def list_changes(behind: str, most: int) -> list[MethodRequest]:
@@ -146,14 +146,14 @@ def resolve(
         typer.Option(
             metavar="TOKEN",
             envvar="PAYGATE_METHOD",
-            help="The gateway's token of the method that was stored.",
+            help="The gateway's token of the stored method.",
         ),
     ] = None,
-    brand: Annotated[str, typer.Option(help="Of the card.")] = "",
+    brand: Annotated[str, typer.Option(help="Brand of the card.")] = "",
     last4: Annotated[str, typer.Option(help="The last digits of its number.")] = "",
-    kind: Annotated[Kind, typer.Option(help="What it is.")] = Kind.CARD,
+    kind: Annotated[Kind, typer.Option(help="Kind of the method.")] = Kind.CARD,
 ) -> None:
-    """Say how storing (or deleting) a method ended that nobody could find out about."""
+    """Record the outcome of storing or deleting a method that could not be determined."""
     hide(where.ctx, method)
     decisions.check_held(ended)
     with where.open() as cashier:
@@ -173,7 +173,7 @@ def default(
     where: Where,
     method: MethodArgument,
 ) -> None:
-    """Make a stored method the default one of its customer."""
+    """Make a stored method the default of its customer."""
     with where.open() as cashier:
         found = cashier.set_default_method(method)
     if where.as_json:
@@ -189,7 +189,7 @@ def forget(
     method: MethodArgument,
     key: options.KeyOption,
 ) -> None:
-    """Charge a method no more and have its gateway delete it; exits with 1 where it did not yet."""
+    """Stop charging a method and have its gateway delete it; exits with status 1 until it has."""
     with where.open() as cashier:
         change = cashier.forget_method(method, key=key)
     _tell(where, change)
@@ -199,19 +199,19 @@ def forget(
 def rotate_keys(
     where: Where,
 ) -> None:
-    """Encrypt every token of a stored method under the first of the keys."""
+    """Encrypt the tokens of all stored methods under the first of the keys."""
     with where.open() as cashier:
         try:
             done = cashier.rotate_keys()
         except TokenKeysMissing:
             raise TokenKeysMissing(
-                f"there is no key; give the new one and behind it the old ones in {KEYS_VARIABLE}, "
-                "with a comma between them"
+                f"{KEYS_VARIABLE} is not set; put the new key into it, followed by the old ones, "
+                "separated by commas"
             ) from None
     if where.as_json:
         show.write_json({"tokens": done})
         return
-    show.console().print(f"{done.rotated} rotated, {done.current} were under the first key already")
+    show.console().print(f"{done.rotated} rotated, {done.current} already under the first key")
 
 
 def _write(of: PaymentMethod) -> None:
@@ -229,7 +229,7 @@ def _write(of: PaymentMethod) -> None:
 
 
 def _tell(where: Where, change: MethodRequest, *, stop: bool = True) -> None:
-    """Tell a change, and stop a script where it is not done."""
+    """Show a method request, and stop a script if it is not done."""
     change = replace(change, reason=without_secrets(where.ctx, change.reason))
     if where.as_json:
         show.write_json({"method_change": change})
@@ -256,14 +256,14 @@ def _write_change(of: MethodRequest) -> None:
 
 
 def _next_step(of: MethodRequest, *, deletes: bool) -> dict[str, object]:
-    """Return rows that say what is to be done about a change, if anything is."""
+    """Return rows that say what is to be done about a request, if anything is."""
     if of.action is not None:
         return steps.rows(of.action)
     if of.state.final:
         failed = deletes and of.state.ended
-        return {"Next": "a person must delete it at the gateway" if failed else None}
+        return {"Next": "delete it at the gateway by hand" if failed else None}
     if of.needs_review:
-        return {"Next": "a person must look at it: 'paygate methods resolve'"}
+        return {"Next": "it needs manual review: 'paygate methods resolve'"}
     if deletes:
-        return {"Next": "it is not charged any more; 'paygate recover' tries the deletion again"}
-    return {"Next": "'paygate recover' asks how it ended"}
+        return {"Next": "it is not charged any more; 'paygate recover' repeats the deletion"}
+    return {"Next": "'paygate recover' asks for the outcome"}

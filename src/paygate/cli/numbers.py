@@ -1,4 +1,4 @@
-"""Payers' numbers: whose they are, and whose they are no more."""
+"""Payer numbers: assign them to customers, and release them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paygate.domain.payer_number import Pays
 if TYPE_CHECKING:
     from paygate.domain.payer_number import PayerNumber
 
-numbers = typer.Typer(no_args_is_help=True, help="Assign, list and release payers' numbers.")
+numbers = typer.Typer(no_args_is_help=True, help="Assign, list and release payer numbers.")
 
 NumberArgument = Annotated[
     str, typer.Argument(metavar="NUMBER", help="A virtual account or reference number.")
@@ -27,9 +27,9 @@ def assign(
     number: NumberArgument,
     customer: options.CustomerArgument,
     via: options.ViaOption,
-    pays: Annotated[Pays, typer.Option(help="What its money pays by itself.")] = Pays.OLDEST_DUE,
+    pays: Annotated[Pays, typer.Option(help="What its money pays.")] = Pays.OLDEST_DUE,
 ) -> None:
-    """Record whose money for a payer's number is."""
+    """Assign a payer number to a customer, who gets the money for it."""
     with where.open() as cashier:
         _tell(cashier.assign_payer_number(customer, number, via=via, pays=pays), where)
 
@@ -42,7 +42,7 @@ def release(
     via: options.ViaOption,
     reason: options.ReasonOption,
 ) -> None:
-    """Take a payer's number from its customer; money for it waits for a person from then on."""
+    """Release a payer number; from then on, money for it waits for 'paygate assign'."""
     with where.open() as cashier:
         _tell(cashier.release_payer_number(number, via=via, reason=reason), where)
 
@@ -53,7 +53,7 @@ def list_(
     where: Where,
     customer: options.CustomerOption = None,
     via: pages.ViaOption = None,
-    after: Annotated[str, typer.Option(help="Go on after the number of this id.")] = "",
+    after: Annotated[str, typer.Option(help="Continue after the number with this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
     """List the numbers that customers have, the newest first."""

@@ -1,10 +1,10 @@
-"""How a command finds its ledger and its gateways: the options that it shares with others.
+"""How a command finds its ledger and its gateways: the options that many commands share.
 
-`with_ledger` and `with_gateways` give them to a command, which gets what they say
+`with_ledger` and `with_gateways` add them to a command, which gets their values
 as its first argument.
 
-Settings of gateways stand in a TOML file, a table for each account. What is
-secret stays out of it: ``api_key = { env = "STRIPE_SECRET_KEY" }`` is read from
+Settings of gateways are in a TOML file, with a table for each account. Secrets
+stay out of it: ``api_key = { env = "STRIPE_SECRET_KEY" }`` is read from
 the environment.
 """
 
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 KEYS_VARIABLE = "PAYGATE_TOKEN_KEYS"
-"""The environment variable with the keys to the tokens of stored methods, the first encrypting."""
+"""The environment variable with the keys of stored methods' tokens; the first one encrypts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """What the options of a command say about ledger and gateways."""
+    """The values of a command's options about ledger and gateways."""
 
     ctx: typer.Context
     ledger: str
@@ -59,23 +59,23 @@ class Where:
         self, *, make: bool = False, gateways: Mapping[str, dict[str, Any]] | None = None
     ) -> Generator[Cashier]:
         """
-        Open the cashier; with *make* also a ledger or a tenant that is not there yet.
+        Open the cashier; with *make*, create a ledger or a tenant that does not exist yet.
 
         It has the accounts of the file, or *gateways*, their settings by name.
         """
         with self._cashier(gateways, make=make) as cashier:
-            # The function of --app says itself whose books it opens.
+            # The function of --app itself decides whose books it opens.
             if not make and self.app is None and cashier.tenant_is_new():
                 raise InvalidValue(
-                    f"the ledger has nothing of a tenant {shown(self.tenant)}, only of others; "
-                    "say which with --tenant, or begin a new one with 'paygate invoice import' or "
+                    f"the ledger has no records of a tenant {shown(self.tenant)}, only of others; "
+                    "name one with --tenant, or start a new one with 'paygate invoice import' or "
                     "'paygate invoice issue --create'",
                     argument="tenant",
                 )
             yield cashier.acting_as(_actor())
 
     def settings(self) -> dict[str, dict[str, Any]]:
-        """Read the gateway accounts of the file, if there is one."""
+        """Return the gateway accounts of the file, if there is one."""
         if self.gateways is None:
             return {}
         secrets: list[Secret[str]] = []
@@ -102,29 +102,29 @@ class Where:
         )
 
     def _token_keys(self) -> list[str] | None:
-        """Read the keys to the tokens of stored methods, which never stand in a command."""
+        """Return the keys of stored methods' tokens, which are never part of a command line."""
         keys = [key.strip() for key in os.environ.get(KEYS_VARIABLE, "").split(",") if key.strip()]
         hide(self.ctx, *keys)
         return keys or None
 
 
 def with_ledger(command: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
-    """Give *command* the options that say which ledger, and how to tell what was found."""
+    """Add to *command* the options that select the ledger and the output format."""
     return _sharing(command, "ledger", "app", "tenant", "zone", "as_json")
 
 
 def with_gateways(command: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
-    """Give *command* the options of `with_ledger`, and the one for settings of gateways."""
+    """Add to *command* the options of `with_ledger`, and the one for settings of gateways."""
     return _sharing(command, "ledger", "gateways", "app", "tenant", "zone", "as_json")
 
 
 def with_accounts(command: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
-    """Give *command* the option for settings of gateways, and how to show what was found."""
+    """Add to *command* the options for settings of gateways and the output format."""
     return _sharing(command, "gateways", "as_json")
 
 
 def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
-    """Make the function that typer sees, with the options of *command* and then the *shared*."""
+    """Return the function that typer sees, with the options of *command* and then the *shared*."""
 
     def call(ctx: typer.Context, **given: Any) -> None:
         said: dict[str, Any] = {
@@ -153,12 +153,12 @@ def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
 def read_gateways(
     file: Path, environment: Mapping[str, str], secrets: list[Secret[str]]
 ) -> dict[str, dict[str, Any]]:
-    """Read accounts from a TOML file; what the environment gave is noted in *secrets*."""
+    """Return the accounts of a TOML file; values from the environment are added to *secrets*."""
     tables = _toml(file)
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise InvalidSettings(
-                f"{file}: {name} is no table; an account is [{name}] with its settings below"
+                f"{file}: {name} is not a table; an account is [{name}] with its settings below"
             )
     from paygate import registry
 
@@ -197,14 +197,12 @@ def from_app(ctx: typer.Context, target: str) -> Cashier:
 
 
 def read_amount(cashier: Cashier, text: str, items: Sequence[str] = ()) -> Money:
-    """Read ``30.00 USD``, or ``30.00`` in the currency of the first of *items*."""
+    """Return ``30.00 USD``, or ``30.00`` in the currency of the first of *items*, as Money."""
     number, _, currency = text.strip().partition(" ")
     if not currency and items:
         currency = cashier.invoice(items[0]).total.currency
     if not currency:
-        raise InvalidValue(
-            f"an amount is written with its currency, such as '30.00 USD'; not {shown(text)}"
-        )
+        raise InvalidValue(f"an amount needs its currency, such as '30.00 USD'; not {shown(text)}")
     return Money.of(currency.strip(), number)
 
 
@@ -214,29 +212,29 @@ def _toml(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise InvalidSettings(f"the settings {file} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidSettings(f"the settings {file} are no TOML in UTF-8: {error}") from None
+        raise InvalidSettings(f"the settings {file} are not TOML in UTF-8: {error}") from None
 
 
 def without_missing_ledger(where: Where) -> Where:
-    """Return *where* with an empty ledger in memory if its own does not exist, to make none."""
+    """Return *where* with an empty ledger in memory if its own does not exist, to create none."""
     scheme, _, path = where.ledger.partition(":///")
     missing = scheme == "sqlite" and path and not Path(path).exists()
     return replace(where, ledger="sqlite://") if missing else where
 
 
 def _must_exist(ledger: str) -> None:
-    """Refuse a ledger that is not there: a typing error would make an empty one."""
+    """Refuse a ledger that does not exist: a typing error would create an empty one."""
     scheme, _, path = ledger.partition(":///")
     if scheme == "sqlite" and path and not Path(path).exists():
         raise InvalidValue(
-            f"there is no ledger {path}; say which with --ledger, or make one with "
+            f"there is no ledger {path}; name one with --ledger, or create one with "
             "'paygate invoice import' or 'paygate invoice issue --create'"
         )
 
 
 def _actor() -> str:
-    """Tell who sits at the terminal, for the books."""
+    """Return who is at the terminal, for the books."""
     try:
         return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):  # an account without a name, as in a container
+    except (KeyError, OSError):  # a user without a name, as in a container
         return "cli"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PartOption = Annotated[
     str | None,
-    typer.Option("--amount", metavar="AMOUNT", help="A part of it; else all that is left."),
+    typer.Option("--amount", metavar="AMOUNT", help="A part of it; default: all that is left."),
 ]
 
 _UNDERTAKEN = frozenset({OperationState.SUCCEEDED, OperationState.PENDING})
@@ -38,7 +38,7 @@ def authorize(
     kind: options.KindOption = None,
     return_url: options.ReturnUrlOption = "",
 ) -> None:
-    """Hold the amount of invoices, to be captured later; exits with 1 where it is not held."""
+    """Hold the amount of invoices, to be captured later; exits with status 1 if it is not held."""
     hide(where.ctx, method)
     with where.open() as cashier:
         made = cashier.authorize(
@@ -63,7 +63,7 @@ def capture(
         bool, typer.Option("--keep-rest", help="Keep the rest authorised for another capture.")
     ] = False,
 ) -> None:
-    """Take what was authorised, or a part of it; exits with 1 if it was not taken."""
+    """Capture what was authorised, or a part of it; exits with status 1 if it was not captured."""
     with where.open() as cashier:
         wanted = _amount(cashier, payment, amount)
         made = cashier.capture(payment, key=key, amount=wanted, final=not keep_rest)
@@ -78,18 +78,18 @@ def refund(
     amount: PartOption = None,
     to: Annotated[
         str | None,
-        typer.Option(help="reopen, credit_note or from_credit: what becomes of the invoices."),
+        typer.Option(help="reopen, credit_note or from_credit: what happens to the invoices."),
     ] = None,
     invoices: Annotated[
         list[str] | None,
-        typer.Option("--for", metavar="INVOICE", help="An invoice it goes back for; repeatable."),
+        typer.Option("--for", metavar="INVOICE", help="Invoice to refund; can be repeated."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the processor.")] = "",
     force_reason: Annotated[
-        str, typer.Option(help="Why it is sent though the payer's bank can still return it.")
+        str, typer.Option(help="Why it is sent although the payer's bank can still return it.")
     ] = "",
 ) -> None:
-    """Send money of a payment back to the payer; exits with 1 if it was not sent."""
+    """Send money of a payment back to the payer; exits with status 1 if it was not sent."""
     with where.open() as cashier:
         wanted = _amount(cashier, payment, amount)
         made = cashier.refund(
@@ -110,17 +110,17 @@ def cancel(
     payment: options.PaymentArgument,
     key: options.KeyOption,
     force_reason: Annotated[
-        str, typer.Option(help="Why it is sent though the payer's bank can still return it.")
+        str, typer.Option(help="Why it is sent although the payer's bank can still return it.")
     ] = "",
 ) -> None:
-    """Undo a payment in the cheapest way that works; exits with 1 if it was not undone."""
+    """Cancel a payment in the cheapest way that works; exits with status 1 if that failed."""
     with where.open() as cashier:
         made = cashier.cancel(payment, key=key, force_reason=force_reason)
     _tell(where.ctx, made, as_json=where.as_json)
 
 
 def _amount(cashier: Cashier, payment: str, text: str | None) -> Money | None:
-    """Read an amount that may leave the currency to the payment."""
+    """Return an amount; without a currency, it is in that of the payment."""
     if text is None:
         return None
     if " " not in text.strip():
@@ -129,7 +129,7 @@ def _amount(cashier: Cashier, payment: str, text: str | None) -> Money | None:
 
 
 def _tell(ctx: typer.Context, made: OperationResult, *, as_json: bool) -> None:
-    """Show how an operation ended, and its payment; stop a script if it was not done."""
+    """Show the result of an operation, and its payment; stop a script if it was not done."""
     made = replace(made, reason=without_secrets(ctx, made.reason))
     if as_json:
         show.write_json({"result": facts.result(made), "payment": facts.payment(made.payment)})
@@ -141,7 +141,7 @@ def _tell(ctx: typer.Context, made: OperationResult, *, as_json: bool) -> None:
 
 def _rows(of: OperationResult) -> dict[str, object]:
     told = f"{show.words(of.state)}, of {show.amount(of.amount)}"
-    before = " (nothing sent: it was asked for before)" if of.repeated else ""
+    before = " (nothing sent: it was requested before)" if of.repeated else ""
     return {
         show.words(of.operation).capitalize(): told + before,
         "Done": of.succeeded if of.succeeded and of.succeeded != of.amount else None,
@@ -152,6 +152,6 @@ def _rows(of: OperationResult) -> dict[str, object]:
 
 
 _THEN = {
-    OperationState.UNKNOWN: "do not ask for it again; 'paygate recover' finds out how it ended",
-    OperationState.PENDING: "how it ends is known later",
+    OperationState.UNKNOWN: "do not repeat it; 'paygate recover' finds out the outcome",
+    OperationState.PENDING: "the outcome is known later",
 }

@@ -12,11 +12,11 @@ import typer
 from paygate.cli.exits import remember_json
 
 LEDGER = "sqlite:///paygate.db"
-"""The ledger of a command that is not told another."""
+"""The ledger of a command without --ledger."""
 
 LedgerOption = Annotated[
     str,
-    typer.Option("--ledger", metavar="URL", envvar="PAYGATE_LEDGER", help="Where the ledger is."),
+    typer.Option("--ledger", metavar="URL", envvar="PAYGATE_LEDGER", help="URL of the ledger."),
 ]
 GatewaysOption = Annotated[
     Path | None,
@@ -33,11 +33,11 @@ AppOption = Annotated[
         "--app",
         metavar="MODULE:FACTORY",
         envvar="PAYGATE_APP",
-        help="Function of yours that returns a Cashier; instead of --ledger and --gateways.",
+        help="Your function that returns a Cashier; instead of --ledger and --gateways.",
     ),
 ]
 TenantOption = Annotated[
-    str, typer.Option("--tenant", metavar="NAME", help="Whose books, in a ledger of several.")
+    str, typer.Option("--tenant", metavar="NAME", help="Whose books, if the ledger has several.")
 ]
 ZoneOption = Annotated[
     str,
@@ -45,7 +45,7 @@ ZoneOption = Annotated[
         "--zone",
         metavar="NAME",
         envvar="PAYGATE_ZONE",
-        help="Your time zone, such as Europe/Zurich: dates of customers without one are in it.",
+        help="Your time zone, such as Europe/Zurich, for customers without one.",
     ),
 ]
 JsonOption = Annotated[
@@ -63,18 +63,18 @@ SHARED: Final[Mapping[str, Parameter]] = {
         ("as_json", False, JsonOption),
     )
 }
-"""What most commands share, as `paygate.cli.opening.with_gateways` gives it to them."""
+"""The options that most commands share, as `paygate.cli.opening.with_gateways` adds them."""
 
 PaymentArgument = Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")]
 CustomerArgument = Annotated[str, typer.Argument(help="Id of the customer.")]
 ViaOption = Annotated[str, typer.Option("--via", help="Name of the gateway account.")]
 KeyOption = Annotated[
     str,
-    typer.Option("--key", help="Idempotency key of yours: the same key again does nothing twice."),
+    typer.Option("--key", help="Your idempotency key: a call with the same key acts only once."),
 ]
 AmountOption = Annotated[
     str | None,
-    typer.Option("--amount", metavar="AMOUNT", help="Such as '30.00 USD'; else all that is open."),
+    typer.Option("--amount", metavar="AMOUNT", help="Such as '30.00 USD'; default: all open."),
 ]
 CustomerOption = Annotated[str | None, typer.Option("--customer", help="Id of the customer.")]
 StoredOption = Annotated[
@@ -87,15 +87,15 @@ MethodOption = Annotated[
         metavar="TOKEN",
         envvar="PAYGATE_METHOD",
         show_envvar=True,
-        help="One-time token; by the environment it stays out of the list of processes.",
+        help="One-time token; in the environment it stays out of the process list.",
     ),
 ]
-KindOption = Annotated[str | None, typer.Option("--kind", help="Where the account takes several.")]
+KindOption = Annotated[str | None, typer.Option("--kind", help="If the account has several.")]
 ReturnUrlOption = Annotated[
-    str, typer.Option("--return-url", help="Where a redirect leads the payer back to.")
+    str, typer.Option("--return-url", help="URL to which a redirect returns the payer.")
 ]
 QrOption = Annotated[
-    bool, typer.Option("--qr", help="Draw what the payer is to scan; needs the extra slips.")
+    bool, typer.Option("--qr", help="Draw the code for the payer to scan; needs the extra slips.")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the books.")]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many at most.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="Maximum number.")]

@@ -1,4 +1,4 @@
-"""Pages of a list at the terminal: the filters that lists share, and whether there is more."""
+"""Pages of a list in the terminal: the filters that lists share, and whether there is more."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SinceOption = Annotated[
-    str | None, typer.Option("--since", metavar="DATE", help="Only those of this day or later.")
+    str | None, typer.Option("--since", metavar="DATE", help="Only from this day on.")
 ]
 UntilOption = Annotated[
-    str | None, typer.Option("--until", metavar="DATE", help="Only those before this day.")
+    str | None, typer.Option("--until", metavar="DATE", help="Only before this day.")
 ]
 OldestFirstOption = Annotated[
-    bool, typer.Option("--oldest-first", help="Begin with the oldest, not with the newest.")
+    bool, typer.Option("--oldest-first", help="Start with the oldest instead of the newest.")
 ]
 ViaOption = Annotated[str | None, typer.Option("--via", help="Only those of this account.")]
 
@@ -28,7 +28,7 @@ class HasId(Protocol):
 
     @property
     def id(self) -> str | int:
-        """What the next page is asked for by."""
+        """The id after which the next page begins."""
         ...
 
 
@@ -39,7 +39,7 @@ T = TypeVar("T", bound=HasId)
 def read(
     list_: Callable[[Any, int], list[T]], after: str | int, limit: int
 ) -> tuple[list[T], str | None]:
-    """Return a page that *list_* reads, and the id behind which the next one begins, if any."""
+    """Return a page that *list_* reads, and the id after which the next one begins, if any."""
     return read_by(list_, after, limit, lambda one: one.id)
 
 
@@ -49,13 +49,13 @@ def read_by(
     limit: int,
     place: Callable[[R], str | int],
 ) -> tuple[list[R], str | None]:
-    """Return a page as `read` does, of rows after whose *place* the next page begins."""
+    """Return a page as `read` does; the next page begins after the *place* of its last row."""
     page = list_(after, limit)
     more = len(page) == limit and list_(place(page[-1]), 1)
     return page, str(place(page[-1])) if more else None
 
 
 def tell_more(following: str | None) -> None:
-    """Say how to go on, if there is a next page."""
+    """Say how to continue, if there is a next page."""
     if following is not None:
         show.console().print(f"There are more: --after {following}", style="dim", soft_wrap=True)

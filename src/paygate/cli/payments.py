@@ -1,4 +1,4 @@
-"""Payments: collect, record, reverse, ask how they stand."""
+"""Payments: collect, record, reverse, and inquire about them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOT_COLLECTED = frozenset(
         PaymentStatus.UNKNOWN,
     }
 )
-"""Statuses with which ``collect`` exits with 1, so that a script does not go on."""
+"""The statuses for which ``collect`` exits with status 1, so that a script stops."""
 
 
 @with_gateways
@@ -60,7 +60,7 @@ def collect(
     return_url: options.ReturnUrlOption = "",
     qr: options.QrOption = False,
 ) -> None:
-    """Collect invoices through a gateway; exits with 1 where the money was not collected."""
+    """Collect invoices through a gateway; exits with status 1 if the money was not collected."""
     hide(where.ctx, method)
     with where.open() as cashier:
         made = cashier.collect(
@@ -88,11 +88,11 @@ def record(
         list[str] | None, typer.Argument(help="Numbers of the invoices it is for.")
     ] = None,
     amount: options.AmountOption = None,
-    reference: Annotated[str, typer.Option(help="The check's number, the transfer's text.")] = "",
-    on: Annotated[str | None, typer.Option(metavar="DATE", help="When it came in.")] = None,
+    reference: Annotated[str, typer.Option(help="Number of the check, or text of transfer.")] = "",
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="When it was received.")] = None,
     customer: options.CustomerOption = None,
 ) -> None:
-    """Record money that came in by hand; what is more than open becomes credit of the customer."""
+    """Record money received by hand; what exceeds the open amount becomes credit."""
     numbers = invoices or []
     with where.open() as cashier:
         made = cashier.record(
@@ -112,12 +112,12 @@ def record_refund(
     where: Where,
     by: Annotated[str, typer.Option(help="cash, check, transfer or bitcoin.")],
     key: options.KeyOption,
-    reference: Annotated[str, typer.Option(help="The check's number, the transfer's text.")],
-    payment: Annotated[str | None, typer.Argument(help="Id of the payment it is of.")] = None,
+    reference: Annotated[str, typer.Option(help="Number of the check, or text of transfer.")],
+    payment: Annotated[str | None, typer.Argument(help="Id of the payment.")] = None,
     amount: options.AmountOption = None,
     to: Annotated[
         str | None,
-        typer.Option(help="reopen, credit_note or from_credit: what becomes of the invoices."),
+        typer.Option(help="reopen, credit_note or from_credit: what happens to the invoices."),
     ] = None,
     on: Annotated[str | None, typer.Option(metavar="DATE", help="When it was sent.")] = None,
     customer: Annotated[
@@ -125,7 +125,7 @@ def record_refund(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
-    """Record money that was sent back by hand: nothing is sent, the books follow."""
+    """Record money that was sent back by hand; only the books change."""
     with where.open() as cashier:
         made = cashier.record_refund(
             payment,
@@ -153,7 +153,7 @@ def undo_record_refund(
     receipt: Annotated[str, typer.Argument(help="Id of the receipt of the recorded refund.")],
     reason: options.ReasonOption,
 ) -> None:
-    """Undo a refund that was recorded by hand and was not sent after all."""
+    """Undo a refund that was recorded by hand but not sent after all."""
     with where.open() as cashier:
         made = cashier.undo_record_refund(receipt, reason=reason)
     tell(made, as_json=where.as_json)
@@ -170,13 +170,13 @@ def reverse(
         str | None, typer.Option(metavar="AMOUNT", help="Invoice this to the customer.")
     ] = None,
     bank_charge: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="What the bank took from us.")
+        str | None, typer.Option(metavar="AMOUNT", help="What the bank charged us.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Also if the gateway still has the money.")
+        bool, typer.Option("--force", help="Even if the gateway still has the money.")
     ] = False,
 ) -> None:
-    """Book the opposite of a payment, as for a check that bounced; no money is sent."""
+    """Book the opposite of a payment, for example of a bounced check; no money is sent."""
     with where.open() as cashier:
         made = cashier.reverse(
             payment,
@@ -209,7 +209,7 @@ def undo_reversal(
     payment: options.PaymentArgument,
     reason: options.ReasonOption,
 ) -> None:
-    """Undo the reversal of a payment that was money after all; its invoices are paid again."""
+    """Undo the reversal of a payment whose money arrived after all; its invoices are paid again."""
     with where.open() as cashier:
         made = cashier.undo_reversal(payment, reason=reason)
     tell(made, as_json=where.as_json)
@@ -220,7 +220,7 @@ def inquire(
     where: Where,
     payment: options.PaymentArgument,
 ) -> None:
-    """Ask the gateway how a payment stands; exits with 1 if it did not answer."""
+    """Ask the gateway for the state of a payment; exits with status 1 if it did not respond."""
     with where.open() as cashier:
         made = cashier.inquire(payment)
     tell(made, as_json=where.as_json)
@@ -233,7 +233,7 @@ def recover(
     where: Where,
     limit: options.LimitOption = 100,
 ) -> None:
-    """Ask once about every payment that is due for it: after a crash, or by a timer."""
+    """Ask once about every payment whose inquiry is due: after a crash, or from a timer."""
     with where.open() as cashier:
         asked = cashier.recover(limit=limit)
     unanswered = sum(bool(one.unanswered) for one in asked)
@@ -247,7 +247,7 @@ def recover(
     else:
         console.print("Nothing is due.")
     if unanswered:
-        console.print(f"{unanswered} of {len(asked)}: the gateway did not answer; run it again.")
+        console.print(f"{unanswered} of {len(asked)}: the gateway did not respond; run it again.")
 
 
 @payment.command("list")
@@ -256,19 +256,19 @@ def list_(
     where: Where,
     customer: options.CustomerOption = None,
     invoice: Annotated[
-        str | None, typer.Option("--invoice", help="Only those for the invoice of this number.")
+        str | None, typer.Option("--invoice", help="Only those for the invoice with this number.")
     ] = None,
     via: pages.ViaOption = None,
     status: Annotated[
-        str | None, typer.Option("--status", help="Only those that stand so, such as succeeded.")
+        str | None, typer.Option("--status", help="Only those with this status, as succeeded.")
     ] = None,
     review: Annotated[
-        bool, typer.Option("--review", help="Only those that a person must look at.")
+        bool, typer.Option("--review", help="Only those flagged for manual review.")
     ] = False,
     since: pages.SinceOption = None,
     until: pages.UntilOption = None,
     oldest_first: pages.OldestFirstOption = False,
-    after: Annotated[str, typer.Option(help="Go on behind the payment of this id.")] = "",
+    after: Annotated[str, typer.Option(help="Continue after the payment with this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
     """List payments, the newest first, a page at a time."""
@@ -302,7 +302,7 @@ def show_(
     where: Where,
     id_: Annotated[str | None, typer.Argument(metavar="PAYMENT", help="Id of the payment.")] = None,
     key: Annotated[
-        str | None, typer.Option("--key", help="Idempotency key of the call that made it, instead.")
+        str | None, typer.Option("--key", help="Idempotency key of the call that created it.")
     ] = None,
     verb: Annotated[
         str, typer.Option("--verb", help="The verb that was called with the key.")
@@ -336,8 +336,8 @@ def show_(
 
 
 def tell_collected(ctx: typer.Context, made: Payment, *, as_json: bool) -> None:
-    """Tell a payment that was just asked for, and stop a script where it was not collected."""
-    # Some processors repeat the token where they refuse it.
+    """Show a payment that was just requested, and stop a script if it was not collected."""
+    # Some processors repeat the token when they refuse it.
     made = replace(made, reason=without_secrets(ctx, made.reason))
     tell(made, as_json=as_json)
     if made.status in NOT_COLLECTED or made.needs_review or made.conflicted:
@@ -345,7 +345,7 @@ def tell_collected(ctx: typer.Context, made: Payment, *, as_json: bool) -> None:
 
 
 def tell(made: Payment, *, as_json: bool) -> None:
-    """Tell a payment."""
+    """Show a payment."""
     if as_json:
         show.write_json({"payment": facts.payment(made)})
     else:
@@ -356,7 +356,7 @@ def rows(of: Payment) -> dict[str, object]:
     """Return what is shown of a payment, by name; None is left out."""
     return {
         "Payment": of.id,
-        "Customer": of.customer or "nobody knows; 'paygate assign' says whose it is",
+        "Customer": of.customer or "not known; 'paygate assign' sets it",
         "Paid to": of.payer_number or None,
         "Via": f"{of.account} ({show.words(of.kind)})",
         "Status": show.status(of.status),
@@ -369,7 +369,7 @@ def rows(of: Payment) -> dict[str, object]:
         "Being captured": of.capturing or None,
         "Returned": _amounts([of.returned, *(each.returned for each in of.foreign)]) or None,
         "Being refunded": of.refunding or None,
-        "Made credit": _amounts([of.credited, *(each.credited for each in of.foreign)]) or None,
+        "Became credit": _amounts([of.credited, *(each.credited for each in of.foreign)]) or None,
         "From credit": of.from_credit or None,
         "Unassigned": _amounts(of.undecided) or None,
         "On its way": of.awaiting or None,
@@ -410,7 +410,7 @@ def _checks(of: Payment) -> str | None:
 
 
 def _expiry(of: Payment) -> str | None:
-    """Return when the page, slip or hold runs out, unless the payment has ended."""
+    """Return when the page, slip or hold expires, unless the payment has ended."""
     waits = of.status in (PaymentStatus.REQUIRES_ACTION, PaymentStatus.AUTHORIZED)
     return f"{of.expires_at:%Y-%m-%d %H:%M} UTC" if waits and of.expires_at else None
 
@@ -423,30 +423,30 @@ def _next_step(of: Payment) -> dict[str, object]:
             "Next": "\n".join(dict.fromkeys(_commands(each) for each in of.reviews)),
         }
     if of.status is PaymentStatus.UNKNOWN:
-        return {"Next": "do not pay again; 'paygate recover' asks how it ended"}
+        return {"Next": "do not pay again; 'paygate recover' asks for the outcome"}
     return {} if of.action is None else steps.rows(of.action)
 
 
 def _amounts(amounts: Iterable[Money]) -> str:
-    """Write amounts of several currencies, without those that are nothing."""
+    """Return amounts of several currencies as text, without zeros."""
     return ", ".join(show.amount(each) for each in amounts if each.minor)
 
 
 def _commands(of: Review) -> str:
-    """Write the commands that end a review."""
+    """Return the commands that end a review."""
     return " or ".join(f"'paygate {verb.replace('_', '-')}'" for verb in of.verbs)
 
 
 def _table(payments: list[Payment]) -> Any:
-    """Write payments for people: below the id, which stays whole, for whom and what each is."""
+    """Return a table of payments: customer and items are below the id, which stays whole."""
     table = show.table("Payment", "Made", "Status", ">Amount", "Via")
-    table.collapse_padding = True  # an id of 35 characters and four columns more in eighty
+    table.collapse_padding = True  # an id of 35 characters and four more columns in eighty
     for one in payments:
         about = [one.customer or f"for {one.payer_number}", *(each.invoice for each in one.items)]
         made = "" if one.created_at is None else f"{one.created_at:%Y-%m-%d}"
         status = show.status(one.status)
         if one.needs_review or one.conflicted:
-            status.append("\na person must look", style="yellow")
+            status.append("\nneeds review", style="yellow")
         show.add(table, show.below(one.id, *about), made, status, one.amount, one.account)
     return table
 
@@ -456,7 +456,7 @@ def _sighting(of: Sighting) -> str:
 
 
 def _about(item: PaymentItem) -> str:
-    """Say how much of an invoice a payment paid, and how much it holds."""
+    """Return how much of an invoice a payment paid, and how much it holds."""
     facts_ = [f"{show.amount(item.paid)} paid" if item.paid.minor else ""]
     facts_.append(f"{show.amount(item.claimed)} held" if item.claimed.minor else "")
     return f"{item.invoice}: {', '.join(filter(None, facts_)) or 'nothing paid'}"

@@ -31,10 +31,10 @@ COLUMNS: Final = (
     *("settled_on", "settled_amount", "settled_currency", "fee", "fee_currency"),
     *("quantity_minor", "quantity_currency", "rate", "address", "address_number", "transaction"),
 )
-"""The head of the CSV. Its columns stay; new ones are added at the end."""
+"""The header of the CSV. Its columns stay; new ones are added at the end."""
 
 _PAGE: Final = 1_000
-# What a spreadsheet takes for the beginning of a formula, also as wide as a Chinese character.
+# What a spreadsheet reads as the beginning of a formula, including the full-width forms.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
@@ -47,10 +47,10 @@ def list_(
     since: pages.SinceOption = None,
     until: pages.UntilOption = None,
     oldest_first: pages.OldestFirstOption = False,
-    after: Annotated[str, typer.Option(help="Go on behind the receipt of this id.")] = "",
+    after: Annotated[str, typer.Option(help="Continue after the receipt with this id.")] = "",
     limit: options.LimitOption = 100,
 ) -> None:
-    """List receipts by when they were booked, the newest first, a page at a time."""
+    """List receipts by booking time, the newest first, a page at a time."""
     with where.open() as cashier:
 
         def list_receipts(behind: str, most: int) -> list[ReceiptLine]:
@@ -88,7 +88,7 @@ def export(
     since: pages.SinceOption = None,
     until: pages.UntilOption = None,
 ) -> None:
-    """Write all receipts as CSV in UTF-8, the oldest first; with --json, an object on each line.
+    """Write all receipts as CSV in UTF-8, the oldest first; with --json, one object per line.
 
     Amounts of money that went out are negative.
     """
@@ -103,7 +103,7 @@ def export(
 def _each(
     cashier: Cashier, via: str | None, since: str | None, until: str | None
 ) -> Iterator[ReceiptLine]:
-    """Yield the receipts, the oldest first; no more than a page of them is kept."""
+    """Yield the receipts, the oldest first; at most one page of them is in memory."""
     after = ""
     while True:
         page = cashier.receipt_lines(
@@ -120,8 +120,8 @@ def _json(one: ReceiptLine) -> str:
 
 
 def _csv(lines: Iterator[ReceiptLine]) -> Iterator[str]:
-    """Yield the head, and then a line for each receipt, as RFC 4180 has them."""
-    first = next(lines, None)  # what is refused is refused before anything is written
+    """Yield the header, and then a line for each receipt, as in RFC 4180."""
+    first = next(lines, None)  # so that an error is raised before anything is written
     yield _line(COLUMNS)
     for one in lines if first is None else chain((first,), lines):
         yield _line(tuple(map(cell, _row(one))))
@@ -135,10 +135,10 @@ def _line(cells: tuple[str, ...]) -> str:
 
 def cell(value: str) -> str:
     """
-    Return *value* as it may stand in a cell of a spreadsheet.
+    Return *value* as it can be put into a cell of a spreadsheet.
 
-    What would be read as a formula begins with an apostrophe, unless it is a number; control
-    characters are written as escapes.
+    What would be read as a formula gets an apostrophe in front, unless it is a number; control
+    characters are escaped.
     """
     text = printable(value)
     if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):

@@ -1,6 +1,6 @@
-"""How things look: consoles, tables, amounts, and the JSON that programs read.
+"""How output looks: consoles, tables, amounts, and the JSON that programs read.
 
-rich is imported by what draws with it: most commands print a line or JSON.
+rich is imported only by functions that draw with it: most commands print a line or JSON.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STYLES: Final = {
     PaymentStatus.FAILED: "red",
     PaymentStatus.UNKNOWN: "bold yellow",
 }
-"""The colours of what matters about a payment."""
+"""The colours of the statuses that matter most."""
 
 
 _WHOLE: Final = (
@@ -39,7 +39,7 @@ _WHOLE: Final = (
     *("When", "Since", "What", "What, and about what"),
     *("Method", "Change", "Receipt", "State", "Expires"),
 )
-"""The columns that are never broken: ids, types and instants are copied and searched for."""
+"""The columns that are never broken: ids, types and times are copied and searched for."""
 
 
 _INDENT: Final = "  "
@@ -47,7 +47,7 @@ _HARD_SPACE: Final = "\x00"
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Make a console on what stdout (or stderr) is now; piped, it writes plain text."""
+    """Return a console on the current stdout (or stderr); to a pipe it writes plain text."""
     from paygate.cli.terminal import EscapingConsole
 
     made = EscapingConsole(stderr=stderr, highlight=False, markup=False)
@@ -56,7 +56,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def table(*columns: str, title: str = "") -> Table:
-    """Make a table; a column whose name begins with ``>`` is aligned to the right."""
+    """Return a table; a column whose name begins with ``>`` is aligned to the right."""
     from rich import box
     from rich.table import Table
 
@@ -81,21 +81,21 @@ def table(*columns: str, title: str = "") -> Table:
 
 
 def below(id_: str, *about: str) -> str:
-    """Return an id, which stays whole, and what it is about in lines that are no longer.
+    """Return an id, which stays whole, and details in lines below that are no longer than it.
 
-    A word that is longer, such as a Bitcoin address, is shortened: it would take its width
-    from all other columns. The command that shows one thing has it whole.
+    A longer word, such as a Bitcoin address, is shortened: it would take its width
+    from all other columns. The command that shows one record shows it whole.
     """
     width = len(id_) - len(_INDENT)
     shown = (each if len(each) <= width else f"{each[:14]}…{each[-8:]}" for each in about if each)
-    # A line is not broken inside of a word that has spaces, only between two of them.
+    # A line is not broken inside a word that has spaces, only between two of them.
     joined = " · ".join(each.replace(" ", _HARD_SPACE) for each in shown)
     folded = folding(joined, width).replace(_HARD_SPACE, " ")
     return "\n".join([id_, *(f"{_INDENT}{line}" for line in folded.split("\n") if line)])
 
 
 def add(to: Table, *cells: object, style: str = "") -> None:
-    """Add a row of plain text: what comes from a ledger is never read as markup."""
+    """Add a row of plain text: text from a ledger is never read as markup."""
     from rich.text import Text
 
     to.add_row(
@@ -106,10 +106,10 @@ def add(to: Table, *cells: object, style: str = "") -> None:
 
 def write_sheet(rows: Mapping[str, object], title: str = "") -> None:
     """
-    Write a sheet of one thing: a name and a value on each line; None is left out.
+    Write one record: a name and a value on each line; None is left out.
 
     A value with a word that does not fit, such as a link, has lines of its own, and is never
-    broken: what a terminal wraps by itself can still be copied.
+    broken: what the terminal wraps can still be copied.
     """
     from rich.text import Text
 
@@ -141,24 +141,24 @@ def folding(text: str, width: int) -> str:
 
 
 def status(of: PaymentStatus) -> Text:
-    """Write a payment's status in its colour."""
+    """Return a payment's status in its colour."""
     from rich.text import Text
 
     return Text(words(of), style=STYLES.get(of, ""))
 
 
 def words(name: str) -> str:
-    """Write a name of the code for people: ``requires_action`` is "requires action"."""
+    """Return a name of the code as words: ``requires_action`` is "requires action"."""
     return str(name).replace("_", " ")
 
 
 def amount(money: Money) -> str:
-    """Write an amount for people, with all digits of its currency: ``1,250.00 USD``."""
+    """Return an amount as text, with all digits of its currency: ``1,250.00 USD``."""
     return f"{money.decimal:,f} {money.currency}"
 
 
 def plain(value: object) -> Any:
-    """Turn a value into what JSON can carry; what is secret prints as dots by itself."""
+    """Return a value as JSON can hold it; a secret becomes dots."""
     match value:
         case Money():
             return {"currency": value.currency, "minor": value.minor, "text": str(value)}
@@ -183,7 +183,7 @@ def write_json(value: object) -> None:
 
 
 def as_json(value: object, *, indent: int | None = None) -> str:
-    """Write *value* as JSON that a terminal shows as it is: what it would act on is escaped."""
+    """Return *value* as JSON in which everything that a terminal would act on is escaped."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     if text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""Simulate: prove the engine on this machine, seed by seed."""
+"""Simulate: test the engine on this machine, seed by seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from paygate.testing.simulation import Result, Summary
 
 _SHRUNK_MAX = 3
-"""How many of the broken seeds are made small; it takes some seconds each."""
+"""How many of the failing seeds are reduced; each takes some seconds."""
 
 
 def simulate(
@@ -41,19 +41,19 @@ def simulate(
     app: options.AppOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Play the engine against crashes, faults and odd processors; exits with 1 where a rule breaks.
+    """Test the engine with crashes, faults and odd processors; exits with status 1 on a violation.
 
-    The same seed plays the same schedule. A seed that breaks a rule is told with the
-    fewest events that still break it.
+    The same seed plays the same schedule. A seed that violates a rule is shown with the
+    fewest events that still violate it.
 
     The author of a driver names it, or an account of it if its traits depend on
-    settings: the processors then are as it declares. The driver's own code is not called;
-    the conformance kit does that.
+    settings: the processors then behave as it declares. The driver's own code is not called;
+    the conformance kit tests that.
     """
     if driver and via:
         raise InvalidValue("--via names an account, which has its driver; leave --driver out")
     if not via and any(_typed(ctx, each) for each in ("gateways", "app")):
-        raise InvalidValue("--gateways and --app are where --via finds its account; name one")
+        raise InvalidValue("--gateways and --app are where --via finds its account; give --via")
     declared = None
     if driver:
         declared = traits_of_driver(driver)
@@ -64,7 +64,7 @@ def simulate(
 
 
 def _typed(ctx: typer.Context, parameter: str) -> bool:
-    """Tell whether an option stands in the command; the environment may set it for others."""
+    """Return whether an option is on the command line; the environment may set it for others."""
     source = ctx.get_parameter_source(parameter)
     return source is not None and source.name == "COMMANDLINE"
 
@@ -99,7 +99,7 @@ def _sweep(seeds: int, first: int, jobs: int, declared: Traits | None, *, as_jso
 
 
 def _played(declared: Traits | None) -> dict[str, dict[Kind, list[Operation]]]:
-    """Tell what of a driver's traits is played, and what is not."""
+    """Return which of a driver's traits are played, and which are not."""
     from paygate.testing.simulation import left_out, playable
 
     if declared is None:
@@ -167,7 +167,7 @@ def _tell(total: Summary, small: list[Result], took_s: float, *, driven: bool) -
         f"{total.steps} steps and {total.commits} commits in {took_s:.0f} s, "
         f"{total.seeds / took_s:.0f} schedules a second"
     )
-    # Who only reads the last line must not believe that the driver was tried.
+    # Someone who reads only the last line must not conclude that the driver was tested.
     aside = "; the driver's own code was not called" if driven else ""
     console.print(
         f"{counted(total.seeds, 'seed')}, {counted(len(total.broken), 'violation')}{aside}",

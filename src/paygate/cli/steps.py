@@ -1,4 +1,4 @@
-"""What the payer is to do next, as rows of a sheet, and the text of its QR code."""
+"""The payer's next action, as rows of output, and the text of its QR code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def rows(of: Action) -> dict[str, object]:
-    """Return what is shown of a step, by name; what is to be copied has a row of its own."""
+    """Return what is shown of an action, by name; what is to be copied has a row of its own."""
     match of:
         case Redirect():
             return {"Next": "the payer follows the link", "Link": of.url}
@@ -29,7 +29,7 @@ def rows(of: Action) -> dict[str, object]:
             return {"Next": "the payer's browser posts the form of your page", "To": of.url}
         case ScriptStep():
             return {
-                "Next": "the payer goes on in your page, in the script",
+                "Next": "the payer continues in your page, in the script",
                 "Script": of.script_url,
             }
         case ShowVoucher():
@@ -65,19 +65,19 @@ def rows(of: Action) -> dict[str, object]:
 
 
 def qr(of: Action | None) -> str:
-    """Draw the QR code of a step; raise `InvalidValue` if it has none."""
+    """Return the text of an action's QR code; raise `InvalidValue` if it has none."""
     match of:
         case Redirect(method="GET", url=text) | ShowCode(payload=text) | PayToAddress(uri=text):
             pass
         case ShowVoucher(url=text) if text:
             pass
         case _:
-            raise InvalidValue("nothing waits for the payer that a QR code could hold")
+            raise InvalidValue("no action is required of the payer that has a QR code")
     from paygate.slips import qr_text
 
     return qr_text(text)
 
 
 def show_qr(of: Action | None) -> None:
-    """Draw the QR code of a step on the terminal."""
+    """Draw the QR code of an action on the terminal."""
     show.console().print(qr(of), soft_wrap=True)

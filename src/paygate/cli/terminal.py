@@ -1,4 +1,4 @@
-"""A console of rich that shows what strangers wrote, and lets nothing of it act."""
+"""A rich console that shows foreign text but does not let it control the terminal."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class EscapingConsole(Console):
-    """A console that escapes whatever it is given to show, once, where it leaves."""
+    """A console that escapes everything it shows, in one place, at the output."""
 
     @override
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render, with the control characters of a stranger's text as readable escapes."""
+        """Render, with the control characters of foreign text as readable escapes."""
         for segment in super().render(renderable, options):
             text = segment.text
             if segment.control or text.isprintable():

@@ -1,4 +1,4 @@
-"""A payment's history as a timeline: what was asked, what moved, where it went, what was told."""
+"""A payment's history as a timeline: requests, money moved, allocations, and events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paygate.service.history import History
 
 _ORDER: Final = ("asked", "moved", "put", "told")
-"""What happened in one transaction has one instant; this is how it reads then."""
+"""The order of lines with the same time, as the records of one transaction have."""
 
 _WIDTH_AT: Final = len("2026-12-01 12:00:00")
 _WIDTH_SORT: Final = max(map(len, _ORDER))
@@ -33,7 +33,7 @@ _OF_AMOUNT: Final = frozenset({"amount_minor", "currency"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One line of the timeline: when, what sort of thing (asked, moved, put, told), and what."""
+    """One line of the timeline: the time, what sort of thing (see `_ORDER`), and the text."""
 
     at: datetime
     sort: str
@@ -41,19 +41,19 @@ class Moment:
 
 
 def moments(of: History) -> list[Moment]:
-    """Tell everything about a payment in the order in which it was written down."""
+    """Return everything about a payment in the order in which it was stored."""
     told = [
         *(_asked(attempt) for attempt in of.attempts),
         *(_moved(receipt) for receipt in of.receipts),
         *(_put(allocation, of.numbers[allocation.invoice]) for allocation in of.allocations),
         *(_told(event) for event in of.events if event.type != "receipt.booked"),
     ]
-    # Sorting keeps what is equal in its order: events stay in that of their numbers.
+    # Sorting is stable: events stay in the order of their numbers.
     return sorted(told, key=lambda moment: (moment.at, _ORDER.index(moment.sort)))
 
 
 def write(of: list[Moment]) -> None:
-    """Write a timeline for people; an instant is written once, and no word is broken."""
+    """Write a timeline; each time is written once, and no word is broken."""
     from rich.text import Text
 
     out = show.console()
@@ -74,13 +74,13 @@ def _asked(attempt: Attempt) -> Moment:
         show.words(attempt.state) + (f": {why}" if why else ""),
         attempt.reference,
         _asked_next(attempt),
-        "a person must look" if attempt.needs_review else "",
+        "needs review" if attempt.needs_review else "",
     ]
     return Moment(at=attempt.created_at, sort="asked", text=_joined(facts))
 
 
 def _asked_next(attempt: Attempt) -> str:
-    """Say when recovery asks how an attempt in doubt ended; until then its invoices are held."""
+    """Return when recovery next asks about an attempt in doubt; until then it holds its items."""
     if not attempt.state.in_doubt or attempt.next_check_at is None:
         return ""
     return f"'paygate recover' asks about it from {attempt.next_check_at:%Y-%m-%d %H:%M} UTC on"
@@ -98,7 +98,7 @@ def _moved(receipt: Receipt) -> Moment:
 
 
 def _settled(receipt: Receipt) -> str:
-    """Say what of a receipt reached us, when, and what it cost."""
+    """Return what of a receipt reached us, when, and what it cost."""
     if receipt.settled is None:
         return "" if receipt.fee is None else f"fee {show.amount(receipt.fee)}"
     on = "" if receipt.settled_on is None else f" on {receipt.settled_on}"
@@ -124,7 +124,7 @@ def _told(event: Event) -> Moment:
 
 
 def _fact(name: str, value: object, data: Mapping[str, object]) -> str:
-    """Write one fact of an event: an amount with its currency, a list without its brackets."""
+    """Return one fact of an event as text: an amount with its currency, a list without brackets."""
     stem = name.removesuffix(_MINOR)
     currency = data.get(f"{stem}_currency", data.get("currency"))
     if name.endswith(_MINOR) and type(value) is int and currency in SCALES:
@@ -149,7 +149,7 @@ def _plain(value: object) -> str:
 
 
 def _without_sign(amount: Money) -> Money:
-    """Leave the sign out: the words say which way it went."""
+    """Return the amount without its sign: the words say in which direction it went."""
     return -amount if amount.minor < 0 else amount
 
 

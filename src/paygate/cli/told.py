@@ -1,4 +1,4 @@
-"""What was told: events of ours to others, and what processors told us."""
+"""Events for other systems, and callbacks of processors."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from paygate.domain.callback import StoredCallback
     from paygate.domain.event import DeadLetter, Event
 
-callbacks = typer.Typer(no_args_is_help=True, help="What processors told us, and what came of it.")
+callbacks = typer.Typer(no_args_is_help=True, help="List callbacks, and apply them again.")
 
-AfterOption = Annotated[int, typer.Option("--after", help="Begin behind this number.")]
+AfterOption = Annotated[int, typer.Option("--after", help="Start after this number.")]
 
 
 @with_ledger
@@ -60,7 +60,7 @@ def dead_letters(
     ] = None,
     limit: options.LimitOption = 100,
 ) -> None:
-    """List events that were given up for a sink, with what it said the last time."""
+    """List events that a sink has refused finally, with the last reason."""
     with where.open() as cashier:
         revived = None if replay is None else cashier.replay_dead_letters(replay)
         found = cashier.dead_letters(limit=limit)
@@ -76,12 +76,12 @@ def _show_letters(found: list[DeadLetter], sink: str | None, revived: int | None
     console = show.console()
     if revived is not None:
         console.print(
-            f"{counted(revived, 'event')} to be tried again for {sink} at the next publish",
+            f"{counted(revived, 'event')} will be retried for {sink} at the next publish",
             markup=False,
         )
     if not found:
         return
-    table = show.table("Sink", ">No.", "What, and about what", "Since", "What it said")
+    table = show.table("Sink", ">No.", "What, and about what", "Since", "Reason")
     for one in found:
         since = f"{one.since:%Y-%m-%d %H:%M}"
         what = f"{one.event.type}\n  {one.event.aggregate}"
@@ -103,7 +103,7 @@ def list_(
     after: AfterOption = 0,
     limit: options.LimitOption = 100,
 ) -> None:
-    """List what processors told us, the newest first; what came word for word is never shown."""
+    """List callbacks, the newest first; the received text itself is never shown."""
     with where.open() as cashier:
 
         def list_callbacks(behind: int, most: int) -> list[StoredCallback]:
@@ -136,7 +136,7 @@ def replay(
     where: Where,
     number: Annotated[int, typer.Argument(metavar="NO.", help="Number of the callback.")],
 ) -> None:
-    """Apply one callback again, such as an orphan; exits with 1 where it still cannot be."""
+    """Apply one callback again, such as an orphan; exits with status 1 if it cannot be applied."""
     with where.open() as cashier:
         done = cashier.replay_callback(number)
     if where.as_json:
@@ -168,7 +168,7 @@ def dismiss(
 
 
 def _facts(one: StoredCallback) -> dict[str, Any]:
-    """Tell what may be shown of a callback: its body may hold a token."""
+    """Return what can be shown of a callback: its body may contain a token."""
     facts = asdict(one)
     del facts["body"]
     return facts

@@ -25,7 +25,7 @@ _RAILS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "KRW": (Kind.REDIRECT, Kind.CARD, Kind.VOUCHER),
     "KWD": (Kind.CARD, Kind.CARD, Kind.REDIRECT, Kind.CARD, Kind.BITCOIN),
 }
-# Card and bank tokens in turn; whatever happens at a gateway happens to somebody here.
+# Card and bank tokens in turn; whatever can happen at a gateway happens to somebody here.
 _CARDS: Final = (
     "tok_visa",
     "tok_mastercard",
@@ -48,19 +48,19 @@ _BANKS: Final = ("tok_bank", "tok_bank", "tok_bank", "tok_bank_unpaid_r01", "tok
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """A card payment whose answer is lost: how the fake is told, and how it reads."""
+    """A card payment whose response is lost: how the fake is instructed, and how it is shown."""
 
     token: str
     text: str
 
 
 LOST: Final[Mapping[str, Mishap]] = {
-    "INV-2026-0011": Mishap("tok_unknown_executed", "charged, the answer lost"),
-    "INV-2026-0064": Mishap("tok_500_executed", "charged, answered by a 500"),
+    "INV-2026-0011": Mishap("tok_unknown_executed", "charged, response lost"),
+    "INV-2026-0064": Mishap("tok_500_executed", "charged, response was a 500"),
     "INV-2026-0087": Mishap("tok_timeout_late", "charged a minute later"),
-    "INV-2026-0120": Mishap("tok_unknown_lost", "lost on its way"),
+    "INV-2026-0120": Mishap("tok_unknown_lost", "request lost"),
 }
-"""The invoices whose card payments lose their answer, and how."""
+"""The invoices whose card payments lose their response, and how."""
 
 CHECK: Final = "INV-2026-0043"
 """The invoice that is paid by a paper check, which bounces."""
@@ -76,7 +76,7 @@ class TillVisit:
 
 
 def visits(invoices: Sequence[Invoice]) -> Iterator[TillVisit]:
-    """Tell for every invoice but the paper check's who pays it how, always the same."""
+    """Yield for every invoice except the paper check's who pays it and how, always the same."""
     cards, banks = cycle(_CARDS), cycle(_BANKS)
     turn: Counter[str] = Counter()
     for invoice in invoices:

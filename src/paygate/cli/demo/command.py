@@ -13,12 +13,12 @@ from paygate.cli.exits import FINDINGS
 
 def demo(
     file: Annotated[
-        Path, typer.Option(help="The ledger to make; a number is added where it exists.")
+        Path, typer.Option(help="The ledger to create; a number is added if it exists.")
     ] = Path("paygate-demo.db"),
 ) -> None:
     """Play a day at the till on fake gateways: no account and no network.
 
-    It takes some ten seconds, and a minute on a machine that is busy.
+    It takes about ten seconds, or a minute on a busy machine.
     """
     from paygate.cli.demo.screen import play
 

@@ -1,4 +1,4 @@
-"""The demo on the screen: a few acts, each with one line that says what to see."""
+"""The demo on the screen: a few acts, each with one line that says what to look at."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _STATUSES: Final[Mapping[PaymentStatus, str]] = {
 
 
 def play(file: Path, console: Console) -> bool:
-    """Play the demo on a new ledger at *file*, and tell whether every check held."""
+    """Play the demo on a new ledger at *file*, and return whether every check passed."""
     refuse_production()
     ledger = fresh(file)
     with Till(ledger) as till:
@@ -72,7 +72,7 @@ def play(file: Path, console: Console) -> bool:
 
 
 def fresh(file: Path) -> Path:
-    """Make a new file, *file* or the next free ``file-2``, ``file-3`` …; nothing is replaced."""
+    """Create and return *file*, or the next free ``file-2``, ``file-3`` …; nothing is replaced."""
     for number in count(1):
         name = file if number == 1 else file.with_stem(f"{file.stem}-{number}")
         # A journal left over from a ledger that was deleted would be read into the new one.
@@ -84,25 +84,25 @@ def fresh(file: Path) -> Path:
             continue
         except OSError as error:
             raise StoreError(
-                f"the ledger {name} cannot be made: {error.strerror}; name another with --file"
+                f"the ledger {name} cannot be created: {error.strerror}; name another with --file"
             ) from None
         return name
     raise AssertionError("there are always more numbers")
 
 
 class Screen:
-    """Writes the acts; knows how things look and nothing of how they are done."""
+    """Writes the acts; it knows how things look, but not how they are done."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._act = count(1)
 
     def working(self, what: str) -> AbstractContextManager[object]:
-        """Show on a terminal that something goes on; what is piped gets nothing of it."""
+        """Show on a terminal that work is in progress; write nothing to a pipe."""
         return self._console.status(f"  {what} …")
 
     def title(self) -> None:
-        """Say what this is."""
+        """Write the title."""
         self._console.print()
         self._console.print(
             Text.assemble(
@@ -112,7 +112,7 @@ class Screen:
         )
 
     def imported(self, invoices: Sequence[Invoice]) -> None:
-        """Show what the file held."""
+        """Show what the file contained."""
         self._begin(
             f"{len(invoices)} invoices imported from a CSV file",
             "Yen and won have no decimals, dinars three: all are whole minor units.",
@@ -126,7 +126,7 @@ class Screen:
     def collecting(
         self, collect: Callable[[Callable[[int, int], None]], list[Payment]]
     ) -> list[Payment]:
-        """Show how the work goes on."""
+        """Show the progress of the work."""
         self._begin(
             "Collected by card, e-check, redirect, cash voucher and Bitcoin",
             "One verb for all. A decline is an outcome with a reason, not an exception.",
@@ -138,7 +138,7 @@ class Screen:
             return collect(lambda done, total: progress.update(task, completed=done, total=total))
 
     def collected(self, payments: Sequence[Payment]) -> None:
-        """Show how the payments stand."""
+        """Show the states of the payments."""
         self._console.print()
         self._print(_by_kind(payments))
         self._console.print()
@@ -147,15 +147,15 @@ class Screen:
     def found_out(
         self, refused: Refused | None, found: Sequence[Lost], again: Sequence[Payment]
     ) -> None:
-        """Show what became of the lost answers."""
+        """Show what became of the payments whose response was lost."""
         self._begin(
-            f"{len(found)} answers were lost, and nobody pays twice",
-            "A timeout is no failure. Until inquiry settles it, paying again is refused:",
+            f"{len(found)} responses were lost, and nobody pays twice",
+            "A timeout is not a failure. Until an inquiry clears it, paying again is refused:",
         )
         if refused is not None:
             self._say(f"{type(refused).__name__}: {refused.message}", style="yellow")
             self._console.print()
-        table = show.table("Invoice", "What went wrong", "Then", "Found out", ">Charged")
+        table = show.table("Invoice", "What went wrong", "Before", "After inquiry", ">Charged")
         for lost in found:
             show.add(
                 table,
@@ -169,38 +169,38 @@ class Screen:
         self._console.print()
         for payment in again:
             self._say(
-                f"Nothing was charged, so a new key may try again: {payment.status}, "
+                f"Nothing was charged, so a new key can try again: {payment.status}, "
                 f"{show.amount(payment.received)}."
             )
 
     def passed(self, payments: Sequence[Payment]) -> None:
-        """Show how the payments stand when payers and banks have acted."""
+        """Show the states of the payments after payers and banks have acted."""
         self._begin(
             "Four days later",
-            "Payers have paid, e-checks have settled or bounced, recover() has asked.",
+            "Payers have paid, e-checks have settled or bounced, recover() has inquired.",
         )
         self._print(_by_kind(payments))
 
     def credited(self, overpaid: Overpaid) -> None:
-        """Show where too much money went."""
+        """Show what happened to the excess of an overpayment."""
         payment, credit = overpaid.payment, overpaid.from_credit
         self._begin(
-            "A slip was paid twice over; the rest is credit",
+            "A slip was paid twice over; the excess is credit",
             "Money that arrives is never refused and never lost.",
         )
         table = show.table("", ">Amount", "")
-        show.add(table, "asked on the slip", payment.amount, payment.id)
+        show.add(table, "amount on the slip", payment.amount, payment.id)
         show.add(table, "paid at the counter", payment.received, "")
         show.add(table, "credit", payment.credited, payment.customer)
-        show.add(table, "used", credit.from_credit, f"{overpaid.next_invoice.number} is paid by it")
+        show.add(table, "used", credit.from_credit, f"it pays {overpaid.next_invoice.number}")
         show.add(table, "left", overpaid.left, payment.customer)
         self._print(table)
 
     def bounced(self, check: Bounced) -> None:
-        """Show a paper check that came back."""
+        """Show a paper check that bounced."""
         self._begin(
             "A paper check was recorded, bounced, and was reversed",
-            "Not a refund, as no money goes anywhere: the invoice is open again as it was.",
+            "Not a refund, because no money is sent: the invoice is open again as before.",
         )
         number, reversal = check.issued.number, check.reversal
         table = show.table("", "Document", ">Amount", f"{number} is", ">Open")
@@ -219,7 +219,7 @@ class Screen:
     def standing(self, invoices: Sequence[Invoice]) -> None:
         """Show what the customers still owe."""
         self._begin(
-            "Where the invoices stand", "Open, partially paid and paid follow from the books."
+            "The state of the invoices", "Open, partially paid and paid follow from the books."
         )
         shown = (InvoiceStatus.PAID, InvoiceStatus.PARTIALLY_PAID, InvoiceStatus.OPEN)
         table = show.table(
@@ -241,7 +241,7 @@ class Screen:
         """Show whether the books are right, by our own rules and by the processor's journal."""
         self._begin(
             "Are the books right?",
-            "The fake processor keeps a journal of its own of the money that it moved.",
+            "The fake processor keeps its own journal of the money that it moved.",
         )
         table = show.table("Currency", ">Processor moved", ">We booked", ">Difference")
         for one in balances:
@@ -260,7 +260,7 @@ class Screen:
         holds = {
             f"fsck: {len(RULES)} rules, {len(violations)} violations": not violations,
             "processor and ledger agree in every currency": equal,
-            f"{len(found)} lost answers, none charged twice": once,
+            f"{len(found)} lost responses, none charged twice": once,
         }
         for text, held in holds.items():
             self._console.print(

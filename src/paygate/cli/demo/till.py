@@ -1,7 +1,7 @@
 """The till of the demo: a real ledger and five fake gateways over one processor.
 
-Nothing here prints. Each act is a method that does it and returns what happened,
-so that tests can look at the money instead of at the screen.
+Nothing in this module prints. Each act is a method that does it and returns what happened,
+so that tests can check the money instead of the screen.
 """
 
 from __future__ import annotations
@@ -38,37 +38,37 @@ class Listed(Protocol):
 
     @property
     def id(self) -> str:
-        """What a listing goes on after."""
+        """The id after which a listing continues."""
         ...
 
 
 T = TypeVar("T", bound=Listed)
 
 OPENS: Final = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
-"""When the demo's clock starts; it moves only when the demo moves it."""
+"""The time at which the demo's clock starts; only the demo moves it."""
 
 RETURN_URL: Final = "https://portal.example/thanks"
 _PAGE: Final = 200
-# Long enough for every inquiry of the plan, and for a lost request to count as lost.
+# Long enough for every planned inquiry, and for a lost request to count as lost.
 _MINUTES_ASKED: Final = (1, 2, 5, 15)
-# A quarter of an hour before the pages end until after the last e-check settled.
+# From a quarter of an hour before the pages expire until after the last e-check settled.
 _DAYS: Final = 4
 
 
 class DemoIds:
-    """Ids that count, so that the demo's ledger is the same each time."""
+    """Sequential ids, so that the demo's ledger is the same each time."""
 
     def __init__(self) -> None:
         self._next = count(1)
 
     def new(self, noun: str) -> str:
-        """Make the next id."""
+        """Return the next id."""
         return f"{noun}_{next(self._next):08d}"
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A payment whose answer was lost: how it stood, how it stands, what the processor did."""
+    """A payment whose response was lost: its status before and after, and what was charged."""
 
     invoice: str
     mishap: Mishap
@@ -80,7 +80,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Overpaid:
-    """A slip that was paid with more than it asked, and what the rest then paid."""
+    """A slip that was paid with more than its amount, and what the excess then paid."""
 
     payment: Payment
     next_invoice: Invoice
@@ -109,7 +109,7 @@ class TillBalance:
 
     @property
     def difference(self) -> Money:
-        """Nothing, if both tell the truth."""
+        """The difference between the two; zero if both are right."""
         return self.processor - self.receipts
 
 
@@ -138,12 +138,12 @@ class Till:
     # --- The acts -------------------------------------------------------------------
 
     def import_invoices(self) -> Imported:
-        """Import the file that comes with paygate."""
+        """Import the file that is shipped with paygate."""
         file = resources.files("paygate.cli.demo") / "invoices.csv"
         return self.cashier.import_invoices(file.read_bytes())
 
     def collect(self, tell: Callable[[int, int], None]) -> list[Payment]:
-        """Let every payer pay; *tell* hears how many of how many are done."""
+        """Let every payer pay; call *tell* with the number done and the total."""
         todo = list(visits(self.invoices()))
         done: list[Payment] = []
         for visit in todo:
@@ -161,7 +161,7 @@ class Till:
         return done
 
     def pay_again(self) -> Refused | None:
-        """Try to pay an invoice whose outcome is unknown once more."""
+        """Try once more to pay an invoice whose outcome is unknown."""
         try:
             self.cashier.collect(next(iter(LOST)), via="card", method="tok_visa", key="demo-again")
         except Refused as refused:
@@ -169,7 +169,7 @@ class Till:
         return None
 
     def inquire(self) -> list[Lost]:
-        """Ask about the lost answers until each is found out."""
+        """Inquire about the payments whose response was lost until each outcome is known."""
         for minutes in _MINUTES_ASKED:
             self._wait(timedelta(minutes=minutes))
         return [
@@ -188,7 +188,7 @@ class Till:
         ]
 
     def try_again(self, found: list[Lost]) -> list[Payment]:
-        """Charge again, under a new key, where it is certain that nothing was charged."""
+        """Charge again, with a new key, if it is certain that nothing was charged."""
         return [
             self.cashier.collect(
                 lost.invoice, via="card", method="tok_visa", key=f"demo-{lost.invoice}-second"
@@ -198,11 +198,11 @@ class Till:
         ]
 
     def pass_days(self, payments: list[Payment]) -> list[Payment]:
-        """Let the payers act and the banks settle; tell the payments as they then stand."""
+        """Let the payers act and the banks settle; return the payments in their new state."""
         waiting = [one for one in payments if one.status is PaymentStatus.REQUIRES_ACTION]
         for number, payment in enumerate(waiting):
             if number % 9 == 5:
-                continue  # This payer closed the window, and comes back some other day.
+                continue  # This payer closed the window, and comes back another day.
             amount = payment.amount
             if payment is self._first(waiting, Kind.VOUCHER):
                 amount *= 2
@@ -214,7 +214,7 @@ class Till:
         return [self.cashier.payment(payment) for payment in payments]
 
     def use_credit(self, payments: list[Payment]) -> Overpaid:
-        """Pay another invoice from what a slip brought too much."""
+        """Pay another invoice from the excess of a slip."""
         payment = next(one for one in payments if one.credited)
         bill = self.cashier.issue(
             number="INV-2026-0241",
@@ -227,7 +227,7 @@ class Till:
         return Overpaid(payment, self.cashier.invoice(bill.number), used, left)
 
     def bounce(self) -> Bounced:
-        """Record a paper check; the bank returns it, and the customer owes again, and a fee."""
+        """Record a paper check; the bank returns it, and the customer owes again, with a fee."""
         issued = self.cashier.invoice(CHECK)
         payment = self.cashier.record(CHECK, by="check", reference="1042", key="demo-check")
         paid = self.cashier.invoice(CHECK)
@@ -235,7 +235,7 @@ class Till:
         reversal = self.cashier.reverse(
             payment, reason="returned unpaid", fee=Money.of(issued.total.currency, 25)
         )
-        assert reversal.fee_invoice is not None, "a fee was asked for"  # noqa: S101
+        assert reversal.fee_invoice is not None, "a fee was requested"  # noqa: S101
         return Bounced(
             issued=issued,
             paid=paid,
@@ -269,13 +269,13 @@ class Till:
     # --- Reading ----------------------------------------------------------------------
 
     def invoices(self) -> list[Invoice]:
-        """Read all invoices, in the order in which they were issued."""
+        """Return all invoices, in the order in which they were issued."""
         return list(
             _pages(lambda after: self.cashier.invoices(oldest_first=True, after=after, limit=_PAGE))
         )
 
     def payments(self) -> list[Payment]:
-        """Read all payments, in the order in which they were made."""
+        """Return all payments, in the order in which they were made."""
         return list(
             _pages(lambda after: self.cashier.payments(oldest_first=True, after=after, limit=_PAGE))
         )

@@ -13,7 +13,7 @@ from paygate.cli.new_driver.package import KINDS, write_package
 
 
 class Kinds(StrEnum):
-    """The kinds of payment that a new driver can begin with."""
+    """The kinds of payment that a new driver can start with."""
 
     CARD = "card"
     E_CHECK = "e_check"
@@ -22,26 +22,26 @@ class Kinds(StrEnum):
 
 
 def new_driver(
-    name: Annotated[str, typer.Argument(help="The name that settings will call it by: acme.")],
-    into: Annotated[Path, typer.Option(help="The folder in which the package is made.")] = Path(),
+    name: Annotated[str, typer.Argument(help="The driver's name in settings, such as acme.")],
+    into: Annotated[Path, typer.Option(help="The folder in which to create it.")] = Path(),
     kind: Annotated[
-        Kinds, typer.Option(help="What it takes: cards, debits, a page, or slips.")
+        Kinds, typer.Option(help="What it collects with: cards, debits, a page, or slips.")
     ] = Kinds.CARD,
     authorize: Annotated[bool, typer.Option("--authorize", help="Hold, capture and void.")] = False,
     refund: Annotated[bool, typer.Option("--refund", help="Send money back.")] = False,
     redirect: Annotated[
-        bool, typer.Option("--redirect", help="Beside cards, a page where the payer pays.")
+        bool, typer.Option("--redirect", help="In addition to cards, a page to pay on.")
     ] = False,
-    store: Annotated[bool, typer.Option("--store", help="Keep methods for later.")] = False,
+    store: Annotated[bool, typer.Option("--store", help="Store methods for later.")] = False,
     webhooks: Annotated[
         bool, typer.Option("--webhooks", help="Callbacks, signed with HMAC-SHA256.")
     ] = False,
-    everything: Annotated[bool, typer.Option("--all", help="All that the kind has.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that the kind can have.")] = False,
 ) -> None:
-    """Write a package with a gateway driver that passes the conformance kit at once.
+    """Create a package with a gateway driver that passes the conformance kit at once.
 
-    It takes payments of one kind at a made-up processor and can be asked what became of
-    them; the options add more. Replace that processor by yours, message by message.
+    It collects payments of one kind at a made-up processor and can inquire about
+    them; the options add more. Replace that processor with yours, message by message.
     """
     asked = {
         "authorize": authorize,

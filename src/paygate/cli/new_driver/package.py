@@ -1,10 +1,10 @@
-"""Writing the package: a template, less the parts that were not asked for.
+"""Writing the package: a template, without the parts that were not requested.
 
 In a template, ``@NAME@`` stands for the driver's name, ``@MODULE@`` for its module,
-``@CLASS@`` for its class, ``@ENV@`` for the beginning of names in the environment. A line
-that ends in ``#[refund]`` is written if refunds are asked for; so is everything between
-the lines ``#[[refund]]`` and ``#[[/]]``. ``norefund`` is for if they are not. `_wanted`
-has all such marks.
+``@CLASS@`` for its class, ``@ENV@`` for the prefix of its environment variables. A line
+that ends in ``#[refund]`` is written if refunds are requested; so is everything between
+the lines ``#[[refund]]`` and ``#[[/]]``. ``norefund`` is for packages without them. `_wanted`
+defines all these marks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CAPABILITIES: Final = ("authorize", "refund", "redirect", "store", "webhooks")
-"""What can be asked for, beside charging and inquiring."""
+"""What can be requested in addition to charging and inquiring."""
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "card": frozenset(CAPABILITIES),
@@ -33,7 +33,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
     "redirect": frozenset({"refund", "webhooks"}),
     "voucher": frozenset({"webhooks"}),
 }
-"""What can be asked for, by the kind of payment that the driver takes."""
+"""What can be requested, by the kind of payment that the driver collects."""
 
 LENGTH_MAX: Final = 30
 """A longer name would not fit into the lines of the template."""
@@ -82,7 +82,7 @@ _FILES: Final[Sequence[tuple[str, str, str]]] = (
     ("away_look_up_complete.txt", "redirect", f"{_TRANSCRIPTS}/@AWAY@look_up_complete.txt"),
     ("away_look_up_withdraw.txt", "away", f"{_TRANSCRIPTS}/@AWAY@look_up_withdraw.txt"),
 )
-"""Each file of the template: what must be asked for, and where it is written."""
+"""Each file of the template: what must be requested for it, and its path in the package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +97,16 @@ def write_package(name: str, into: Path, chosen: frozenset[str], kind: str = "ca
     """
     Write the package of the driver *name* into a new folder of *into*.
 
-    It takes payments of *kind* and can do what is *chosen*. Raises `InvalidValue` for a
-    name that no driver can have or one of paygate's own has, for what the kind cannot do,
-    and if the folder is there already: nothing is written over.
+    It collects payments of *kind* and can do what is *chosen*. Raises `InvalidValue` if a driver
+    cannot have the name or a built-in driver has it, if the kind cannot do what is chosen,
+    and if the folder already exists: nothing is overwritten.
     """
     _check_name(name)
     _check_chosen(kind, chosen)
     folder = into / f"paygate-{name}"
     if folder.exists():
         raise InvalidValue(
-            f"{folder} is there already; nothing was written. Choose another folder with --into"
+            f"{folder} already exists; nothing was written. Choose another folder with --into"
         )
     names = {
         "@NAME@": name,
@@ -131,18 +131,18 @@ def write_package(name: str, into: Path, chosen: frozenset[str], kind: str = "ca
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > LENGTH_MAX:
         raise InvalidValue(
-            f"{shown(name)} is no name for a driver: up to {LENGTH_MAX} small letters and digits, "
-            "with '-' between words, such as acme or acme-checks"
+            f"{shown(name)} cannot be the name of a driver: use up to {LENGTH_MAX} lower-case "
+            "letters and digits, with '-' between words, such as acme or acme-checks"
         )
     if name.replace("-", "_") in {each.replace("-", "_") for each in _own_names()}:
         raise InvalidValue(
-            f"{name!r} is a driver of paygate's own, and two of one name cannot be told apart; "
+            f"{name!r} is a built-in driver, and two with one name are ambiguous; "
             f"choose another name, such as {name}-direct"
         )
 
 
 def _own_names() -> set[str]:
-    """Return the names of the drivers that come with paygate."""
+    """Return the names of the drivers that are part of paygate."""
     points = entry_points(group=registry.GROUP)
     return {each.name for each in points if each.value.startswith("paygate.")}
 
@@ -162,7 +162,7 @@ def _check_chosen(kind: str, chosen: frozenset[str]) -> None:
 
 
 def _wanted(kind: str, chosen: frozenset[str]) -> frozenset[str]:
-    """Return the marks of the lines that are written for *kind* with what is *chosen*."""
+    """Return the marks of the lines to write for *kind* with what is *chosen*."""
     redirect = kind == "redirect" or "redirect" in chosen
     sale = kind in ("card", "e_check")
     marks = {
@@ -184,7 +184,7 @@ def _wanted(kind: str, chosen: frozenset[str]) -> frozenset[str]:
 
 
 def _chosen(text: str, chosen: frozenset[str]) -> Iterator[str]:
-    """Go through the lines that are asked for."""
+    """Yield the lines that are requested."""
     wanted = True
     for line in text.splitlines(keepends=True):
         block = _BLOCK.fullmatch(line)
