@@ -960,7 +960,7 @@ def test_what_credit_pays_has_no_line_at_the_gateway(tmp_path: Path) -> None:
         ({"metadata": {"a[b": "x"}}, "brackets"),
         ({"metadata": {str(each): "x" for each in range(21)}}, "at most 20"),
         ({"metadata": {"a": "x" * 501}}, "at most 500"),
-        ({"metadata": {"a": 5}}, "text by name"),
+        ({"metadata": {"a": 5}}, "texts by name"),
         ({"statement_suffix": "x" * 23}, "at most 22"),
         ({"statement_suffix": "ROW*12"}, "none of"),
         ({"receipt_email": 5}, "receipt_email must be text"),
