@@ -6,6 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.ledger.sqlite_errors import damaged
+from paygate.ledger.statements import positional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 # facts about a person are erased, and tokens of methods.
 OVERWRITE: Final = "secure_delete=ON"
 """The pragma of every connection that may delete something."""
+
+
+def _by_name(rows: list[sqlite3.Row]) -> Sequence[Row]:
+    """Return *rows* as dicts; a `sqlite3.Row` compares half of its names for each look-up."""
+    if not rows:
+        return rows
+    names = rows[0].keys()
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 class Session:
@@ -30,7 +39,8 @@ class Session:
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
         """Execute a statement and return how many rows it changed."""
         try:
-            return self._execute(sql, params).rowcount
+            text, values = positional(sql)
+            return self._execute(text, values(params)).rowcount
         except UnicodeDecodeError as error:
             raise damaged("the ledger", error) from None
 
@@ -38,20 +48,23 @@ class Session:
         """Return all rows of a query."""
         # The cursor has no name: a traceback would keep it, and with it the state it reads.
         try:
-            return self._execute(sql, params).fetchall()
+            text, values = positional(sql)
+            return _by_name(self._execute(text, values(params)).fetchall())
         except UnicodeDecodeError as error:
             raise damaged("the ledger", error) from None
 
     def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
         """Yield the rows of a query one by one."""
         try:
-            yield from self._execute(sql, params)
+            text, values = positional(sql)
+            yield from self._execute(text, values(params))
         except UnicodeDecodeError as error:
             raise damaged("the ledger", error) from None
 
     def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
         """Execute a statement once for each of *params*."""
-        self._executemany(sql, params)
+        text, values = positional(sql)
+        self._executemany(text, map(values, params))
 
 
 class HostSession:
@@ -70,24 +83,28 @@ class HostSession:
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
         """Execute a statement and return how many rows it changed."""
         try:
-            return self._cursor().execute(sql, params).rowcount
+            text, values = positional(sql)
+            return self._cursor().execute(text, values(params)).rowcount
         except UnicodeDecodeError as error:
             raise damaged("the ledger", error) from None
 
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
         """Return all rows of a query."""
         try:
-            return self._cursor().execute(sql, params).fetchall()
+            text, values = positional(sql)
+            return _by_name(self._cursor().execute(text, values(params)).fetchall())
         except UnicodeDecodeError as error:
             raise damaged("the ledger", error) from None
 
     def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
         """Yield the rows of a query one by one."""
         try:
-            yield from self._cursor().execute(sql, params)
+            text, values = positional(sql)
+            yield from self._cursor().execute(text, values(params))
         except UnicodeDecodeError as error:
             raise damaged("the ledger", error) from None
 
     def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
         """Execute a statement once for each of *params*."""
-        self._cursor().executemany(sql, params)
+        text, values = positional(sql)
+        self._cursor().executemany(text, map(values, params))

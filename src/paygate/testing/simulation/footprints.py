@@ -8,10 +8,10 @@ none: not those of a condition, a trigger or a part after ON CONFLICT.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from functools import cache
 from typing import Final
 
+from paygate.ledger.statements import positional
 from paygate.testing.simulation.blank import blank_ledger
 
 _WHOLE_ROWS: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_DELETE})
@@ -47,9 +47,10 @@ def _asked(sql: str) -> list[tuple[int, str, str]]:
         asked.append((action, first or "", second or ""))
         return sqlite3.SQLITE_OK
 
+    text, _ = positional(sql)  # what was executed has its marks already
     connection.set_authorizer(note)
     try:
-        connection.execute(f"EXPLAIN {sql}", defaultdict[str, None](lambda: None))
+        connection.execute(f"EXPLAIN {text}", [None] * text.count("?"))
     finally:
         connection.set_authorizer(None)
     return asked
