@@ -45,7 +45,13 @@ def announce(
     tx: Tx, before: AttemptRow, payment: Payment, found: Payment, changes: Changes
 ) -> None:
     """Emit what changed; *found* is the payment now, *payment* what it was before."""
-    now = replace(found, code=changes.code, raw_code=changes.raw_code, reason=changes.reason)
+    now = found
+    if (found.code, found.raw_code, found.reason) != (
+        changes.code,
+        changes.raw_code,
+        changes.reason,
+    ):
+        now = replace(found, code=changes.code, raw_code=changes.raw_code, reason=changes.reason)
     about = before.in_log
     event = _event(before, now, changes)
     if event:

@@ -78,7 +78,7 @@ class _Rule:
 def _storable(value: object, limit: int) -> bool:
     if not isinstance(value, str) or len(value) > limit or "\x00" in value:
         return False
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value)
 
 
 def _is_texts(value: object) -> bool:
@@ -396,12 +396,12 @@ def check_fields(value: object) -> None:
 
 def check_field(value: object, name: str, rule: _Rule) -> None:
     """Raise `Foreign` if the field *name* of *value* does not hold what *rule* says."""
-    field = f"{type(value).__name__}.{name}"
     try:
         fits = rule.holds(getattr(value, name, None))
     except Foreign:
         raise
     except Exception as bug:  # noqa: BLE001  (a driver's, in a mapping or a zone of its own)
-        raise Foreign(f"{field} cannot be read: {type(bug).__name__}") from None
+        kind = type(value).__name__
+        raise Foreign(f"{kind}.{name} cannot be read: {type(bug).__name__}") from None
     if not fits:
-        raise Foreign(f"{field} is not {rule.says}")
+        raise Foreign(f"{type(value).__name__}.{name} is not {rule.says}")

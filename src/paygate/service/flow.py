@@ -179,7 +179,7 @@ def ask(
     if hidden is None:
         hidden = NOTHING if door is None else door.hidden
     driver = "" if door is None else door.driver
-    about = replace(about, account=about.account or account)
+    about = about if about.account else replace(about, account=account)
     if not doors.dialogue(dialogue):
         doors.tell_bug(about, driver, "it returned no dialogue")
         return _bug("the driver returned no dialogue", sent=sent)

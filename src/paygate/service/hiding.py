@@ -28,8 +28,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from enum import Enum, auto
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never, cast
 from urllib.parse import quote
 
 from paygate.domain.action import PayToAddress, PostForm, Redirect, ScriptStep, ShowCode
@@ -112,20 +113,21 @@ class Hidden:
         return self._text(text, "message", for_the_payer=False)
 
     def _blotted(self, value: Any, name: str, *, for_the_payer: bool) -> Any:
-        match value:
-            case Enum() | Secret() | None:
-                return cast("object", value)
-            case str():
+        shape = _SHAPES[type(value)]
+        match shape:
+            case _Shape.PLAIN:
+                return value
+            case _Shape.TEXT:
                 return self._text(value, name, for_the_payer=for_the_payer)
-            case _ if type(value) in (tuple, list):
+            case _Shape.PARTS:
                 parts = [self._blotted(each, name, for_the_payer=for_the_payer) for each in value]
                 return type(value)(parts) if _differs(parts, value) else value
-            case Mapping():
-                return self._mapping(cast("Any", value), name, for_the_payer=for_the_payer)
-            case _ if is_dataclass(value) and not isinstance(value, type):
+            case _Shape.MAPPING:
+                return self._mapping(value, name, for_the_payer=for_the_payer)
+            case _Shape.RECORD:
                 return self._record(value, for_the_payer=for_the_payer)
             case _:
-                return value
+                assert_never(shape)
 
     def _mapping(self, old: Mapping[Any, Any], name: str, *, for_the_payer: bool) -> Any:
         new = {
@@ -136,15 +138,17 @@ class Hidden:
     def _record(self, record: Any, *, for_the_payer: bool) -> Any:
         payers = for_the_payer or isinstance(record, _FOR_THE_PAYER)
         changed: dict[str, Any] = {}
-        for field in fields(record):
-            before = getattr(record, field.name)
-            after = self._blotted(before, field.name, for_the_payer=payers)
+        for name in _FIELD_NAMES[type(record)]:
+            before = getattr(record, name)
+            after = self._blotted(before, name, for_the_payer=payers)
             if after is not before:
-                changed[field.name] = after
+                changed[name] = after
         return replace(record, **changed) if changed else record
 
     def _text(self, text: str, name: str, *, for_the_payer: bool) -> str:
-        prose, whole = name in _PROSE, name not in _PROSE | _SAID
+        if not text:
+            return text
+        prose, whole = name in _PROSE, name not in _PROSE and name not in _SAID
         text = self._account.blotted(text, prose=prose, whole=whole)
         if for_the_payer:
             return text
@@ -158,6 +162,47 @@ class Hidden:
             if fact.search(text):
                 text = fact.sub(DOTS, text)
         return without_private(text)
+
+
+class _Shape(Enum):
+    """What a value is made of, by its class."""
+
+    PLAIN = auto()
+    TEXT = auto()
+    PARTS = auto()
+    MAPPING = auto()
+    RECORD = auto()
+
+
+def _shape_of(kind: type) -> _Shape:
+    record = is_dataclass(kind)
+    if issubclass(kind, Enum | Secret | NoneType):
+        return _Shape.PLAIN
+    if issubclass(kind, str):
+        return _Shape.TEXT
+    if kind in (tuple, list):
+        return _Shape.PARTS
+    if issubclass(kind, Mapping):
+        return _Shape.MAPPING
+    return _Shape.RECORD if record else _Shape.PLAIN
+
+
+class _Shapes(dict[type, _Shape]):
+    """What values of each class are made of; asked once for each, because asking is slow."""
+
+    def __missing__(self, kind: type) -> _Shape:
+        return self.setdefault(kind, _shape_of(kind))
+
+
+class _FieldNames(dict[type, tuple[str, ...]]):
+    """The names of the fields of each class of records, likewise."""
+
+    def __missing__(self, kind: type) -> tuple[str, ...]:
+        return self.setdefault(kind, tuple(field.name for field in fields(kind)))
+
+
+_SHAPES: Final = _Shapes()
+_FIELD_NAMES: Final = _FieldNames()
 
 
 class Spellings:
