@@ -492,3 +492,26 @@ def test_neither_an_answer_nor_an_inquiry_stores_a_part_of_a_token(
     assert "no card •••• of ••••" in seen
     assert HALVES[1] not in seen
     assert HALVES[1] not in _written(file)
+
+
+class Gossip(FakeGateway):
+    """A processor that names in its decline who pays, and for whom."""
+
+    def charge(self, _: Charge) -> Dialogue[Outcome]:
+        said = "Berta Payer may not pay for Carl Customer"
+        return at_once(
+            Declined(code=DeclineCode.GENERIC, raw_code="51", retryable=False, message=said)
+        )
+
+
+@pytest.mark.parametrize("payer", [None, Customer("C-2", name="Berta Payer")])
+def test_who_is_owed_for_is_hidden_whoever_pays(payer: Customer | None) -> None:
+    gossip = Gossip()
+    with Cashier.open("sqlite:///:memory:", gateways={"card": gossip}) as cashier:
+        customer = Customer("C-1", name="Carl Customer")
+        cashier.issue(number="A", customer=customer, total=USD_9, due="2031-01-01")
+
+        payment = cashier.collect("A", via="card", method="tok_visa", key="A", payer=payer)
+
+        assert "Carl" not in payment.reason
+        assert ("Berta" in payment.reason) == (payer is None)

@@ -88,6 +88,7 @@ def with_feeds(tx: Tx) -> list[tuple[str, str]]:
 def reject(tx: Tx, name: str, why: str) -> None:
     """Write down that the gateway of account *name* rejects our credentials; tell once."""
     params = {"tenant": tx.tenant, "name": name, "at": tx.at, "why": why[:_WHY_MAX]}
+    tx.known.pop(("rejected", name), None)
     tx.run(_ADD, params)
     row = tx.one(_BY_NAME, params)
     tx.run(_REJECTED, params)
@@ -97,8 +98,15 @@ def reject(tx: Tx, name: str, why: str) -> None:
 
 def accept(tx: Tx, name: str) -> None:
     """Write down that the gateway of account *name* accepts our credentials."""
+    if not tx.known.get(("rejected", name), True):
+        return
     if tx.run(_ACCEPTED, {"tenant": tx.tenant, "name": name}):
         _tell(tx, "account.credentials_accepted", name, "")
+
+
+def read_with(tx: Tx, name: str, *, rejected: bool) -> None:
+    """Remember whether account *name* is rejected, which was read with one of its attempts."""
+    tx.known["rejected", name] = rejected
 
 
 def are_rejected(tx: Tx, name: str) -> bool:

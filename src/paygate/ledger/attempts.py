@@ -13,7 +13,15 @@ from paygate.domain.method import MethodFacts
 from paygate.domain.money import Money
 from paygate.domain.status import Unattended
 from paygate.errors import MethodNotFound, SendingStopped
-from paygate.ledger import actions, checksums, codec, paging, sending, stored_requests
+from paygate.ledger import (
+    accounts,
+    actions,
+    checksums,
+    codec,
+    paging,
+    sending,
+    stored_requests,
+)
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.elapsed import Lease, read_mark
 from paygate.ledger.tx import in_turns
@@ -53,7 +61,13 @@ SELECT
 WHERE :sends = 0 AND :reported OR
   NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
-_BY_ID = "SELECT * FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
+# With what its answer is merged by: the stored request, and whether its account was rejected.
+_BY_ID = """
+SELECT a.*, q.body AS request_body, k.rejected_since FROM paygate_attempt a
+LEFT JOIN paygate_attempt_request q ON q.attempt = a.id
+LEFT JOIN paygate_account k ON k.tenant = a.tenant AND k.name = a.account
+WHERE a.tenant = :tenant AND a.id = :id
+"""
 _OF_PAYMENT = """
 SELECT * FROM paygate_attempt
 WHERE tenant = :tenant AND payment = :payment ORDER BY created_at, id
@@ -357,7 +371,11 @@ def _written(mark: Mark | None) -> str | None:
 def by_id(tx: Tx, id_: str) -> AttemptRow | None:
     """Read an attempt."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
-    return None if row is None else attempt_of(row)
+    if row is None:
+        return None
+    stored_requests.read_with(tx, id_, row["request_body"])
+    accounts.read_with(tx, row["account"], rejected=row["rejected_since"] is not None)
+    return attempt_of(row)
 
 
 def named(tx: Tx, account: str, *, our_ref: str, reference: str) -> AttemptRow | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.ledger import checksums
 
@@ -45,6 +45,8 @@ SELECT coalesce(sum(amount_minor), 0) AS minor FROM paygate_claim
 WHERE credit = :credit AND state = 'hard'
 """
 
+_OF_PAGES: Final = ("soft", "superseded")
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -60,6 +62,15 @@ class Claim:
 def insert(tx: Tx, payment: str, claims: Sequence[Claim]) -> None:
     """Write what a payment is for."""
     tx.many(_INSERT, [_params(payment, claim) for claim in claims])
+    tx.known.pop(("claims", payment), None)
+    for claim in claims:
+        _paged(tx, claim.item, claim.state)
+
+
+def _paged(tx: Tx, item: str, state: str) -> None:
+    """Forget that no page could pay *item*, if a claim of it comes to a *state* of pages."""
+    if state in _OF_PAGES:
+        tx.known.pop(("pages", item), None)
 
 
 def _params(payment: str, claim: Claim) -> dict[str, Any]:
@@ -76,15 +87,29 @@ def _params(payment: str, claim: Claim) -> dict[str, Any]:
 
 def of_payment(tx: Tx, payment: str) -> list[Claim]:
     """Return what a payment is for, in the order it fills."""
-    return [
-        Claim(row["position"], row["item"], row["amount_minor"], row["credit"], row["state"])
-        for row in tx.all(_OF_PAYMENT, {"payment": payment})
-    ]
+    found: list[Claim] | None = tx.known.get(("claims", payment))
+    if found is None:
+        found = [
+            Claim(row["position"], row["item"], row["amount_minor"], row["credit"], row["state"])
+            for row in tx.all(_OF_PAYMENT, {"payment": payment})
+        ]
+        tx.known["claims", payment] = found
+    return found.copy()
+
+
+def read_with(tx: Tx, payment: str, claims: list[Claim]) -> None:
+    """Remember the *claims* of *payment*, which were read with its row."""
+    tx.known["claims", payment] = claims
 
 
 def set_state(tx: Tx, payment: str, claim: Claim, state: str) -> None:
     """Change the state of one claim."""
-    tx.run(_SET_STATE, _params(payment, replace(claim, state=state)))
+    now = Claim(claim.position, claim.item, claim.minor, claim.credit, state)
+    tx.run(_SET_STATE, _params(payment, now))
+    _paged(tx, claim.item, state)
+    known: list[Claim] | None = tx.known.get(("claims", payment))
+    if known is not None:
+        known[:] = [now if each.position == now.position else each for each in known]
 
 
 def split(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -> None:
@@ -95,25 +120,37 @@ def split(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -
     claims.
     """
     part = Claim(0, claim.item, minor, claim.credit, state)
+    tx.known.pop(("claims", payment), None)
+    _paged(tx, claim.item, state)
     tx.run(_SET_AMOUNT, _params(payment, replace(claim, minor=claim.minor - minor)))
     claims = of_payment(tx, payment)
     for each in claims:
         if replace(each, position=0, minor=minor) == part:
             joined = replace(each, minor=each.minor + minor)
             tx.run(_SET_AMOUNT, _params(payment, joined))
+            tx.known.pop(("claims", payment), None)
             return
     last = max(each.position for each in claims)
     insert(tx, payment, [replace(part, position=last + 1)])
 
 
+def none_on(tx: Tx, item: str) -> None:
+    """Remember that no page could pay *item*, which was read with its row."""
+    tx.known["pages", item] = False
+
+
 def soft_on(tx: Tx, item: str) -> list[str]:
     """Return the payments that hold a soft claim on *item*."""
+    if not tx.known.get(("pages", item), True):
+        return []
     # One payment may hold several parts of an item. SQLite would build a table for DISTINCT.
     return list(dict.fromkeys(row["payment"] for row in tx.all(_SOFT_ON, {"item": item})))
 
 
 def pages_on(tx: Tx, item: str) -> list[str]:
     """Return the payments whose page, slip or address is open and was for *item*."""
+    if not tx.known.get(("pages", item), True):
+        return []
     return [row["payment"] for row in tx.all(_PAGES_ON, {"item": item})]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
-    from paygate.ledger.tx import Tx
+    from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
 INSERT INTO paygate_customer (tenant, id, zone, created_at, checksum)
@@ -36,6 +36,13 @@ ON CONFLICT (tenant, customer) DO UPDATE SET facts = :facts
 _SELECT = """
 SELECT c.id, c.zone, f.facts FROM paygate_customer c
 LEFT JOIN paygate_contact f ON f.tenant = c.tenant AND f.customer = c.id
+WHERE c.tenant = :tenant AND c.id = :id
+"""
+_SELECT_AT = """
+SELECT c.id, c.zone, f.facts, r.reference FROM paygate_customer c
+LEFT JOIN paygate_contact f ON f.tenant = c.tenant AND f.customer = c.id
+LEFT JOIN paygate_customer_reference r
+  ON r.tenant = c.tenant AND r.customer = c.id AND r.account = :account
 WHERE c.tenant = :tenant AND c.id = :id
 """
 _ERASE = "DELETE FROM paygate_contact WHERE tenant = :tenant AND customer = :id"
@@ -78,6 +85,7 @@ def save(tx: Tx, customer: Customer | str) -> str:
         "at": tx.at,
     }
     new = tx.run(_INSERT, checksums.signed(checksums.CUSTOMER, params))
+    tx.known.pop(("zone", customer.id), None)
     if not new and customer.zone and tx.run(_ZONE, params):
         checksums.renew(tx, checksums.CUSTOMER, tx.tenant, customer.id)
     facts = contact_facts(customer)
@@ -111,8 +119,16 @@ def amend_contact(tx: Tx, id_: str, facts: Mapping[str, str]) -> None:
 def find(tx: Tx, id_: str) -> Customer | None:
     """Read a customer with the contact facts we have."""
     row = tx.one(_SELECT, {"tenant": tx.tenant, "id": id_})
-    if row is None:
-        return None
+    return None if row is None else _found(row)
+
+
+def find_at(tx: Tx, id_: str, account: str) -> tuple[Customer | None, str]:
+    """Return a customer as `find` does, and what the processor of *account* calls them."""
+    row = tx.one(_SELECT_AT, {"tenant": tx.tenant, "id": id_, "account": account})
+    return (None, "") if row is None else (_found(row), row["reference"] or "")
+
+
+def _found(row: Row) -> Customer:
     facts: dict[str, Any] = json.loads(row["facts"]) if row["facts"] else {}
     return customer_of({"id": row["id"], "zone": row["zone"], **facts})
 
@@ -164,9 +180,16 @@ def recorded_on(tx: Tx, id_: str, on: date | None) -> date:
 
 
 def _zone(tx: Tx, id_: str) -> ZoneInfo:
-    row = tx.one(_ZONE_OF, {"tenant": tx.tenant, "id": id_})
-    own = "" if row is None else str(row["zone"])
+    own: str | None = tx.known.get(("zone", id_))
+    if own is None:
+        row = tx.one(_ZONE_OF, {"tenant": tx.tenant, "id": id_})
+        own = tx.known["zone", id_] = "" if row is None else row["zone"]
     return zone_of(own) if own else tx.zone
+
+
+def zone_read_with(tx: Tx, id_: str, zone: str | None) -> None:
+    """Remember the *zone* of a customer, which was read with a row of theirs."""
+    tx.known["zone", id_] = zone or ""
 
 
 def erase_contact(tx: Tx, id_: str) -> None:
@@ -178,6 +201,8 @@ def erase_contact(tx: Tx, id_: str) -> None:
     """
     for statement in (_ERASE, _ERASE_HOLDER, _ERASE_REQUESTS):
         tx.run(statement, {"tenant": tx.tenant, "id": id_})
+    for known in [each for each in tx.known if each[0] == "request"]:
+        del tx.known[known]
 
 
 def contact_facts(customer: Customer) -> dict[str, Any]:

@@ -43,11 +43,19 @@ def keep(tx: Tx, payment: Payment, movement: Movement) -> None:
         "effective": None if movement.effective is None else movement.effective.isoformat(),
         "at": tx.at,
     }
+    tx.known["early", payment.id] = True
     tx.run(_KEEP, checksums.signed(checksums.EARLY_RETURN, params))
+
+
+def read_with(tx: Tx, payment: str, *, any_: bool) -> None:
+    """Remember whether anything was kept for *payment*, which was read with its row."""
+    tx.known["early", payment] = any_
 
 
 def of_money(tx: Tx, payment: str, movement: Movement) -> list[Movement]:
     """Return what was reported as returned of the money that *movement* brings."""
+    if not tx.known.get(("early", payment), True):
+        return []
     params = {
         "payment": payment,
         "currency": movement.amount.currency,

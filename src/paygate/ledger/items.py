@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
 from paygate.errors import InvoiceNotFound
-from paygate.ledger import checksums, paging
+from paygate.ledger import checksums, claims, paging
 from paygate.ledger.codec import read_date, read_instant, write_date
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 
@@ -31,8 +33,15 @@ SELECT i.*, CASE WHEN i.claimed_minor > 0 THEN (
   WHERE c.item = i.id AND c.state = 'hard') END AS claimed_by
 FROM paygate_item i
 """
-_BY_NUMBER = f"{_SELECT} WHERE i.tenant = :tenant AND i.kind = 'invoice' AND i.number = :number"
-_BY_ID = f"{_SELECT} WHERE i.tenant = :tenant AND i.id = :id"
+# Who reads one invoice is likely to pay it: whether it can be paid on a page is read with it.
+_SELECT_ONE = _SELECT.replace(
+    " AS claimed_by\n",
+    """ AS claimed_by, EXISTS (
+  SELECT 1 FROM paygate_claim s WHERE s.item = i.id AND s.state IN ('soft', 'superseded')) AS paged
+""",
+)
+_BY_NUMBER = f"{_SELECT_ONE} WHERE i.tenant = :tenant AND i.kind = 'invoice' AND i.number = :number"
+_BY_ID = f"{_SELECT_ONE} WHERE i.tenant = :tenant AND i.id = :id"
 # An open item has room for an amount that is neither paid, nor given up, nor held.
 _ROOM = "total_minor - allocated_minor - written_off_minor - claimed_minor"
 _CLAIM = f"""
@@ -44,6 +53,7 @@ _FILL_CLAIM = """
 UPDATE paygate_item
 SET claimed_minor = claimed_minor - :claimed, allocated_minor = allocated_minor + :amount
 WHERE id = :id
+RETURNING *, NULL AS claimed_by
 """
 _FILL = f"""
 UPDATE paygate_item SET allocated_minor = allocated_minor + :amount
@@ -141,13 +151,25 @@ def insert(
 def by_number(tx: Tx, number: str) -> Invoice | None:
     """Find an invoice by its number."""
     row = tx.one(_BY_NUMBER, {"tenant": tx.tenant, "number": number})
-    return None if row is None else invoice_of(row)
+    return None if row is None else _one(tx, row)
 
 
 def by_id(tx: Tx, id_: str) -> Invoice | None:
     """Find an invoice by its id."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
-    return None if row is None else invoice_of(row)
+    return None if row is None else _one(tx, row)
+
+
+def _one(tx: Tx, row: Row) -> Invoice:
+    if not row["paged"]:
+        claims.none_on(tx, row["id"])
+    return invoice_of(row)
+
+
+def amounts_of(tx: Tx, id_: str) -> Invoice | None:
+    """Return an invoice as `by_id` does, but perhaps without the payments that hold it."""
+    found: Invoice | None = tx.known.get(("item", id_))
+    return by_id(tx, id_) if found is None else found
 
 
 def page(
@@ -170,49 +192,57 @@ def owed_page(tx: Tx, which: Page, *, customer: str | None) -> list[Invoice]:
     return [invoice_of(row) for row in _OWED.read(tx, index, which, customer=customer)]
 
 
+def _change(tx: Tx, sql: str, params: Mapping[str, Any]) -> int:
+    """Execute a statement that changes one item, of which what was known is over."""
+    tx.known.pop(("item", params["id"]), None)
+    return tx.run(sql, params)
+
+
 def claim(tx: Tx, item: str, minor: int) -> bool:
     """Hold *minor* of *item* for a payment, if that much is open and not held."""
-    return bool(tx.run(_CLAIM, {"id": item, "amount": minor}))
+    return bool(_change(tx, _CLAIM, {"id": item, "amount": minor}))
 
 
 def unclaim(tx: Tx, item: str, minor: int) -> None:
     """Let go of *minor* that was held."""
-    tx.run(_UNCLAIM, {"id": item, "amount": minor})
+    _change(tx, _UNCLAIM, {"id": item, "amount": minor})
 
 
 def fill_claim(tx: Tx, item: str, *, claimed: int, minor: int) -> None:
     """Put *minor* of money on *item* and let go of the *claimed* amount that was held for it."""
-    tx.run(_FILL_CLAIM, {"id": item, "claimed": claimed, "amount": minor})
+    row = tx.one(_FILL_CLAIM, {"id": item, "claimed": claimed, "amount": minor})
+    assert row is not None, "items are never deleted"
+    tx.known["item", item] = invoice_of(row)
 
 
 def fill(tx: Tx, item: str, minor: int) -> bool:
     """Put *minor* of money on *item*, if that much is open and not held by another payment."""
-    return bool(tx.run(_FILL, {"id": item, "amount": minor}))
+    return bool(_change(tx, _FILL, {"id": item, "amount": minor}))
 
 
 def empty(tx: Tx, item: str, minor: int) -> None:
     """Take *minor* of money off *item* again."""
-    tx.run(_EMPTY, {"id": item, "amount": minor})
+    _change(tx, _EMPTY, {"id": item, "amount": minor})
 
 
 def write_off(tx: Tx, item: str, minor: int) -> bool:
     """Give up *minor* of *item*, if that much is open and not held."""
-    return bool(tx.run(_WRITE_OFF, {"id": item, "amount": minor}))
+    return bool(_change(tx, _WRITE_OFF, {"id": item, "amount": minor}))
 
 
 def undo_write_off(tx: Tx, item: str, minor: int) -> None:
     """Make *minor* that was given up open again."""
-    tx.run(_UNDO_WRITE_OFF, {"id": item, "amount": minor})
+    _change(tx, _UNDO_WRITE_OFF, {"id": item, "amount": minor})
 
 
 def mark_disputed(tx: Tx, item: str) -> None:
     """Write whether a chargeback that stands took money off *item*."""
-    tx.run(_MARK_DISPUTED, {"id": item})
+    _change(tx, _MARK_DISPUTED, {"id": item})
 
 
 def void(tx: Tx, item: str) -> bool:
     """Mark *item* void, unless a live payment holds part of it; its money becomes credit."""
-    done = bool(tx.run(_VOID, {"id": item}))
+    done = bool(_change(tx, _VOID, {"id": item}))
     if done:
         checksums.renew(tx, checksums.ITEM, item)
     return done

@@ -145,7 +145,7 @@ def emit(
         "actor": tx.actor,
         "data": _write(data),
     }
-    tx.run(_INSERT, checksums.signed(checksums.OUTBOX, params))
+    tx.at_end(_INSERT, checksums.signed(checksums.OUTBOX, params))
     level = logs.level_of(type_, data.get("code", ""))
     if logs.wanted(LOGGER, level):
         account = about.account or data.get("account") or ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Kind, Operation
@@ -16,7 +17,18 @@ from paygate.domain.review import Review
 from paygate.domain.settlement import CreditOn
 from paygate.domain.under_review import FlaggedAttempt, reviews_of
 from paygate.errors import PaymentNotFound
-from paygate.ledger import actions, attempts, checksums, codec, paging
+from paygate.ledger import (
+    actions,
+    attempts,
+    checksums,
+    claims,
+    codec,
+    customers,
+    early_returns,
+    paging,
+    reviews,
+)
+from paygate.ledger.claims import Claim
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.tx import in_turns
 
@@ -82,23 +94,27 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
   {_SETTLED} AS settled,
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation l
    WHERE l.payment = p.id AND l.credit IS NOT NULL) AS from_credit_minor,
-  (SELECT json_group_array(json_array(number, currency, wanted, claimed, paid)) FROM (
-    SELECT i.number AS number, i.currency AS currency, sum(x.wanted) AS wanted,
-      sum(x.claimed) AS claimed,
-      sum(x.paid) AS paid
-    FROM (
-      SELECT item, position, amount_minor AS wanted,
-        CASE state WHEN 'hard' THEN amount_minor ELSE 0 END AS claimed, 0 AS paid
-      FROM paygate_claim WHERE payment = p.id
-      UNION ALL
-      SELECT item, 1000000, 0, 0, sum(amount_minor) FROM paygate_allocation
-      WHERE payment = p.id GROUP BY item) x
-    JOIN paygate_item i ON i.id = x.item
-    GROUP BY x.item ORDER BY min(x.position))) AS items
+  (SELECT json_group_array(
+     json_array(c.position, c.item, c.amount_minor, c.credit, c.state, i.number, i.currency))
+   FROM paygate_claim c JOIN paygate_item i ON i.id = c.item WHERE c.payment = p.id) AS claims,
+  (SELECT json_group_array(json_array(x.item, x.paid, i.number, i.currency)) FROM (
+     SELECT item, sum(amount_minor) AS paid FROM paygate_allocation
+     WHERE payment = p.id GROUP BY item) x
+   JOIN paygate_item i ON i.id = x.item) AS paid
 FROM paygate_payment p
 LEFT JOIN paygate_attempt a ON a.payment = p.id AND a.operation IN ('charge', 'authorize')
 """
-_BY_ID = f"{_SELECT} WHERE p.tenant = :tenant AND p.id = :id"
+# With what is done by to the money of one payment.
+_BY_ID = (
+    _SELECT.replace(
+        " AS paid\n",
+        """ AS paid,
+  EXISTS (SELECT 1 FROM paygate_early_return e WHERE e.payment = p.id) AS early,
+  (SELECT zone FROM paygate_customer z WHERE z.tenant = p.tenant AND z.id = p.customer) AS zone
+""",
+    )
+    + "WHERE p.tenant = :tenant AND p.id = :id"
+)
 _FOR_ITEM = """
 SELECT payment FROM paygate_claim WHERE item = :item
 UNION ALL SELECT payment FROM paygate_allocation WHERE item = :item AND payment IS NOT NULL
@@ -281,7 +297,15 @@ def insert(
 def by_id(tx: Tx, id_: str) -> Payment | None:
     """Read a payment."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
-    return None if row is None else payment_of(row)
+    if row is None:
+        return None
+    its_claims = [Claim(*each[:5]) for each in _list(row["claims"])]
+    claims.read_with(tx, id_, sorted(its_claims, key=_position))
+    reviews.read_with(tx, id_, _list(row["causes"]))
+    early_returns.read_with(tx, id_, any_=bool(row["early"]))
+    customers.zone_read_with(tx, row["customer"], row["zone"])
+    tx.known["settles within", id_] = row["settles_within_s"]
+    return payment_of(row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -416,8 +440,10 @@ def expect_settlement(tx: Tx, payment: str, by: datetime | None = None) -> None:
 
 def settles_within(tx: Tx, payment: str) -> timedelta | None:
     """Return how long the money of *payment* may take to settle; None if nobody waits for it."""
-    row = tx.one(_SETTLES_WITHIN, {"id": payment})
-    seconds: int | None = None if row is None else row["settles_within_s"]
+    if ("settles within", payment) not in tx.known:
+        row = tx.one(_SETTLES_WITHIN, {"id": payment})
+        tx.known["settles within", payment] = None if row is None else row["settles_within_s"]
+    seconds: int | None = tx.known["settles within", payment]
     return None if seconds is None else timedelta(seconds=seconds)
 
 
@@ -496,6 +522,13 @@ def is_unasked(tx: Tx, payment: str) -> bool:
 def payment_of(row: Row) -> Payment:
     """Read a payment from its row."""
     currency: str = row["currency"]
+    nothing = Money(currency, 0)
+
+    def money(column: str) -> Money:
+        # Most amounts of a payment are zero, and one zero is like another.
+        minor: int = row[column]
+        return Money(currency, minor) if minor else nothing
+
     foreign = tuple(
         ForeignMoney(
             received=Money(other, came),
@@ -503,7 +536,7 @@ def payment_of(row: Row) -> Payment:
             credited=Money(other, credited),
             unallocated=Money(other, waits),
         )
-        for other, came, went, credited, waits in json.loads(row["foreign_money"])
+        for other, came, went, credited, waits in _list(row["foreign_money"])
     )
     return Payment(
         id=row["id"],
@@ -511,16 +544,16 @@ def payment_of(row: Row) -> Payment:
         payer=row["payer"],
         account=row["account"],
         kind=Kind(row["kind"]),
-        amount=Money(currency, row["amount_minor"]),
+        amount=money("amount_minor"),
         status=PaymentStatus(row["status"]),
-        received=Money(currency, row["received_minor"]),
-        returned=Money(currency, row["returned_minor"]),
-        credited=Money(currency, row["credited_minor"]),
-        unallocated=Money(currency, row["unallocated_minor"]),
-        from_credit=Money(currency, row["from_credit_minor"]),
-        awaiting=Money(currency, row["awaiting_minor"]),
-        capturing=Money(currency, row["capturing_minor"]),
-        refunding=Money(currency, row["refunding_minor"]),
+        received=money("received_minor"),
+        returned=money("returned_minor"),
+        credited=money("credited_minor"),
+        unallocated=money("unallocated_minor"),
+        from_credit=money("from_credit_minor"),
+        awaiting=money("awaiting_minor"),
+        capturing=money("capturing_minor"),
+        refunding=money("refunding_minor"),
         credit_on=CreditOn(row["credit_on"]),
         refundable_after=row["refundable_after"],
         settled=bool(row["settled"]),
@@ -534,11 +567,11 @@ def payment_of(row: Row) -> Payment:
         needs_review=bool(row["needs_review"]),
         conflicted=bool(row["conflicted"]),
         superseded=bool(row["superseded"]),
-        seen=Money(currency, row["seen_minor"]),
+        seen=money("seen_minor"),
         sightings=_read_sightings(row["sightings"]),
         address_index=row["address_index"],
         disputed=bool(row["disputed"]),
-        authorized=Money(currency, row["authorized_minor"]),
+        authorized=money("authorized_minor"),
         reversal=row["reversal"],
         method=row["method"],
         mandate=row["mandate"],
@@ -546,15 +579,7 @@ def payment_of(row: Row) -> Payment:
         checks=codec.read_checks(row["verified"]),
         key=row["key"],
         payer_number=row["payer_number"],
-        items=tuple(
-            PaymentItem(
-                invoice=number,
-                amount=Money(of_item, wanted),
-                claimed=Money(of_item, claimed),
-                paid=Money(of_item, paid),
-            )
-            for number, of_item, wanted, claimed, paid in json.loads(row["items"])
-        ),
+        items=_items_of(row),
         foreign=foreign,
         reviews=_reviews_of(row, foreign),
         created_at=read_instant(row["created_at"]),
@@ -570,10 +595,41 @@ def _reviews_of(row: Row, foreign: Sequence[ForeignMoney]) -> tuple[Review, ...]
         can_void=Operation.VOID.value in (row["offers"] or "").split(),
         flagged=[
             FlaggedAttempt(id_, Operation(operation), AttemptState(state), bool(late))
-            for id_, operation, state, late in json.loads(row["flagged"])
+            for id_, operation, state, late in _list(row["flagged"])
         ],
-        causes=json.loads(row["causes"]),
+        causes=_list(row["causes"]),
     )
+
+
+def _items_of(row: Row) -> tuple[PaymentItem, ...]:
+    """Return each invoice once, with what was wanted of it, is held of it and was paid on it."""
+    found: dict[str, tuple[str, str, int, int, int]] = {}
+    for _, item, minor, _, state, number, currency in sorted(_list(row["claims"]), key=_first):
+        _, _, wanted, held, _ = found.get(item, (number, currency, 0, 0, 0))
+        held += minor if state == "hard" else 0
+        found[item] = number, currency, wanted + minor, held, 0
+    for item, paid, number, currency in _list(row["paid"]):
+        _, _, wanted, held, _ = found.get(item, (number, currency, 0, 0, 0))
+        found[item] = number, currency, wanted, held, paid
+    return tuple(
+        PaymentItem(
+            invoice=number,
+            amount=Money(currency, wanted),
+            claimed=Money(currency, held),
+            paid=Money(currency, paid),
+        )
+        for number, currency, wanted, held, paid in found.values()
+    )
+
+
+_first: Final = itemgetter(0)
+_position: Final = attrgetter("position")
+
+
+def _list(text: str) -> list[Any]:
+    """Return a list that SQL wrote as JSON; most are empty."""
+    found: list[Any] = [] if text == "[]" else json.loads(text)
+    return found
 
 
 def _read_sightings(text: str) -> tuple[Sighting, ...]:
@@ -584,5 +640,5 @@ def _read_sightings(text: str) -> tuple[Sighting, ...]:
             confirmations=confirmations,
             needed=needed,
         )
-        for name, currency, minor, confirmations, needed in json.loads(text)
+        for name, currency, minor, confirmations, needed in _list(text)
     )

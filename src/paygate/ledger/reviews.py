@@ -68,6 +68,7 @@ _UNFLAG_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :paymen
 
 def raise_(tx: Tx, payment: str, cause: str) -> bool:
     """Flag *payment* because of *cause*; return whether that is news."""
+    tx.known.pop(("causes", payment), None)
     news = bool(tx.run(_RAISE, {"payment": payment, "cause": cause, "at": tx.at}))
     if news:
         checksums.renew(tx, checksums.REVIEW, payment, cause)
@@ -83,15 +84,24 @@ def stood(tx: Tx, payment: str, cause: str) -> bool:
 
 def end(tx: Tx, payment: str, cause: str) -> bool:
     """End what *cause* raised, because it no longer holds; return whether it stood."""
-    if not _end(tx, payment, cause, ""):
+    if cause not in standing(tx, payment) or not _end(tx, payment, cause, ""):
         return False
     tx.run(_UNFLAG, {"payment": payment})
     return True
 
 
+def read_with(tx: Tx, payment: str, causes: list[str]) -> None:
+    """Remember the *causes* of *payment* that stand, which were read with its row."""
+    tx.known["causes", payment] = causes
+
+
 def standing(tx: Tx, payment: str) -> list[str]:
     """Return the causes of *payment* that stand."""
-    return [row["cause"] for row in tx.all(_STANDING, {"payment": payment})]
+    known: list[str] | None = tx.known.get(("causes", payment))
+    if known is None:
+        known = [row["cause"] for row in tx.all(_STANDING, {"payment": payment})]
+        tx.known["causes", payment] = known
+    return known.copy()
 
 
 def decide(tx: Tx, payment: str, reason: str) -> None:
@@ -99,6 +109,7 @@ def decide(tx: Tx, payment: str, reason: str) -> None:
 
     What came or went back beyond what was asked for is right from now on, so far and no further.
     """
+    tx.known.pop(("causes", payment), None)
     tx.run(_RAISE, {"payment": payment, "cause": DECIDED, "at": tx.at})
     _end(tx, payment, DECIDED, reason)
 
@@ -121,6 +132,7 @@ def _end(tx: Tx, payment: str, cause: str | None, reason: str) -> bool:
         "actor": tx.actor,
         "reason": reason,
     }
+    tx.known.pop(("causes", payment), None)
     if not tx.run(_END, params):
         return False
     for row in tx.all(_CAUSES, params):

@@ -107,6 +107,7 @@ class SqliteStore(Store):
         def unit(connection: sqlite3.Connection) -> T:
             tx = Tx(Session(connection), context)
             result = work(tx)
+            tx.finish()
             said.extend(tx.lines)
             return result
 
@@ -349,6 +350,7 @@ class SqliteStore(Store):
         tx = Tx(Session(connection), context)
         try:
             result = work(tx)
+            tx.finish()
         except Exception as error:
             if not connection.in_transaction:
                 raise  # a full disk rolled back everything, the other units too

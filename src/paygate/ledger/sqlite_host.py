@@ -51,7 +51,9 @@ class HostStore(Writes):
     def _in_savepoint(self, context: Context, work: Callable[[Tx], T]) -> T:
         try:
             self._connection.execute("SAVEPOINT paygate")
-            result = work(Tx(HostSession(self._connection), context))
+            tx = Tx(HostSession(self._connection), context)
+            result = work(tx)
+            tx.finish()
             self._connection.execute("RELEASE paygate")
         except BaseException:
             self._undo()

@@ -113,15 +113,21 @@ class Tx:
 
     Work that is given a Tx may run twice (after a conflict, or in a group that
     is tried again), so it changes nothing but rows.
+
+    `known` is what was read or written here, by what it is and whose, so that no row is read
+    twice. Only the module that writes a table keeps something of it there, and each of its
+    statements that changes a row brings that up to date or drops it.
     """
 
     __slots__ = (
         "_all",
+        "_at_end",
         "_ids",
         "_stopwatch",
         "actor",
         "at",
         "each",
+        "known",
         "lines",
         "many",
         "now",
@@ -143,6 +149,8 @@ class Tx:
         self.vault = context.vault
         self.zone = context.zone
         self.lines: list[logs.LogLine] = []
+        self.known: dict[tuple[str, str], Any] = {}
+        self._at_end: dict[str, list[Mapping[str, Any]]] = {}
         self.now = context.clock.now()
         self.at = write_instant(self.now)
 
@@ -154,6 +162,20 @@ class Tx:
         """Read the first row of a query, or None."""
         rows = self._all(sql, params)
         return rows[0] if rows else None
+
+    def at_end(self, sql: str, params: Mapping[str, Any]) -> None:
+        """
+        Execute a statement when the work of this transaction is done, with others of its kind.
+
+        It is for rows that nothing reads in the transaction that writes them. They are written in
+        the order in which they were given.
+        """
+        self._at_end.setdefault(sql, []).append(params)
+
+    def finish(self) -> None:
+        """Write what was left for the end; whoever opened this transaction calls it."""
+        for sql, params in self._at_end.items():
+            self.many(sql, params)
 
     def new_id(self, noun: str) -> str:
         """Make a new id."""

@@ -251,7 +251,7 @@ def tell_items(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
     money is not paid: what gave up the rest tells that.
     """
     for id_ in dict.fromkeys(ids):
-        invoice = items.by_id(tx, id_)
+        invoice = items.amounts_of(tx, id_)
         if invoice is None or invoice.status is InvoiceStatus.VOID:
             continue
         if invoice.open.minor:

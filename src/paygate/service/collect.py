@@ -100,6 +100,7 @@ class Opened:
     """A stored intent; no `dialogue` where the key was used before and nothing is to be sent."""
 
     payment: Payment
+    items: tuple[str, ...] = ()
     attempt: str = ""
     dialogue: Dialogue[Outcome] | None = None
     lease: Lease | None = None
@@ -124,8 +125,8 @@ def collect(
     def store(tx: Tx) -> Opened:
         opened = open_payment(tx, order, kind, rail, timing)
         if opened.dialogue is not None:
-            wanted = [claim.item for claim in claims.of_payment(tx, opened.payment.id)]
-            withdrawing.check(tx, wanted, accounts, tried, payer_present=order.payer_present)
+            payer_present = order.payer_present
+            withdrawing.check(tx, opened.items, accounts, tried, payer_present=payer_present)
         return opened
 
     opened: Opened | None = None
@@ -157,6 +158,8 @@ def collect(
         variable_amount=rail.variable_amount,
         can_inquire=account.can_be_asked,
         request_id=heard.request_id,
+        # Who pays for somebody else was hidden; the customer's own facts were not read.
+        anonymous=order.payer is None,
         timing=timing,
     )
     return (yield from merge.merge(opened.attempt, answer, reading))
@@ -261,10 +264,11 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         amount -= Money(plan.currency, credit)
     if amount.minor <= 0:
         raise InvalidAmount("credit covers it all; use pay_from_credit instead", argument="credit")
-    payer = order.payer or customers.find(tx, plan.customer)
+    payer, customer_reference = _payer(tx, order, plan.customer)
     method, stored, mandate = _method(tx, order, plan.customer)
     order.account.check(rail, amount, method, payer, order.return_url)
-    for item in dict.fromkeys(claim.item for claim in plan.claims):
+    paid = tuple(dict.fromkeys(claim.item for claim in plan.claims))
+    for item in paid:
         for page in claims.soft_on(tx, item):
             claiming.supersede(tx, page)
     payment = payments.insert(
@@ -309,7 +313,7 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         metadata=order.metadata,
         ship_to=order.ship_to,
         moto=order.moto,
-        customer_reference=customers.reference_at(tx, payment.payer, order.account.name),
+        customer_reference=customer_reference,
     )
     # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
     # that the processor cannot express, is refused before anything is stored.
@@ -342,12 +346,20 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
     telling.emit(tx, "payment.started", payment)
     return Opened(
         payment=payment,
+        items=paid,
         attempt=attempt,
         dialogue=dialogue,
         lease=lease,
         method=method,
         payer=payer,
     )
+
+
+def _payer(tx: Tx, order: CollectOrder, customer: str) -> tuple[Customer | None, str]:
+    """Return who pays, with contact facts, and what the processor of the account calls them."""
+    if order.payer is None:
+        return customers.find_at(tx, customer, order.account.name)
+    return order.payer, customers.reference_at(tx, order.payer.id, order.account.name)
 
 
 def _lines(plan: ClaimPlan) -> tuple[ChargeLine, ...]:

@@ -128,7 +128,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) ->
         before = attempts.by_id(tx, attempt)
         if before is None:
             raise LedgerCorrupt(f"there is no attempt {attempt} in this ledger", attempt=attempt)
-        answer = unnamed(tx, before, answer)
+        answer = unnamed(tx, before, answer, reading)
         if not before.attempt.payment:
             answer = keeping.understood(tx, before, answer)
         else:
@@ -188,6 +188,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) ->
                 or _end_debit(tx, before, changes, reading)
                 or payment
             )
+        tx.known.clear()
 
 
 def _hear_of_credentials(tx: Tx, account: str, answer: Answer, reading: AnswerSource) -> None:

@@ -37,7 +37,8 @@ class AnswerSource:
     What is perhaps `overtaken` may have been true before what we know by now. An inquiry
     that was not `answered` counts for nothing: nobody was asked, or nobody said anything.
     `request_id` is what the processor calls the request that it answered, `arrival` the money
-    that was seen at an address, if it is about that.
+    that was seen at an address, if it is about that. An answer is `anonymous` if whom it is about
+    was taken out of it already, by who has the request.
     """
 
     source: Source
@@ -49,17 +50,20 @@ class AnswerSource:
     answered: bool = True
     request_id: str = ""
     arrival: Arrival | None = None
+    anonymous: bool = False
     timing: Timing = field(default_factory=Timing)
 
 
 _WAS_HELD = (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
 
 
-def unnamed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
+def unnamed(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) -> Answer:
     """Take out of *answer* whom it is about, and the token that was charged: the books keep none.
 
     An answer to an inquiry and a notice come without the request that would have said it.
     """
+    if reading.anonymous:
+        return answer
     people = (
         payments.people_of(tx, before.attempt.payment) if before.attempt.payment else set[str]()
     )

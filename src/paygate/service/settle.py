@@ -131,6 +131,8 @@ def still_to_come(tx: Tx, payment: Payment, *, ended: bool = False) -> int:
 def release(tx: Tx, payment: Payment, *, ended: bool = False) -> list[tuple[str, int]]:
     """Let go of what *payment* holds and no money will come for; tell what, by invoice."""
     its_claims = claims.of_payment(tx, payment.id)
+    if not any(each.state in ("hard", "soft") for each in its_claims):
+        return []
     needed = still_to_come(tx, payment, ended=ended)
     if not needed:
         allocation.release(tx, payment.id, its_claims)
