@@ -184,7 +184,7 @@ def test_the_gateways_of_the_environment_change_nothing(run: Run) -> None:
 @pytest.mark.parametrize(
     ("operations", "kind", "told"),
     [
-        ("Operation.CHARGE", "TERMINAL", "these traits offer none (terminal: charge)"),
+        ("Operation.CHARGE", "TERMINAL", "these traits offer neither (terminal: charge)"),
         ("Operation.CHARGE, Operation.REFUND", "CARD", "offer refund for card, but there is no"),
     ],
 )

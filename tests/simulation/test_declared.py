@@ -124,9 +124,9 @@ def test_what_is_not_played_is_told() -> None:
 def test_traits_by_which_no_money_comes_are_refused(rails: dict[Kind, Rail], told: str) -> None:
     traits = replace(TRAITS, rails=rails)
 
-    with pytest.raises(Unsupported, match=rf"offer none \({told}\); the conformance kit"):
+    with pytest.raises(Unsupported, match=rf"offer neither \({told}\); the conformance kit"):
         run(1, traits=traits)
-    with pytest.raises(Unsupported, match="offer none"):
+    with pytest.raises(Unsupported, match="offer neither"):
         played(traits, 1, jobs=2)
 
 

@@ -23,8 +23,8 @@ class LateAnswer(NoResponse):
 def lose_request(wire: Wire) -> NoReturn:
     """Raise the fault of a network on which the request does not arrive."""
     if wire is Wire.UNSENT:
-        raise NotSent("the fake's wire: the connection was refused")
-    raise NoResponse("the fake's wire: the request left and no answer came")
+        raise NotSent("simulated fault: the connection was refused")
+    raise NoResponse("simulated fault: the request was sent and no response came")
 
 
 def server_error() -> Response:
@@ -36,9 +36,9 @@ def damage(wire: Wire, response: Response) -> Response:
     """Return *response* as damaged by *wire*, or raise the fault that loses it."""
     match wire:
         case Wire.ANSWER_LOST:
-            raise NoResponse("the fake's wire: the request arrived and its answer was lost")
+            raise NoResponse("simulated fault: the request arrived and its response was lost")
         case Wire.ANSWER_LATE:
-            raise LateAnswer("the fake's wire: the answer came too late", response=response)
+            raise LateAnswer("simulated fault: the response came too late", response=response)
         case Wire.GARBAGE:
             body = b"<html>\xff\xfe this is not what you asked for"
         case Wire.TRUNCATED:

@@ -1,8 +1,8 @@
 """The simulator: the production engine under a seeded scheduler, with faults everywhere.
 
-A seed draws processors, faults and moves. The flows are those that hosts run, the
-ledger is the production store. After every committed step the books are audited;
-when the faults are over, they are compared with the processors' own truth.
+A seed draws processors, faults and moves. The flows are those that hosts run, and the
+ledger is the production store. After every committed step the ledger is audited; when the
+faults are over, it is compared with the processors' own truth.
 """
 
 from paygate.testing.simulation.declared import left_out, playable

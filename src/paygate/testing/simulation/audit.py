@@ -1,8 +1,8 @@
-"""The audit: what must hold after every committed step, whatever is still under way.
+"""The audit: what must hold after every committed step, whatever is still in progress.
 
-The rules of the books are those of `paygate fsck`. A rule is asked only where
-something that it reads was written, so that each step can be audited. Those that
-read whole tables are left for the verdict.
+The rules of the ledger are those of `paygate fsck`. A rule is checked only if something that
+it reads was written, so that each step can be audited. Rules that read whole tables are
+left to the verdict.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ _TENANT: Final = {"tenant": "main"}
 
 
 class AuditedWorld(Protocol):
-    """What an audit asks of a world: ledger, processors, and what banks and clerks did."""
+    """What an audit needs from a world: ledger, processors, and what banks and clerks did."""
 
     @property
     def store(self) -> SimulatedStore:
@@ -95,30 +95,30 @@ class AuditedWorld(Protocol):
 
     @property
     def judged(self) -> set[str]:
-        """The payments about which a clerk decided by hand."""
+        """The payments that a clerk decided by hand."""
         ...
 
     def violated(self, rule: str, detail: str) -> None:
-        """End the schedule, since *rule* does not hold."""
+        """End the schedule because *rule* does not hold."""
         ...
 
 
 @dataclass(slots=True)
 class Auditor:
-    """Looks at the ledger after each commit, and remembers what it saw."""
+    """The audit of the ledger after each commit, with what the last one saw."""
 
     world: AuditedWorld
     states: dict[str, AttemptState] = field(default_factory=dict[str, AttemptState])
     standing: dict[str, tuple[str, int, int]] = field(
         default_factory=dict[str, "tuple[str, int, int]"]
     )
-    told: dict[str, int] = field(default_factory=dict[str, int])
+    events: dict[str, int] = field(default_factory=dict[str, int])
     items: dict[str, tuple[str, int, int]] = field(
         default_factory=dict[str, "tuple[str, int, int]"]
     )
 
     def audit(self, statements: frozenset[str]) -> None:
-        """Check what the last transaction may have broken, given what wrote in it."""
+        """Check what the last transaction may have broken, given its writing statements."""
         rules, looks = _due(statements)
         self._check_books(rules)
         if _STATES in looks:
@@ -132,21 +132,21 @@ class Auditor:
             self._check_reversed()
 
     def has_given_up(self, attempt: str, order: Order) -> bool:
-        """Tell whether *attempt* was called failed, by nobody but us."""
+        """Return whether the core concluded by itself that *attempt* failed."""
         state = self.states.get(attempt)
         if state is None or not state.ended:
             return False
         return not {order.payment} & (self.world.disturbed | self.world.judged)
 
     def check_answered(self, attempt: str) -> None:
-        """See that an answer that came was kept, whatever had been concluded before it."""
+        """Check that a response that arrived was merged, whatever was concluded before."""
         state = self.states.get(attempt)
         if state is None or not state.in_doubt:
             return
         [(payment,)] = self.world.store.look(_PAYMENT_OF, id=attempt)
-        # What shows another operation's money leaves open how this one ended.
+        # A response that shows another operation's money says nothing about this one.
         if payment not in mistaken(self.world):
-            self.world.violated("answer", f"{attempt} was answered, and is {state}")
+            self.world.violated("answer", f"{attempt} received a response, but is {state}")
 
     def _check_books(self, rules: Sequence[tuple[Rule, str]]) -> None:
         execute = sqlite3.Connection.execute
@@ -159,7 +159,7 @@ class Auditor:
                 )
 
     def _check_states(self) -> None:
-        """See that what is known of an attempt only grows (I7)."""
+        """Check that the state of an attempt never goes back (I7)."""
         known = self.states
         for id_, text in self.world.store.look(_STATES):
             before = known.get(id_)
@@ -173,7 +173,7 @@ class Auditor:
                 self._check_given_up(id_)
 
     def _check_given_up(self, attempt: str) -> None:
-        """See that what the processor did, or still does, is not called failed."""
+        """Check that an operation that the processor did, or may still do, is not failed."""
         [row] = self.world.store.look("SELECT * FROM paygate_attempt WHERE id = :id", id=attempt)
         processor = self.world.gateways[row["account"]].processor
         processor.catch_up()
@@ -181,16 +181,16 @@ class Auditor:
             return
         for order in processor.truth.found(row["operation"], attempt):
             if order.operation == "authorize" and order.state is State.APPROVED:
-                continue  # a part of it was captured, and the rest has run out
+                continue  # part of it was captured, and the rest has expired
             wrong = happened(order) and self.has_given_up(attempt, order)
-            # Or the processor told of another operation than the one that we asked for.
+            # Unless the processor reported another operation than the requested one.
             if wrong and row["payment"] not in mistaken(self.world):
                 self.world.violated(
-                    "doubt", f"{attempt} is {row['state']}, and its processor did it: {order.state}"
+                    "doubt", f"{attempt} is {row['state']}, but its processor did it: {order.state}"
                 )
 
     def _check_told(self) -> None:
-        """See that a payment does not change without an event (I8)."""
+        """Check that a payment does not change without an event (I8)."""
         standing = self.standing
         for id_, *now in self.world.store.look(_PAYMENTS):
             before, after = standing.get(id_), (now[0], now[1], now[2])
@@ -200,7 +200,7 @@ class Auditor:
             self._expect_event(id_, after)
 
     def _check_items_told(self) -> None:
-        """See that an invoice does not change without an event (I8)."""
+        """Check that an invoice does not change without an event (I8)."""
         for id_, *now in self.world.store.look(_ITEMS):
             after = (now[0], now[1], now[2])
             if self.items.get(id_) == after:
@@ -212,39 +212,41 @@ class Auditor:
         [[count]] = self.world.store.look(
             "SELECT count(*) FROM paygate_outbox WHERE aggregate = :id", id=aggregate
         )
-        if count <= self.told.get(aggregate, 0):
-            self.world.violated("I8", f"{aggregate} became {now}, and no event tells it")
-        self.told[aggregate] = count
+        if count <= self.events.get(aggregate, 0):
+            self.world.violated("I8", f"{aggregate} became {now}, but no event reports it")
+        self.events[aggregate] = count
 
     def _check_doubts(self, looks: frozenset[str]) -> None:
-        """See that what is in doubt or on its way is counted, and seen by who must look."""
+        """Check that doubts and money on its way are counted, held and flagged."""
         look = self.world.store.look
         for id_, item in look(_LET_GO) if _LET_GO in looks else ():
-            self.world.violated("doubt", f"{id_} is in doubt, and has let go of {item}")
+            self.world.violated("doubt", f"{id_} is in doubt, but no longer holds {item}")
         for (id_,) in look(_TOO_MUCH_BACK) if _TOO_MUCH_BACK in looks else ():
             if id_ not in disturbed(self.world):
-                self.world.violated("I10", f"{id_}: more is on its way back than is there")
+                self.world.violated("I10", f"{id_}: more is on its way back than was received")
         for id_, status, item, kind in look(_NOTHING_HELD) if _NOTHING_HELD in looks else ():
             self.world.violated(
                 "holds",
-                f"{id_} is {status}, nothing of it is there or comes, and its {kind} claim "
+                f"{id_} is {status} and neither has nor expects money, but its {kind} claim "
                 f"holds {item}",
             )
         for (id_,) in look(_UNSEEN) if _UNSEEN in looks else ():
-            self.world.violated("review", f"{id_} has a doubt that waits for a person it hides")
+            self.world.violated(
+                "review", f"an attempt of {id_} needs a review, but {id_} is not flagged"
+            )
 
     def _check_reversed(self) -> None:
-        """See that nothing stands of a payment that was reversed (I9)."""
+        """Check that nothing remains of a payment that was reversed (I9)."""
         for id_, minor in self.world.store.look(_STANDING):
-            self.world.violated("I9", f"{id_} is reversed, and {minor} of it is on invoices")
+            self.world.violated("I9", f"{id_} is reversed, but {minor} of it is on invoices")
 
 
 def mistaken(world: AuditedWorld) -> set[str]:
     """
-    Find the payments that a window for duplicates took for one another.
+    Return the payments that a duplicate window mistook for one another.
 
-    Two payments look alike to it, and it answers the second with what it did for the
-    first. Their money is booked once all the same; for whom, a person must find out.
+    Two payments look alike to it, and it answers the second with the response of the first.
+    Their money is booked only once, and a clerk must find out for which of them.
     """
     found: set[str] = set()
     for row in world.store.look("SELECT * FROM paygate_attempt WHERE reference <> ''"):
@@ -259,7 +261,7 @@ def mistaken(world: AuditedWorld) -> set[str]:
 
 @cache
 def _due(statements: frozenset[str]) -> tuple[tuple[tuple[Rule, str], ...], frozenset[str]]:
-    """Tell which rules, and which looks of our own, read something that *statements* write."""
+    """Return the rules and queries that read something that *statements* write."""
     written = frozenset[str]().union(*map(writes, statements))
     return (
         tuple(

@@ -1,4 +1,4 @@
-"""The payer's bank and the processor: what they do days later, without being asked."""
+"""The payer's bank and the processor: what they do days later, without a request of ours."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 _DECISIONS: Final = ((), (), (), (True,), (False,), (False, True))
-"""What is decided of a dispute at once: not yet, won, lost, or lost and then won after all."""
+"""Immediate decisions of a dispute: none yet, won, lost, or lost and then won."""
 
 
 def return_check(world: World, _: str, rolls: Dice) -> None:
-    """Send an e-check back, before or after it settled."""
+    """Return an e-check unpaid, before or after it settled."""
     found = orders(world, lambda order: order.kind == Kind.E_CHECK and stands(order))
     found += orders(
         world,
@@ -40,7 +40,7 @@ def return_check(world: World, _: str, rolls: Dice) -> None:
 
 
 def return_early(world: World, _: str, rolls: Dice) -> None:
-    """Send an e-check back that waits; that its money came is told days after it went."""
+    """Return a pending e-check; its settlement is reported days after its return."""
     found = orders(
         world,
         lambda order: (
@@ -56,7 +56,7 @@ def return_early(world: World, _: str, rolls: Dice) -> None:
 
 
 def open_dispute(world: World, _: str, rolls: Dice) -> None:
-    """Ask for a card payment back for its holder, all of it or a part; no money moves yet."""
+    """Open a dispute of a card payment, all or part of it; no money moves yet."""
     found = orders(world, lambda order: can_be_disputed(order) and not order.disputes)
     if found:
         account, order = rolls.choice(found)
@@ -70,27 +70,27 @@ def open_one(world: World, account: str, order: Order, rolls: Dice) -> None:
 
 
 def dispute(world: World, _: str, rolls: Dice) -> None:
-    """Take a card payment back for its holder, all of it or a part, asked for before or not."""
+    """Take back a card payment, all or part of it, whether or not a dispute was opened before."""
     found = orders(world, can_be_disputed)
     if found:
         account, order = rolls.choice(found)
         take(world, account, order, rolls)
-        for won in rolls.choice(_DECISIONS):  # it may be decided before anybody has looked
+        for won in rolls.choice(_DECISIONS):  # it may be decided before the host hears of it
             decide(world, account, order, won=won)
 
 
 def lose_dispute(world: World, _: str, rolls: Dice) -> None:
-    """Decide a dispute for the card holder, whether his bank has taken the money or not yet."""
+    """Decide a dispute for the cardholder, whether or not the bank has taken the money yet."""
     found = orders(world, lambda order: is_disputed(order) and not lost(order))
     if found:
         account, order = rolls.choice(found)
         decide(world, account, order, won=False)
         if can_be_disputed(order) and rolls.random() < 0.7:
-            take(world, account, order, rolls)  # the money is taken when it is decided
+            take(world, account, order, rolls)  # the money is taken at the decision
 
 
 def win_dispute(world: World, _: str, rolls: Dice) -> None:
-    """Decide a dispute for us, even one that was lost, and give back what it took."""
+    """Decide a dispute for us, even one that was lost, and give back the money it took."""
     found = orders(world, is_disputed)
     if found:
         account, order = rolls.choice(found)
@@ -118,7 +118,7 @@ def decide(world: World, account: str, order: Order, *, won: bool) -> None:
 
 
 def pay_out(world: World, _: str, rolls: Dice) -> None:
-    """Pay out a batch: what an account has collected, or some of it; or tell it once more."""
+    """Pay out a batch: all or some of what an account collected; or report it once more."""
     accounts = [name for name, profile in world.profiles.items() if profile.pays_out]
     if not accounts:
         return
@@ -128,13 +128,13 @@ def pay_out(world: World, _: str, rolls: Dice) -> None:
     for order in batch:
         first = not order.settled
         if not first and not _unsettled(order) and rolls.random() < 0.5:
-            continue  # it is told again only now and then
+            continue  # it is reported again only sometimes
         percent = rolls.choice((50, 100)) if first else 100
         _pay_out(world, account, order, percent)
 
 
 def pay_out_rest(world: World, rolls: Dice) -> None:
-    """Pay out what is left, as a processor does in the end, or leave it for another day."""
+    """Pay out the rest, as a processor does in the end, or leave it unpaid."""
     for account, profile in world.profiles.items():
         if not profile.pays_out or rolls.random() < 0.4:
             continue
@@ -144,7 +144,7 @@ def pay_out_rest(world: World, rolls: Dice) -> None:
 
 
 def fail_refund(world: World, _: str, rolls: Dice) -> None:
-    """Let a refund fail that had succeeded."""
+    """Make a refund fail that had succeeded."""
     found = orders(
         world,
         lambda order: (
@@ -163,7 +163,7 @@ def fail_refund(world: World, _: str, rolls: Dice) -> None:
 
 
 def approve_late(world: World, _: str, rolls: Dice) -> None:
-    """Let money come on a charge that was declined."""
+    """Make money arrive for a charge that was declined."""
     found = orders(
         world,
         lambda order: (
@@ -191,7 +191,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
 
 
 def orders(world: World, wanted: Callable[[Order], bool]) -> list[tuple[str, Order]]:
-    """Find orders at processors that tell us of what they do by themselves."""
+    """Return the *wanted* orders at processors that report what they do by themselves."""
     found: list[tuple[str, Order]] = []
     for account, gateway in world.gateways.items():
         if world.profiles[account].tells():
@@ -202,13 +202,13 @@ def orders(world: World, wanted: Callable[[Order], bool]) -> list[tuple[str, Ord
 
 
 def can_be_disputed(order: Order) -> bool:
-    """Tell whether money of *order* stands that a bank may ask for, and was not won."""
+    """Return whether *order* has money that a bank can dispute, and no dispute was won."""
     won = any(told["state"] == DisputeState.WON for told in order.disputes.values())
     return order.kind == Kind.CARD and stands(order) and not won
 
 
 def is_disputed(order: Order) -> bool:
-    """Tell whether *order* was disputed, and that was not won."""
+    """Return whether *order* was disputed, and the dispute was not won."""
     won = any(entry.kind is MovementKind.CHARGEBACK_WON for entry in order.movements)
     won = won or any(told["state"] == DisputeState.WON for told in order.disputes.values())
     taken = any(entry.kind is MovementKind.CHARGEBACK for entry in order.movements)
@@ -216,12 +216,12 @@ def is_disputed(order: Order) -> bool:
 
 
 def lost(order: Order) -> bool:
-    """Tell whether a dispute of *order* is lost."""
+    """Return whether a dispute of *order* is lost."""
     return any(told["state"] == DisputeState.LOST for told in order.disputes.values())
 
 
 def _part(order: Order, rolls: Dice) -> Money | None:
-    """Draw how much is disputed; None is all of it."""
+    """Return the disputed amount; None means all of it."""
     if rolls.random() < 0.7:
         return None
     came = next(entry for entry in order.movements if entry.kind.inward and not entry.undoes)
@@ -229,7 +229,7 @@ def _part(order: Order, rolls: Dice) -> Money | None:
 
 
 def _moved(world: World, account: str) -> list[Order]:
-    """Find the orders of *account* that moved money which a payout can be about."""
+    """Return the orders of *account* that moved money which can be paid out."""
     processor = world.gateways[account].processor
     processor.catch_up()
     truth = processor.truth
@@ -241,7 +241,7 @@ def _moved(world: World, account: str) -> list[Order]:
 
 
 def _unsettled(order: Order) -> bool:
-    """Tell whether something of *order* was not paid out, or only in part."""
+    """Return whether a movement of *order* was not paid out, or only in part."""
     for entry in order.movements:
         told = order.settled.get(entry.movement_id)
         sign = -1 if entry.kind.inward else 1
@@ -253,7 +253,7 @@ def _unsettled(order: Order) -> bool:
 
 
 def _pay_out(world: World, account: str, order: Order, percent: int) -> None:
-    """Tell of a settlement; it is no surprise, and excuses nothing."""
+    """Pay out *percent* of an order; the payment does not count as disturbed by the bank."""
     what = "part" if percent < 100 else "again" if order.settled else "all"
     world.note(f"bank pays out {percent}% of {order.reference}")
     world.count(f"settled:{what}")
@@ -268,7 +268,7 @@ def _pay_out(world: World, account: str, order: Order, percent: int) -> None:
 
 
 def stands(order: Order) -> bool:
-    """Tell whether money of *order* came that has not been taken back, or was given back."""
+    """Return whether *order* received money that was not taken back, or was given back again."""
     inward = any(
         entry.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for entry in order.movements
     )

@@ -1,8 +1,8 @@
-"""Biases: what a schedule is drawn to have more of, so that a rare coincidence is common.
+"""Biases: what is made more likely in a schedule, so that a rare coincidence becomes common.
 
-An unbiased seed draws a little of everything. To see one bug in hundreds of seeds,
-its faults must be on, its actors busy, and its processor of the right kind; the
-rest is drawn as ever.
+An unbiased seed draws a little of everything. To find a certain bug within hundreds of
+seeds, its faults must be on, its actors busy, and its processor of the right kind; the
+rest is drawn as usual.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Bias:
     """
     What is more likely than by chance.
 
-    With `faults` only these strike, as likely as they say. `actions` are drawn more
-    often by the factor given, or never with 0. The rest says what an account has;
-    empty is anything.
+    With `faults` only these happen, each with the given probability. `actions` are drawn
+    more often by the given factor, or never with 0. The other fields restrict the accounts;
+    an empty field allows any.
     """
 
     faults: Mapping[PlannedFault, float] = field(default_factory=dict["PlannedFault", float])
@@ -41,11 +41,11 @@ class Bias:
     late: bool = False
 
     def weather(self, drawn: Weather) -> Weather:
-        """Make the weather of a schedule whose seed drew *drawn*."""
+        """Return the weather of a schedule whose seed drew *drawn*."""
         return replace(drawn, chances=self.faults) if self.faults else drawn
 
     def fits(self, profile: SimulatedAccount) -> bool:
-        """Tell whether *profile* is of an account as it is wanted."""
+        """Return whether *profile* meets the restrictions."""
         traits = profile.traits
         return (
             (not self.kinds or profile.kind in self.kinds)

@@ -1,4 +1,4 @@
-"""A blank ledger in memory: to copy from, and to ask SQLite about statements."""
+"""A blank ledger in memory, to copy from and to prepare statements on."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def _blank() -> _Blank:
 
 
 def blank_ledger() -> sqlite3.Connection:
-    """Give the connection of the blank ledger, which stays as it is."""
+    """Return the connection of the blank ledger, which must not be changed."""
     return _blank().connection

@@ -1,4 +1,4 @@
-"""The clerk: captures, cancels, refunds, reverses, writes off, and decides where nobody knows."""
+"""The clerk: captures, cancels, refunds, reverses, writes off, and decides what is in doubt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def capture(world: World, name: str, rolls: Dice) -> None:
-    """Take an authorised amount, all of it or a part."""
+    """Capture an authorised amount, all or part of it."""
     held = world.payments("status = 'authorized'")
     if not held:
         return
@@ -42,7 +42,7 @@ def capture(world: World, name: str, rolls: Dice) -> None:
 
 
 def cancel(world: World, name: str, rolls: Dice, payment: str | None = None) -> None:
-    """Undo a payment in the cheapest way."""
+    """Cancel a payment: void it, or refund it if it cannot be voided."""
     where = "status IN ('authorized', 'succeeded', 'requires_action', 'processing')"
     row = _some(world, rolls, where, payment)
     if row is not None:
@@ -51,7 +51,7 @@ def cancel(world: World, name: str, rolls: Dice, payment: str | None = None) -> 
 
 
 def refund(world: World, name: str, rolls: Dice, payment: str | None = None) -> None:
-    """Send money back, all that is left or a part."""
+    """Refund the rest of a payment, or part of it."""
     row = _some(world, rolls, "received_minor > returned_minor", payment)
     if row is None:
         return
@@ -78,7 +78,7 @@ def refund(world: World, name: str, rolls: Dice, payment: str | None = None) -> 
 
 
 def reverse(world: World, name: str, rolls: Dice) -> None:
-    """Book the opposite of a check that bounced."""
+    """Reverse a payment by hand, such as a check that bounced."""
     row = _some(world, rolls, "kind IN ('check', 'cash', 'transfer')")
     if row is None:
         return
@@ -97,7 +97,7 @@ def reverse(world: World, name: str, rolls: Dice) -> None:
 
 
 def record(world: World, name: str, rolls: Dice) -> None:
-    """Record a check, sometimes for more than is open."""
+    """Record a check, sometimes for more than the open amount."""
     invoices = world.invoices()
     if invoices:
         row, key = rolls.choice(invoices), f"check-{name}"
@@ -113,7 +113,7 @@ def record(world: World, name: str, rolls: Dice) -> None:
 
 
 def write_off(world: World, name: str, rolls: Dice) -> None:
-    """Give up a part of an invoice, or undo that."""
+    """Write off part of an invoice, or undo a write-off."""
     undoable = world.store.look("SELECT id FROM paygate_write_off WHERE undone_at IS NULL")
     if undoable and rolls.random() < 0.5:
         id_ = str(rolls.choice(undoable)["id"])
@@ -170,7 +170,7 @@ def void(world: World, name: str, rolls: Dice) -> None:
 
 
 def void_lost(world: World, name: str, rolls: Dice) -> None:
-    """Void an invoice of which a dispute took something: nobody will pay it any more."""
+    """Void an invoice from which a dispute took money, and which nobody will pay any more."""
     rows = world.store.look(
         "SELECT DISTINCT i.number FROM paygate_chargeback_item c "
         "JOIN paygate_item i ON i.id = c.item WHERE i.status = 'open' ORDER BY i.number"
@@ -188,7 +188,7 @@ def void_lost(world: World, name: str, rolls: Dice) -> None:
 
 
 def refund_disputed(world: World, name: str, rolls: Dice) -> None:
-    """Send money back that the payer's bank has asked for as well."""
+    """Refund money that the payer's bank has disputed."""
     row = _some(world, rolls, _DISPUTED)
     if row is None:
         return
@@ -202,12 +202,12 @@ def refund_disputed(world: World, name: str, rolls: Dice) -> None:
 
 
 def conflicted(world: World, rolls: Dice) -> Any:
-    """Find a payment for which other money came than was asked for."""
+    """Return a payment that received other money than was requested, or None."""
     return _some(world, rolls, "conflicted = 1 AND received_minor > returned_minor")
 
 
 def give_back_other(world: World, name: str, rolls: Dice) -> None:
-    """Send back other money than was asked for."""
+    """Send back money that differs from what was requested."""
     row = conflicted(world, rolls)
     if row is not None:
         id_, key = str(row["id"]), f"give-back-{name}"
@@ -217,7 +217,7 @@ def give_back_other(world: World, name: str, rolls: Dice) -> None:
 
 
 def record_refund(world: World, name: str, rolls: Dice) -> None:
-    """Send money back by hand, or undo what was written down as sent."""
+    """Record a refund by hand, or undo such a record."""
     key = f"by-hand-{name}"
     refunds = world.store.look("SELECT * FROM paygate_receipt WHERE kind = 'refund' ORDER BY id")
     sent = [row for row in refunds if row["account"] not in world.profiles]
@@ -251,7 +251,7 @@ def record_refund(world: World, name: str, rolls: Dice) -> None:
 
 
 def finish_review(world: World, name: str, rolls: Dice) -> None:
-    """Say that a payment under review was looked at, and nothing is to be decided."""
+    """Finish the review of a payment without a decision."""
     row = _some(world, rolls, "needs_review = 1")
     if row is not None:
         host, payment = rolls.choice(world.hosts), str(row["id"])
@@ -265,16 +265,16 @@ def finish_review(world: World, name: str, rolls: Dice) -> None:
 
 
 def stop_sending(world: World, name: str, rolls: Dice) -> None:
-    """Stop all sending, as after a restore, or let it go on where everything was read."""
+    """Stop all sending, as after a restore, or resume it when all events have been read."""
     host = rolls.choice(world.hosts)
     if world.stopped is None:
-        told = {
+        events = {
             name: len(gateway.processor.truth.events) for name, gateway in world.gateways.items()
         }
 
         def stopped(_: Any) -> None:
-            if world.store.look(_SENDING_STOPPED):  # also where no answer came
-                world.stopped = told
+            if world.store.look(_SENDING_STOPPED):  # even if the call failed
+                world.stopped = events
 
         flow = host.stop_sending(reason="restored from a backup")
         world.begin(name, host, flow, rolls, then=stopped, failed=stopped)
@@ -284,7 +284,7 @@ def stop_sending(world: World, name: str, rolls: Dice) -> None:
 
 
 def resume(world: World, name: str, host: Host, rolls: Dice, *, force: bool = False) -> None:
-    """Let things be sent again, if the ledger agrees that it has caught up."""
+    """Resume sending, if the ledger agrees that it has caught up."""
 
     def resumed(_: Any) -> None:
         for account, before in (world.stopped or {}).items():
@@ -295,7 +295,7 @@ def resume(world: World, name: str, host: Host, rolls: Dice, *, force: bool = Fa
             if world.profiles[account].feed and int(read or 0) < before and not force:
                 world.violated(
                     "resume",
-                    f"sending goes on, and of {before} events of {account} {read or 0} were read",
+                    f"sending resumed with {read or 0} of {before} events of {account} read",
                 )
         world.stopped = None
         world.count("actor:resume_sending")
@@ -315,7 +315,7 @@ def undo_credit(world: World, name: str, rolls: Dice) -> None:
 
 
 def assign(world: World, name: str, rolls: Dice) -> None:
-    """Decide about money that no rule could place."""
+    """Assign money that no rule could allocate."""
     row = _some(world, rolls, "conflicted = 1 OR (customer = '' AND needs_review = 1)")
     if row is not None:
         whose = None if row["customer"] else rolls.choice(("C-1", "C-2"))
@@ -333,7 +333,7 @@ def assign(world: World, name: str, rolls: Dice) -> None:
 
 
 def resolve(world: World, name: str, rolls: Dice) -> None:
-    """Say how a payment ended that is under review, as the processor's dashboard shows it."""
+    """Record the outcome of a payment under review, as the processor's dashboard shows it."""
     row = _some(world, rolls, "needs_review = 1")
     if row is not None:
         decide(world, name, str(row["id"]), rolls)
@@ -378,7 +378,7 @@ _DISPUTED: Final = (
 
 
 def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
-    """Resolve the attempt in doubt of *payment* by what the processor shows; false if it waits."""
+    """Resolve a doubtful attempt of *payment* as the processor shows it; return whether it did."""
     rows = world.store.look(
         "SELECT a.*, (SELECT operation FROM paygate_attempt m WHERE m.payment = a.payment "
         "ORDER BY m.id LIMIT 1) AS waited FROM paygate_attempt a "
@@ -393,7 +393,7 @@ def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
     found = processor.truth.found(row["operation"], row["id"])
     if row["operation"] == "complete" and not any(order.movements for order in found):
         found = [processor.truth.orders[row["about"]]] if row["about"] else []
-    # To complete is to do what waited for the payer.
+    # Completing does the operation that waited for the payer.
     does = row["waited"] if row["operation"] == "complete" else row["operation"]
     outcome = _shown(found, str(does))
     if outcome is None:
@@ -412,7 +412,7 @@ def decide(world: World, name: str, payment: str, rolls: Dice) -> bool:
 
 
 def _is_of_another(world: World, row: Any, outcome: Approved) -> bool:
-    """Return whether what *outcome* shows is booked for another operation than *row*."""
+    """Return whether the movements of *outcome* are booked for another operation than *row*."""
     booked = {
         (each["kind"], each["movement_id"])
         for each in world.store.look(_BOOKED_ELSEWHERE, account=row["account"], id=row["id"])
@@ -422,7 +422,7 @@ def _is_of_another(world: World, row: Any, outcome: Approved) -> bool:
 
 
 def left(world: World) -> list[str]:
-    """Name the payments that are not over: in doubt, under review, waiting, or holding."""
+    """Return the payments that have not ended: in doubt, under review, or with a claim."""
     rows = world.store.look(_NOT_OVER)
     return [
         str(row["id"])
@@ -436,7 +436,7 @@ def left(world: World) -> list[str]:
 
 
 def end(world: World, name: str, payment: str, rolls: Dice, *, first: bool) -> None:
-    """End what is left of *payment*, by the verb that its state names; else by what is seen."""
+    """End *payment* with the verb for its state, or else as the processor shows it."""
     [row] = world.payments(f"id = '{payment}'")
     host = world.hosts[0]
     flow: Flow[Any] | None = None
@@ -482,7 +482,7 @@ ORDER BY id
 
 
 def _shown(found: list[Order], operation: str) -> Approved | Authorized | Declined | Ended | None:
-    """Read what the processor shows; None where it says itself that it is not decided."""
+    """Return the outcome that the processor shows; None if it is not decided there either."""
     done = [order for order in found if order.state is State.APPROVED or order.movements]
     if done:
         wanted = _MOVEMENTS.get(operation, frozenset[MovementKind]())

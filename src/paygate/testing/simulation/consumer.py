@@ -1,4 +1,4 @@
-"""The consumer: another system that is told of every event, fails, and takes each one once."""
+"""The consumer: another system that receives every event, sometimes fails, and takes each once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class ConsumerDown(Exception):
-    """The consumer did not say that it took the event."""
+    """The consumer did not acknowledge the event."""
 
 
 class FaultyWorld(Protocol):
-    """What a consumer asks of a world: whether it fails now, and a place for what it sees."""
+    """What a consumer needs from a world: whether it fails now, and where to record."""
 
     def strikes(self, rolls: Dice, *faults: PlannedFault) -> PlannedFault | None:
-        """Draw whether one of *faults* happens now."""
+        """Return the one of *faults* that happens now, if any."""
         ...
 
     def count(self, what: str) -> None:
@@ -29,13 +29,13 @@ class FaultyWorld(Protocol):
         ...
 
     def violated(self, rule: str, detail: str) -> None:
-        """End the schedule, since *rule* does not hold."""
+        """End the schedule because *rule* does not hold."""
         ...
 
 
 @dataclass(slots=True)
 class Consumer:
-    """De-duplicates by the event's id, as every consumer must, and expects order."""
+    """A consumer that de-duplicates by event id, as every consumer must, and checks the order."""
 
     world: FaultyWorld
     taken: dict[str, str] = field(default_factory=dict[str, str])
@@ -52,7 +52,7 @@ class Consumer:
         if fault is PlannedFault.CONSUMER_FAILS:
             raise ConsumerDown("simulated: the consumer is down")
         if event.id in self.taken:
-            world.count("event told twice")
+            world.count("event delivered twice")
         else:
             before = self.last.get(event.aggregate, 0)
             if event.seq != before + 1:

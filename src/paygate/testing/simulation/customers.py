@@ -53,12 +53,12 @@ _PAGE: Final[dict[Kind, dict[str, Any]]] = {
     Kind.PUSH: {},
     Kind.BITCOIN: {},
 }
-"""What makes a payment of each kind one that its payer must finish elsewhere."""
+"""The arguments with which a payment of each kind sends its payer elsewhere."""
 _FOLLOW_UPS: Final = {"": 6, "capture": 8, "cancel": 1, "both": 3, "refund": 3}
 
 
 def pay(world: World, name: str, rolls: Dice) -> None:
-    """Collect an invoice or two through some account."""
+    """Collect one or two invoices through some account."""
     _collect(world, name, rolls, "collect")
 
 
@@ -68,7 +68,7 @@ def hold(world: World, name: str, rolls: Dice) -> None:
 
 
 def open_page(world: World, name: str, rolls: Dice) -> None:
-    """Begin a payment that its payer must finish elsewhere, if an account has such."""
+    """Start a payment that its payer must finish elsewhere, if an account offers that."""
     able = {
         account: more
         for account, profile in world.profiles.items()
@@ -103,7 +103,7 @@ def top_up(world: World, name: str, rolls: Dice) -> None:
 
 
 def click_again(world: World, name: str, rolls: Dice) -> None:
-    """Press the button of an earlier payment once more: the same call with the same key."""
+    """Repeat an earlier call with the same key, like a second click on the button."""
     if world.orders:
         order = rolls.choice(world.orders[-3:])
         world.place(name, order, rolls.choice(world.hosts), rolls)
@@ -111,7 +111,7 @@ def click_again(world: World, name: str, rolls: Dice) -> None:
 
 
 def act_on_page(world: World, name: str, rolls: Dice) -> None:
-    """Pay a page, slip or address: in full, too much or too little, twice, late; or give up."""
+    """Pay a page, slip or address in full, too much, too little, twice or late, or cancel it."""
     del name
     shown = list(_pages(world))
     if not shown:
@@ -144,14 +144,14 @@ def act_on_page(world: World, name: str, rolls: Dice) -> None:
 
 
 def can_be_late(order: Order) -> bool:
-    """Tell whether a page that is over can be paid, or an amount be held for it, after all."""
+    """Return whether a page that has ended can still be paid, or an amount held for it."""
     if order.kind == Kind.CARD:
         return order.operation == "authorize" and order.state in (State.EXPIRED, State.CANCELED)
     return order.kind in PAGES
 
 
 def come_back(world: World, name: str, rolls: Dice) -> None:
-    """Return from the page, whatever happened there."""
+    """Return from the page, whatever the payer did there."""
     waiting = world.payments("status = 'requires_action'")
     waiting = [row for row in waiting if row["kind"] in (Kind.CARD, Kind.REDIRECT)]
     if waiting:
@@ -162,7 +162,7 @@ def come_back(world: World, name: str, rolls: Dice) -> None:
 
 
 def store_method(world: World, name: str, rolls: Dice) -> None:
-    """Let an account store a card or bank account, or forget a stored one."""
+    """Store a card or bank account at an account, or forget a stored one."""
     stored = _stored(world)
     if stored and rolls.random() < 0.3:
         id_, key = str(rolls.choice(stored)["id"]), f"forget-{name}"
@@ -179,7 +179,7 @@ def store_method(world: World, name: str, rolls: Dice) -> None:
 
 
 def enroll(world: World, name: str, profile: SimulatedAccount, rolls: Dice) -> None:
-    """Let the account of *profile* store a method of the first customer."""
+    """Store a method of the first customer at the account of *profile*."""
     token = "tok_visa" if profile.kind is Kind.CARD else "tok_bank"
     key, host = f"enroll-{name}", rolls.choice(world.hosts)
     flow = host.enroll("C-1", via=profile.name, key=key, method=token)
@@ -250,14 +250,14 @@ def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
     order.after = lambda payment: _follow_up(world, name, follow, payment, rolls)
     _place(world, name, order, rolls)
     if rolls.random() < 0.15:
-        # The button was pressed twice: the second call reaches another host.
+        # A double click: the second call may reach another host.
         click_again(world, f"{name}b", rolls)
 
 
 def _by_stored_method(
     world: World, row: Any, items: list[str | Share], more: dict[str, Any]
 ) -> tuple[list[str | Share], dict[str, Any]]:
-    """Charge a stored method instead of a token, for an invoice of the customer who has it."""
+    """Return arguments that charge a stored method, for an invoice of its customer."""
     own: list[str | Share] = [
         str(each["number"])
         for each in world.invoices("total_minor > allocated_minor + written_off_minor")
@@ -280,7 +280,7 @@ def _stored(world: World, account: str | None = None) -> Sequence[Any]:
 
 
 def _follow_up(world: World, name: str, verb: str, payment: Any, rolls: Dice) -> None:
-    """Go on with what was just paid, as payers do on a page, clerks when they ship, and banks."""
+    """Continue with a payment as payers, clerks and banks do."""
     if payment.conflicted and verb:
         clerk.assign(world, f"{name}a", rolls)
     match verb, payment.status:
@@ -310,7 +310,7 @@ def _place(world: World, name: str, order: KeyedCall, rolls: Dice) -> None:
 
 
 def _through(world: World, rolls: Dice) -> tuple[str, dict[str, Any]]:
-    """Choose an account, and what it needs to be told of the payer's method."""
+    """Return a drawn account, and the arguments that it needs for the payer's method."""
     account = rolls.choice(list(world.profiles))
     profile = world.profiles[account]
     match profile.kind:
@@ -333,7 +333,7 @@ def _open(world: World) -> list[str]:
 
 
 def _pages(world: World) -> list[tuple[str, Order]]:
-    """Find every page or slip that a payer was sent to and may still have before him."""
+    """Return the pages and slips that a payer was sent to and may still have open."""
     since = world.clock.now() - timedelta(days=20)
     shown: list[tuple[str, Order]] = []
     for account, gateway in world.gateways.items():

@@ -1,4 +1,4 @@
-"""Declared: what a driver's traits say, as far as the simulated processor can play it."""
+"""Declared traits: those of a driver, limited to what the simulated processor can play."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ _STARTS: Final = frozenset({Operation.CHARGE, Operation.AUTHORIZE})
 
 def playable(traits: Traits) -> Traits:
     """
-    Keep of *traits* what the simulator plays: its kinds and operations, in any currency.
+    Return *traits* limited to the simulator's kinds and operations, in any currency.
 
-    How keys are kept, inquiry and callbacks are as declared. What comes back pickles,
-    whatever the driver made its mappings of. Raises `Unsupported` where no rail is
-    left by which money can come.
+    Idempotency, inquiry and callbacks stay as declared. The result can be pickled, whatever
+    mappings the driver uses. Raises `Unsupported` if no rail is left that can collect money.
     """
     rails = {
         kind: _played(kind, rail)
@@ -32,15 +31,15 @@ def playable(traits: Traits) -> Traits:
     if not rails:
         offered = "; ".join(f"{kind}: {_listed(rail)}" for kind, rail in traits.rails.items())
         raise Unsupported(
-            f"the simulator plays charges and authorisations of {', '.join(RAILS)}, and these "
-            f"traits offer none ({offered or 'no rail at all'}); the conformance kit "
-            "(paygate.testing.conformance) holds a driver of any kind to its traits"
+            f"the simulator plays charges and authorisations of {', '.join(RAILS)}, but these "
+            f"traits offer neither ({offered or 'no rail at all'}); the conformance kit "
+            "(paygate.testing.conformance) tests a driver of any kind"
         )
     return replace(traits, rails=rails, live=False)
 
 
 def left_out(traits: Traits) -> dict[Kind, list[Operation]]:
-    """Tell which operations of *traits* are not played, by kind."""
+    """Return the operations of *traits* that are not played, by kind."""
     rails = playable(traits).rails
     missing = {
         kind: sorted(rail.operations - (rails[kind].operations if kind in rails else frozenset()))
@@ -50,7 +49,7 @@ def left_out(traits: Traits) -> dict[Kind, list[Operation]]:
 
 
 def _played(kind: Kind, rail: Rail) -> Rail:
-    """Make the rail that the simulated processor plays, with what it needs of its own."""
+    """Return the rail that the simulated processor plays, with its own methods."""
     own = RAILS[kind]
     return replace(
         rail,

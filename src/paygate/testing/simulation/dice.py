@@ -1,7 +1,7 @@
-"""Dice: everything that is drawn follows from the seed, and from what it is drawn for.
+"""Dice: everything that is drawn depends only on the seed and on what it is drawn for.
 
-Each move has dice of its own. So a schedule from which moves were taken out
-goes on drawing the same for those that are left, and can be made smaller.
+Each move has its own dice. So if moves are removed from a schedule, the remaining ones
+still draw the same values, and the schedule can be made smaller.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Dice: TypeAlias = Random
 
 
 def dice(seed: int, *path: int) -> Dice:
-    """Make the dice for the thing that *path* names under *seed*, the same in every process."""
+    """Return the dice that *path* names under *seed*; they are the same in every process."""
     number = seed
     for step in path:
         number = number * 1_000_003 + step + 1
-    return Random(number)  # noqa: S311  (repeatable on purpose; no secret comes of it)
+    return Random(number)  # noqa: S311  (repeatable on purpose, and never used for secrets)
 
 
 def weighted(rolls: Dice, weights: Mapping[T, int]) -> T:
-    """Choose one of the keys, each as often as its weight says."""
+    """Return one of the keys, chosen according to their weights."""
     return rolls.choices(list(weights), list(weights.values()))[0]

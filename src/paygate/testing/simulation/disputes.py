@@ -1,7 +1,8 @@
-"""Disputes at the end: each stands in the books as its processor says, and so do the invoices.
+"""Disputes at the end: the ledger has each of them, and its invoices, as the processor says.
 
-What is lost was given up where the bank took it off, unless somebody else paid or held that
-invoice; what was won, even after it had been lost, is given up nowhere.
+The amount of a lost dispute is written off on the invoices from which the bank took it,
+unless another payment paid or held the invoice. The amount of a dispute that was won, even
+after it had been lost, is not written off.
 """
 
 from __future__ import annotations
@@ -53,71 +54,75 @@ SELECT
 
 
 def check_disputes(world: World, unclear: set[str]) -> None:
-    """Compare disputes with the books; *unclear* payments were mistaken for others."""
+    """Compare disputes with the ledger; *unclear* payments were mistaken for others."""
     _check_states(world, unclear)
     _check_given_up(world)
 
 
 def _check_states(world: World, unclear: set[str]) -> None:
-    """See that each dispute is known, and stands as the processor last told."""
+    """Check that the ledger has each dispute in the state that the processor last reported."""
     known = {
         (row["account"], row["reference"]): (row["payment"], row["state"])
         for row in world.store.look(_KNOWN)
     }
     for account, profile in world.profiles.items():
-        for (payment, reference), state in _told(world, account).items():
+        for (payment, reference), state in _reported(world, account).items():
             if not profile.tells() or payment in unclear:
                 continue
             if known.get((account, reference)) != (payment, state):
-                booked = known.get((account, reference), "not in the books")
-                world.violated("disputes", f"{reference} of {payment} is {state}: {booked}")
+                booked = known.get((account, reference), "missing")
+                world.violated(
+                    "disputes", f"{reference} of {payment} is {state}; in the ledger it is {booked}"
+                )
             world.count(f"dispute {state}")
 
 
-def _told(world: World, account: str) -> dict[tuple[str, str], DisputeState]:
-    """Tell how the processor's disputes stand; money that was taken is one as well."""
+def _reported(world: World, account: str) -> dict[tuple[str, str], DisputeState]:
+    """Return the state of the processor's disputes; taken money counts as one, too."""
     truth = world.gateways[account].processor.truth
-    told: dict[tuple[str, str], DisputeState] = {}
+    states: dict[tuple[str, str], DisputeState] = {}
     whose = Whose(world)
     given_back = {
         entry.undoes for entry in truth.journal if entry.kind is MovementKind.CHARGEBACK_WON
     }
     for entry in truth.journal:
         if entry.kind is MovementKind.CHARGEBACK:
-            # What is taken in a later turn of a dispute was won before, and is lost after all.
+            # Money that is taken again was won before, and the dispute is lost in the end.
             reference, turn, _ = entry.movement_id.partition("#")
             state = DisputeState.LOST if turn else DisputeState.OPENED
             if entry.movement_id in given_back:
                 state = DisputeState.WON
-            told[whose.payment(account, entry), reference] = state
+            states[whose.payment(account, entry), reference] = state
     for order in truth.orders.values():
         for reference, shown in order.disputes.items():
-            told[whose.payment(account, order), reference] = DisputeState(shown["state"])
-    return told
+            states[whose.payment(account, order), reference] = DisputeState(shown["state"])
+    return states
 
 
 def _check_given_up(world: World) -> None:
-    """See that what is lost, and only that, was given up on the invoices, and posted so."""
+    """Check that lost disputes, and only those, are written off on the invoices and posted."""
     for row in world.store.look(_TAKEN):
         lost = row["state"] == DisputeState.LOST
         if row["given_up"] and (not lost or row["lost_minor"] > row["amount_minor"]):
             world.violated(
                 "disputes",
-                f"{row['reference']} took {row['amount_minor']} off {row['item']}, is "
-                f"{row['state']}, and {row['lost_minor']} of it is given up",
+                f"{row['reference']} took {row['amount_minor']} off {row['item']} and is "
+                f"{row['state']}, but {row['lost_minor']} of it is written off",
             )
-        # Its own claims may have held the invoice where more money was still to come.
+        # Its own claims may have held the invoice if more money was still to come.
         alone = not row["others"] and row["status"] == "open"
         alone = alone and world.profiles[row["account"]].credit_on is CreditOn.ACCEPTED
-        # Or what stands came off nothing there: a refund had opened the invoice before.
+        # Or nothing was taken off there, because a refund had reopened the invoice before.
         alone = alone and bool(row["taken_off"])
         if lost and row["lost_minor"] is None and alone and row["open_minor"] > 0:
             world.violated(
                 "disputes",
-                f"{row['reference']} is lost, and {row['item']} is still to be paid by nobody",
+                f"{row['reference']} is lost, but its amount on {row['item']} is not written off",
             )
         if row["given_up"]:
             world.count("lost dispute given up")
     [[posted, given_up]] = world.store.look(_POSTED)
     if posted != given_up:
-        world.violated("disputes", f"{given_up} of lost disputes is given up, {posted} posted")
+        world.violated(
+            "disputes", f"{given_up} of lost disputes is written off, but {posted} posted"
+        )

@@ -1,8 +1,8 @@
-"""Footprints: which columns a statement reads and which it writes, as SQLite itself tells.
+"""Footprints: the columns that a statement reads and writes, as reported by SQLite.
 
-A check needs to look again only where something that it reads was written. SQLite
-asks an authorizer about each column when it prepares a statement, so this misses
-none: not those of a condition, a trigger or a part after ON CONFLICT.
+A check needs to run again only if something that it reads was written. SQLite calls an
+authorizer for each column when it prepares a statement, so no column is missed, not even
+in a condition, a trigger or an ON CONFLICT clause.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WHOLE_ROWS: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_DELETE})
 
 @cache
 def reads(sql: str) -> frozenset[str]:
-    """Tell what *sql* reads: columns as ``table.column``, and each of the tables."""
+    """Return what *sql* reads: columns as ``table.column``, and each of their tables."""
     asked = [
         (table, column) for action, table, column in _asked(sql) if action == sqlite3.SQLITE_READ
     ]
@@ -28,7 +28,7 @@ def reads(sql: str) -> frozenset[str]:
 
 @cache
 def writes(sql: str) -> frozenset[str]:
-    """Tell what *sql* writes: a table where rows come or go, columns where they change."""
+    """Return what *sql* writes: tables with inserted or deleted rows, and updated columns."""
     return frozenset(
         {table for action, table, _ in _asked(sql) if action in _WHOLE_ROWS}
         | {
@@ -40,7 +40,7 @@ def writes(sql: str) -> frozenset[str]:
 
 
 def _asked(sql: str) -> list[tuple[int, str, str]]:
-    """Prepare *sql* on a blank ledger, and tell what SQLite asked about."""
+    """Prepare *sql* on a blank ledger, and return the actions that SQLite asked about."""
     connection, asked = blank_ledger(), list[tuple[int, str, str]]()
 
     def note(action: int, first: str | None, second: str | None, *_: str | None) -> int:

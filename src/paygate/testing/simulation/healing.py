@@ -1,9 +1,9 @@
-"""Healing: the faults end, everybody tries again, and time passes until nothing waits.
+"""Healing: the faults end, every call is repeated, and time passes until nothing is due.
 
-What a healthy installation does by itself: callbacks are sent again until they
-are acknowledged, workers recover, feeds are read, events are published, and
-whoever got no answer calls again with the same key. Time jumps to when the next
-thing is due.
+This is what a healthy installation does by itself: callbacks are sent again until they
+are acknowledged, workers recover, feeds are read, events are published, and callers
+without an answer call again with the same key. Time jumps to the instant at which the
+next thing is due.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _PASSES_MAX: Final = 150
 _TIDYINGS: Final = 5
-# What waits for a person, or is what another attempt asked for, is asked about for ever. What
-# was accepted and is flagged for another reason is asked about like what is not flagged.
+# Inquiries about an attempt under review, or about one that another attempt asked for, never
+# end, so they are limited here. A pending attempt that is flagged for another reason is
+# inquired about like one that is not flagged.
 _DUE: Final = """
 SELECT min(at) AS at FROM (
   SELECT min(next_check_at) AS at FROM paygate_attempt
@@ -50,14 +51,14 @@ UNION ALL SELECT 1 FROM paygate_delivery LIMIT 1
 
 
 def heal(world: World) -> None:
-    """End the faults, and go on until nothing is due any more."""
+    """End the faults, and go on until nothing is due."""
     rolls = dice(world.seed, 4)
     world.note("heal")
     world.weather = Weather()
     for host in world.workers:
         host.clock.skew = timedelta(0)
     world.drain(rolls)
-    if world.stopped is not None:  # or what waits to be sent would wait for a week
+    if world.stopped is not None:  # otherwise what is due to be sent would wait for a week
         clerk.resume(world, "resume", world.hosts[0], rolls, force=True)
         world.drain(rolls)
     for number, order in enumerate(world.orders):
@@ -68,19 +69,20 @@ def heal(world: World) -> None:
 
 
 def pay_out(world: World) -> None:
-    """Let the processors pay out what is left, and everybody hear of it."""
+    """Let the processors pay out the rest, and deliver the events."""
     rolls = dice(world.seed, 9)
     bank.pay_out_rest(world, rolls)
     settle(world, rolls)
 
 
 def settle(world: World, rolls: Dice) -> None:
-    """Let time pass, from one due thing to the next."""
+    """Let time pass, from one due instant to the next."""
     for number in range(_PASSES_MAX):
         _work(world, number, rolls)
         due = _next_due(world)
         if due is None and _feed_waits(world):
-            due = world.clock.now() + timedelta(minutes=1)  # read too lately, by a clock ahead
+            # A host whose clock was ahead read it too recently.
+            due = world.clock.now() + timedelta(minutes=1)
         if due is None:
             return
         world.advance(max(due - world.clock.now(), timedelta(0)) + timedelta(seconds=1))
@@ -89,7 +91,7 @@ def settle(world: World, rolls: Dice) -> None:
 
 
 def tidy(world: World) -> None:
-    """Let the clerk end whatever is left, by the verbs that are there for it."""
+    """Let the clerk end the remaining payments, with the verbs that exist for it."""
     rolls = dice(world.seed, 11)
     for number in range(_TIDYINGS):
         left = clerk.left(world)
@@ -102,9 +104,9 @@ def tidy(world: World) -> None:
 
 
 def judge(world: World) -> bool:
-    """Let the clerk decide what is in doubt and cannot be found out; tell whether that ended any.
+    """Let the clerk decide the doubts that remain; return whether that ended any.
 
-    He decides about one attempt of a payment at a time.
+    The clerk decides one attempt of a payment at a time.
     """
     rolls = dice(world.seed, 5)
     before = world.store.look(_IN_DOUBT)
@@ -115,14 +117,14 @@ def judge(world: World) -> bool:
 
 
 def _work(world: World, number: int, rolls: Dice) -> None:
-    """Do once what workers do."""
+    """Do everything that workers do, once."""
     host = world.hosts[0]
     for gateway in world.gateways.values():
         gateway.processor.catch_up()
     for account in world.profiles:
         waiting = unheard(world, account)
         if rolls.random() < 0.5:
-            rolls.shuffle(waiting)  # any order gives the same in the end
+            rolls.shuffle(waiting)  # any order gives the same final state
         for index in waiting:
             send_callback(world, f"heal-{number}.{index}", account, index, rolls)
             world.drain(rolls)
@@ -140,7 +142,7 @@ def _work(world: World, number: int, rolls: Dice) -> None:
 
 
 def _feed_waits(world: World) -> bool:
-    """Tell whether some feed has been read only in part."""
+    """Return whether some feed has unread events."""
     rows = world.store.look("SELECT account, cursor FROM paygate_feed")
     read = {row["account"]: int(row["cursor"] or 0) for row in rows}
     return any(

@@ -1,4 +1,4 @@
-"""Hosts: processes that share one ledger, each with a clock of its own."""
+"""Hosts: processes that share one ledger, each with its own clock."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 class CountedIds:
-    """Ids in the order they were made, the same in every run."""
+    """Consecutive ids, the same in every run."""
 
     def __init__(self) -> None:
         self._made = 0
 
     def new(self, noun: str) -> str:
-        """Make the next id."""
+        """Return the next id."""
         self._made += 1
         return f"{noun}_{self._made:06}"
 
@@ -42,25 +42,25 @@ class SkewedClock:
     skew: timedelta = timedelta(0)
 
     def now(self) -> datetime:
-        """Tell what this clock shows."""
+        """Return the instant that this clock shows."""
         return self.true.now() + self.skew
 
 
 @dataclass(frozen=True, slots=True)
 class TrueStopwatch:
-    """The count of the one machine that all hosts run on, which is booted once."""
+    """The monotonic count of the one machine that all hosts run on, which is booted once."""
 
     true: ProcessorClock
 
     def read(self) -> Mark:
-        """Tell the moment it is now."""
+        """Return the current mark."""
         return Mark("simulated", self.true.now().timestamp())
 
 
 class Host(Desk):
-    """A process: the production verbs as flows, to be moved one step at a time.
+    """A process: the production verbs as flows, which the scheduler moves one step at a time.
 
-    It has *accounts*, which need not be all that the ledger knows of.
+    It has *accounts*, which need not be all accounts in the ledger.
     """
 
     def __init__(

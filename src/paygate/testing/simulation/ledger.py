@@ -1,12 +1,12 @@
 """The ledger of a schedule: the production store in memory, with commits that go wrong.
 
-A store starts as a copy of an empty ledger, page by page. Its connection is used
-for one schedule after another, as that of a long-running process is, so that its
-statements are parsed once: for each schedule anew that took a quarter of its time.
+A store starts as a page-by-page copy of an empty ledger. Its connection is reused for one
+schedule after another, like that of a long-running process, so that its statements are
+parsed only once: parsing them for each schedule took a quarter of the schedule's time.
 
-Faults strike at the connection, below everything of ours: a statement that is
-refused, a commit that fails, one that is done and says that it failed, a process
-that is gone between two statements.
+Faults happen at the connection, below all of our code: a statement that is refused, a
+commit that fails, a commit that succeeds but reports a failure, a process that dies
+between two statements.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _idle: Final[list[SimulatedStore]] = []
 
 
 class PowerCut(BaseException):
-    """The process is gone: nothing catches this, and no code of a flow runs after it."""
+    """The process died: nothing catches this, and no code of a flow runs after it."""
 
 
 class Interrupted(BaseException):
-    """A signal's handler raised this in the middle of something; its process goes on."""
+    """A signal handler raised this in the middle of an operation; its process continues."""
 
 
 class WatchedConnection(sqlite3.Connection):
-    """A connection that notes what was written, and at which a fault can be armed."""
+    """A connection that records the statements, and at which a fault can be armed."""
 
     fault: PlannedFault | None = None
     countdown = 0
@@ -74,7 +74,7 @@ class WatchedConnection(sqlite3.Connection):
         return super().executemany(sql, parameters)
 
     def arm(self, fault: PlannedFault | None, countdown: int) -> None:
-        """Let *fault* strike in the next transaction, at its statement number *countdown*."""
+        """Make *fault* happen in the next transaction, at its statement number *countdown*."""
         self.fault, self.countdown = fault, countdown
         self.struck = self.committed = False
         self.statements.clear()
@@ -89,7 +89,7 @@ class WatchedConnection(sqlite3.Connection):
                 super().execute("ROLLBACK")
                 self._strike(sqlite3.SQLITE_IOERR, "disk I/O error")
             case PlannedFault.DISK_FULL if self.countdown == 0 and writes(sql):
-                # SQLite undoes the whole transaction by itself, or only this statement.
+                # SQLite rolls back the whole transaction by itself, or only this statement.
                 if len(self.statements) % 2:
                     super().execute("ROLLBACK")
                 self._strike(sqlite3.SQLITE_FULL, "database or disk is full")
@@ -97,7 +97,7 @@ class WatchedConnection(sqlite3.Connection):
                 self.fault, self.struck = None, True
                 raise PowerCut
             case PlannedFault.SIGNAL:
-                pass  # it comes after a statement, also after the first and the last
+                pass  # it happens after a statement, including the first and the last
             case _:
                 self.countdown = max(0, self.countdown - 1)
 
@@ -132,7 +132,7 @@ class SimulatedStore(SqliteStore):
 
     @classmethod
     def fresh(cls) -> SimulatedStore:
-        """Take the store of a schedule that is done, emptied, or make one."""
+        """Return the store of a finished schedule, emptied, or a new one."""
         while _idle:
             store = _idle.pop()
             if store.reopen():
@@ -140,7 +140,7 @@ class SimulatedStore(SqliteStore):
         return cls()
 
     def give_back(self) -> None:
-        """Leave the store to the next schedule, unless this one left a transaction open."""
+        """Keep the store for the next schedule, unless this one left a transaction open."""
         if self.writing:
             self.close()
             return
@@ -149,7 +149,7 @@ class SimulatedStore(SqliteStore):
         _idle.append(self)
 
     def reopen(self) -> bool:
-        """Empty the store for another schedule, unless it is that of a parent process."""
+        """Empty the store for another schedule; return False if it is a parent process's."""
         if self._pid != os.getpid():
             return False
         self._empty()
@@ -157,17 +157,17 @@ class SimulatedStore(SqliteStore):
         return True
 
     def look(self, sql: str, **params: Any) -> Sequence[Any]:
-        """Read what is committed, past all faults."""
+        """Return the rows of a query, unaffected by faults."""
         return sqlite3.Connection.execute(self.connection, sql, params).fetchall()
 
     @property
     def writing(self) -> bool:
-        """Tell whether a transaction is open."""
+        """Whether a transaction is open."""
         return self.connection.in_transaction
 
     @property
     def written(self) -> frozenset[str]:
-        """Give the statements of the last transaction that wrote something."""
+        """The statements of the last transaction that wrote something."""
         return frozenset(filter(writes, self.connection.statements))
 
     @override
@@ -189,15 +189,16 @@ class SimulatedStore(SqliteStore):
         return connection
 
     def _empty(self) -> None:
-        """Overwrite the ledger with an empty one, from beside the connection.
+        """Overwrite the ledger with an empty one, from a second connection.
 
-        A copy counts as a change of the schema, after which all statements would be parsed
-        again. It is the same schema on the same pages, so it gets the same number again.
+        SQLite counts a copy as a change of the schema, after which it would parse all
+        statements again. The schema and its pages are the same, so it is given the same
+        version number again.
         """
         blank = blank_ledger()
         [number] = blank.execute("PRAGMA schema_version").fetchone()
-        with closing(sqlite3.connect(self._place, uri=True, isolation_level=None)) as beside:
-            beside.execute("BEGIN EXCLUSIVE")  # or the copy waits for ever for an open cursor
-            beside.execute("ROLLBACK")
-            blank.backup(beside)
-            beside.execute(f"PRAGMA schema_version={number}")
+        with closing(sqlite3.connect(self._place, uri=True, isolation_level=None)) as second:
+            second.execute("BEGIN EXCLUSIVE")  # or the copy waits endlessly for an open cursor
+            second.execute("ROLLBACK")
+            blank.backup(second)
+            second.execute(f"PRAGMA schema_version={number}")

@@ -1,7 +1,7 @@
-"""Mischief: drivers that return what no protocol knows, or raise; and what others do beside us.
+"""Mischief: drivers that return values outside the protocol, or raise.
 
-A driver is foreign code. Whatever it returns, the money of an operation is in doubt, as
-long as nobody says better, and no other payment has to wait for it.
+A driver is foreign code. If it returns nonsense, the money of that operation is in doubt
+until something else reports the outcome, and no other payment is held up.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ T = TypeVar("T")
 
 
 class DriverBug(RuntimeError):
-    """What a driver's own code raises."""
+    """An exception from a driver's own code."""
 
 
 class Bungler(FakeGateway):
-    """A driver that now and then returns nonsense, or raises."""
+    """A driver that sometimes returns nonsense, or raises."""
 
     trouble: Callable[[], tuple[PlannedFault, Dice] | None] = staticmethod(lambda: None)
 
     def _bungled(self, dialogue: Dialogue[T], wrong: Callable[[Any, Dice], Any]) -> Dialogue[T]:
-        """Hold *dialogue*, and make something else of its answer where trouble strikes."""
+        """Run *dialogue*, and raise or change its result if a fault is drawn."""
         found = self.trouble()
         if found is None:
             return (yield from dialogue)
@@ -70,71 +70,71 @@ class Bungler(FakeGateway):
 
     @override
     def charge(self, charge: Charge) -> Dialogue[Any]:
-        """Collect the amount, or bungle it."""
+        """Collect the amount, or fail at it."""
         return self._bungled(super().charge(charge), nonsense)
 
     @override
     def authorize(self, charge: Charge) -> Dialogue[Any]:
-        """Hold the amount, or bungle it."""
+        """Hold the amount, or fail at it."""
         return self._bungled(super().authorize(charge), nonsense)
 
     @override
     def complete(self, completion: Completion) -> Dialogue[Any]:
-        """Finish a charge, or bungle it."""
+        """Finish a charge, or fail at it."""
         return self._bungled(super().complete(completion), nonsense)
 
     @override
     def capture(self, capture: Capture) -> Dialogue[Any]:
-        """Take what is held, or bungle it."""
+        """Capture money that is held, or fail at it."""
         return self._bungled(super().capture(capture), nonsense)
 
     @override
     def void(self, voiding: Voiding) -> Dialogue[Any]:
-        """Undo a charge, or bungle it."""
+        """Void a charge, or fail at it."""
         return self._bungled(super().void(voiding), nonsense)
 
     @override
     def refund(self, refunding: Refunding) -> Dialogue[Any]:
-        """Send money back, or bungle it."""
+        """Send money back, or fail at it."""
         return self._bungled(super().refund(refunding), nonsense)
 
     @override
     def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Any]:
-        """Make a page unpayable, or bungle it."""
+        """Withdraw a page, or fail at it."""
         return self._bungled(super().withdraw(withdrawal), nonsense)
 
     @override
     def enroll(self, enrollment: Enrollment) -> Dialogue[Any]:
-        """Store a method, or bungle it."""
+        """Store a method, or fail at it."""
         return self._bungled(super().enroll(enrollment), nonsense)
 
     @override
     def forget(self, forgetting: Forgetting) -> Dialogue[Any]:
-        """Delete a method, or bungle it."""
+        """Delete a method, or fail at it."""
         return self._bungled(super().forget(forgetting), nonsense)
 
     @override
     def look_up(self, inquiry: Inquiry) -> Dialogue[Any]:
-        """Find an operation, or bungle it."""
+        """Find an operation, or fail at it."""
         return self._bungled(super().look_up(inquiry), _found_nonsense)
 
     @override
     def feed(self, cursor: str) -> Dialogue[Any]:
-        """Read events, or bungle it."""
+        """Read events, or fail at it."""
         return self._bungled(super().feed(cursor), _page_of_nonsense)
 
     @override
     def verify(self, callback: Callback) -> Dialogue[Any]:
-        """Authenticate a callback, or bungle it."""
+        """Authenticate a callback, or fail at it."""
         return self._bungled(super().verify(callback), _told_nonsense)
 
 
 class Hinter(Bungler):
-    """A driver whose processor only says which order has news, the same each time, unsigned."""
+    """A driver whose callbacks are unsigned and only name the order that has changed."""
 
     @override
     def verify(self, callback: Callback) -> Dialogue[Any]:
-        """Read which order it is about, and nothing else."""
+        """Return the reference of the order, and nothing else."""
         return self._bungled(self._hinted(callback), _told_nonsense)
 
     def _hinted(self, callback: Callback) -> Dialogue[list[Notice]]:
@@ -151,7 +151,7 @@ class Hinter(Bungler):
 
 
 def nonsense(answer: Any, rolls: Dice) -> Any:
-    """Make something of *answer* that is not an outcome of this operation."""
+    """Return something based on *answer* that is not an outcome of this operation."""
     if isinstance(answer, Approved) and answer.movements and rolls.random() < 0.5:
         return _wrong_movements(answer, rolls)
     return rolls.choice(_NO_OUTCOMES)
@@ -164,7 +164,7 @@ def _found_nonsense(answer: Any, rolls: Dice) -> Any:
 
 
 def _wrong_movements(answer: Approved, rolls: Dice) -> Approved:
-    """Say what moved as no processor could: no amount, less than none, of no type."""
+    """Return *answer* with an invalid movement: a zero, negative or untyped amount, and so on."""
     first, *rest = answer.movements
     wrong: Any = rolls.choice(
         (
@@ -188,14 +188,14 @@ def _page_of_nonsense(page: Any, rolls: Dice) -> Any:
             "the end",
             replace(page, notices=_any(None)),
             replace(page, cursor=_any(7)),
-            replace(page, notices=(*page.notices, _any(None))),  # what is well must be kept
+            replace(page, notices=(*page.notices, _any(None))),  # the valid ones must be kept
         )
     )
 
 
-def _told_nonsense(told: Any, rolls: Dice) -> Any:
-    # A list would say that it is authentic; then what was in it is lost unless others tell it.
-    del told
+def _told_nonsense(notices: Any, rolls: Dice) -> Any:
+    # A list would mean that the callback is authentic, and what it reported would be lost.
+    del notices
     return rolls.choice((None, "paid", {"id": 1}, True))
 
 

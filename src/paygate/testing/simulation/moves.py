@@ -1,8 +1,8 @@
-"""Moves: who does what next, drawn from the seed before anything is played.
+"""Moves: which actor does what next, drawn from the seed before anything is played.
 
-A move says only who acts and how long the tasks under way go on after it. What
-it is about is drawn when it is played, with dice of its own, from what is there
-then. So any of them can be left out of a schedule.
+A move says only which action is taken and for how many steps the tasks go on after it.
+The object of the action is drawn when the move is played, with the move's own dice, from
+what exists at that time. So any move can be left out of a schedule.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Move *number* of a schedule: an actor's action, and the ticks that follow it."""
+    """Move *number* of a schedule: an actor's action, and the number of steps after it."""
 
     number: int
     action: str
@@ -52,10 +52,10 @@ _TICKS: Final = {0: 2, 2: 2, 4: 3, 8: 4, 16: 4, 40: 2}
 
 def draw_moves(seed: int, bias: Bias = NONE) -> list[Move]:
     """
-    Draw the moves of *seed*: some of the actions are off, as in swarm testing.
+    Return the moves of *seed*: some of the actions are off, as in swarm testing.
 
-    In half of the seeds a few come much more often: what goes wrong only when one
-    thing happens again and again is rare in a little of everything.
+    In half of the seeds a few actions are much more frequent: a bug that needs the same
+    action many times would be rare if all actions were equally likely.
     """
     rolls = dice(seed, 2)
     weights = {
@@ -72,7 +72,7 @@ def draw_moves(seed: int, bias: Bias = NONE) -> list[Move]:
 
 
 def play(world: World, moves: Iterable[Move]) -> None:
-    """Play *moves*, and between them let the tasks under way go on."""
+    """Play *moves*, and let the tasks take some steps after each."""
     for move in moves:
         rolls = dice(world.seed, 3, move.number)
         world.note(f"move {move}")

@@ -1,9 +1,9 @@
-"""The network: a request leaves, arrives and is answered, each at a time of its own.
+"""The network: a request is sent, arrives and is answered, each in a step of its own.
 
-A request may arrive when nobody waits for its answer any more, but no later
-than the traits of the account say. On arrival it is looked at by somebody who
-knows what the processor did, and what the ledger says: nothing leaves whose
-intent is not stored, a key stands for one body, and no operation is done twice.
+A request may arrive after its host has stopped waiting, but no later than the traits of
+the account allow. The network knows both the processor's truth and the ledger, and checks
+that no request is sent without a stored intent, that a key stands for one body, and that
+no operation is executed twice.
 """
 
 from __future__ import annotations
@@ -68,16 +68,16 @@ _DIRECT: Final = frozenset({Kind.CARD, Kind.E_CHECK})
 
 
 class ConnectedWorld(Protocol):
-    """What the network asks of a world: both of its ends, the time, and the faults."""
+    """What the network needs from a world: both of its ends, the time, and the faults."""
 
     @property
     def clock(self) -> ProcessorClock:
-        """The true time, whatever the clocks of hosts show."""
+        """The true time, whatever the hosts' clocks show."""
         ...
 
     @property
     def timing(self) -> Timing:
-        """How long a host may take with what it has begun."""
+        """How long a host may take for what it has started."""
         ...
 
     @property
@@ -87,7 +87,7 @@ class ConnectedWorld(Protocol):
 
     @property
     def profiles(self) -> Mapping[str, SimulatedAccount]:
-        """What each account is like."""
+        """The profile of each account."""
         ...
 
     @property
@@ -97,19 +97,19 @@ class ConnectedWorld(Protocol):
 
     @property
     def auditor(self) -> Auditor:
-        """Who remembers what was concluded of each attempt."""
+        """The auditor, which knows what was concluded about each attempt."""
         ...
 
     def strikes(self, rolls: Dice, *faults: PlannedFault) -> PlannedFault | None:
-        """Draw whether one of *faults* happens now."""
+        """Return the one of *faults* that happens now, if any."""
         ...
 
     def bank_acted(self, order: Order) -> bool:
-        """Return whether a bank moved money of this payment without us."""
+        """Return whether a bank moved money of this payment without a request of ours."""
         ...
 
     def note(self, line: str) -> None:
-        """Write a line into the trace."""
+        """Append a line to the trace."""
         ...
 
     def count(self, what: str) -> None:
@@ -117,13 +117,13 @@ class ConnectedWorld(Protocol):
         ...
 
     def violated(self, rule: str, detail: str) -> None:
-        """End the schedule, since *rule* does not hold."""
+        """End the schedule because *rule* does not hold."""
         ...
 
 
 @dataclass(slots=True)
 class SimulatedNetwork:
-    """What is between the hosts and the processors of *world*."""
+    """The network between the hosts and the processors of *world*."""
 
     world: ConnectedWorld
     late: list[tuple[datetime, int, str, Request]] = field(
@@ -134,7 +134,7 @@ class SimulatedNetwork:
     delayed: int = 0
 
     def send(self, exchange: Exchange, rolls: Dice) -> RequestInFlight:
-        """Let a request leave, or fail to connect."""
+        """Send a request, or raise `NotSent` if it fails to connect."""
         world = self.world
         if world.store.writing:
             world.violated("I13", f"{exchange.request.step} is sent while a transaction is open")
@@ -147,7 +147,7 @@ class SimulatedNetwork:
             raise NotSent("simulated: the connection was refused")
         wire = RequestInFlight(exchange, world.clock.now(), fault)
         if fault is PlannedFault.REQUEST_LOST:
-            wire.fate = NoResponse("simulated: the request left and no answer came")
+            wire.fate = NoResponse("simulated: the request was sent and no response came")
         elif fault is PlannedFault.REQUEST_LATE:
             self._delay(wire, rolls)
         elif fault is PlannedFault.ANSWER_SLOW:
@@ -155,7 +155,7 @@ class SimulatedNetwork:
         return wire
 
     def go_on(self, wire: RequestInFlight, rolls: Dice) -> Response | None:
-        """Let *wire* get one step further; the answer when it is there, None before that."""
+        """Move *wire* one step further; return the response once it is there, else None."""
         if wire.fate is not None:
             raise wire.fate
         if wire.response is None:
@@ -165,12 +165,12 @@ class SimulatedNetwork:
             wire.slow -= 1
             return None
         if self.world.clock.now() > wire.sent_at + DEADLINE and rolls.random() < 0.5:
-            raise NoResponse("simulated: the answer took longer than anybody waits")
-        # Or it came in time, and the host was stopped before it could read it.
+            raise NoResponse("simulated: the response took longer than the host waits")
+        # Or it arrived in time, and the host was paused before it could read it.
         return wire.response
 
     def give_up_waiting(self, now: datetime, tasks: Iterable[Task]) -> None:
-        """Keep on their way the requests that will not have arrived when nobody waits any more."""
+        """Delay the requests whose hosts stop waiting before *now*."""
         for task in tasks:
             wire = task.wire
             if wire is None or wire.fate is not None or wire.response is not None:
@@ -179,11 +179,11 @@ class SimulatedNetwork:
                 self._delay(wire, task.rolls)
 
     def next_late(self) -> datetime | None:
-        """Tell when the next request arrives that nobody waits for."""
+        """Return when the next late request arrives, or None."""
         return self.late[0][0] if self.late else None
 
     def deliver_late(self) -> None:
-        """Let the first of those requests arrive."""
+        """Make the next late request arrive."""
         _, _, account, request = heapq.heappop(self.late)
         self.world.note(f"late {account} {request.step}")
         self._handle(account, request)
@@ -191,7 +191,7 @@ class SimulatedNetwork:
     # --- On the way ------------------------------------------------------------------------
 
     def _delay(self, wire: RequestInFlight, rolls: Dice) -> None:
-        """Keep the request on its way: its host gives up waiting, and it arrives after all."""
+        """Delay the request: its host gives up waiting, and it arrives later."""
         account = self.world.profiles[wire.exchange.account]
         until = wire.sent_at + (DEADLINE + account.traits.max_in_flight) * rolls.random()
         self.delayed += 1
@@ -204,7 +204,7 @@ class SimulatedNetwork:
                 wire.exchange.request,
             ),
         )
-        wire.fate = NoResponse("simulated: no answer came in time")
+        wire.fate = NoResponse("simulated: no response came in time")
 
     def _arrive(self, wire: RequestInFlight, rolls: Dice) -> None:
         account, request = wire.exchange.account, wire.exchange.request
@@ -227,7 +227,7 @@ class SimulatedNetwork:
         response = self._handle(account, request)
         match wire.fault:
             case PlannedFault.ANSWER_LOST:
-                wire.fate = NoResponse("simulated: the request arrived and its answer was lost")
+                wire.fate = NoResponse("simulated: the request arrived and its response was lost")
             case PlannedFault.GARBAGE:
                 response = Response(status=200, body=_HTML)
             case PlannedFault.TRUNCATED:
@@ -244,9 +244,9 @@ class SimulatedNetwork:
 
     def _with_other_data(self, account: str, request: Request) -> None:
         """
-        Let the request arrive a little changed as well, and first, as from an older version of us.
+        Deliver a changed copy of the request first, as an older version of paygate could send.
 
-        It is done then, and what we know of is refused: the key was used with other data.
+        The processor executes the copy and then refuses ours: the key was used with other data.
         """
         body = _object(request)
         traits = self.world.profiles[account].traits
@@ -255,7 +255,7 @@ class SimulatedNetwork:
             self._handle(account, replace(request, body=changed))
 
     def _turn(self, account: str, request: Request, rolls: Dice) -> None:
-        """Draw how a follow-up goes at an odd processor: refused, slow, or failing later."""
+        """Plan the outcome of a follow-up at an odd processor: refused, slow, or failing later."""
         if request.method != "POST" or request.step not in ("capture", "void", "refund"):
             return
         profile = self.world.profiles[account]
@@ -269,7 +269,7 @@ class SimulatedNetwork:
             processor.script.plan(plan, operation=request.step, our_ref=body["our_ref"])
 
     def _keep_error(self, gateway: FakeGateway, request: Request, *, done: bool) -> Response:
-        """Answer with a server error, which is kept under the key where the traits say so."""
+        """Return a server error, and store it under the key if the traits say so."""
         error = Response(status=500, headers={"content-type": "text/plain"}, body=b"trouble")
         processor = gateway.processor
         rule = processor.traits.idempotency
@@ -297,7 +297,7 @@ class SimulatedNetwork:
         return response
 
     def _watch_leaving(self, exchange: Exchange) -> None:
-        """See that the intent is stored, and that its lease runs."""
+        """Check that the intent is stored and its lease is running."""
         world, request = self.world, exchange.request
         body = _object(request)
         our_ref = str(body.get("our_ref", ""))
@@ -307,23 +307,23 @@ class SimulatedNetwork:
             id=our_ref,
         )
         if not rows:
-            world.violated("intent", f"{request.step} leaves, and its attempt is not stored")
+            world.violated("intent", f"{request.step} is sent, but its attempt is not stored")
         elif self._since(rows[0]["sent_mark"]) >= world.timing.lease:
-            world.violated("lease", f"{request.step} of {our_ref} leaves after its lease")
+            world.violated("lease", f"{request.step} of {our_ref} is sent after its lease")
         elif request.step == "complete" and rows[0]["superseded"]:
-            world.violated("I3", "a page is completed that another payment has superseded")
+            world.violated("I3", "a page is completed although another payment superseded it")
         elif request.step == "capture" and rows[0]["voiding"]:
-            world.violated("I3", "a capture leaves while its authorisation is being voided")
+            world.violated("I3", "a capture is sent while its authorisation is being voided")
         elif request.step == "charge" and rows[0]["reference"] != body.get("about", ""):
-            world.violated("note", f"the debit of {our_ref} leaves, and its e-check is not noted")
+            world.violated("note", f"the debit of {our_ref} is sent, but its e-check is not noted")
 
     def _since(self, mark: str) -> timedelta:
-        """Tell how much time has truly passed, whatever the clocks of hosts say."""
+        """Return how much time has really passed, whatever the hosts' clocks show."""
         seconds = self.world.clock.now().timestamp() - float(mark.rpartition("/")[2])
         return timedelta(seconds=seconds)
 
     def _watch_repetition(self, exchange: Exchange) -> None:
-        """See that what is sent again has the same key and the same body."""
+        """Check that a repeated request has the same key and the same body."""
         world, request = self.world, exchange.request
         our_ref, key = our_ref_of(request), request.headers.get("idempotency-key", "")
         name = (exchange.account, request.step, our_ref)
@@ -336,7 +336,7 @@ class SimulatedNetwork:
             world.violated("I2", f"{request.step} of {our_ref} is repeated with another body")
 
     def _watch_arriving(self, account: str, request: Request) -> None:
-        """See that the processor need not stop us from taking or giving back too much."""
+        """Check that we never ask the processor to capture or refund too much."""
         truth = self.world.gateways[account].processor.truth
         body = _object(request)
         about = truth.orders.get(body.get("about") or "")
@@ -345,7 +345,7 @@ class SimulatedNetwork:
         if request.step == "capture" and about.state is State.AUTHORIZED:
             rest = about.minor - about.details.get("captured", 0)
             if body["minor"] > rest:
-                self.world.violated("I3", f"capture of {body['minor']}, and {rest} is held")
+                self.world.violated("I3", f"capture of {body['minor']}, but only {rest} is held")
         if request.step == "refund" and not self.world.bank_acted(about):
             came = [
                 entry
@@ -354,10 +354,10 @@ class SimulatedNetwork:
             ]
             rest = sum(truth.rest(entry) for entry in came)
             if body["minor"] > rest:
-                self.world.violated("I10", f"refund of {body['minor']}, and {rest} is left")
+                self.world.violated("I10", f"refund of {body['minor']}, but only {rest} is left")
 
     def _watch_done(self, account: str, request: Request) -> None:
-        """See that nothing was done twice."""
+        """Check that no operation was executed twice."""
         world = self.world
         kind = world.profiles[account].kind
         if request.step not in ONCE or kind not in _DIRECT:
@@ -368,11 +368,13 @@ class SimulatedNetwork:
         if len(done) > 1:
             world.violated("I2", f"{request.step} of {our_ref} was done {len(done)} times")
         if done and world.auditor.has_given_up(our_ref, done[0]):
-            world.violated("doubt", f"{request.step} of {our_ref} is done, and was called failed")
+            world.violated(
+                "doubt", f"{request.step} of {our_ref} was executed, but is stored as failed"
+            )
 
 
 def our_ref_of(request: Request) -> str:
-    """Tell which attempt of ours a request is about."""
+    """Return our reference of the attempt that a request is about."""
     return str(_object(request).get("our_ref", ""))
 
 

@@ -1,8 +1,8 @@
-"""Profiles: the processors of a schedule, each with its traits, its habits and its own truth.
+"""Profiles: the processors of a schedule, each with its traits, habits and own truth.
 
-A profile is drawn from everything that traits can say. What a processor then
-does never contradicts them: a "not found" that is declared final is final, and a
-request is on its way no longer than it says. So whatever goes wrong is ours.
+A profile is drawn from everything that traits can declare. The processor never
+contradicts them: a "not found" that is declared final is final, and a request is not in
+flight for longer than declared. So every violation is a bug of the engine.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _KINDS: Final = {
     Kind.BITCOIN: 1,
 }
 DEADLINE: Final = timedelta(seconds=30)
-"""How long a host waits for an answer."""
+"""How long a host waits for a response."""
 
 _HINTS: Final = 0.25
-"""How often callbacks only hint at what has news."""
+"""The probability that callbacks are only hints."""
 _CHARGED: Final = frozenset({Kind.CARD, Kind.E_CHECK})
 _MINUTE: Final = timedelta(minutes=1)
 _IDEMPOTENCY: Final[dict[str, Idempotency]] = {
@@ -65,7 +65,7 @@ _FINAL_AFTER: Final[dict[timedelta | None, int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedAccount:
-    """One gateway account: what its traits say, and what the processor does beside that."""
+    """One gateway account: its traits, and the behaviour of its processor beyond them."""
 
     name: str
     kind: Kind
@@ -81,15 +81,15 @@ class SimulatedAccount:
     hints: bool = False
 
     def tells(self) -> bool:
-        """Tell whether we learn by ourselves what happens after a payment has ended."""
+        """Return whether the processor reports what happens after a payment has ended."""
         return self.feed or self.traits.callbacks is not CallbackStyle.NONE
 
     def tells_settlement(self) -> bool:
-        """Tell whether the processor tells of each settlement of its own accord."""
+        """Return whether the processor reports each settlement by itself."""
         return self.pays_out and self.tells()
 
     def marks(self) -> Iterator[str]:
-        """Name what this profile exercises, for the count of what was covered."""
+        """Yield what this profile exercises, for the count of what was covered."""
         traits = self.traits
         yield f"kind:{self.kind}"
         yield f"idempotency:{self.rule}"
@@ -105,14 +105,15 @@ class SimulatedAccount:
         if self.hints:
             yield "hints without proof"
         yield f"credit on:{self.credit_on}"
-        yield "settlements are told" if self.tells_settlement() else "settlements are not told"
+        reported = "are reported" if self.tells_settlement() else "are not reported"
+        yield f"settlements {reported}"
 
 
 def draw(rolls: Dice, name: str, traits: Traits | None = None) -> SimulatedAccount:
-    """Draw an account; with *traits* it is one of a driver that declares these."""
+    """Return a drawn account; *traits* are those of a driver to draw it from."""
     kind = weighted(rolls, _KINDS)
     rules = list(_IDEMPOTENCY)
-    if kind not in _CHARGED:  # a window is for money that moves, not for pages that look alike
+    if kind not in _CHARGED:  # a window compares charges, and pages look alike
         rules = [each for each in rules if not each.startswith("window")]
     rule = rolls.choice(rules)
     final_after = weighted(rolls, _FINAL_AFTER)
@@ -132,7 +133,7 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> SimulatedAccou
         final_after = own.not_found_is_final_after
     [kind] = own.rails
     lags = rolls.random() < 0.3
-    # What arrives late and shows late is there before "not found" is declared to be final.
+    # A request that arrives late and shows late shows before "not found" is declared final.
     room = (final_after or timedelta(0)) - own.max_in_flight - DEADLINE
     lag = max(room, timedelta(0)) * rolls.random()
     pays_out = rolls.random() < 0.6 and own.rails[kind].tells_settlement
@@ -146,7 +147,7 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> SimulatedAccou
         page_clears_after=rolls.choice(_CLEARS) if kind in _SLOW else None,
     )
     feed = rolls.random() < 0.5
-    # Who is never told of a settlement would wait for it for ever.
+    # An account whose settlements are not reported would wait for them indefinitely.
     waits = pays_out and (feed or own.callbacks is not CallbackStyle.NONE) and rolls.random() < 0.6
     odd, late = rolls.random() < 0.3, rolls.random() < 0.4
     hints = rolls.random() < _HINTS and _can_hint(own) and traits is None
@@ -169,14 +170,14 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> SimulatedAccou
 
 
 def open_gateway(profile: SimulatedAccount, clock: ProcessorClock) -> Bungler:
-    """Open the account of *profile* at a processor of its own."""
+    """Return the gateway of *profile*, with a processor of its own."""
     processor = FakeProcessor(profile.traits, clock=clock, habits=profile.habits)
     face = _FACES[profile.hints, profile.feed]
     return face(profile.kind, processor=processor)
 
 
 class _WithoutFeed(Bungler):
-    """A driver whose processor has no feed: the method is not there."""
+    """A driver whose processor has no feed, so the method is missing."""
 
     feed: Any = None
 
@@ -193,10 +194,10 @@ _FACES: Final[dict[tuple[bool, bool], type[Bungler]]] = {
 }
 
 _PAYOUTS: Final = (None, timedelta(hours=1), timedelta(days=1), timedelta(days=2, hours=1))
-"""When a processor pays out by itself; with None it does so in batches, see `bank`."""
+"""How long after a receipt it is paid out; with None in batches, see `bank`."""
 _SLOW: Final = frozenset({Kind.REDIRECT, Kind.VOUCHER})
 _CLEARS: Final = (None, None, timedelta(minutes=20), timedelta(days=2))
-"""How long what was paid on a page is on its way."""
+"""How long money that was paid on a page is pending."""
 _INQUIRIES: Final = {
     InquiryBy.OUR_REF: 6,
     InquiryBy.GATEWAY_REF: 2,
@@ -211,12 +212,12 @@ _CALLBACKS: Final = {
 
 
 def _can_hint(traits: Traits) -> bool:
-    """Tell whether what has news can be asked about, by whoever heard only of which it is."""
+    """Return whether the core can inquire after a callback that is only a hint."""
     able = traits.inquiry is not InquiryBy.NONE
     return able and traits.callbacks is CallbackStyle.ACKNOWLEDGED
 
 
 def _narrowed(traits: Traits, rolls: Dice) -> Traits:
-    """Play one rail of *traits*."""
+    """Return *traits* with one of their rails."""
     kind = rolls.choice(sorted(traits.rails))
     return replace(traits, rails={kind: traits.rails[kind]})

@@ -1,4 +1,4 @@
-"""Results: what became of a schedule, as plain values that travel between processes."""
+"""Results of schedules, as plain values that can be passed between processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """A rule that did not hold, by its name in the semantics, and where that showed."""
+    """A rule that was violated, by its name in the semantics, and the detail that showed it."""
 
     rule: str
     detail: str
@@ -18,11 +18,11 @@ class BrokenRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of the schedule of *seed*.
+    """The result of the schedule of *seed*.
 
-    `steps` counts the steps of flows that were done, `digest` is that of the trace,
-    `covered` counts the actions, faults and traits that it exercised. `events` is
-    the trace itself, kept where something was violated.
+    `steps` is the number of steps that flows took, `digest` is the digest of the trace, and
+    `covered` counts the actions, faults and traits that the schedule exercised. `events` is
+    the trace itself, which is kept if a rule was violated.
     """
 
     seed: int
@@ -35,5 +35,5 @@ class Result:
 
     @property
     def sound(self) -> bool:
-        """Tell whether every rule held."""
+        """Whether every rule held."""
         return not self.violations

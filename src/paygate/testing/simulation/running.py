@@ -45,12 +45,11 @@ def run(
     keep_events: bool = False,
 ) -> Result:
     """
-    Play the schedule of *seed* and tell what became of it; the same seed, the same result.
+    Play the schedule of *seed* and return its result; the same seed gives the same result.
 
-    With *moves* only these are played, and without the faults that *calm* names, as
-    shrinking does. *traits* are those of a driver to play the engine against; raises
-    `Unsupported` where nothing of them can be played. With *bias* the schedule has more
-    of something than by chance.
+    With *moves* only these are played, without the faults that *calm* names; shrinking uses
+    both. *traits* are those of a driver to play the engine against; raises `Unsupported` if
+    none of its rails can be played. *bias* makes some things in the schedule more likely.
     """
     world = _world(seed, calm, None if traits is None else playable(traits), bias)
     alarm = BugAlarm()
@@ -61,7 +60,7 @@ def run(
         _play(world, draw_moves(seed, bias) if moves is None else moves, alarm)
     except RunStopped:
         pass
-    except Exception as error:  # noqa: BLE001  (whoever broke it, the seed tells how)
+    except Exception as error:  # noqa: BLE001  (any error breaks a rule; the seed reproduces it)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(frame.filename).name}:{frame.lineno}"
         world.violations.append(BrokenRule("errors", f"{type(error).__name__} at {where}: {error}"))
@@ -96,7 +95,7 @@ def _play(world: World, moves: Sequence[Move], alarm: BugAlarm) -> None:
     healing.tidy(world)
     verdict.check_nothing_left(world)
     failed = any(world.covered[f"fault:{fault}"] for fault in DRIVER)
-    if alarm.heard and not failed:  # or it was the driver that failed, as it was meant to
+    if alarm.heard and not failed:  # a driver that failed on purpose breaks no rule
         world.violated("errors", alarm.heard[0])
 
 
@@ -114,7 +113,7 @@ def _world(seed: int, calm: frozenset[str], traits: Traits | None, bias: Bias) -
 
 
 def _account(rolls: Dice, name: str, traits: Traits | None, bias: Bias) -> SimulatedAccount:
-    """Draw an account, again and again until it is of the wanted kind."""
+    """Return an account that fits the bias; draw again until one does."""
     profile = draw(rolls, name, traits)
     for _ in range(_DRAWS_MAX):
         if bias.fits(profile):

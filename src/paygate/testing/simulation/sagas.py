@@ -1,7 +1,7 @@
-"""Sagas: things that are harmless alone and were wrong one after the other.
+"""Sagas: sequences of actions that are harmless alone and revealed bugs in combination.
 
-By chance they follow each other on one payment once in ten thousand schedules. So here
-they are told as stories, with everybody else, and every fault, in between.
+By chance, they follow each other on one payment once in ten thousand schedules. So they
+are played here in sequence, while all other actors and faults go on in between.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def lost_void_won(world: World, name: str, rolls: Dice) -> None:
-    """Lose a dispute, void the invoice that it opened, and win it after all."""
+    """Lose a dispute, void the invoice that it reopened, and then win the dispute."""
     found = _one(world, rolls, lambda order: bank.can_be_disputed(order) or bank.is_disputed(order))
     if found is None:
         return
@@ -41,7 +41,7 @@ def lost_void_won(world: World, name: str, rolls: Dice) -> None:
 
 
 def won_then_lost(world: World, name: str, rolls: Dice) -> None:
-    """Win a dispute whose money was taken, and lose it after all; it may be won once more."""
+    """Win a dispute whose money was taken, then lose it; it may be won again."""
     found = _one(world, rolls, lambda order: bank.can_be_disputed(order) and not bank.lost(order))
     if found is None:
         return
@@ -63,7 +63,7 @@ def won_then_lost(world: World, name: str, rolls: Dice) -> None:
 
 
 def refund_then_dispute(world: World, name: str, rolls: Dice) -> None:
-    """Send money back, and let the bank take it as well; perhaps it is won."""
+    """Refund money that the bank then takes back, too; the dispute may be won."""
     found = _one(world, rolls, bank.can_be_disputed)
     if found is None:
         return
@@ -80,7 +80,7 @@ def refund_then_dispute(world: World, name: str, rolls: Dice) -> None:
 
 
 def refund_in_dispute(world: World, name: str, rolls: Dice) -> None:
-    """Ask for money back while its payer's bank has asked for it as well."""
+    """Refund money while the payer's bank disputes it."""
     found = _one(world, rolls, lambda order: bank.can_be_disputed(order) and not order.disputes)
     if found is None:
         return
@@ -98,7 +98,7 @@ def refund_in_dispute(world: World, name: str, rolls: Dice) -> None:
 
 
 def come_back_unpaid(world: World, name: str, rolls: Dice) -> None:
-    """Come back from a page without having paid; it is paid otherwise, or late."""
+    """Come back from a page without having paid; the invoice is paid elsewhere, or late."""
     found = _page(
         world,
         name,
@@ -122,7 +122,7 @@ def come_back_unpaid(world: World, name: str, rolls: Dice) -> None:
 
 
 def paid_late(world: World, name: str, rolls: Dice) -> None:
-    """End a page, pay its invoice otherwise, and let its payer go through with it all the same."""
+    """End a page, pay its invoice elsewhere, and pay the page anyway."""
     found = _page(
         world, name, rolls, lambda order: order.state in PAYABLE and order.operation in _COLLECTS
     )
@@ -151,7 +151,7 @@ def paid_late(world: World, name: str, rolls: Dice) -> None:
 
 
 def other_money_goes_back(world: World, name: str, rolls: Dice) -> None:
-    """Send back other money than was asked for, and pay what it was for."""
+    """Send back money that differs from what was requested, and pay the invoice again."""
     row = clerk.conflicted(world, rolls)
     if row is None:
         return
@@ -165,7 +165,7 @@ def other_money_goes_back(world: World, name: str, rolls: Dice) -> None:
 
 
 def withdraw_debit(world: World, name: str, rolls: Dice) -> None:
-    """Withdraw a debit that is on its way; its money may come all the same."""
+    """Withdraw a pending debit, whose money may arrive anyway."""
     found = _one(
         world, rolls, lambda order: order.operation == "charge" and order.state is State.PENDING
     )
@@ -191,7 +191,7 @@ SAGAS: Final = (
 
 
 def tell(world: World, name: str, rolls: Dice) -> None:
-    """Tell one of the stories, if there is somebody whom it can happen to."""
+    """Play one of the sagas, if there is a payment for it."""
     rolls.choice(SAGAS)(world, name, rolls)
 
 
@@ -206,7 +206,7 @@ def _one(world: World, rolls: Dice, wanted: Callable[[Order], bool]) -> tuple[st
 def _page(
     world: World, name: str, rolls: Dice, wanted: Callable[[Order], bool]
 ) -> tuple[str, Order] | None:
-    """Find a page, or let somebody begin one."""
+    """Return a page that meets *wanted*, or else open a new one."""
     found = _one(world, rolls, wanted)
     if found is None:
         customers.open_page(world, f"{name}.o", rolls)
@@ -216,7 +216,7 @@ def _page(
 
 
 def _hear(world: World, name: str, account: str, rolls: Dice) -> None:
-    """Let the host hear what *account* has to tell, more or less."""
+    """Deliver the callbacks of *account*, and let a host recover."""
     for index in workers.unheard(world, account):
         workers.send_callback(world, f"{name}{index}", account, index, rolls)
     host = rolls.choice(world.hosts)
@@ -225,7 +225,7 @@ def _hear(world: World, name: str, account: str, rolls: Dice) -> None:
 
 
 def _go_on(world: World, rolls: Dice) -> None:
-    """Let what is under way go on, mostly to its end."""
+    """Let the tasks go on, mostly to their end."""
     for _ in range(rolls.choice((6, 200, 200))):
         if not world.tasks:
             return

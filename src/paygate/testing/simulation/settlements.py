@@ -1,8 +1,8 @@
-"""Settlements at the end: what each processor has paid out is in the books once, with its fee.
+"""Settlements at the end: each payout of a processor is booked once, with its fee.
 
-The processor's truth says of each movement what of it was paid out, less which fee, on which
-day. From that, and from when an account credits, follows what must stand in the receipts and
-postings, what may still be waited for, and what may still be held for it.
+The processor's truth says for each movement what was paid out, minus which fee, on which
+day. From this, and from when an account credits, follow the receipts and postings that the
+ledger must have, the money that may still wait, and the claims that may still be held.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SELECT r.*,
    WHERE p.receipt = r.id AND p.ledger_account = 'fees') AS to_fees_minor
 FROM paygate_receipt r WHERE r.kind NOT IN ('reversal', 'undone')
 """
-_TOLD: Final = """
+_SETTLED_EVENTS: Final = """
 SELECT count(*) FROM paygate_outbox WHERE aggregate = :payment AND type = 'payment.settled'
 """
 _WAITING: Final = """
@@ -51,25 +51,25 @@ FROM paygate_payment p
 
 
 def check_settlements(world: World, unclear: set[str]) -> None:
-    """Compare what was paid out with the books; *unclear* payments were mistaken for others."""
+    """Compare the payouts with the ledger; *unclear* payments were mistaken for others."""
     _check_booked(world, unclear)
     _check_waiting(world, unclear)
 
 
 def may_hold(world: World, payment: str, account: str) -> bool:
-    """Tell whether *payment* may hold its invoices, as money that counts later was not settled."""
+    """Return whether *payment* may hold its invoices because its money has not settled."""
     if world.profiles[account].credit_on is CreditOn.ACCEPTED:
         return False
     return is_unsettled(world, payment, account)
 
 
 def is_unsettled(world: World, payment: str, account: str) -> bool:
-    """Tell whether the processor has not paid out all of what came for *payment*."""
+    """Return whether the processor has not paid out all money received for *payment*."""
     return any(_on_its_way(world, account, entry) for entry in _came(world, account, payment))
 
 
 def _check_booked(world: World, unclear: set[str]) -> None:
-    """See that each settlement is on its receipt and in the accounts, exactly once."""
+    """Check that each settlement is on its receipt and in the postings, exactly once."""
     for row in world.store.look(_RECEIPTS):
         profile = world.profiles.get(row["account"])
         if profile is None:
@@ -77,26 +77,27 @@ def _check_booked(world: World, unclear: set[str]) -> None:
         truth = world.gateways[row["account"]].processor.truth
         entry = truth.movement(row["movement_id"])
         if entry is None:
-            continue  # the comparison of movements tells of it
-        told = _told(world, row["account"], entry)
-        known, expected = _known(row), _expected(told)
+            continue  # the comparison of movements reports it
+        known, expected = _known(row), _expected(_payout(world, row["account"], entry))
         if known != expected and (profile.tells() or known is not None):
             if profile.tells() and entry.payment not in unclear:
                 world.violated(
                     "settled", f"{entry.movement_id} settled as {expected}, booked as {known}"
                 )
             if expected is None:
-                world.violated("settled", f"{entry.movement_id} has not settled, and is {known}")
+                world.violated(
+                    "settled", f"{entry.movement_id} has not settled, but is booked as {known}"
+                )
         sign = 1 if entry.kind.inward else -1
         posted = (row["to_settled_minor"], row["to_fees_minor"])
         if posted != (sign * (row["settled_minor"] or 0), row["fee_minor"] or 0):
-            world.violated("settled", f"{entry.movement_id} is {known}, and posted as {posted}")
+            world.violated("settled", f"{entry.movement_id} is {known}, but posted as {posted}")
         if known is not None:
             world.count("settlement booked")
 
 
 def _check_waiting(world: World, unclear: set[str]) -> None:
-    """See that money waits where its account credits on settlement, and as long as it must."""
+    """Check that money waits until it settles if its account credits on settlement."""
     for row in world.store.look(_WAITING):
         profile = world.profiles.get(row["account"])
         if profile is None or row["id"] in unclear:
@@ -106,7 +107,9 @@ def _check_waiting(world: World, unclear: set[str]) -> None:
         awaiting = row["awaiting_minor"]
         if profile.credit_on is CreditOn.ACCEPTED:
             if awaiting:
-                world.violated("waits", f"{awaiting} of {row['id']} waits, and counts already")
+                world.violated(
+                    "waits", f"{awaiting} of {row['id']} waits, but should count already"
+                )
             continue
         came = _came(world, row["account"], row["id"])
         if came:
@@ -114,30 +117,30 @@ def _check_waiting(world: World, unclear: set[str]) -> None:
 
 
 def _check_placed(world: World, row: Any, came: list[Entry]) -> None:
-    """See that of what *came* nothing counts before it settled, and nothing waits after it."""
+    """Check that nothing of *came* counts before it settled, and nothing waits after it."""
     id_, account, awaiting = row["id"], row["account"], row["awaiting_minor"]
     if not any(_on_its_way(world, account, entry) for entry in came):
         if awaiting:
-            world.violated("waits", f"{awaiting} of {id_} waits, and all of it has settled")
+            world.violated("waits", f"{awaiting} of {id_} waits, but all of it has settled")
         if row["held_minor"] and not row["conflicted"] and row["status"] == "succeeded":
-            world.violated("waits", f"{id_} holds {row['held_minor']}, and all of it has settled")
-        [[told]] = world.store.look(_TOLD, payment=id_)
-        if not told:
-            world.violated("waits", f"{id_} has settled, and no event tells it")
+            world.violated("waits", f"{id_} holds {row['held_minor']}, but all of it has settled")
+        [[events]] = world.store.look(_SETTLED_EVENTS, payment=id_)
+        if not events:
+            world.violated("waits", f"{id_} has settled, but no event reports it")
         world.count("counted when it settled")
         return
-    if any(_told(world, account, entry) for entry in came):
+    if any(_payout(world, account, entry) for entry in came):
         world.count("settled in part")
         return
     if row["was_conflicted"] or row["was_nobodys"] or id_ in world.judged:
-        return  # a person placed it, or will
+        return  # a clerk assigned it, or will
     stands = max(0, row["received_minor"] - row["returned_minor"])
-    # What was told to go back before it was told to have come back is owed by the customer.
+    # If money is reported as going back before coming back, the customer owes it for a while.
     if row["allocated_minor"] or not stands <= awaiting <= stands + row["owed_minor"]:
         world.violated(
             "waits",
-            f"nothing of {id_} has settled: of {stands} {awaiting} wait, "
-            f"and {row['allocated_minor']} are on invoices",
+            f"nothing of {id_} has settled: of {stands}, {awaiting} wait, but "
+            f"{row['allocated_minor']} are on invoices",
         )
     world.count("never settled")
 
@@ -152,27 +155,27 @@ def _came(world: World, account: str, payment: str) -> list[Entry]:
     ]
 
 
-def _told(world: World, account: str, entry: Entry) -> Mapping[str, Any] | None:
+def _payout(world: World, account: str, entry: Entry) -> Mapping[str, Any] | None:
     order = world.gateways[account].processor.truth.orders[entry.reference]
     return order.settled.get(entry.movement_id)
 
 
 def _on_its_way(world: World, account: str, entry: Entry) -> bool:
-    """Tell whether the processor has not paid out all of what came."""
-    told = _told(world, account, entry)
-    return told is None or told["settled"]["minor"] + told["fee"]["minor"] < entry.minor
+    """Return whether the processor has not paid out all of a movement."""
+    paid = _payout(world, account, entry)
+    return paid is None or paid["settled"]["minor"] + paid["fee"]["minor"] < entry.minor
 
 
-def _expected(told: Mapping[str, Any] | None) -> tuple[int, str, int, str, str] | None:
-    if told is None:
+def _expected(paid: Mapping[str, Any] | None) -> tuple[int, str, int, str, str] | None:
+    if paid is None:
         return None
-    settled, fee = told["settled"], told["fee"]
+    settled, fee = paid["settled"], paid["fee"]
     return (
         settled["minor"],
         settled["currency"],
         fee["minor"],
         fee["currency"],
-        told["settled_on"],
+        paid["settled_on"],
     )
 
 

@@ -20,7 +20,7 @@ _RUNS_MAX: Final = 300
 
 @dataclass(slots=True)
 class _Search:
-    """Looks for less of a schedule that breaks the same rule, within a number of runs."""
+    """A search for a smaller schedule that breaks the same rule, within a number of runs."""
 
     seed: int
     rule: str
@@ -31,7 +31,7 @@ class _Search:
     runs: int = 0
 
     def take(self, moves: Sequence[Move], calm: frozenset[str]) -> bool:
-        """Take the smaller schedule if it breaks the same rule."""
+        """Return whether the smaller schedule breaks the same rule; if so, keep it."""
         if self.runs >= _RUNS_MAX:
             return False
         self.runs += 1
@@ -42,7 +42,7 @@ class _Search:
         return True
 
     def drop_moves(self) -> None:
-        """Leave out halves of the moves, then quarters, down to single ones."""
+        """Leave out halves of the moves, then quarters, down to single moves."""
         size = max(1, len(self.moves) // 2)
         while True:
             start = 0
@@ -55,7 +55,7 @@ class _Search:
             size //= 2
 
     def drop_faults(self) -> None:
-        """Leave out all faults, else one after the other."""
+        """Leave out all faults, or else one at a time."""
         named = frozenset(_faults_in(self.best))
         if not named or self.take(self.moves, self.calm | named):
             return
@@ -66,9 +66,9 @@ class _Search:
 
 def shrink(result: Result, traits: Traits | None = None) -> Result:
     """
-    Make the schedule of *result*, which broke a rule, as small as we can.
+    Return a result that breaks the same rule as *result* with as few events as possible.
 
-    What comes back breaks the same rule; its events are the small schedule.
+    Its `events` are the smaller schedule.
     """
     search = _Search(
         result.seed, result.violations[0].rule, result, draw_moves(result.seed), traits

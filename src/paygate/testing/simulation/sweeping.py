@@ -1,4 +1,4 @@
-"""Sweeping: many seeds, on as many processes as there is room for."""
+"""Sweeping: many seeds, in several processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BLOCK: Final = 50
 
 @dataclass(slots=True)
 class Summary:
-    """What became of some seeds: those that broke a rule, and what all of them exercised."""
+    """The summary of several seeds: those that broke a rule, and what all of them exercised."""
 
     seeds: int = 0
     steps: int = 0
@@ -32,7 +32,7 @@ class Summary:
     covered: Counter[str] = field(default_factory=Counter[str])
 
     def add(self, other: Summary) -> None:
-        """Add what became of other seeds."""
+        """Add the summary of other seeds."""
         self.seeds += other.seeds
         self.steps += other.steps
         self.commits += other.commits
@@ -41,7 +41,7 @@ class Summary:
 
 
 def play_block(first: int, count: int, traits: Traits | None = None) -> Summary:
-    """Play *count* seeds from *first* on."""
+    """Play *count* seeds from *first* on, and return their summary."""
     summary = Summary()
     for seed in range(first, first + count):
         result = run(seed, traits=traits)
@@ -58,7 +58,7 @@ def sweep(
     first: int, count: int, jobs: int = 1, *, traits: Traits | None = None
 ) -> Iterator[Summary]:
     """
-    Play *count* seeds from *first* on, and tell of each block of them when it is done.
+    Play *count* seeds from *first* on, and yield the summary of each block when it is done.
 
     *traits* are those of a driver to play the engine against, as in `run`.
     """
@@ -69,6 +69,6 @@ def sweep(
         for start, size in zip(starts, counts, strict=True):
             yield play_block(start, size, played)
         return
-    # A fresh interpreter has nothing of this one: no locks, no connections, no planted bug.
+    # A new interpreter inherits nothing from this one: no locks, connections or planted bugs.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         yield from pool.map(play_block, starts, counts, repeat(played))

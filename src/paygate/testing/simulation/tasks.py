@@ -1,4 +1,4 @@
-"""Tasks: flows under way, each at one of its yields until the scheduler picks it."""
+"""Tasks: flows in progress, each paused at a yield until the scheduler picks it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def ignore(_: Any) -> None:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A call of a verb on a host; `then` is told its result, `failed` the error it ended with.
+    """A call of a verb on a host; `then` is called with its result, `failed` with its error.
 
-    An error of None says that its process was killed.
+    The error is None if the process was killed.
     """
 
     name: str
@@ -35,6 +35,6 @@ class Task:
     wire: RequestInFlight | None = None
     steps: int = 0
     answered: str = ""
-    """The attempt whose money request was answered, and well."""
+    """The attempt whose money request received an undamaged response."""
     bungled: bool = False
-    """Its driver made something else of what was answered, or nothing."""
+    """Whether the driver failed, or returned nonsense instead of the response."""

@@ -1,4 +1,4 @@
-"""The trace: what happened in a schedule, a line for each thing, and its digest."""
+"""The trace: what happened in a schedule, line by line, and its digest."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Trace:
-    """Lines that are the same whenever the same seed is played."""
+    """The lines of a schedule, which are the same each time the same seed is played."""
 
     lines: list[str] = field(default_factory=list[str])
 
     def note(self, line: str) -> None:
-        """Write down what happened."""
+        """Append a line."""
         self.lines.append(line)
 
     @property
     def digest(self) -> str:
-        """The digest of all lines: equal ones mean that the same happened."""
+        """The digest of all lines: equal digests mean equal traces."""
         return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Payers who pay by themselves, to a number; the clerk says whose a number is, in time or late."""
+"""Payers who pay to a number by themselves; a clerk assigns the number, before or after."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NUMBERS: Final = ("V-1", "V-2", "V-3")
 
 
 def pay_number(world: World, _: str, rolls: Dice) -> None:
-    """Pay to a number, whether somebody has it or not."""
+    """Pay to a number, whether or not it is assigned to a customer."""
     accounts = [
         name for name, profile in world.profiles.items() if profile.tells() and not profile.hints
     ]
@@ -31,7 +31,7 @@ def pay_number(world: World, _: str, rolls: Dice) -> None:
 
 
 def assign_number(world: World, name: str, rolls: Dice) -> None:
-    """Say whose a number is, or that it is nobody's any more."""
+    """Assign a number to a customer, or release it."""
     account, number = rolls.choice(list(world.profiles)), rolls.choice(_NUMBERS)
     customer, pays = rolls.choice(("C-1", "C-2")), rolls.choice(list(Pays))
     host = rolls.choice(world.hosts)

@@ -1,7 +1,7 @@
-"""The verdict: what must hold when the faults are over and everybody has tried again.
+"""The verdict: what must hold when the faults are over and every call has been repeated.
 
-The processors' own truth is compared with the books, movement by movement. What
-is still in doubt must be so for a reason that the traits of its account give.
+The processors' own truth is compared with the ledger, movement by movement. A payment that
+is still in doubt must have a reason that the traits of its account explain.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.world import World
 
 _WHOLE: Final = 8
-"""The rules that read whole tables would take a third of the time of every schedule."""
+"""One schedule in this many checks the rules that read whole tables.
+
+In every schedule they would take a third of the time.
+"""
 _CAME: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
 _PENDING: Final = """
 SELECT id, payment, account, operation FROM paygate_attempt
@@ -48,7 +51,7 @@ _SECRETS: Final = (
     b"fake-signing-key",
     b"somebody else's key",
 )
-# A callback is kept word for word, so the inbox's body has whatever the processor wrote into it.
+# A callback is stored verbatim, so the inbox's body has whatever the processor put into it.
 _TOKENS_LEFT: Final = """
 SELECT 'inbox.notice' AS place FROM paygate_inbox WHERE instr(notice, 'pm_')
 UNION ALL SELECT 'outbox.data' FROM paygate_outbox WHERE instr(data, 'pm_')
@@ -60,7 +63,7 @@ UNION ALL SELECT 'method' FROM paygate_method
   OR instr(token_encrypted, CAST('pm_bank' AS BLOB))
 """
 
-# A clerk paid a debit back by hand while it was clearing, and then the bank returned it.
+# A clerk refunded a debit by hand while it was clearing, and then the bank returned it.
 _BACK_TWICE: Final = """
 SELECT 1 FROM paygate_receipt hand JOIN paygate_receipt bank ON bank.payment = hand.payment
 WHERE hand.payment = :payment AND hand.kind = 'refund' AND hand.by_hand <> ''
@@ -69,7 +72,7 @@ WHERE hand.payment = :payment AND hand.kind = 'refund' AND hand.by_hand <> ''
 
 
 def check_doubts(world: World) -> None:
-    """See that whatever has not ended waits for a person, and could not be found out."""
+    """Check that each payment that has not ended is under review for a valid reason."""
     for row in world.payments("status IN ('processing', 'unknown') OR needs_review = 1"):
         profile = world.profiles.get(row["account"])
         assert profile is not None, "only payments through a gateway are ever in doubt"
@@ -88,7 +91,7 @@ def check_doubts(world: World) -> None:
 
 
 def _check_pending(world: World) -> None:
-    """See that what was accepted of a capture, void or refund has ended, or is under review."""
+    """Check that each pending capture, void or refund has ended, or is under review."""
     for row in world.store.look(_PENDING):
         profile = world.profiles[row["account"]]
         untold = profile.traits.inquiry is InquiryBy.NONE or row["payment"] in mistaken(world)
@@ -97,12 +100,12 @@ def _check_pending(world: World) -> None:
 
 
 def check_settled(world: World) -> None:
-    """See that what was settled until now counts, and what was not waits."""
+    """Check that money that has settled counts, and that other money waits."""
     check_settlements(world, mistaken(world))
 
 
 def check_end(world: World) -> None:
-    """See that the books, the processors and the consumer agree."""
+    """Check that the ledger, the processors and the consumer agree."""
     _check_books(world)
     _check_truth(world)
     check_settled(world)
@@ -116,7 +119,7 @@ def check_end(world: World) -> None:
 
 
 def check_reversal(world: World) -> None:
-    """See that a payment and its reversal leave everything as it was (I9)."""
+    """Check that a payment and its reversal leave everything unchanged (I9)."""
     rows = world.invoices("claimed_minor = 0 AND total_minor > allocated_minor + written_off_minor")
     if not rows:
         return
@@ -132,7 +135,7 @@ def check_reversal(world: World) -> None:
 
 
 def check_nothing_left(world: World) -> None:
-    """See that a person can end all that is left, and that it holds nothing after that."""
+    """Check that a clerk could end all remaining payments, and that they hold nothing."""
     for payment in clerk.left(world):
         [row] = world.payments(f"id = '{payment}'")
         held = world.store.look(_HELD, payment=payment)
@@ -147,12 +150,12 @@ def check_nothing_left(world: World) -> None:
 
 
 def _blind(profile: SimulatedAccount) -> bool:
-    """Tell whether nobody would ever tell us how something ended."""
+    """Return whether the account can never report an outcome."""
     return not profile.tells() and profile.traits.inquiry is InquiryBy.NONE
 
 
 def _why(world: World, row: Any, profile: SimulatedAccount) -> str:
-    """Tell why a person must look at a payment; empty where that could have been avoided."""
+    """Return why a payment needs a review; empty if the review could have been avoided."""
     if not row["needs_review"]:
         untold = _blind(profile) or row["id"] in mistaken(world)
         return "nobody can tell" if untold else ""
@@ -173,11 +176,11 @@ def _why(world: World, row: Any, profile: SimulatedAccount) -> str:
         if attempt["state"] in ("pending", "requires_action") and _blind(profile):
             return "nobody can tell"
         if attempt["operation"] == "void" and isinstance(profile.traits.idempotency, DedupWindow):
-            # It was answered as one that looked the same, and voided nothing of this payment.
+            # The processor took it for another void that looked the same, and voided nothing.
             return "the original of another void was returned"
     if row["id"] in mistaken(world):
         return "the original of another payment was returned"
-    # Or he can, and the callback must be answered before he has told.
+    # Or it can be asked, but the callback must be answered before the inquiry.
     at_once = profile.traits.callbacks is CallbackStyle.ANSWERED
     if (profile.traits.inquiry is InquiryBy.NONE or at_once) and _was_tried(world, row["id"]):
         return "nobody can be asked about a declined try"
@@ -193,7 +196,7 @@ def _why(world: World, row: Any, profile: SimulatedAccount) -> str:
 
 
 def _was_tried(world: World, payment: str) -> bool:
-    """Tell whether a try of the payer's was declined; that may be told when it is long past."""
+    """Return whether a try of the payer was declined, which may be reported much later."""
     return any(
         "tried" in event and event["order"]["our_ref"] == row["id"]
         for row in world.store.look(
@@ -219,7 +222,7 @@ def _why_unknown(world: World, profile: SimulatedAccount, attempt: Any) -> str:
 
 
 def _other_money(world: World, row: Any) -> bool:
-    """Tell whether the processor did something else than it was asked for."""
+    """Return whether the processor did something other than was requested."""
     truth = world.gateways[row["account"]].processor.truth
     orders = [order for order in truth.orders.values() if order.payment == row["id"]]
     came = [entry for order in orders for entry in order.movements if entry.kind in _CAME]
@@ -235,7 +238,7 @@ def _other_money(world: World, row: Any) -> bool:
 
 
 def _check_books(world: World) -> None:
-    """See that the books are sound, and in one schedule of eight that each row is."""
+    """Check the rules of the ledger; those that read whole tables in one schedule of eight."""
     whole = world.seed % _WHOLE == 0
     rules = [rule for rule in book.RULES if whole or rule.cheap]
     for found in world.store.read(world.hosts[0].context, lambda tx: book.check(tx, rules)):
@@ -243,7 +246,7 @@ def _check_books(world: World) -> None:
 
 
 def _check_truth(world: World) -> None:
-    """Compare what each processor moved with what was booked for it (I1)."""
+    """Compare the movements of each processor with the receipts booked for it (I1)."""
     booked = Counter(
         (row["account"], row["kind"], row["movement_id"], row["currency"], row["amount_minor"])
         for row in world.store.look(
@@ -258,15 +261,15 @@ def _check_truth(world: World) -> None:
         if not _untold(world, account, entry)
     )
     for thing in moved - booked:
-        world.violated("I1", f"the processor moved {thing}, and the books do not have it")
+        world.violated("I1", f"the processor moved {thing}, but the ledger does not have it")
     for thing in booked - moved:
         account, _, movement_id, *_ = thing
         if not any(entry.movement_id == movement_id for entry in _journal(world, account)):
-            world.violated("I1", f"the books have {thing}, and no processor moved it")
+            world.violated("I1", f"the ledger has {thing}, but no processor moved it")
 
 
 def _untold(world: World, account: str, entry: Entry) -> bool:
-    """Tell whether nobody could tell us of a movement: the bank's own, at a silent account."""
+    """Return whether a movement cannot be reported, such as a bank's at a silent account."""
     profile = world.profiles[account]
     if profile.tells():
         return False
@@ -275,7 +278,7 @@ def _untold(world: World, account: str, entry: Entry) -> bool:
 
 
 def _check_states(world: World) -> None:
-    """See that payments stand where the processors' truth puts them, whatever happened (I12)."""
+    """Check that payments have the state that follows from the processors' truth (I12)."""
     whose = Whose(world)
     for row in world.payments():
         if row["account"] not in world.profiles:
@@ -292,12 +295,12 @@ def _check_states(world: World) -> None:
             continue
         if bool(came) != (status == "succeeded"):
             world.violated(
-                "I12", f"{row['id']} is {status}, and its processor took {len(came)} amounts"
+                "I12", f"{row['id']} is {status}, but its processor took {len(came)} amounts"
             )
 
 
 def _check_claims(world: World) -> None:
-    """See that no invoice is held by a payment that has ended, and whose money has settled."""
+    """Check that no payment holds an invoice after it has ended and its money has settled."""
     rows = world.store.look(
         "SELECT c.item, p.id, p.status, p.account FROM paygate_claim c "
         "JOIN paygate_payment p ON p.id = c.payment "
@@ -311,7 +314,7 @@ def _check_claims(world: World) -> None:
 
 
 def _check_charged_once(world: World) -> None:
-    """See that no invoice was charged to somebody's card or account when it was paid (I3)."""
+    """Check that no card or bank account was charged for an invoice that was paid (I3)."""
     rows = world.store.look(
         "SELECT c.payment FROM paygate_credit c JOIN paygate_payment p ON p.id = c.payment "
         "WHERE c.reason IN ('already_paid', 'being_paid', 'not_owed') "
@@ -322,18 +325,18 @@ def _check_charged_once(world: World) -> None:
     )
     for row in rows:
         if row["payment"] not in disturbed(world) | world.judged | mistaken(world):
-            world.violated("I3", f"{row['payment']} charged what was paid already")
+            world.violated("I3", f"{row['payment']} charged an invoice that was already paid")
 
 
 def _check_fees(world: World) -> None:
-    """See that a reversal and its fee are there together."""
+    """Check that each reversal with a fee has its fee invoice."""
     for row in world.store.look("SELECT payment, fee_item FROM paygate_reversal"):
         if row["payment"] in world.fees and row["fee_item"] is None:
             world.violated("fee", f"the reversal of {row['payment']} has no fee invoice")
 
 
 def _check_mail(world: World) -> None:
-    """See that inbox and outbox are empty, and each event took effect once (I8)."""
+    """Check that inbox and outbox are empty, and that each event took effect once (I8)."""
     foreign = {account: _foreign(world, account) for account in world.profiles}
     _check_changed(world)
     for row in world.store.look(
@@ -341,8 +344,8 @@ def _check_mail(world: World) -> None:
     ):
         if row["state"] == "ignored" and not _can_ask(world, row["account"]):
             continue
-        told = {event["id"] for event in _events(world, row["account"])}
-        if row["state"] == "failed" and row["event_id"] not in told and _driver_failed(world):
+        known = {event["id"] for event in _events(world, row["account"])}
+        if row["state"] == "failed" and row["event_id"] not in known and _driver_failed(world):
             world.count("what a driver could not read is kept")
             continue
         if row["state"] in ("ignored", "orphan") and row["event_id"] in foreign[row["account"]]:
@@ -362,26 +365,29 @@ def _check_mail(world: World) -> None:
             "SELECT data FROM paygate_outbox WHERE aggregate = :id ORDER BY seq DESC LIMIT 1",
             id=row["id"],
         )
-        told = json.loads(data).get("status")
-        if told is not None and told != row["status"]:
-            world.violated("I8", f"{row['id']} is {row['status']}; its last event says {told}")
+        last = json.loads(data).get("status")
+        if last is not None and last != row["status"]:
+            world.violated("I8", f"{row['id']} is {row['status']}; its last event says {last}")
 
 
 def _foreign(world: World, account: str) -> set[str]:
-    """Name the events of *account* that are about what somebody else did."""
+    """Return the ids of the events of *account* that are about another application."""
     truth = world.gateways[account].processor.truth
-    told = [event for event in truth.events if truth.is_foreign(event)]
-    names = {str(event["id"]) for event in told} | {event["order"]["reference"] for event in told}
+    foreign = [event for event in truth.events if truth.is_foreign(event)]
+    names = {str(event["id"]) for event in foreign}
+    names |= {event["order"]["reference"] for event in foreign}
     return names | {f"hint-{name}" for name in names}
 
 
 def _check_changed(world: World) -> None:
-    """See that an event that was told again with other contents is kept as such, and only it."""
+    """Check that exactly the events that were sent with two contents are kept as conflicted."""
     rows = world.store.look("SELECT * FROM paygate_inbox WHERE state = 'conflicted'")
     kept = {(row["account"], row["event_id"].partition("#")[0]) for row in rows}
     taken = {name for name, heard in world.changed.items() if heard}
-    for account, event_id in (taken - kept) | (kept - world.changed.keys()):
-        world.violated("inbox", f"{account} {event_id} was told in two ways: kept as {kept}")
+    for account, event_id in taken - kept:
+        world.violated("inbox", f"{account} {event_id} came with other contents, unnoticed")
+    for account, event_id in kept - world.changed.keys():
+        world.violated("inbox", f"{account} {event_id} is conflicted, but came only one way")
 
 
 def _events(world: World, account: str) -> list[dict[str, Any]]:
@@ -397,7 +403,7 @@ def _can_ask(world: World, account: str) -> bool:
 
 
 def _check_secrets(world: World) -> None:
-    """See that no secret is anywhere in the ledger's file, nor in the trace (I11)."""
+    """Check that no secret is in the ledger's file or in the trace (I11)."""
     for row in world.store.look(_TOKENS_LEFT):
         world.violated("I11", f"the token of a stored method is in {row['place']}")
     copy = world.store.connection.serialize()
@@ -414,7 +420,7 @@ def _journal(world: World, account: str) -> list[Entry]:
 
 
 def _snapshot(world: World) -> list[tuple[Any, ...]]:
-    """Tell what is open on each invoice, and each customer's balance."""
+    """Return the open amount of each invoice, and the balance of each customer."""
     items = world.store.look(
         "SELECT number, allocated_minor, written_off_minor, claimed_minor, status "
         "FROM paygate_item ORDER BY number"

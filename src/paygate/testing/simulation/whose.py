@@ -1,4 +1,4 @@
-"""Whose: which payments the money for a payer's number became, and which a bank disturbed."""
+"""Whose: the payments that money for a payer's number became, and those a bank disturbed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHERE p.payer_number <> ''
 
 
 class BankedWorld(Protocol):
-    """What is asked here of a world: its ledger, and what the banks did."""
+    """What this module needs from a world: its ledger, and what the banks did."""
 
     @property
     def store(self) -> SimulatedStore:
@@ -31,7 +31,7 @@ class BankedWorld(Protocol):
 
 
 class Whose:
-    """Which payment the money of a processor became: it asked for none of the unasked."""
+    """A look-up of the payment that money at a processor became, including unasked money."""
 
     def __init__(self, world: BankedWorld) -> None:
         self._payments = {
@@ -40,11 +40,11 @@ class Whose:
         }
 
     def payment(self, account: str, of: Order | Entry) -> str:
-        """Return the payment of an order or a movement; empty if there is none yet."""
+        """Return the payment of an order or a movement; empty if it does not exist yet."""
         return of.payment or self._payments.get((account, of.reference), "")
 
 
 def disturbed(world: BankedWorld) -> set[str]:
-    """Return the payments to which the bank did something, those for a number as well."""
+    """Return the payments to which the bank did something, including those for a number."""
     rows = world.store.look(_UNASKED)
     return world.disturbed | {str(row["id"]) for row in rows if row["reference"] in world.disturbed}

@@ -1,4 +1,4 @@
-"""Wires: requests of tasks on their way to a processor, and what comes of each."""
+"""Wires: the requests of tasks on their way to a processor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RequestInFlight:
-    """A request of a task on its way, and what comes of it."""
+    """A request of a task in flight, with its fault, and its response or error once known."""
 
     exchange: Exchange
     sent_at: datetime

@@ -1,4 +1,4 @@
-"""Workers: what runs beside the customers. Callbacks, poller, feeds, relay, restarts, time."""
+"""Workers: what runs next to the customers: callbacks, poller, feeds, relay, restarts, time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SPANS: Final = {
 
 
 def deliver(world: World, name: str, rolls: Dice) -> None:
-    """Send some of the callbacks that wait, in the order of some processor."""
+    """Send some of the callbacks that are due, in the order of a processor."""
     _contradict(world, f"{name}.c", rolls)
     for number in range(rolls.randint(1, 3)):
         waiting = [
@@ -44,7 +44,7 @@ def deliver(world: World, name: str, rolls: Dice) -> None:
         account, indices = rolls.choice(waiting)
         index = indices[0]
         if world.acknowledged[account] and world.strikes(rolls, PlannedFault.DUPLICATED):
-            # Sent again though it was acknowledged long ago: everything came after it.
+            # It is sent again although it was acknowledged long ago, before all later events.
             index = rolls.choice(sorted(world.acknowledged[account]))
         elif len(indices) > 1 and world.strikes(rolls, PlannedFault.REORDERED):
             index = rolls.choice(indices)
@@ -52,20 +52,20 @@ def deliver(world: World, name: str, rolls: Dice) -> None:
 
 
 def _contradict(world: World, name: str, rolls: Dice) -> None:
-    """Send a callback that was heard once more, now and then, with other contents."""
+    """Sometimes send an acknowledged callback again, with other contents."""
     heard = [
         (account, index)
         for account in world.profiles
         for index in sorted(world.acknowledged[account])
         if _may_change(world, account, index)
     ]
-    # Few schedules hear of money while others still act, so it is tried more than once.
+    # In few schedules money is reported while others still act, so this is tried several times.
     if heard and any(world.strikes(rolls, PlannedFault.CHANGED) for _ in range(5)):
         _send_changed(world, name, *rolls.choice(heard), rolls)
 
 
 def poll(world: World, name: str, rolls: Dice) -> None:
-    """Recover as a worker does, or ask about one payment."""
+    """Recover as a worker does, or inquire about one payment."""
     _contradict(world, f"{name}.c", rolls)
     host = rolls.choice(world.workers)
     rows = world.payments("kind NOT IN ('check', 'cash', 'transfer', 'credit')")
@@ -79,7 +79,7 @@ def poll(world: World, name: str, rolls: Dice) -> None:
 
 
 def read_feeds(world: World, name: str, rolls: Dice) -> None:
-    """Read what the processors do not call back about."""
+    """Read the processors' feeds."""
     host = rolls.choice(world.workers)
     world.begin(name, host, host.read_feeds(), rolls)
     world.count("actor:read_feeds")
@@ -93,7 +93,7 @@ def relay(world: World, name: str, rolls: Dice) -> None:
 
 
 def elsewhere(world: World, _: str, rolls: Dice) -> None:
-    """Let somebody else use an account of ours; we are told of it, and not all of it reads."""
+    """Make another application charge at our account; its events reach us, some unreadable."""
     account = rolls.choice(list(world.profiles))
     readable = rolls.random() < 0.5
     world.gateways[account].elsewhere(rolls.choice((700, 4200)), readable=readable)
@@ -101,7 +101,7 @@ def elsewhere(world: World, _: str, rolls: Dice) -> None:
 
 
 def kill(world: World, name: str, rolls: Dice) -> None:
-    """End a host where it stands."""
+    """Kill a host at its current step."""
     del name
     busy = [task.host for task in world.tasks]
     world.kill(rolls.choice(busy or world.workers))
@@ -109,12 +109,12 @@ def kill(world: World, name: str, rolls: Dice) -> None:
 
 
 def restart(world: World, name: str, rolls: Dice) -> None:
-    """Let a host finish what it does, and start it anew."""
+    """Let a host finish its tasks, and restart it."""
     del name
     host = rolls.choice(world.hosts)
     while any(task.host is host for task in world.tasks):
         world.move(next(task for task in world.tasks if task.host is host))
-        if host not in world.hosts:  # it was killed meanwhile
+        if host not in world.hosts:  # it was killed in the meantime
             return
     world.kill(host)
     world.count("actor:restart")
@@ -130,7 +130,7 @@ def wait(world: World, name: str, rolls: Dice) -> None:
 
 
 def set_clock(world: World, name: str, rolls: Dice) -> None:
-    """Put the clock of a host wrong, or right."""
+    """Set the clock of a host wrong, or right again."""
     del name
     host = rolls.choice(world.hosts)
     fault = world.strikes(rolls, PlannedFault.SKEW, PlannedFault.CLOCK_BACK)
@@ -155,7 +155,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
 
 
 def unheard(world: World, account: str) -> list[int]:
-    """Tell which events of a processor nobody has acknowledged, the oldest first."""
+    """Return the events of a processor that no host has acknowledged, the oldest first."""
     if world.profiles[account].traits.callbacks is CallbackStyle.NONE:
         return []
     processor = world.gateways[account].processor
@@ -165,7 +165,7 @@ def unheard(world: World, account: str) -> list[int]:
 
 
 def send_callback(world: World, name: str, account: str, index: int, rolls: Dice) -> None:
-    """Send one event as a callback, as it should be."""
+    """Send one event as a correct callback."""
     _begin(world, name, account, index, _signed(world, account, index), rolls)
 
 
@@ -195,16 +195,17 @@ def _send(world: World, name: str, account: str, index: int, rolls: Dice) -> Non
 
 
 def _may_change(world: World, account: str, index: int) -> bool:
-    """Tell whether an event can be told otherwise as well, and it shows."""
+    """Return whether an event can be sent with other contents that make a difference."""
     truth = world.gateways[account].processor.truth
     event = truth.events[index]
     shows = bool(event.get("moved")) and not truth.is_foreign(event)
-    shows = shows and "payer_number" not in event["order"]  # money for it is told one at a time
+    # Money for a payer's number is reported in one event each.
+    shows = shows and "payer_number" not in event["order"]
     return shows and not world.profiles[account].hints
 
 
 def _send_changed(world: World, name: str, account: str, index: int, rolls: Dice) -> None:
-    """Send an event that was heard already, as if other money had moved."""
+    """Send an event that was already acknowledged, as if other money had moved."""
     changed = _signed(world, account, index, minor=rolls.choice((1, 77, 4000)))
     event_id = str(world.gateways[account].processor.truth.events[index]["id"])
 
@@ -218,7 +219,7 @@ def _send_changed(world: World, name: str, account: str, index: int, rolls: Dice
 
 
 def _signed(world: World, account: str, index: int, minor: int = 0) -> Callback:
-    """Sign an event; with *minor* other money moved in it than in truth."""
+    """Return an event as a signed callback; *minor* replaces the amount that moved."""
     processor = world.gateways[account].processor
     event = processor.truth.events[index]
     if minor:
@@ -243,7 +244,7 @@ def _begin(
 
 
 def _begin_bad(world: World, name: str, account: str, callback: Callback, rolls: Dice) -> None:
-    """Send a callback that is not from whom it claims: it must be refused."""
+    """Send a callback that is not authentic, which must be refused."""
 
     def accepted(_: Any) -> None:
         world.violated("callbacks", f"{account}: a callback that is not authentic was accepted")

@@ -1,8 +1,8 @@
-"""The world of a schedule: time, hosts, the ledger, the processors, and flows under way.
+"""The world of a schedule: time, hosts, the ledger, the processors, and flows in progress.
 
-Whoever acts begins tasks here; the scheduler picks which of them moves next. A
-task moves by one step of its flow: a transaction, a request that leaves, its
-arrival, its answer. After every step that committed, the books are audited.
+Every actor starts its tasks here, and the scheduler picks which of them moves next. A task
+moves by one step of its flow: a transaction, the sending of a request, its arrival, its
+response. After every step that committed, the ledger is audited.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ if TYPE_CHECKING:
     from paygate.testing.simulation.profiles import SimulatedAccount
 
 STOP_AFTER: Final = 20_000
-"""Steps after which a schedule that does not end is a violation of its own."""
+"""The number of steps after which a schedule that has not ended is itself a violation."""
 
 _VAULT: Final = Vault([b"c2ltdWxhdGVkIGtleSBmb3IgdG9rZW5zIGF0IHJlc3Q="])
 _WAITING: Final = object()
 _STRANGERS: Final = 0.35
-"""How often a host lacks an account."""
+"""The probability that some host lacks an account."""
 _PLANS: Final = """
 SELECT account, id, checks, next_check_at, needs_review FROM paygate_attempt
 UNION ALL SELECT account, CAST(id AS TEXT), tries, next_try_at, state = 'failed' FROM paygate_inbox
@@ -68,12 +68,12 @@ UNION ALL SELECT account, CAST(id AS TEXT), tries, next_try_at, state = 'failed'
 
 
 class RunStopped(Exception):
-    """A rule was violated; nothing after it would tell more."""
+    """A rule was violated, which ends the schedule."""
 
 
 @dataclass(slots=True)
 class KeyedCall:
-    """A call with a key, which whoever made it makes again until it was answered."""
+    """A call with a key, which its caller repeats until it is answered."""
 
     verb: str
     key: str
@@ -85,7 +85,7 @@ class KeyedCall:
 
 @dataclass(slots=True)
 class World:
-    """Everything that a schedule plays with."""
+    """The state of a schedule."""
 
     seed: int
     profiles: Mapping[str, SimulatedAccount]
@@ -99,9 +99,9 @@ class World:
     tasks: list[Task] = field(default_factory=list[Task])
     orders: list[KeyedCall] = field(default_factory=list[KeyedCall])
     hosts: list[Host] = field(default_factory=list[Host])
-    """Those that have every account; the calls of people reach them."""
+    """The hosts that have every account; the calls of customers and clerks go to them."""
     strangers: list[Host] = field(default_factory=list[Host])
-    """Those that lack an account or more, and only do what workers do."""
+    """The hosts that lack one or more accounts; they only run workers."""
     timing: Timing = field(default_factory=Timing)
     steps: int = 0
     commits: int = 0
@@ -119,18 +119,18 @@ class World:
     fees: set[str] = field(default_factory=set[str])
     """Payments that a clerk reversed with a fee."""
     disturbed: set[str] = field(default_factory=set[str])
-    """Payments to which something happened at the bank that we did not ask for.
+    """Payments to which the bank did something that we did not request.
 
-    Money for a payer's number is no payment of ours at first: its reference stands here.
+    Money for a payer's number has no payment at first, so its reference is in the set instead.
     """
     shown: set[tuple[str, str]] = field(default_factory=set["tuple[str, str]"])
-    """Pages and slips that their payer was sent to, by account and reference."""
+    """Pages and slips that a payer was sent to, by account and reference."""
     changed: dict[tuple[str, str], bool] = field(default_factory=dict["tuple[str, str]", bool])
-    """Events that were told again with other contents, by account and id; taken in for sure."""
+    """Events that were sent again with other contents, and whether they were acknowledged."""
     stopped: dict[str, int] | None = None
-    """How many events each account had when sending was stopped; None where it is not."""
+    """How many events each account had when sending was stopped; None if it is not stopped."""
     judged: set[str] = field(default_factory=set[str])
-    """Payments about which a clerk decided by hand."""
+    """Payments that a clerk decided by hand."""
 
     def __post_init__(self) -> None:
         self.gateways = {
@@ -152,10 +152,10 @@ class World:
             for mark in profile.marks():
                 self.count(mark)
 
-    # --- Telling ----------------------------------------------------------------------------
+    # --- Recording --------------------------------------------------------------------------
 
     def note(self, line: str) -> None:
-        """Write a line into the trace."""
+        """Append a line to the trace."""
         self.trace.note(line)
 
     def count(self, what: str) -> None:
@@ -163,13 +163,13 @@ class World:
         self.covered[what] += 1
 
     def violated(self, rule: str, detail: str) -> None:
-        """Tell that a rule does not hold, and end the schedule."""
+        """Record that a rule does not hold, and end the schedule."""
         self.note(f"VIOLATED {rule}: {detail}")
         self.violations.append(BrokenRule(rule, detail))
         raise RunStopped
 
     def strikes(self, rolls: Dice, *faults: PlannedFault) -> PlannedFault | None:
-        """Draw whether one of *faults* happens now, unless this one was taken out."""
+        """Return the one of *faults* that happens now, if any; not one that `calm` names."""
         fault = self.weather.strikes(rolls, *faults)
         if fault is None:
             return None
@@ -181,18 +181,18 @@ class World:
         return fault
 
     def steps_of_actor(self) -> int:
-        """Tell how far the acting task is."""
+        """Return the number of steps that the acting task has taken."""
         return self.acting.steps if self.acting else 0
 
     # --- Hosts --------------------------------------------------------------------------------
 
     @property
     def workers(self) -> list[Host]:
-        """Every host: workers run on all of them."""
+        """All hosts: workers run on each of them."""
         return [*self.hosts, *self.strangers]
 
     def _draw_stranger(self) -> None:
-        """Draw a host that lacks an account or more, as that of another shop of the merchant."""
+        """Draw a host that lacks one or more accounts, like another shop of the merchant."""
         rolls = dice(self.seed, 10)
         if rolls.random() < _STRANGERS:
             lacks = rolls.choice(list(self.accounts))
@@ -201,7 +201,7 @@ class World:
             self.count("a host that lacks an account")
 
     def _trouble(self) -> tuple[PlannedFault, Dice] | None:
-        """Draw whether the driver that is asked now fails by itself."""
+        """Return the fault of the driver that is called now, with its dice, or None."""
         rolls = self.acting.rolls if self.acting is not None else None
         fault = None if rolls is None else self.strikes(rolls, *DRIVER)
         if fault is None or rolls is None:
@@ -223,11 +223,11 @@ class World:
         )
 
     def take(self, event: Any) -> None:
-        """Let the consumer take an event that a host publishes."""
+        """Pass an event that a host publishes to the consumer."""
         self.consumer.take(event, self.acting)
 
     def kill(self, host: Host) -> None:
-        """End a host between two steps; what it had in memory is gone."""
+        """End a host between two steps; everything that it had in memory is lost."""
         self.note(f"kill {host.name}")
         mine = [task for task in self.tasks if task.host is host]
         self.tasks = [task for task in self.tasks if task.host is not host]
@@ -236,9 +236,9 @@ class World:
             task.failed(None)
         place = self.strangers if host in self.strangers else self.hosts
         number = int(host.name.rpartition("-")[2])
-        anew = self._host(number, None if place is self.hosts else host.accounts)
-        anew.clock.skew = host.clock.skew
-        place[place.index(host)] = anew
+        replacement = self._host(number, None if place is self.hosts else host.accounts)
+        replacement.clock.skew = host.clock.skew
+        place[place.index(host)] = replacement
 
     # --- Tasks -------------------------------------------------------------------------------
 
@@ -251,13 +251,13 @@ class World:
         then: Callable[[Any], None] = ignore,
         failed: Callable[[BaseException | None], None] = ignore,
     ) -> Task:
-        """Put a flow among those under way."""
+        """Start a flow as a task, and return the task."""
         task = Task(name, host, flow, rolls, then, failed)
         self.tasks.append(task)
         return task
 
     def place(self, name: str, order: KeyedCall, host: Host, rolls: Dice) -> Task:
-        """Make the call of *order*, for the first time or again."""
+        """Start the call of *order*, for the first time or as a repetition."""
 
         def then(result: Any) -> None:
             order.answered = True
@@ -277,7 +277,7 @@ class World:
         return self.begin(name, host, order.call(host), rolls, then, failed)
 
     def run(self, name: str, flow: Flow[Any], rolls: Dice, host: Host | None = None) -> Any:
-        """Run one flow to its end, with nothing in between."""
+        """Run one flow to its end without interleaving, and return its result."""
         results: list[Any] = []
         task = self.begin(name, host or self.hosts[0], flow, rolls, results.append)
         while task in self.tasks:
@@ -285,7 +285,7 @@ class World:
         return results[0] if results else None
 
     def drain(self, rolls: Dice) -> None:
-        """Move whatever is under way, in a drawn order, until nothing is."""
+        """Move all tasks, in a drawn order, until they have ended."""
         while self.tasks:
             self.move(self.tasks[rolls.randrange(len(self.tasks))])
 
@@ -304,15 +304,15 @@ class World:
             self.acting = None
 
     def _payment_of(self, value: Any) -> Any:
-        """Return the payment of a result, after looking whether the result says what is so."""
+        """Return the payment of a result, after checking the result against the payment."""
         if not isinstance(value, OperationResult):
             return value
         payment, moved = value.payment, value.payment.received
         if value.operation is Operation.REFUND:
             moved = payment.returned
         if value.operation in (Operation.REFUND, Operation.CAPTURE) and value.succeeded > moved:
-            said = f"{value.succeeded} of {value.operation} of {payment.id} is said to be done"
-            self.violated("results", f"{said}, and {moved} is booked")
+            said = f"the result of {value.operation} of {payment.id} says {value.succeeded}"
+            self.violated("results", f"{said}, but {moved} is booked")
         return payment
 
     def _move(self, task: Task) -> None:
@@ -325,7 +325,7 @@ class World:
                 result = self._do(task)
             except (RunStopped, PowerCut):
                 raise
-            except Exception as error:  # noqa: BLE001  (the flow decides what it answers)
+            except Exception as error:  # noqa: BLE001  (the flow decides how to handle it)
                 task.wire = None
                 self.note(f"{task.name} {_named(task.step)} ! {type(error).__name__}")
                 task.step = flow.throw(error)
@@ -351,7 +351,7 @@ class World:
             flow.close()
             self.note(f"{task.name} is interrupted")
             task.failed(None)
-        except Exception as error:  # noqa: BLE001  (it is judged below)
+        except Exception as error:  # noqa: BLE001  (checked below)
             self._ended(task)
             self.note(f"{task.name} raises {type(error).__name__}")
             if not _expected(error):
@@ -373,7 +373,7 @@ class World:
             case Tell():
                 return step.subscriber(step.event)
             case None:
-                raise AssertionError("a task without a step has not begun")
+                raise AssertionError("a task without a step has not started")
             case _:
                 assert_never(step)
 
@@ -386,11 +386,11 @@ class World:
         finally:
             if self._of_others(task.host) != before:
                 self.violated(
-                    "strangers", f"{task.host.name} changes what it knows of an account it lacks"
+                    "strangers", f"{task.host.name} changed the plans of an account that it lacks"
                 )
 
     def _of_others(self, host: Host) -> list[tuple[Any, ...]]:
-        """Tell how far the plans are of what an account has that *host* lacks."""
+        """Return the plans of attempts and callbacks at accounts that *host* lacks."""
         rows = self.store.look(_PLANS)
         return [tuple(row) for row in rows if row["account"] not in host.accounts]
 
@@ -408,7 +408,7 @@ class World:
                 self.count(f"fault:{fault}")
             connection.fault = None
             if self.store.writing and not isinstance(sys.exception(), PowerCut):
-                self.violated("open", "a write has ended, and its transaction is still open")
+                self.violated("open", "a write has ended, but its transaction is still open")
             if connection.committed:
                 self.commits += 1
                 self.auditor.audit(self.store.written)
@@ -436,7 +436,7 @@ class World:
     # --- Time ---------------------------------------------------------------------------------
 
     def advance(self, by: timedelta) -> None:
-        """Let time pass; requests that are late arrive when their time has come."""
+        """Move the clock forward; late requests arrive when they are due."""
         until = self.clock.now() + by
         self.network.give_up_waiting(until, self.tasks)
         while (due := self.network.next_late()) is not None and due <= until:
@@ -447,17 +447,17 @@ class World:
     # --- Looking ------------------------------------------------------------------------------
 
     def payments(self, where: str = "1 = 1") -> Sequence[Any]:
-        """Read the payments that the ledger knows, by a condition in SQL."""
+        """Return the payments in the ledger that meet a condition in SQL."""
         return self.store.look(f"SELECT * FROM paygate_payment WHERE {where} ORDER BY id")  # noqa: S608
 
     def invoices(self, where: str = "1 = 1") -> Sequence[Any]:
-        """Read the invoices that the ledger knows, by a condition in SQL."""
+        """Return the open invoices in the ledger that meet a condition in SQL."""
         return self.store.look(
             f"SELECT * FROM paygate_item WHERE status = 'open' AND {where} ORDER BY id"  # noqa: S608
         )
 
     def bank_acted(self, order: Order) -> bool:
-        """Tell whether a bank moved money of this payment without us."""
+        """Return whether a bank moved money of this payment without a request of ours."""
         return (order.payment or order.reference) in self.disturbed
 
 
@@ -468,7 +468,7 @@ def _named(step: object) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Show a result in the trace, without what differs between runs."""
+    """Return a result as the trace shows it, without anything that differs between runs."""
     status = getattr(value, "status", None)
     if status is not None:
         return f"{getattr(value, 'id', type(value).__name__)} {status}"
@@ -478,14 +478,14 @@ def _shown(value: Any) -> str:
 
 
 def _expected(error: Exception) -> bool:
-    """Tell whether a verb may raise *error*, as far as the schedule can know."""
+    """Return whether a verb may raise *error*, as far as the schedule can know."""
     if isinstance(error, LedgerCorrupt):
         return False
     return isinstance(error, Refused | StoreError | UsageError | NotAuthentic | NotVerified)
 
 
 class BugAlarm(logging.Handler):
-    """Hears when the service tells that a driver failed: a driver's bug is one as well."""
+    """Collect the log lines about failed drivers: a bug of a driver breaks a rule too."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -493,6 +493,6 @@ class BugAlarm(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember what was told of bugs; credentials that are rejected are none."""
+        """Keep the messages about bugs; rejected credentials are not a bug."""
         if record.__dict__.get("event") in ("driver.fault", "attempt.passed_over"):
             self.heard.append(record.getMessage())
