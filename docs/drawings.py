@@ -51,7 +51,7 @@ _ANSWERS: Final[dict[str, Answer]] = {
     "authorized": Authorized(amount=_ASKED),
     "approved": Approved(movements=(Movement(movement_id="m", amount=_ASKED),)),
     "ended": Ended(how=Ending.EXPIRED),
-    "no answer": Unknown(reason=""),
+    "no response": Unknown(reason=""),
     "not found": NotFound(),
 }
 _WITHOUT_MONEY: Final = ("declined", "failed", "canceled", "expired")
@@ -100,7 +100,7 @@ def _state_nodes() -> list[str]:
         'succeeded [label="succeeded\\n(money is booked)", fillcolor="#ddf1e2"];',
         'ended [label="declined, failed,\\ncanceled, expired\\n(no money)", fillcolor="#f7e1e0"];',
         'start -> sending [label="collect, authorize"];',
-        'unknown -> sending [label="an inquiry or callback\\nbrings the answer", style=dashed];',
+        'unknown -> sending [label="an inquiry or callback\\nfinds the outcome", style=dashed];',
     ]
 
 
