@@ -15,19 +15,19 @@ _KEPT: Final = 4
 
 
 class StepResult(StrEnum):
-    """What became of one step."""
+    """The result of one step."""
 
     PASSED = "passed"
-    """The sandbox did what the driver says it does, and the books agree."""
+    """The sandbox did what the driver declares, and the ledger agrees."""
     FAILED = "failed"
-    """The sandbox, the driver or the books did something else."""
+    """The sandbox, the driver or the ledger did something else."""
     SKIPPED = "skipped"
-    """The account does not offer it, or something that it needs was not given."""
+    """The account does not offer it, or something that it needs is missing from the plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificationStep:
-    """One step of a certification, with a sentence about what was observed."""
+    """One step of a certification, with its result and what was observed."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class CertificationStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificationReport:
-    """What a certification found about one kind of payment of one account.
+    """The results of a certification of one kind of payment at one account.
 
     `merchant_account` is shortened to its last four characters.
     """
@@ -57,7 +57,7 @@ class CertificationReport:
         return StepResult.FAILED not in results and StepResult.PASSED in results
 
     def to_markdown(self) -> str:
-        """Return the report as a page, to be sent or kept."""
+        """Return the report as a Markdown page."""
         account = self.merchant_account or "(not named)"
         head = [
             f"# {self.driver} {self.driver_version}: {self.kind}",

@@ -1,8 +1,8 @@
-"""The script of a certification: what is done in the sandbox, and what must come of it.
+"""The script of a certification: the steps in the sandbox, and their required results.
 
-Each step issues an invoice of its own and looks at three things afterwards: what the verb
-returned, what the invoice has open, and what an inquiry says. A step that fails ends
-nothing else, except that wrong credentials end the run.
+Each step issues an invoice of its own and then checks three things: the result of the verb,
+the open amount of the invoice, and the result of an inquiry. A failed step does not end the
+run, except that wrong credentials do.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ _PAID: Final = (PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificationPlan:
-    """What a certification needs to know.
+    """The account to certify, and the sandbox's tokens.
 
     *approve* and *decline* are one-time tokens of the sandbox, used in order, each once; without
-    them the driver's own test tokens are used if it has any. *return_url* is for pages.
-    *minor* is the least that is charged, in minor units.
+    them the driver's own test tokens are used, if it has any. *return_url* is for pages.
+    *minor* is the smallest amount to charge, in minor units.
     *await_callback* waits until the cashier has received a callback, and returns whether one
-    came in time; without it the step is skipped.
+    arrived in time; without it the step is skipped.
     """
 
     account: str
@@ -71,18 +71,18 @@ class CertificationPlan:
     def __post_init__(self) -> None:
         if self.kind not in tuple(Kind):
             raise InvalidValue(
-                f"there is no kind {shown(self.kind)}; there are {', '.join(Kind)}",
+                f"{shown(self.kind)} is not a kind of payment; the kinds are {', '.join(Kind)}",
                 argument="kind",
             )
         object.__setattr__(self, "kind", Kind(self.kind))
 
 
 class _Failed(Exception):
-    """Something else happened than must."""
+    """A step did not have the required result."""
 
 
 class _Skipped(Exception):
-    """The account does not offer this, or what it needs was not given."""
+    """The account does not offer the step, or something that it needs is missing."""
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ class _Run:
                 raise _Skipped(f"the account does not offer {operation} for {self.plan.kind}")
 
     def invoice(self) -> str:
-        """Issue an invoice; no two have the same total, or the sandbox could call them one."""
+        """Issue an invoice; its total is unique, or the sandbox could take it for a duplicate."""
         self.count += 1
         number = f"CERT-{self.name}-{self.count}"
         total = Money(self.plan.currency, self.plan.minor + self.count)
@@ -133,18 +133,18 @@ class _Run:
         )
 
     def approved(self) -> tuple[OneTimeToken | None, Customer]:
-        """Return a method and a payer of which the sandbox approves a charge."""
+        """Return a method and a payer for which the sandbox approves a charge."""
         trigger = self.triggers.approve if self.triggers else SandboxTrigger()
         return self._method(self.approvals, trigger), self.payer(trigger.postal_code)
 
     def declined(self) -> tuple[OneTimeToken | None, Customer]:
-        """Return a method and a payer of which the sandbox declines a charge."""
+        """Return a method and a payer for which the sandbox declines a charge."""
         trigger = self.triggers.decline if self.triggers else None
         token = next(self.declines, None)
         if token is not None:
             return OneTimeToken.of(token), self.payer(trigger.postal_code if trigger else "")
         if trigger is None:
-            raise _Skipped("no token that is declined was given")
+            raise _Skipped("no token for a declined charge was given")
         method = trigger.method or self._method(self.approvals, trigger)
         return method, self.payer(trigger.postal_code)
 
@@ -155,15 +155,15 @@ class _Run:
         if token is not None:
             return OneTimeToken.of(token)
         if trigger.method is None:
-            raise _Skipped("no token was given that is still unused")
+            raise _Skipped("no unused token for an approved charge is left")
         return trigger.method
 
     def open_of(self, number: str) -> int:
-        """Return what an invoice has open, in minor units."""
+        """Return the open amount of an invoice, in minor units."""
         return self.cashier.invoice(number).open.minor
 
     def collect(self, number: str, *, key: str = "") -> Payment:
-        """Collect an invoice with a method that is approved."""
+        """Collect an invoice with a method that the sandbox approves."""
         method, payer = self.approved()
         return self.cashier.collect(
             number,
@@ -176,7 +176,7 @@ class _Run:
         )
 
     def paid(self) -> tuple[str, Payment]:
-        """Issue an invoice and collect it."""
+        """Issue an invoice, collect it, and return its number and the payment."""
         self.needs(Operation.CHARGE)
         number = self.invoice()
         payment = self.collect(number)
@@ -212,7 +212,7 @@ def _credentials(run: _Run) -> str:
 
 def _charge(run: _Run) -> str:
     number, payment = run.paid()
-    # The key's fingerprint holds no one-time token, so any will do for the second call.
+    # The key's fingerprint has no one-time token, so the second call can have any.
     again = run.cashier.collect(
         number,
         via=run.plan.account,
@@ -226,7 +226,7 @@ def _charge(run: _Run) -> str:
     _require(asked.status in _PAID, f"charged as {payment.status}, found as {asked.status}")
     _require(
         run.open_of(number) == 0 or asked.status is PaymentStatus.PROCESSING,
-        f"the invoice still has {run.open_of(number)} open",
+        f"the invoice still has an open amount of {run.open_of(number)} minor units",
     )
     return f"{asked.status}, reference {shortened(payment.reference)}; the same key charged once"
 
@@ -253,7 +253,7 @@ def _capture(run: _Run) -> str:
     done = run.cashier.capture(payment, key=f"{number}-capture", amount=amount)
     _require(done.state in _ACCEPTED, f"the capture is {done.state} ({done.reason})")
     left = run.open_of(number)
-    _require(left == payment.amount.minor - amount.minor, f"the invoice has {left} open afterwards")
+    _require(left == payment.amount.minor - amount.minor, f"the invoice then has {left} open")
     return f"{done.state}, {amount} of {payment.amount}"
 
 
@@ -292,7 +292,7 @@ def _refund(run: _Run) -> str:
     run.needs(Operation.REFUND)
     number, payment = run.paid()
     if payment.status is not PaymentStatus.SUCCEEDED:
-        raise _Skipped(f"the charge is {payment.status}, and can be refunded once it has succeeded")
+        raise _Skipped(f"the charge is {payment.status}, and cannot be refunded until it succeeds")
     half = Money(run.plan.currency, payment.amount.minor // 2)
     amount = half if run.rail.partial_refund else payment.amount
     done = run.cashier.refund(
@@ -301,9 +301,11 @@ def _refund(run: _Run) -> str:
     if done.state not in _ACCEPTED:
         # Many processors refund a charge only once it has settled, which takes a day.
         _require(done.code == "state", f"the refund is {done.state} ({done.code} {done.reason})")
-        _require(run.open_of(number) == 0, "a refused refund opened the invoice")
+        _require(run.open_of(number) == 0, "a refused refund reopened the invoice")
         return f"refused before the charge has settled ({done.reason})"
-    _require(run.open_of(number) == amount.minor or not done.ok, "the invoice is not open by it")
+    _require(
+        run.open_of(number) == amount.minor or not done.ok, "the refund did not reopen the invoice"
+    )
     return f"{done.state}, {amount} of {payment.amount}"
 
 
@@ -361,14 +363,14 @@ def _page(run: _Run) -> str:
 def _callback(run: _Run) -> str:
     if run.plan.await_callback is None:
         raise _Skipped("no address for callbacks was given")
-    _require(run.plan.await_callback(), "no callback that is authentic came in time")
+    _require(run.plan.await_callback(), "no authentic callback arrived in time")
     run.cashier.recover()
     return "received, authentic and applied"
 
 
 def _books(run: _Run) -> str:
     found = run.cashier.fsck()
-    _require(not found, f"the books break {', '.join(sorted({each.rule for each in found}))}")
+    _require(not found, f"the ledger violates {', '.join(sorted({each.rule for each in found}))}")
     return "fsck finds no violation"
 
 
@@ -383,9 +385,9 @@ STEPS: Final = (
     ("stored", "A method is stored, charged and deleted", _stored),
     ("page", "A page, slip or address is opened and withdrawn", _page),
     ("callback", "A callback is received", _callback),
-    ("books", "The books are consistent", _books),
+    ("books", "The ledger is consistent", _books),
 )
-"""Each step's name, its title in the report, and what it does."""
+"""The steps: name, title in the report, and function."""
 
 
 def certify(
@@ -397,7 +399,7 @@ def certify(
     """
     Run every step against the sandbox of the account, and return the report.
 
-    *cashier* is one that was opened for this, with ``token_keys`` if methods are to be stored;
+    *cashier* must be opened for this run, with ``token_keys`` if methods are to be stored;
     *on_step* is called after each step. Raises `NotAllowedHere` for a live account,
     `GatewayNotFound` for one that the cashier lacks, `Unsupported` if it does not offer the kind.
     """
@@ -432,8 +434,8 @@ def certify(
 def _rail(traits: Traits, plan: CertificationPlan, kind: Kind) -> Rail:
     if traits.live:
         raise NotAllowedHere(
-            f"{shown(plan.account)} is a live account; a certification charges and refunds, so run "
-            "it with the credentials of the processor's sandbox"
+            f"{shown(plan.account)} is a live account, and a certification charges and refunds: "
+            "run it with the credentials of the processor's sandbox"
         )
     rail = traits.rails.get(kind)
     if rail is None:

@@ -294,7 +294,7 @@ class GatewayConformance(Subject):
             expected=f"{'no look_up' if by is InquiryBy.NONE else 'look_up'}, as inquiry={by} says",
             got=gateway,
             why="without an inquiry, an unknown outcome is flagged for manual review; with one, "
-            "the core finds it out by itself",
+            "the core finds the outcome itself",
             read=PROTOCOL,
         )
 

@@ -777,7 +777,7 @@ class SendsAwayConformance(OperationConformance):
             "secret that its form or script needs), a slip's number, the payload of a code, where "
             "to approve, or an address to pay to",
             got=outcome,
-            why="the payer would wait at a page that leads nowhere, or be sent to somebody else's",
+            why="the payer would wait at a page that leads nowhere, or follow an unsafe address",
             read=PROTOCOL,
         )
 

@@ -223,7 +223,7 @@ class FakeProcessor:
             return answer(200, self._effects.open("charge", call.body, token, now).view())
         return answer(200, self._effects.do(call.operation, call.body, token, plan, now))
 
-    # --- Playing the others ------------------------------------------------------------
+    # --- The payer, the bank and the test ----------------------------------------------
 
     def play(self, verb: str, **what: Any) -> dict[str, Any]:
         """Do as the payer, the bank or the test does; see `paygate.testing.fake.controls`."""
@@ -265,7 +265,7 @@ class FakeProcessor:
         self._keys.keep(call, response, now)
         self._truth.commit()
 
-    # --- Telling ----------------------------------------------------------------------
+    # --- Reads ------------------------------------------------------------------------
 
     def _tell(self, path: str, asked: Mapping[str, str], now: datetime) -> Response:
         scripted = self.script.take(path, asked) or Plan()
