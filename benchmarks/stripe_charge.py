@@ -26,7 +26,8 @@ from paygate.domain.outcome import Approved
 from paygate.drivers.stripe import Stripe
 from paygate.drivers.stripe.settings import StripeSettings
 from paygate.gateway import Charge
-from paygate.transport.http import DEFAULT_HEADERS, HttpTransport
+from paygate.transport.http import HttpTransport
+from paygate.transport.writing import DEFAULT_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

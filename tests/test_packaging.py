@@ -32,7 +32,10 @@ FIRST_SAFE = {
 Advisories: https://github.com/pypa/advisory-database.
 """
 
-NOT_IMPORTED = {"tzdata": "zoneinfo reads it where the system has no time zones"}
+NOT_IMPORTED = {
+    "httpcore": "httpx brings it, and any release of it; ours is the first with a safe h11",
+    "tzdata": "zoneinfo reads it where the system has no time zones",
+}
 COMES_WITH = {"pydantic_core": "pydantic, which wants one release of it and no other"}
 NO_UPPER_BOUND = {"tzdata": "its numbers are dates"}
 

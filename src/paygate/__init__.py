@@ -9,6 +9,7 @@ from paygate._version import __version__ as __version__
 if TYPE_CHECKING:
     from paygate.cashier.aio import AsyncCashier
     from paygate.cashier.sync import Cashier, Within
+    from paygate.dialogue import Request, Response
     from paygate.domain.action import (
         Action,
         ApproveElsewhere,
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
     from paygate.service.resolve import Resolution
     from paygate.service.taking import RefundTo
     from paygate.sink import Sink
+    from paygate.transport.host import AsyncTransport, Transport
     from paygate.transport.network import Network
 
 _HOMES = {
@@ -125,6 +127,8 @@ _HOMES = {
     "PayToAddress": "domain.action",
     "PostForm": "domain.action",
     "Redirect": "domain.action",
+    "Request": "dialogue",
+    "Response": "dialogue",
     "ScriptStep": "domain.action",
     "ShowCode": "domain.action",
     "ShowVoucher": "domain.action",
@@ -251,6 +255,8 @@ _HOMES = {
     "Resolution": "service.resolve",
     "RefundTo": "service.taking",
     "Sink": "sink",
+    "AsyncTransport": "transport.host",
+    "Transport": "transport.host",
     "Network": "transport.network",
 }
 
@@ -264,6 +270,7 @@ __all__ = [
     "ApproveElsewhere",
     "Approved",
     "AsyncCashier",
+    "AsyncTransport",
     "Attempt",
     "AttemptState",
     "Authorized",
@@ -362,8 +369,10 @@ __all__ = [
     "RefusedCallbacks",
     "RejectCause",
     "Reply",
+    "Request",
     "Rescan",
     "Resolution",
+    "Response",
     "Reversal",
     "Review",
     "ReviewCause",
@@ -384,6 +393,7 @@ __all__ = [
     "StoredToken",
     "Timing",
     "Traits",
+    "Transport",
     "Unattended",
     "UnknownOutcomes",
     "UsageError",

@@ -35,6 +35,10 @@ class Request:
     which the processor says ``true`` or ``false``: whether this request may be sent again with
     its key. `sign_in` adds the account's access token as a bearer token. `timeout_s` overrides
     the account's deadline, `answer_bytes_max` the largest response body that is read.
+    `address` is an IP address to which the name in `url` was resolved, and which was checked: the
+    connection goes to it and nowhere else, and TLS verifies the name. `public_only` is for a URL
+    that a stranger entered: the request is not sent if the name has an address that is not
+    public.
     """
 
     method: str
@@ -48,6 +52,8 @@ class Request:
     sign_in: bool = False
     timeout_s: float | None = None
     answer_bytes_max: int = BODY_BYTES_MAX
+    address: str = ""
+    public_only: bool = False
 
     def __repr__(self) -> str:
         # Headers hold credentials, bodies card data, and a URL may hold either: none is shown.

@@ -114,6 +114,9 @@ LINES: Final[Mapping[str, LineKind]] = {
     "ledger.commit_unknown": LineKind(
         WARNING, "It is not known whether a step was written; its own lines are missing."
     ),
+    "transport.fault": LineKind(
+        ERROR, "A transport of the host did something that its contract does not allow."
+    ),
     "exchange.failed": LineKind(INFO, "A request got no response, or one that cannot be read."),
     "exchange.repeated": LineKind(INFO, "A request is sent again."),
     "exchange.answered": LineKind(DEBUG, "A request got a response."),

@@ -37,6 +37,17 @@ def told(value: object) -> str:
             return type(value).__name__[:_SHOWN_MAX]
 
 
+def place_of(bug: BaseException) -> str:
+    """Return that something failed with *bug*, and where; its text may hold a secret."""
+    trace = bug.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "an unknown place"
+    if trace is not None:
+        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+    return f"it failed with {type(bug).__name__} at {where}"
+
+
 def printable(text: str) -> str:
     """
     Return *text* with every character escaped that would control a terminal or a log.

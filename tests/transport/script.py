@@ -19,8 +19,6 @@ Part: TypeAlias = Told | Callable[[Request], Told]
 class Script:
     """What sends once: it tells its parts in turn, and keeps what was sent and when."""
 
-    timeout_s = 30.0
-
     def __init__(self, parts: Iterator[Part], clock: FakeClock) -> None:
         self.sent: list[Request] = []
         self.sent_at: list[datetime] = []

@@ -216,17 +216,15 @@ def test_headers_without_an_end_are_not_read_on(
 
 
 def test_provisional_answers_without_an_end_are_no_answer(
-    serve: Callable[..., Server], transporting: Callable[..., Exchange], face: str
+    serve: Callable[..., Server], exchange: Exchange
 ) -> None:
     def endless(connection: socket.socket) -> None:
         read_request(connection)
         while True:
             connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
 
-    # Each is whole and small, so in sync only the deadline ends it.
-    fault = NoResponse if face == "sync" else BadResponse
-    with pytest.raises(fault):
-        transporting(timeout_s=0.5)(post(serve(endless).url))
+    with pytest.raises(BadResponse):
+        exchange(post(serve(endless).url))
 
 
 def test_a_body_without_an_end_is_not_read_on(
@@ -257,16 +255,13 @@ def test_a_body_without_an_end_is_not_read_on(
         b"HTTP/2.0 200 OK\r\nContent-Length: 4\r\n\r\npaid",  # a version without this syntax
     ],
 )
-def test_async_refuses_what_sync_still_reads(
-    serve: Callable[..., Server], exchange: Exchange, face: str, told: bytes
+def test_what_other_clients_still_read_is_refused(
+    serve: Callable[..., Server], exchange: Exchange, told: bytes
 ) -> None:
     server = serve(saying(told))
 
-    if face == "sync":
-        assert exchange(post(server.url)).body == b"paid"
-    else:
-        with pytest.raises(BadResponse):
-            exchange(post(server.url))
+    with pytest.raises(BadResponse):
+        exchange(post(server.url))
 
 
 # --- What follows an answer is nobody's -------------------------------------------------

@@ -1,17 +1,15 @@
-"""llhttp with our bounds, beside h11, which reads the same bytes for the sync face."""
+"""llhttp with our bounds, beside h11, which reads the same bytes."""
 
-import asyncio
 import itertools
 import re
 from dataclasses import dataclass
 
 import h11
-import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paygate.errors import BadResponse
-from paygate.transport.reading import ResponseReader, WholeResponse
+from paygate.transport.reading import ConnectionEnded, ResponseReader, WholeResponse
 
 
 @dataclass
@@ -24,24 +22,20 @@ class Read:
 
 def read(*parts: bytes, ended: bool = True) -> Read:
     """Read *parts* as they arrive; whatever they are, nothing but a protocol error is raised."""
-    loop = asyncio.new_event_loop()
-    try:
-        told: asyncio.Future[WholeResponse] = loop.create_future()
-        reading = ResponseReader(told, bodiless=False)
-        for part in parts:
-            reading.feed(part)
-        if ended:
-            reading.end(httpx.RemoteProtocolError("it ended"))
-        if not told.done():
+    reading = ResponseReader(bodiless=False)
+    for part in parts:
+        reading.feed(part)
+    if ended:
+        reading.end(ConnectionEnded())
+    match reading.told:
+        case None:
             return Read(None, reusable=False)
-        if error := told.exception():
-            assert isinstance(error, httpx.RemoteProtocolError | BadResponse)
+        case WholeResponse() as answer:
+            return Read((answer.status, answer.headers, answer.body), reading.reusable)
+        case error:
+            assert isinstance(error, ConnectionEnded | BadResponse)
             assert not reading.reusable
             return Read(None, reusable=False)
-        answer = told.result()
-        return Read((answer.status, answer.headers, answer.body), reading.reusable)
-    finally:
-        loop.close()
 
 
 def read_by_h11(data: bytes) -> tuple[int, dict[str, str], bytes] | None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never, cast
+
+from typing_extensions import override
 
 from paygate import logs
 from paygate.cashier import arguments
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from paygate.ledger.store import Store
     from paygate.ledger.tx import Context, Tx
     from paygate.service.flow import Flow, Step
-    from paygate.transport import AsyncCourier
+    from paygate.transport import AsyncCourier, AsyncTransport
+    from paygate.transport.host import AsyncHostTransport
 
 T = TypeVar("T")
 
@@ -84,6 +87,8 @@ class AsyncCashier(Awaited, Face, Desk):
         for courier in self._couriers.values():
             await courier.aclose()
         self._couriers.clear()
+        for transport in self._routes.all_transports():
+            await transport.aclose()
         self._store.close()
 
     def _start(self) -> None:
@@ -136,15 +141,23 @@ class AsyncCashier(Awaited, Face, Desk):
 
         found = self._couriers.get(account)
         if found is None:
+            own, network = self._routes.transport_of(account), self._routes.network_of(account)
             found = AsyncCourier(
-                AsyncHttpTransport(
-                    timeout_s=self._timing.deadline_s, network=self._network.get(account)
-                ),
+                own or AsyncHttpTransport(network=network),
                 self._signs_in(account),
+                timeout_s=self._routes.timeout_s(account, self._timing),
                 now=self._context.clock.now,
             )
             self._couriers[account] = found
         return found
+
+    @classmethod
+    @override
+    def _contain(cls, value: object, name: str) -> AsyncHostTransport:
+        from paygate.transport.host import AsyncHostTransport, check_transport
+
+        check_transport(value, name, "AsyncTransport")
+        return AsyncHostTransport(cast("AsyncTransport", value))
 
 
 _Unit: TypeAlias = "tuple[Context, Callable[[Tx], Any], asyncio.Future[Any]]"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from paygate.cashier import arguments
 from paygate.cashier.opening import account_of, preload_verbs
+from paygate.cashier.routes import check_timeouts, routes
 from paygate.cashier.verbs import named_for
 from paygate.domain.secret import Sealed
 from paygate.domain.text import identifier
@@ -19,6 +20,7 @@ from paygate.errors import LiveModeMismatch, NotSent, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from paygate.cashier.routes import Routes
     from paygate.domain.secret import Secret
     from paygate.gateway import Gateway, SignsIn
     from paygate.ledger.store import Store
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from paygate.service.flow import Exchange
     from paygate.service.publish import Subscriber
     from paygate.sink import Sink
+    from paygate.transport.host import AsyncTransport, Transport
     from paygate.transport.network import Network
 
 
@@ -38,7 +41,7 @@ class Face:
     _readers: dict[str, Sink | Subscriber]
     _timing: Timing
     _store: Store
-    _network: Mapping[str, Network]
+    _routes: Routes[Any]
     _period_closed: Callable[[date], bool] | None
 
     def __init__(self, *_: object, **__: object) -> None:
@@ -68,7 +71,7 @@ class Face:
         period_closed: Callable[[date], bool] | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
-        network: Network | Mapping[str, Network] | None = None,
+        transport: Network | Transport | AsyncTransport | None = None,
         busy_s: float = 30.0,
         preload: bool = True,
     ) -> Self:
@@ -88,8 +91,13 @@ class Face:
 
         *environment* (``os.environ``) is where the values of settings such as ``{"env": "NAME"}``
         are read; give it only if you wrote the settings yourself, never with what somebody entered
-        in a form. *network* is the `Network` to the processors, one for all accounts or one by
-        account: a proxy, CAs, a client certificate. None of these is read from the environment.
+        in a form.
+
+        *transport* is the way to the processors. A `Network` describes ours: a proxy, CAs, a client
+        certificate, timeouts; none of these is read from the environment. A `Transport` (or an
+        `AsyncTransport`) is one of the host, and is closed with the cashier. An account may have
+        its own: ``{"gateway": object, "transport": Network(…)}`` overrides what is for all.
+
         *busy_s* is how many seconds a verb waits while another transaction writes to the file,
         before it raises `StoreBusy`. With *preload*, everything that a verb needs is imported now,
         so that no payer waits for an import and a child that is forked later need not
@@ -126,6 +134,8 @@ class Face:
             arguments.refuse("timing", "a Timing", timing)
         readers = {sink.name: sink for sink in arguments.sinks(sinks, "sinks")}
         seconds = arguments.seconds(busy_s, "busy_s")
+        found = routes(given, transport, cls._contain)
+        check_timeouts(found, (*accounts, *readers), timing or Timing())
         face = cls.__new__(cls)
         face._context = Context(
             tenant=identifier(tenant, "tenant"),
@@ -139,8 +149,8 @@ class Face:
         )
         face._accounts = accounts
         face._readers = dict(readers)
-        face._network = arguments.network(network, "network", accounts, readers)
         face._timing = timing or Timing()
+        face._routes = found
         face._period_closed = period_closed
         face._store = open_store(at.open(), busy_s=seconds)
         try:
@@ -167,7 +177,7 @@ class Face:
         period_closed: Callable[[date], bool] | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
-        network: Network | Mapping[str, Network] | None = None,
+        transport: Network | Transport | AsyncTransport | None = None,
         busy_s: float = 30.0,
         preload: bool = True,
     ) -> Self:
@@ -188,7 +198,7 @@ class Face:
             period_closed=period_closed,
             token_keys=secrets.open()[1],
             environment=secrets.open()[2],
-            network=network,
+            transport=transport,
             busy_s=busy_s,
             preload=preload,
         )
@@ -207,6 +217,11 @@ class Face:
     def now(self) -> datetime:
         """Return the current time by the clock of this cashier."""
         return self._context.clock.now()
+
+    @classmethod
+    def _contain(cls, value: object, name: str) -> Any:
+        """Check *value*, which was given as the transport *name*, and contain its faults."""
+        raise NotImplementedError
 
     def _start(self) -> None:
         """Prepare what the face needs to run flows."""

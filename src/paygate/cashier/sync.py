@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never, cast
 
+from typing_extensions import override
+
 from paygate import logs
 from paygate.cashier import arguments
 from paygate.cashier.desk import BookDesk, Desk
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from paygate.ledger.store import Writes
     from paygate.ledger.tx import Context
     from paygate.service.flow import Flow, Step
-    from paygate.transport import Courier
+    from paygate.transport import Courier, Transport
+    from paygate.transport.host import HostTransport
 
 T = TypeVar("T")
 
@@ -54,6 +57,8 @@ class Cashier(AtOnce, Face, Desk):
             for courier in self._couriers.values():
                 courier.close()
             self._couriers.clear()
+            for transport in self._routes.all_transports():
+                transport.close()
         self._store.close()
 
     def within(self, connection: sqlite3.Connection) -> Within:
@@ -108,18 +113,24 @@ class Cashier(AtOnce, Face, Desk):
             self._start()
         found = self._couriers.get(account)
         if found is None:
-            # Two threads may each create one; the dictionary keeps the first.
+            own, network = self._routes.transport_of(account), self._routes.network_of(account)
             made = Courier(
-                HttpTransport(
-                    timeout_s=self._timing.deadline_s, network=self._network.get(account)
-                ),
+                own or HttpTransport(network=network),
                 self._signs_in(account),
+                timeout_s=self._routes.timeout_s(account, self._timing),
                 now=self._context.clock.now,
             )
+            # Two threads may each create one; the dictionary keeps the first.
             found = self._couriers.setdefault(account, made)
-            if found is not made:
-                made.close()
         return found
+
+    @classmethod
+    @override
+    def _contain(cls, value: object, name: str) -> HostTransport:
+        from paygate.transport.host import HostTransport, check_transport
+
+        check_transport(value, name, "Transport")
+        return HostTransport(cast("Transport", value))
 
 
 class Within(AtOnce, BookDesk):

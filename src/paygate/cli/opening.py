@@ -5,7 +5,7 @@ as its first argument.
 
 Settings of gateways are in a TOML file, with a table for each account. Secrets
 stay out of it: ``api_key = { env = "STRIPE_SECRET_KEY" }`` is read from
-the environment.
+the environment. It also says how processors are reached: the file belongs to the operator.
 """
 
 from __future__ import annotations
@@ -153,7 +153,12 @@ def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
 def read_gateways(
     file: Path, environment: Mapping[str, str], secrets: list[Secret[str]]
 ) -> dict[str, dict[str, Any]]:
-    """Return the accounts of a TOML file; values from the environment are added to *secrets*."""
+    """
+    Return the accounts of a TOML file; values from the environment are added to *secrets*.
+
+    The table ``[transport]`` says how all processors are reached, and ``[card.transport]``
+    overrides it for the account *card*: each account gets its `Network`.
+    """
     tables = _toml(file)
     for name, table in tables.items():
         if not isinstance(table, dict):
@@ -163,9 +168,24 @@ def read_gateways(
     from paygate import registry
 
     try:
-        return registry.filled(tables, environment, secrets)
+        return _reached(registry.filled(tables, environment, secrets))
     except InvalidSettings as error:
         raise InvalidSettings(f"{file}: {error.message}", **error.facts) from None
+
+
+def _reached(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the accounts of *tables*, each that is reached in a way of its own with that."""
+    general = tables.pop("transport", None)
+    if general is None and not any("transport" in table for table in tables.values()):
+        return tables
+    from paygate.transport.network import network_of
+
+    whole = network_of("[transport]", general or {})
+    return {
+        name: table
+        | {"transport": network_of(f"[{name}.transport]", table.get("transport", {})).over(whole)}
+        for name, table in tables.items()
+    }
 
 
 def from_app(ctx: typer.Context, target: str) -> Cashier:

@@ -31,6 +31,7 @@ from paygate.domain.outcome import (
 from paygate.domain.quoting import Price
 from paygate.errors import PaygateError
 from paygate.gateway import AccountFacts, FeedPage, Notice, Reply
+from paygate.printing import place_of
 from paygate.service.fitting import CHECKED, ENDS, REFERENCE, Foreign, check_field, check_fields
 
 if TYPE_CHECKING:
@@ -197,17 +198,6 @@ def tell_bug(about: logs.About, driver: str, text: str, tx: Tx | None = None) ->
         logs.write("paygate.service", "driver.fault", told, about)
     else:
         tx.say("driver.fault", told, about)
-
-
-def place_of(bug: BaseException) -> str:
-    """Return the kind and the place of an exception: its text may hold a secret."""
-    trace = bug.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = "an unknown place"
-    if trace is not None:
-        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-    return f"it failed with {type(bug).__name__} at {where}"
 
 
 def _outcome(value: object, classes: frozenset[type], operation: Operation) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from paygate.dialogue import Note, Request
@@ -93,6 +94,15 @@ def _is_memory(value: object) -> bool:
         _storable(name, _NAME_MAX) and (held is None or type(held) is bytes)
         for name, held in cast("Mapping[object, object]", value).items()
     )
+
+
+def _is_address(value: object) -> bool:
+    if value == "":
+        return True
+    try:
+        return isinstance(value, str) and bool(ip_address(value))
+    except ValueError:
+        return False
 
 
 def _is_secret(value: object) -> bool:
@@ -382,6 +392,8 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "sign_in": _YES_NO,
         "timeout_s": _or_none(_SECONDS),
         "answer_bytes_max": _number(1, MINOR_MAX),
+        "address": _Rule("an IP address, or empty", _is_address),
+        "public_only": _YES_NO,
     },
     Note: {"reference": REFERENCE},
 }

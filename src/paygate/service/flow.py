@@ -24,6 +24,7 @@ from paygate.errors import (
     PaygateError,
     UsageError,
 )
+from paygate.printing import place_of
 from paygate.request_id import request_id_of
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def ask(
         return hidden.blot(_fault(sent=sent, reason=f"{_SAYS[what]}: {fault}", fault=what))
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
         # Only the kind and the place: the text of a foreign exception may hold a secret.
-        doors.tell_bug(about, driver, doors.place_of(bug))
+        doors.tell_bug(about, driver, place_of(bug))
         return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
     finally:
         _close(dialogue, about, driver)
@@ -242,7 +243,7 @@ def _admitted(
         doors.tell_bug(about, driver, str(fault))
         return _bug(f"the driver is at fault: {fault}", sent=sent)
     except Exception as bug:  # noqa: BLE001  (what it returned does what it likes when it is read)
-        doors.tell_bug(about, driver, doors.place_of(bug))
+        doors.tell_bug(about, driver, place_of(bug))
         return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
 
 
@@ -252,7 +253,7 @@ def _close(dialogue: Dialogue[Any], about: logs.About, driver: str) -> None:
     except Exception as bug:  # noqa: BLE001  (it is over: its answer is in hand, or lost)
         from paygate.service import door as doors
 
-        doors.tell_bug(about, driver, doors.place_of(bug))
+        doors.tell_bug(about, driver, place_of(bug))
 
 
 _SAYS: Final = {

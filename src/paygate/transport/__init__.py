@@ -1,7 +1,16 @@
 """The only place that touches the network."""
 
 from paygate.transport.courier import AsyncCourier, Courier
+from paygate.transport.host import AsyncTransport, Transport
 from paygate.transport.http import AsyncHttpTransport, HttpTransport
 from paygate.transport.network import Network
 
-__all__ = ["AsyncCourier", "AsyncHttpTransport", "Courier", "HttpTransport", "Network"]
+__all__ = [
+    "AsyncCourier",
+    "AsyncHttpTransport",
+    "AsyncTransport",
+    "Courier",
+    "HttpTransport",
+    "Network",
+    "Transport",
+]

@@ -1,34 +1,33 @@
 """The pool for asyncio: the same lending as `pool`, on connections without a thread.
 
-httpcore's own connections take locks, for they may be asked by several at once,
-and h11 reads in Python what a parser in C reads in a tenth of the time. A
-connection that is lent to one exchange at a time needs neither: it writes a
-request that is ready, and lets `reading` make an answer of what comes.
+A connection is lent to one exchange at a time, so it needs no lock: it writes a request
+that is ready, and lets `reading` make an answer of what comes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import select
-from typing import TYPE_CHECKING, Any, Final, cast
+import ssl
+from typing import TYPE_CHECKING, Final, TypeVar
 
-import httpcore
-import httpx
 from typing_extensions import override
 
-from paygate.transport.network import ProxyRefused, opened
-from paygate.transport.pool import IDLE_MAX, IDLE_S, Address, Deadline, clock_of
-from paygate.transport.reading import ResponseReader, WholeResponse
-from paygate.transport.writing import written
+from paygate.transport import names
+from paygate.transport.network import ProxyRefused, closed_by_proxy, opened
+from paygate.transport.pool import IDLE_MAX, IDLE_S, readable
+from paygate.transport.reading import ConnectionEnded, ResponseReader, WholeResponse
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncIterable, Callable
+    from collections.abc import Callable
 
+    from paygate.transport.deadline import Deadline
+    from paygate.transport.names import Endpoint
     from paygate.transport.network import Tunnel
 
+P = TypeVar("P", bound=asyncio.Protocol)
+
 LENT_MAX: Final = 1_000
-"""How many exchanges of an account are under way at once; who comes later waits his turn."""
+"""How many exchanges of an account are under way at once; further ones queue."""
 
 
 class AsyncLine(asyncio.Protocol):
@@ -36,10 +35,10 @@ class AsyncLine(asyncio.Protocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.idle_since = 0.0
+        self.ended = False
         self._loop = loop
         self._reading: ResponseReader | None = None
-        self._clock: Deadline | None = None
-        self.ended = False
+        self._told: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
 
     # --- what asyncio calls ---
@@ -58,76 +57,75 @@ class AsyncLine(asyncio.Protocol):
             self.drop()
         else:
             self._reading.feed(data)
+            self._settle()
 
     @override
     def eof_received(self) -> bool:
         """Note that nothing more will come."""
-        self._end(httpx.RemoteProtocolError("the connection was closed"))
+        self._end(ConnectionEnded())
         return False
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the connection is gone, and why."""
-        if exc is None:
-            self._end(httpx.RemoteProtocolError("the connection was closed"))
-        else:
-            lost = httpx.ReadError("the connection was lost")
-            lost.__cause__ = exc
-            self._end(lost)
+        self._end(exc or ConnectionEnded())
 
     def _end(self, lost: Exception) -> None:
         self.ended = True
-        if self._reading is not None and self._clock is not None:
-            # What was no HTTP before the connection ended stays that.
-            self._clock.ended = not self._reading.told.done()
+        if self._reading is not None:
             self._reading.end(lost)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Wake up who waits for the answer, if it is here."""
+        reading, told = self._reading, self._told
+        if reading is None or reading.told is None or told is None or told.done():
+            return
+        told.set_result(None)
 
     # --- what the pool calls ---
 
     async def ask(self, message: bytes, clock: Deadline) -> WholeResponse:
         """Write *message* and read its answer whole, by the deadline."""
         assert self._transport is not None  # noqa: S101  (it is connected)
-        left_s = clock.left()
-        told: asyncio.Future[WholeResponse] = self._loop.create_future()
+        left_s = clock.leave()
         reading = self._reading = ResponseReader(
-            told, bodiless=message.startswith(b"HEAD "), bytes_max=clock.answer_bytes_max
+            bodiless=message.startswith(b"HEAD "), bytes_max=clock.answer_bytes_max
         )
-        self._clock = clock
+        self._told = self._loop.create_future()
         # In one piece: one segment, and one TLS record. Not waited for, since it is in memory
         # anyway; a failure shows on reading.
-        self._transport.write(clock.outgoing(message))
-        alarm = self._loop.call_later(left_s, _too_late, reading)
+        self._transport.write(message)
+        alarm = self._loop.call_later(left_s, self._too_late)
         try:
-            answer = await told
-            self.ended = self.ended or not reading.reusable
-            return answer
+            await self._told
         finally:
             alarm.cancel()
-            self._reading = self._clock = None
+            self._reading = self._told = None
+        self.ended = self.ended or not reading.reusable
+        match reading.told:
+            case WholeResponse():
+                return reading.told
+            case error:
+                raise error or ConnectionEnded()
+
+    def _too_late(self) -> None:
+        if self._reading is not None:
+            self._reading.fail(TimeoutError("the deadline of the exchange has passed"))
+            self._settle()
 
     @property
     def still(self) -> bool:
         """
-        Tell whether another exchange is possible.
+        Return whether another exchange is possible; see `pool.Line.still`.
 
-        It is where the answer before came to its end, nothing followed it, and
-        the server did not close the connection. Bytes that follow an answer
-        would be taken for the answer to the next request, which is another
-        payment's. They may have come while the event loop did something else,
-        so the socket is asked, too.
+        Bytes may have come while the event loop did something else, so the socket is asked, too.
         """
         return not self.ended and not self._readable()
 
     def _readable(self) -> bool:
         assert self._transport is not None  # noqa: S101  (it is connected)
-        number = self._transport.get_extra_info("socket").fileno()
-        if number < 0:
-            return True
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            poll.register(number, select.POLLIN)
-            return bool(poll.poll(0))
-        return bool(select.select([number], [], [], 0)[0])
+        return readable(self._transport.get_extra_info("socket").fileno())
 
     def drop(self) -> None:
         """Close the connection at once, without waiting for the other side."""
@@ -135,51 +133,139 @@ class AsyncLine(asyncio.Protocol):
             self._transport.abort()
 
 
-def _too_late(reading: ResponseReader) -> None:
-    reading.fail(TimeoutError("the deadline of the exchange has passed"))
-
-
 class _Asking(asyncio.Protocol):
     """Asks a proxy for a tunnel, and hears whether it is open."""
 
-    def __init__(self, answer: asyncio.Future[None]) -> None:
-        self.answer = answer
+    def __init__(self, opening: asyncio.Future[None]) -> None:
+        self._opening = opening
         self._head = b""
+        self._transport: asyncio.Transport | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what we write to."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (asyncio's own promise)
+        self._transport = transport
 
     @override
     def data_received(self, data: bytes) -> None:
         """Read on until the answer is whole."""
         self._head += data
         try:
-            if opened(self._head) and not self.answer.done():
-                self.answer.set_result(None)
+            if opened(self._head) and not self._opening.done():
+                self._opening.set_result(None)
         except ProxyRefused as refused:
             self._fail(refused)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the proxy says nothing more."""
-        self._fail(exc or ProxyRefused(0, "the proxy closed the connection"))
+        self._fail(exc or closed_by_proxy())
 
     def _fail(self, fault: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(fault)
+        if not self._opening.done():
+            self._opening.set_exception(fault)
+
+    async def ask(self, message: bytes) -> asyncio.Transport:
+        """Ask for the tunnel, and return what leads into it."""
+        assert self._transport is not None  # noqa: S101  (it is connected)
+        self._transport.write(message)
+        await self._opening
+        return self._transport
+
+    def drop(self) -> None:
+        """Close the connection at once, and ask nobody to hear how it ended."""
+        self._opening.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class AsyncDialer:
+    """Makes connections of one event loop; whoever calls it sets the deadline."""
+
+    def __init__(
+        self,
+        ssl_context: Callable[[], ssl.SSLContext],
+        tunnel: Tunnel | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._ssl_context = ssl_context
+        self._tunnel = tunnel
+        self._loop = loop
+
+    async def connect(self, endpoint: Endpoint) -> AsyncLine:
+        """Connect to *endpoint*, through the proxy if there is one, and verify whom we speak to."""
+        if self._tunnel is not None:
+            return await self._through(self._tunnel, endpoint)
+        return await self._connected(lambda: AsyncLine(self._loop), endpoint, tls=True)
+
+    async def _connected(self, make: Callable[[], P], endpoint: Endpoint, *, tls: bool) -> P:
+        """Connect to the first address that answers; TCP_NODELAY is the default."""
+        name = endpoint.tls_name if tls else None
+        failure: OSError | None = None
+        for address in await self._resolved(endpoint):
+            try:
+                _, line = await self._loop.create_connection(
+                    make,
+                    address,
+                    endpoint.port,
+                    ssl=None if name is None else self._ssl_context(),
+                    server_hostname=name,
+                )
+            except ssl.SSLError:
+                raise  # somebody was there, and is not the one we ask for
+            except OSError as refused:
+                failure = refused
+            else:
+                return line
+        raise failure or OSError(0, "the name has no address")
+
+    async def _resolved(self, endpoint: Endpoint) -> list[str]:
+        known = endpoint.known_address
+        found = (
+            [known]
+            if known
+            else await asyncio.to_thread(names.look_up, endpoint.name, endpoint.port)
+        )
+        return names.allowed(endpoint, found)
+
+    async def _through(self, tunnel: Tunnel, endpoint: Endpoint) -> AsyncLine:
+        """Connect through a proxy; what it hears is no part of the request."""
+        target = (await self._resolved(endpoint))[0] if endpoint.checked else endpoint.name
+        asking = await self._connected(
+            lambda: _Asking(self._loop.create_future()), tunnel.endpoint, tls=False
+        )
+        line = AsyncLine(self._loop)
+        try:
+            plain = await asking.ask(tunnel.request(target, endpoint.port))
+            transport: asyncio.BaseTransport | None = plain
+            if endpoint.tls_name is None:
+                plain.set_protocol(line)
+            else:
+                transport = await self._loop.start_tls(
+                    plain, line, self._ssl_context(), server_hostname=endpoint.tls_name
+                )
+        except BaseException:
+            asking.drop()
+            raise
+        assert transport is not None  # noqa: S101  (None is for a transport that is closing)
+        line.connection_made(transport)
+        return line
 
 
 class AsyncPool:
-    """Connections by origin, of one event loop."""
+    """Connections by endpoint, of one event loop."""
 
     def __init__(
         self, ssl_context: Callable[[], ssl.SSLContext], tunnel: Tunnel | None = None
     ) -> None:
-        self._ssl_context = ssl_context
-        self._tunnel = tunnel
-        self._idle: dict[Address, list[AsyncLine]] = {}
+        self._idle: dict[Endpoint, list[AsyncLine]] = {}
         self._turns = asyncio.Semaphore(LENT_MAX)  # first come, first served
         self._closed = False
         self.loop = asyncio.get_running_loop()
+        self._dialer = AsyncDialer(ssl_context, tunnel, self.loop)
 
-    async def exchange(self, address: Address, message: bytes, clock: Deadline) -> WholeResponse:
+    async def exchange(self, endpoint: Endpoint, message: bytes, clock: Deadline) -> WholeResponse:
         """Send *message* on a connection of its own, and read the answer."""
         if self._turns.locked():
             async with asyncio.timeout(clock.left()):
@@ -187,8 +273,8 @@ class AsyncPool:
         else:
             await self._turns.acquire()
         try:
-            idle = self._idle.setdefault(address, [])
-            line = self._take(idle) or await self._connect(address, clock)
+            idle = self._idle.setdefault(endpoint, [])
+            line = self._take(idle) or await self._connect(endpoint, clock)
             try:
                 answer = await line.ask(message, clock)
             except BaseException:
@@ -198,27 +284,6 @@ class AsyncPool:
             return answer
         finally:
             self._turns.release()
-
-    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
-        """Do the same for httpx, which calls this where somebody records or replaces."""
-        clock = clock_of(cast("Any", request).extensions["timeout"]["read"])
-        origin = request.url.origin
-        body = b"".join([part async for part in cast("AsyncIterable[bytes]", request.stream)])
-        answer = await self.exchange(
-            (origin.scheme, origin.host, origin.port),
-            written(request.method, request.url.target, request.headers, body),
-            clock,
-        )
-        version = b"HTTP/" + answer.version.encode()
-        return httpcore.Response(
-            answer.status,
-            headers=[
-                (name.encode("ascii"), text.encode("latin-1"))
-                for name, text in answer.headers.items()
-            ],
-            content=answer.body,
-            extensions={"http_version": version},
-        )
 
     async def aclose(self) -> None:
         """Close what is idle now, and what is lent when it comes back."""
@@ -243,48 +308,13 @@ class AsyncPool:
             return
         line.idle_since = self.loop.time()
         idle.append(line)
-        # The newest are used first, so after a rush the oldest would lie here for ever.
+        # The newest are used first, so after a rush the oldest would stay open permanently.
         while idle and self._old(idle[0]):
             idle.pop(0).drop()
 
     def _old(self, line: AsyncLine) -> bool:
         return self.loop.time() - line.idle_since > IDLE_S
 
-    async def _connect(self, address: Address, clock: Deadline) -> AsyncLine:
-        """Connect to the first address of a host that answers; TCP_NODELAY is the default."""
-        scheme, host, port = address
-        if self._tunnel is not None:
-            async with asyncio.timeout(clock.left()):
-                return await self._through(self._tunnel, address)
-        async with asyncio.timeout(clock.left()):
-            _, line = await self.loop.create_connection(
-                lambda: AsyncLine(self.loop),
-                host.decode("ascii"),
-                port,
-                ssl=self._ssl_context() if scheme == b"https" else None,
-            )
-        return line
-
-    async def _through(self, tunnel: Tunnel, address: Address) -> AsyncLine:
-        """Connect through a proxy; what it hears is no part of the request."""
-        scheme, host, port = address
-        asking = _Asking(self.loop.create_future())
-        plain, _ = await self.loop.create_connection(lambda: asking, tunnel.host, tunnel.port)
-        line = AsyncLine(self.loop)
-        transport: asyncio.BaseTransport | None = plain
-        try:
-            plain.write(tunnel.request(host, port))
-            await asking.answer
-            if scheme == b"https":
-                transport = await self.loop.start_tls(
-                    plain, line, self._ssl_context(), server_hostname=host.decode("ascii")
-                )
-            else:
-                plain.set_protocol(line)
-        except BaseException:
-            asking.answer.cancel()
-            plain.abort()
-            raise
-        assert transport is not None  # noqa: S101  (None is for a transport that is closing)
-        line.connection_made(transport)
-        return line
+    async def _connect(self, endpoint: Endpoint, clock: Deadline) -> AsyncLine:
+        async with asyncio.timeout(clock.to_connect().left()):
+            return await self._dialer.connect(endpoint)

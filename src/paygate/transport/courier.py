@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from paygate.driving import drive, drive_async
 from paygate.transport import redact
+from paygate.transport.deadline import TIMEOUT_S
 from paygate.transport.errand import Errand, Pause, Send, TimeLimits, Token
 from paygate.transport.policy import carry
 from paygate.transport.tokens import AsyncTokens, Tokens
@@ -22,46 +24,9 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Request, Response
     from paygate.gateway import SignsIn
+    from paygate.transport.host import AsyncTransport, Transport
 
 T = TypeVar("T")
-
-
-class Sends(Protocol):
-    """What sends a request once: `HttpTransport`, or a script in a test."""
-
-    @property
-    def timeout_s(self) -> float:
-        """How long an exchange may take that says nothing else."""
-        ...
-
-    def exchange(self, request: Request) -> Response:
-        """Send *request* and read its answer, or raise `NotSent`, `NoResponse` or `BadResponse`."""
-        ...
-
-    def close(self) -> None:
-        """Close the connections."""
-        ...
-
-    def abandon(self) -> None:
-        """Forget the connections of the parent process."""
-        ...
-
-
-class SendsAsync(Protocol):
-    """What sends a request once, awaited."""
-
-    @property
-    def timeout_s(self) -> float:
-        """How long an exchange may take that says nothing else."""
-        ...
-
-    async def exchange(self, request: Request) -> Response:
-        """Send *request* and read its answer, or raise `NotSent`, `NoResponse` or `BadResponse`."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        ...
 
 
 def _system_now() -> datetime:
@@ -71,32 +36,40 @@ def _system_now() -> datetime:
 class _Timed:
     """Sets the limits of exchanges, by clocks that a test may replace."""
 
-    def __init__(self, now: Callable[[], datetime], seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, timeout_s: float, now: Callable[[], datetime], seconds: Callable[[], float]
+    ) -> None:
+        self._timeout_s = timeout_s
         self._now = now
         self._seconds = seconds
 
-    def _limits(self, timeout_s: float, request: Request, not_after: datetime | None) -> TimeLimits:
-        may_take_s = timeout_s if request.timeout_s is None else request.timeout_s
-        return TimeLimits(self._seconds() + may_take_s, not_after, self._now, self._seconds)
+    def _timed(self, request: Request, not_after: datetime | None) -> tuple[Request, TimeLimits]:
+        """Return *request* with its deadline, and until when it may be sent."""
+        if request.timeout_s is None:
+            request = replace(request, timeout_s=self._timeout_s)
+        ends_s = self._seconds() + (request.timeout_s or 0)
+        return request, TimeLimits(ends_s, not_after, self._now, self._seconds)
 
 
 class Courier(_Timed):
     """Carries the requests of one gateway account; may be used from several threads at once.
 
+    *timeout_s* is how long an exchange may take that says nothing else, all tries together.
     Time comes through seams: *now* for the lease and the life of tokens, *seconds*
     and *sleep* for deadlines and pauses.
     """
 
     def __init__(
         self,
-        transport: Sends,
+        transport: Transport,
         gateway: SignsIn | None = None,
         *,
+        timeout_s: float = TIMEOUT_S,
         now: Callable[[], datetime] = _system_now,
         seconds: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        super().__init__(now, seconds)
+        super().__init__(timeout_s, now, seconds)
         self._transport = transport
         self._tokens = Tokens(gateway, now)
         self._sleep = sleep
@@ -107,7 +80,7 @@ class Courier(_Timed):
 
         Nothing is sent again after *not_after*, the end of the lease to send.
         """
-        limits = self._limits(self._transport.timeout_s, request, not_after)
+        request, limits = self._timed(request, not_after)
         return self._run(carry(request, limits), limits)
 
     def close(self) -> None:
@@ -141,21 +114,22 @@ class AsyncCourier(_Timed):
 
     def __init__(
         self,
-        transport: SendsAsync,
+        transport: AsyncTransport,
         gateway: SignsIn | None = None,
         *,
+        timeout_s: float = TIMEOUT_S,
         now: Callable[[], datetime] = _system_now,
         seconds: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        super().__init__(now, seconds)
+        super().__init__(timeout_s, now, seconds)
         self._transport = transport
         self._tokens = AsyncTokens(gateway, now)
         self._sleep = sleep
 
     async def exchange(self, request: Request, *, not_after: datetime | None = None) -> Response:
         """Send *request* as `Courier.exchange` does."""
-        limits = self._limits(self._transport.timeout_s, request, not_after)
+        request, limits = self._timed(request, not_after)
         return await self._run(carry(request, limits), limits)
 
     async def aclose(self) -> None:

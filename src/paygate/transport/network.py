@@ -2,69 +2,130 @@
 
 Nothing of it is taken from the environment, where a variable that somebody else set could send
 every charge through their machine, and nothing from the settings of an account, which a
-merchant may have typed. The operator gives it when the cashier is opened.
+merchant may have typed. The operator gives it: as an object, which no form and no JSON makes,
+or in the file that commands read, which is the operator's own.
 """
 
 from __future__ import annotations
 
 import base64
+import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from paygate.domain.secret import Sealed, Secret, as_secret
 from paygate.errors import InvalidSettings
+from paygate.printing import shown, told
+from paygate.transport.names import Endpoint, literal
 
 if TYPE_CHECKING:
     import ssl
+
+T = TypeVar("T")
 
 HEAD_BYTES_MAX: Final = 16_384
 """How long the answer of a proxy to CONNECT may be."""
 
 _PORT: Final = 3128
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r\n)")
+_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?").fullmatch
 
 
 class ProxyRefused(OSError):
     """The proxy did not open the tunnel; nothing was sent to the processor."""
 
 
+class CertificateExpired(OSError):
+    """The certificate that we would show has expired; nothing was sent."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """How processors are reached: through a proxy, by which CAs, and with which certificate.
+    """How processors are reached: through a proxy, by which CAs, with which certificate, how long.
 
     *proxy* is ``http://proxy.example:3128``, with ``user:password@`` if it wants them: each
     connection is a tunnel (CONNECT) in which the processor's own certificate is verified, so
     the proxy reads nothing. *ca_file* is a file of PEM certificates that are trusted instead of
     the public ones. *client_certificate* and *client_key* are PEM files with which we show who
-    we are (mTLS); the key may be in the same file. Raises `InvalidSettings`.
+    we are (mTLS); the key may be in the same file. *timeout_s* is how long an exchange may take
+    (else `Timing.deadline_s`), *connect_timeout_s* how long to connect may take of that.
+    *addresses* pins names: ``{"api.bank.example": "203.0.113.7"}`` connects there, without
+    looking the name up, and TLS verifies the name.
+
+    What is None is as it is for all accounts, or as usual; an empty *proxy* or *ca_file* is
+    none, whatever is for all. Raises `InvalidSettings`.
     """
 
-    proxy: Secret[str] | str = ""
-    ca_file: str = ""
-    client_certificate: str = ""
-    client_key: str = ""
-    client_key_password: Secret[str] | str = ""
+    proxy: Secret[str] | str | None = None
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    client_key_password: Secret[str] | str | None = None
+    timeout_s: float | None = None
+    connect_timeout_s: float | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "proxy", as_secret(self.proxy))
-        object.__setattr__(self, "client_key_password", as_secret(self.client_key_password))
+        for name in ("proxy", "client_key_password"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, as_secret(getattr(self, name)))
         for name in ("ca_file", "client_certificate", "client_key"):
-            if not isinstance(cast("object", getattr(self, name)), str):
+            if not isinstance(cast("object", getattr(self, name)), str | None):
                 raise InvalidSettings(f"{name} is the path of a PEM file", argument=name)
-        if self.client_key and not self.client_certificate:
-            raise InvalidSettings(
-                "client_key is the key of a certificate: give client_certificate as well",
-                argument="client_key",
-            )
+        for name in ("client_key", "client_key_password"):
+            if getattr(self, name) and not self.client_certificate:
+                raise InvalidSettings(
+                    f"{name} belongs to a certificate: give client_certificate as well",
+                    argument=name,
+                )
+        for name in ("timeout_s", "connect_timeout_s"):
+            _check_seconds(getattr(self, name), name)
+        object.__setattr__(self, "addresses", _pins(self.addresses))
         _ = self.tunnel, self.context
+
+    def over(self, general: Network) -> Network:
+        """Return this way out, and what *general* says if this one says nothing.
+
+        A certificate, its key and its password belong together.
+        """
+        shows = self if self.client_certificate is not None else general
+        return Network(
+            proxy=general.proxy if self.proxy is None else self.proxy,
+            ca_file=_first(self.ca_file, general.ca_file),
+            client_certificate=shows.client_certificate,
+            client_key=shows.client_key,
+            client_key_password=shows.client_key_password,
+            timeout_s=_first(self.timeout_s, general.timeout_s),
+            connect_timeout_s=_first(self.connect_timeout_s, general.connect_timeout_s),
+            addresses={**general.addresses, **self.addresses},
+        )
+
+    def address_of(self, host: bytes) -> str:
+        """Return the address that *host* is pinned to; empty if it is not."""
+        return self.addresses.get(host.decode("ascii"), "") if self.addresses else ""
 
     @cached_property
     def tunnel(self) -> Tunnel | None:
         """The proxy that is to be asked for a tunnel, if there is one."""
-        return _tunnel(cast("Secret[str]", self.proxy))
+        return _tunnel(cast("Secret[str] | None", self.proxy))
+
+    def tls(self, now: datetime | None = None) -> ssl.SSLContext | None:
+        """Return `context` for a connection that is made *now*, or raise `CertificateExpired`.
+
+        In TLS 1.3 a server refuses a certificate only after we may have sent the request, and
+        nobody would know what became of it.
+        """
+        if self._expires is not None and self._expires <= (now or datetime.now(UTC)):
+            raise CertificateExpired(
+                0, f"our client certificate expired on {self._expires:%Y-%m-%d}; give a new one"
+            )
+        return self.context
 
     @cached_property
     def context(self) -> ssl.SSLContext | None:
@@ -73,6 +134,7 @@ class Network:
             return None
         problem = ""
         try:
+            _ = self._expires
             return self._context()
         except (OSError, ValueError) as error:  # an SSLError is an OSError
             problem = f"{type(error).__name__}: {error}"
@@ -80,6 +142,15 @@ class Network:
             f"the certificates of the network cannot be used ({problem}); ca_file, "
             "client_certificate and client_key are PEM files"
         )
+
+    @cached_property
+    def _expires(self) -> datetime | None:
+        if not self.client_certificate:
+            return None
+        from cryptography import x509
+
+        pem = Path(self.client_certificate).read_bytes()
+        return x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc
 
     def _context(self) -> ssl.SSLContext:
         import ssl
@@ -92,29 +163,57 @@ class Network:
             context = httpx.create_ssl_context(trust_env=False)
         if self.client_certificate:
             # An empty password keeps OpenSSL from asking for one at the terminal.
-            password = cast("Secret[str]", self.client_key_password)
+            password = cast("Secret[str]", self.client_key_password or Secret(""))
             context.load_cert_chain(
                 self.client_certificate, self.client_key or None, password.reveal
             )
         return context
 
 
+def network_of(name: str, table: object) -> Network:
+    """Return the way out that the *table* called *name* of an operator's file describes.
+
+    Raises `InvalidSettings`.
+    """
+    if not isinstance(table, Mapping):
+        raise InvalidSettings(f"{name} is a table, not {told(table)}")
+    given = cast("Mapping[str, object]", table)
+    known = [each.name for each in fields(Network)]
+    wrong = sorted(set(given) - set(known))
+    if wrong:
+        raise InvalidSettings(
+            f"{name} has no setting {', '.join(map(shown, wrong))}; a Network has: "
+            f"{', '.join(known)}"
+        )
+    secret = ("proxy", "client_key_password")
+    plain: dict[str, Any] = {
+        each: value if each in secret else _plain(value) for each, value in given.items()
+    }
+    try:
+        return Network(**plain)
+    except InvalidSettings as error:
+        raise InvalidSettings(f"{name}: {error.message}", **error.facts) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Tunnel:
     """A proxy, and what it wants to hear before it opens a tunnel."""
 
-    host: str
-    port: int
+    endpoint: Endpoint
     authorization: Secret[str]
 
-    def request(self, host: bytes, port: int) -> bytes:
-        """Return the request for a tunnel to *host*."""
-        name = b"[%s]" % host if b":" in host else host
-        place = b"%s:%d" % (name, port)
-        head = b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n" % (place, place)
+    def request(self, target: str, port: int) -> bytes:
+        """Return the request for a tunnel to *target*, a name or an address."""
+        place = f"[{target}]:{port}" if ":" in target else f"{target}:{port}"
+        head = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n"
         if self.authorization:
-            head += f"Proxy-Authorization: {self.authorization.reveal()}\r\n".encode()
-        return head + b"\r\n"
+            head += f"Proxy-Authorization: {self.authorization.reveal()}\r\n"
+        return f"{head}\r\n".encode("ascii")
+
+
+def closed_by_proxy() -> ProxyRefused:
+    """Return that the proxy closed the connection instead of an answer."""
+    return ProxyRefused(0, "the proxy closed the connection")
 
 
 def opened(head: bytes) -> bool:
@@ -135,7 +234,7 @@ def opened(head: bytes) -> bool:
     return True
 
 
-def _tunnel(proxy: Secret[str]) -> Tunnel | None:
+def _tunnel(proxy: Secret[str] | None) -> Tunnel | None:
     if not proxy:
         return None
     problem = "proxy is an address such as http://proxy.example:3128"
@@ -145,7 +244,8 @@ def _tunnel(proxy: Secret[str]) -> Tunnel | None:
             parts = Sealed(urlsplit(proxy.reveal()))
             host, port = parts.open().hostname, parts.open().port
             if parts.open().scheme == "http" and host and parts.open().path in ("", "/"):
-                return Tunnel(host, port or _PORT, _basic(proxy))
+                at = Endpoint(b"http", host.encode("idna"), port or _PORT)
+                return Tunnel(at, _basic(proxy))
         except ValueError:
             pass
     raise InvalidSettings(problem, argument="proxy")
@@ -157,3 +257,36 @@ def _basic(proxy: Secret[str]) -> Secret[str]:
         return Secret("")
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return Secret(f"Basic {base64.b64encode(pair.encode()).decode()}")
+
+
+def _plain(value: object) -> Any:
+    """Return *value*, which the environment gave as a Secret, as it is."""
+    return cast("Secret[str]", value).reveal() if isinstance(value, Secret) else value
+
+
+def _first(one: T | None, other: T | None) -> T | None:
+    return other if one is None else one
+
+
+def _check_seconds(value: object, name: str) -> None:
+    number = not isinstance(value, bool) and isinstance(value, int | float)
+    if value is not None and not (number and 0 < cast("float", value) < math.inf):
+        raise InvalidSettings(f"{name} is a number of seconds, not {told(value)}", argument=name)
+
+
+def _pins(value: object) -> dict[str, str]:
+    problem = 'addresses is a mapping of names to addresses, {"api.bank.example": "203.0.113.7"}'
+    if not isinstance(value, Mapping):
+        raise InvalidSettings(f"{problem}, not {told(value)}", argument="addresses")
+    pins: dict[str, str] = {}
+    for name, given in cast("Mapping[object, object]", value).items():
+        address = _plain(given)
+        host = name.lower() if isinstance(name, str) else ""
+        where = literal(address) if isinstance(address, str) else ""
+        if not _HOST(host) or not where:
+            raise InvalidSettings(
+                f"{problem}; {told(name)} cannot be pinned to {told(address)}",
+                argument="addresses",
+            )
+        pins[host] = where
+    return pins

@@ -1,10 +1,9 @@
-"""Kept-alive connections of one account, newest first, and what each exchange proves.
+"""Kept-alive connections of one account, newest first, for threads.
 
-httpx and httpcore speak HTTP; this replaces httpcore's pool below them, for
-three reasons. The core must know whether the first byte of a request may have
-left, and a deadline must hold for a whole exchange, not for each read: both are
-known only where bytes are written and read. And httpcore's pool walks all of
-its connections for every request, which is quadratic with many in flight.
+The core must know whether the first byte of a request may have left, and a deadline must
+hold for a whole exchange, not for each read: both are known only where bytes are written and
+read. So the connections are ours, in both faces, and so is what makes an answer of bytes
+(`reading`) and bytes of a request (`writing`).
 
 A connection is lent to one exchange at a time. The one returned last is lent
 first, so connections that are not needed grow old and are dropped.
@@ -12,315 +11,228 @@ first, so connections that are not needed grow old and are dropped.
 
 from __future__ import annotations
 
+import select
 import socket
 import time
-from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-import httpcore
-from typing_extensions import override
-
-from paygate.dialogue import BODY_BYTES_MAX
-from paygate.transport.network import HEAD_BYTES_MAX, ProxyRefused, opened
+from paygate.transport import names
+from paygate.transport.network import HEAD_BYTES_MAX, closed_by_proxy, opened
+from paygate.transport.reading import ConnectionEnded, ResponseReader, WholeResponse
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
+    from paygate.transport.deadline import Deadline
+    from paygate.transport.names import Endpoint
     from paygate.transport.network import Tunnel
 
-# The first look-up of a name imports this codec. If another thread forks at that moment, the
-# child can never import it.
-import_module("encodings.idna")
-
-Address: TypeAlias = tuple[bytes, bytes, int]
-SocketOptions: TypeAlias = "Iterable[Any] | None"
-
-IDLE_MAX = 100
+IDLE_MAX: Final = 100
 """How many unused connections to one host are kept."""
 
-IDLE_S = 15.0
+IDLE_S: Final = 15.0
 """How long an unused connection is trusted; load balancers drop them after 60 s and more."""
 
+_READ_BYTES: Final = 65_536
 
-class Deadline(float):
-    """The deadline of one exchange, and how far the exchange got.
 
-    It is handed to httpcore as the timeout, because that is what httpcore passes
-    down, untouched, to where bytes are written and read.
-    """
+class Line:
+    """One connection, and the answer that is read from it."""
 
-    __slots__ = ("answer_bytes_max", "at", "body_follows", "ended", "head", "sent")
+    def __init__(self, plain: socket.socket) -> None:
+        self.idle_since = 0.0
+        self.reusable = False
+        self._socket = plain
 
-    def __init__(
-        self,
-        timeout_s: float,
-        *,
-        body_follows: bool = False,
-        answer_bytes_max: int = BODY_BYTES_MAX,
-    ) -> None:
-        super().__init__()
-        self.answer_bytes_max = answer_bytes_max
-        self.at = time.monotonic() + timeout_s
-        self.body_follows = body_follows
-        self.head = b""
-        self.sent = False
-        self.ended = False
+    def ask(self, message: bytes, clock: Deadline) -> WholeResponse:
+        """Write *message* and read its answer whole, by the deadline."""
+        self.reusable = False
+        reading = ResponseReader(
+            bodiless=message.startswith(b"HEAD "), bytes_max=clock.answer_bytes_max
+        )
+        broken = self._write(message, clock)
+        while reading.told is None:
+            self._read(reading, clock, broken)
+        if isinstance(reading.told, Exception):
+            raise reading.told
+        self.reusable = reading.reusable and broken is None
+        return reading.told
 
-    def __new__(  # noqa: D102, PYI034
-        cls,
-        timeout_s: float,
-        *,
-        body_follows: bool = False,  # noqa: ARG004
-        answer_bytes_max: int = BODY_BYTES_MAX,  # noqa: ARG004
-    ) -> Deadline:
-        return super().__new__(cls, timeout_s)
+    def _write(self, message: bytes, clock: Deadline) -> OSError | None:
+        """Write *message*; a server that stops reading may have answered before."""
+        left = memoryview(message)
+        wait_s = clock.leave()
+        try:
+            while left:
+                self._socket.settimeout(wait_s)
+                left = left[self._socket.send(left) :]
+                wait_s = clock.left()
+        except TimeoutError:
+            raise
+        except OSError as broken:
+            return broken
+        return None
 
-    def left(self) -> float:
-        """Tell how many seconds are left, or raise `TimeoutError`."""
-        left = self.at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the deadline of the exchange has passed")
-        return left
-
-    def outgoing(self, data: bytes) -> bytes:
-        """
-        Take what is to be written, and give what must be written now.
-
-        The head waits for the body: one segment (and one TLS record) instead of
-        two. From the first byte on, nothing proves any more that nothing left.
-        """
-        if self.body_follows:
-            self.body_follows = False
-            self.head = data
-            return b""
-        if self.head:
-            data, self.head = self.head + data, b""
+    def _read(self, reading: ResponseReader, clock: Deadline, broken: OSError | None) -> None:
+        self._socket.settimeout(clock.left())
+        data = self._socket.recv(_READ_BYTES)
         if data:
-            self.left()
-            self.sent = True
-        return data
+            reading.feed(data)
+        else:
+            reading.end(broken or ConnectionEnded())
 
+    @property
+    def still(self) -> bool:
+        """
+        Return whether another exchange is possible.
 
-def clock_of(timeout: float | None) -> Deadline:
-    """Take the clock out of the timeout that httpcore passed down."""
-    if isinstance(timeout, Deadline):
-        return timeout
-    raise TypeError("an exchange has a clock; use HttpTransport")
+        It is if the answer before came to its end, nothing followed it, and the server did not
+        close the connection. Bytes that follow an answer would be taken for the answer to the
+        next request, which is another payment's.
+        """
+        return self.reusable and not readable(self._socket.fileno())
 
-
-class PooledConnection(httpcore.NetworkStream):
-    """One connection, read and written by the clock of the exchange that has it."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    @override
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read what is there, or wait for it until the deadline."""
-        clock = clock_of(timeout)
-        data = self._stream.read(max_bytes, clock.left())
-        if not data:
-            clock.ended = True
-        return data
-
-    @override
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write *buffer*, after which it may have left."""
-        clock = clock_of(timeout)
-        data = clock.outgoing(buffer)
-        if data:
-            self._stream.write(data, clock.left())
-
-    @override
-    def close(self) -> None:
+    def drop(self) -> None:
         """Close the connection."""
-        self._stream.close()
-
-    @override
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        """Shake hands, and verify whom we speak to."""
-        left = clock_of(timeout).left()
-        return PooledConnection(self._stream.start_tls(ssl_context, server_hostname, left))
-
-    @override
-    def get_extra_info(self, info: str) -> Any:
-        """Tell httpcore whether an idle connection has become readable, which means closed."""
-        return self._stream.get_extra_info(info)
+        self._socket.close()
 
 
-class Dialer(httpcore.NetworkBackend):
-    """Makes connections, all addresses of a host under one deadline."""
+def readable(number: int) -> bool:
+    """Return whether something can be read from the socket *number*, its end included."""
+    if number < 0:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(number, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([number], [], [], 0)[0])
 
-    def __init__(self, tunnel: Tunnel | None = None) -> None:
-        self._sockets = httpcore.SyncBackend()
+
+class Dialer:
+    """Makes connections, each under one deadline, whatever it takes."""
+
+    def __init__(self, ssl_context: Callable[[], ssl.SSLContext], tunnel: Tunnel | None) -> None:
+        self._ssl_context = ssl_context
         self._tunnel = tunnel
 
-    @override
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: SocketOptions = None,
-    ) -> httpcore.NetworkStream:
-        """Connect to *host*, through the proxy if there is one."""
-        clock = clock_of(timeout)
-        if self._tunnel is None:
-            return PooledConnection(self._connect(host, port, clock, local_address, socket_options))
-        stream = self._connect(
-            self._tunnel.host, self._tunnel.port, clock, local_address, socket_options
-        )
+    def connect(self, endpoint: Endpoint, clock: Deadline) -> Line:
+        """Connect to *endpoint*, through the proxy if there is one, and verify whom we speak to."""
+        found = self._tcp(endpoint, clock)
         try:
-            # What the proxy hears is no part of the request: nothing was sent yet if it refuses.
-            stream.write(self._tunnel.request(host.encode("ascii"), port), clock.left())
-            head, more = b"", b"-"
-            while more and not opened(head):
-                more = stream.read(HEAD_BYTES_MAX, clock.left())
-                head += more
-            if not more:
-                _closed_by_proxy()
+            if endpoint.tls_name is not None:
+                found.settimeout(clock.left())
+                context = self._ssl_context()
+                found = context.wrap_socket(found, server_hostname=endpoint.tls_name)
+            return Line(found)
         except BaseException:
-            stream.close()
+            found.close()
             raise
-        return PooledConnection(stream)
 
-    def _connect(
-        self,
-        host: str,
-        port: int,
-        clock: Deadline,
-        local_address: str | None,
-        socket_options: SocketOptions,
-    ) -> httpcore.NetworkStream:
-        """Connect to the first address of *host* that answers."""
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        failure: Exception | None = None
-        # A name can have both families of addresses; the second is tried when the first refuses.
-        for address in dict.fromkeys(str(entry[4][0]) for entry in found):
-            try:
-                return self._sockets.connect_tcp(
-                    address, port, clock.left(), local_address, socket_options or ()
-                )
-            except httpcore.ConnectError as error:
-                failure = error
-        raise failure or OSError("the name has no address")
+    def _tcp(self, endpoint: Endpoint, clock: Deadline) -> socket.socket:
+        if self._tunnel is None:
+            return _connected(resolved(endpoint), endpoint.port, clock)
+        target = resolved(endpoint)[0] if endpoint.checked else endpoint.name
+        at = self._tunnel.endpoint
+        found = _connected(resolved(at), at.port, clock)
+        try:
+            self._ask_proxy(found, self._tunnel.request(target, endpoint.port), clock)
+        except BaseException:
+            found.close()
+            raise
+        return found
 
-
-def _closed_by_proxy() -> NoReturn:
-    raise ProxyRefused(0, "the proxy closed the connection")
-
-
-def reusable(connection: Any) -> bool:
-    """
-    Tell whether the answer was read to its end, and nothing came after it.
-
-    Bytes that follow an answer would be taken for the answer to the next request,
-    which is another payment's. httpcore does not look, so we look into it.
-    """
-    if not connection.is_idle():
-        return False
-    beyond, ended = connection._connection._h11_state.trailing_data  # noqa: SLF001
-    return not beyond and not ended
+    @staticmethod
+    def _ask_proxy(proxy: socket.socket, message: bytes, clock: Deadline) -> None:
+        """Have a tunnel opened. What a proxy hears is no part of the request."""
+        proxy.settimeout(clock.left())
+        proxy.sendall(message)
+        head = b""
+        while not opened(head):
+            proxy.settimeout(clock.left())
+            more = proxy.recv(HEAD_BYTES_MAX)
+            if not more:
+                raise closed_by_proxy()
+            head += more
 
 
-def two_lengths(response: httpcore.Response) -> bool:
-    """
-    Return whether the answer says in two ways how long it is (RFC 9112, 6.3).
-
-    One of them is wrong. If we believed that one, the rest of the answer is still to come, and
-    would be taken for the answer to the next request.
-    """
-    return {b"content-length", b"transfer-encoding"} <= {
-        name.lower() for name, _ in response.headers
-    }
+def resolved(endpoint: Endpoint) -> list[str]:
+    """Return the addresses that a connection to *endpoint* may go to."""
+    known = endpoint.known_address
+    return names.allowed(
+        endpoint, [known] if known else names.look_up(endpoint.name, endpoint.port)
+    )
 
 
-class Lent:
-    """The body of an answer; closing it gives the connection back."""
-
-    def __init__(
-        self, stream: Any, connection: httpcore.HTTPConnection, give_back: Callable[[], None] | None
-    ) -> None:
-        self._stream = stream
-        self._connection = connection
-        self._give_back = give_back
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
-
-    def close(self) -> None:
-        """End the answer. What was read to its end can be used again; the rest cannot."""
-        self._stream.close()
-        if self._give_back is not None and reusable(self._connection):
-            self._give_back()
+def _connected(addresses: list[str], port: int, clock: Deadline) -> socket.socket:
+    """Connect to the first of *addresses* that answers: a name can have both families of them."""
+    failure: OSError | None = None
+    for address in addresses:
+        try:
+            found = socket.create_connection((address, port), clock.left())
+        except TimeoutError:
+            raise
+        except OSError as refused:
+            failure = refused
         else:
-            self._connection.close()
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return found
+    raise failure or OSError(0, "the name has no address")
 
 
 class Pool:
-    """Connections by origin. Lists are popped and appended to, which threads may do at once."""
+    """Connections by endpoint. Lists are popped and appended to, which threads may do at once."""
 
     def __init__(
         self, ssl_context: Callable[[], ssl.SSLContext], tunnel: Tunnel | None = None
     ) -> None:
-        self._ssl_context = ssl_context
-        self._idle: dict[Address, list[httpcore.HTTPConnection]] = {}
-        self._dialer = Dialer(tunnel)
+        self._idle: dict[Endpoint, list[Line]] = {}
+        self._dialer = Dialer(ssl_context, tunnel)
         self._closed = False
 
-    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
-        """Send *request* on a connection of its own; httpx calls this."""
-        origin = request.url.origin
-        idle = self._idle.setdefault((origin.scheme, origin.host, origin.port), [])
-        connection = self._take(idle) or self._new(origin)
+    def exchange(self, endpoint: Endpoint, message: bytes, clock: Deadline) -> WholeResponse:
+        """Send *message* on a connection of its own, and read the answer."""
+        idle = self._idle.setdefault(endpoint, [])
+        line = self._take(idle) or self._dialer.connect(endpoint, clock.to_connect())
         try:
-            response = connection.handle_request(request)
+            answer = line.ask(message, clock)
         except BaseException:
-            connection.close()
+            line.drop()
             raise
-        give_back = None if two_lengths(response) else partial(self._keep, idle, connection)
-        response.stream = Lent(response.stream, connection, give_back)
-        return response
+        self._give_back(idle, line)
+        return answer
 
     def close(self) -> None:
         """Close what is idle now, and what is lent when it comes back."""
         self._closed = True
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().close()
+        for idle in list(self._idle.values()):
+            while line := _popped(idle):
+                line.drop()
 
-    def _take(self, idle: list[httpcore.HTTPConnection]) -> httpcore.HTTPConnection | None:
-        while idle:
-            try:
-                connection = idle.pop()
-            except IndexError:  # another thread took the last one
-                return None
-            # Readable while idle means that the server closed it, or sent what nobody asked for.
-            if not connection.has_expired():
-                return connection
-            connection.close()
+    def _take(self, idle: list[Line]) -> Line | None:
+        while line := _popped(idle):
+            if line.still and not _old(line):
+                return line
+            line.drop()
         return None
 
-    def _keep(
-        self, idle: list[httpcore.HTTPConnection], connection: httpcore.HTTPConnection
-    ) -> None:
-        if self._closed or len(idle) >= IDLE_MAX:
-            connection.close()
-        else:
-            idle.append(connection)
+    def _give_back(self, idle: list[Line], line: Line) -> None:
+        if self._closed or len(idle) >= IDLE_MAX or not line.reusable:
+            line.drop()
+            return
+        line.idle_since = time.monotonic()
+        idle.append(line)
+        # The newest are used first, so after a rush the oldest would stay open permanently.
+        while idle and _old(idle[0]) and (oldest := _popped(idle, 0)):
+            oldest.drop()
 
-    def _new(self, origin: httpcore.Origin) -> httpcore.HTTPConnection:
-        return httpcore.HTTPConnection(
-            origin,
-            ssl_context=self._ssl_context() if origin.scheme == b"https" else None,
-            keepalive_expiry=IDLE_S,
-            network_backend=self._dialer,
-        )
+
+def _popped(idle: list[Line], at: int = -1) -> Line | None:
+    try:
+        return idle.pop(at)
+    except IndexError:  # another thread took the last one
+        return None
+
+
+def _old(line: Line) -> bool:
+    return time.monotonic() - line.idle_since > IDLE_S

@@ -7,16 +7,12 @@ ends it, and whether the connection may be used again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import httptools
-import httpx
 
 from paygate.dialogue import BODY_BYTES_MAX
 from paygate.errors import BadResponse
-
-if TYPE_CHECKING:
-    import asyncio
 
 HEAD_MAX: Final = 100 * 1024
 """The largest head of an answer that is read, trailers and provisional answers included."""
@@ -40,8 +36,15 @@ class WholeResponse:
         self.body = body
 
 
+class ConnectionEnded(Exception):
+    """The connection ended before a whole answer came."""
+
+
 class ResponseReader:
-    """The answer to one request; *told* is sent it, or what is wrong with it."""
+    """Reads the answer to one request: `told` is the answer, or what is wrong with it.
+
+    It is None for as long as more has to be read, and does not change any more after that.
+    """
 
     __slots__ = (
         "_bodiless",
@@ -56,14 +59,8 @@ class ResponseReader:
         "told",
     )
 
-    def __init__(
-        self,
-        told: asyncio.Future[WholeResponse],
-        *,
-        bodiless: bool,
-        bytes_max: int = BODY_BYTES_MAX,
-    ) -> None:
-        self.told = told
+    def __init__(self, *, bodiless: bool, bytes_max: int = BODY_BYTES_MAX) -> None:
+        self.told: WholeResponse | Exception | None = None
         self.reusable = False
         # One parser per answer: nothing of an earlier one can be left in it.
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
@@ -78,7 +75,7 @@ class ResponseReader:
     # --- what the connection calls ---
 
     def feed(self, data: bytes) -> None:
-        """Read on; *told* is settled as soon as it is clear what came."""
+        """Read on; `told` is set as soon as it is clear what came."""
         parser = self._parser
         if parser is None:  # the answer has ended, and bytes that follow are nobody's
             self.reusable = False
@@ -107,8 +104,8 @@ class ResponseReader:
         """Give up; what was read is no answer, or bytes follow it."""
         self.reusable = False
         self._parser = None
-        if not self.told.done():
-            self.told.set_exception(error)
+        if self.told is None:
+            self.told = error
 
     # --- what llhttp calls ---
 
@@ -162,14 +159,12 @@ class ResponseReader:
 
     def _tell(self, parser: httptools.HttpResponseParser) -> None:
         self._parser = None
-        if not self.told.done():
-            self.told.set_result(
-                WholeResponse(
-                    parser.get_status_code(),
-                    parser.get_http_version(),
-                    self._headers,
-                    b"".join(self._body),
-                )
+        if self.told is None:
+            self.told = WholeResponse(
+                parser.get_status_code(),
+                parser.get_http_version(),
+                self._headers,
+                b"".join(self._body),
             )
 
 
@@ -178,5 +173,5 @@ def too_large(bytes_max: int) -> BadResponse:
     return BadResponse(f"the answer has more than {bytes_max} bytes; the rest was not read")
 
 
-def _not_http() -> httpx.RemoteProtocolError:
-    return httpx.RemoteProtocolError("what came is not HTTP")
+def _not_http() -> BadResponse:
+    return BadResponse("what came is not HTTP")

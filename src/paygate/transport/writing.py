@@ -8,14 +8,29 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import httpx
+
+from paygate._version import __version__
+from paygate.errors import InvalidSettings, InvalidValue
+from paygate.transport import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paygate.transport.pool import Address
+    from paygate.dialogue import Request
+    from paygate.errors import PaygateError
+
+Address: TypeAlias = tuple[bytes, bytes, int]
+"""Scheme, host and port."""
+
+# Answers are a few kilobytes: unpacking them would cost more than their transport.
+DEFAULT_HEADERS: Final = {
+    "user-agent": f"paygate/{__version__}",
+    "accept-encoding": "identity",
+    "accept": "*/*",
+}
 
 _PORTS: Final = {b"http": 80, b"https": 443}
 
@@ -39,13 +54,72 @@ class Destination(NamedTuple):
     target: bytes
 
 
+def message(request: Request) -> tuple[Address, bytes]:
+    """
+    Return where *request* goes, and the bytes that httpx would write.
+
+    Raises `InvalidSettings` or `InvalidValue` for what cannot be sent.
+    """
+    problem: PaygateError
+    try:
+        place = place_of(request.url)
+        scheme, host, _ = place.address
+        if scheme in (b"http", b"https") and host:
+            method, body = request.method.upper(), request.body
+            headers = {"host": place.host.decode()} | headers_of(request)
+            if body:
+                headers.setdefault("content-length", str(len(body)))
+            elif method in _BODY_EXPECTED:
+                headers.setdefault("content-length", "0")
+            raw = [(name.encode("ascii"), text.encode("ascii")) for name, text in headers.items()]
+            return place.address, written(method.encode("ascii"), place.target, raw, body)
+        problem = _elsewhere(request)
+    except (httpx.InvalidURL, TypeError):
+        problem = _unreadable(request)
+    except ValueError:
+        problem = _uncarried(request)
+    raise problem
+
+
+_BODY_EXPECTED: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+def headers_of(request: Request) -> dict[str, str]:
+    """Return the headers of *request* by names in lower case, with ours."""
+    # A driver's header replaces ours, however it is written.
+    return DEFAULT_HEADERS | {name.lower(): text for name, text in request.headers.items()}
+
+
+def _elsewhere(request: Request) -> InvalidSettings:
+    return InvalidSettings(
+        f"{request.step}: {redact.place(request.url)} is no http or https address; "
+        "correct the account's settings",
+        step=request.step,
+    )
+
+
+def _unreadable(request: Request) -> InvalidSettings:
+    return InvalidSettings(
+        f"{request.step}: the address cannot be read; correct the account's settings",
+        step=request.step,
+    )
+
+
+def _uncarried(request: Request) -> InvalidValue:
+    return InvalidValue(
+        f"{request.step}: a header has characters that HTTP cannot carry; nothing was sent",
+        step=request.step,
+    )
+
+
 def place_of(url: str) -> Destination:
     """Read *url* as httpx does, or raise `httpx.InvalidURL`; no host, no place to send to."""
     plain = _PLAIN(url)
     if plain is None:
         return _read(url)
     origin, path = plain.groups()
-    return _origin(origin)._replace(target=path.encode())
+    found = _origin(origin)
+    return Destination(found.address, found.host, path.encode())
 
 
 # Reading an address takes a fifth of an exchange, and an account has one or two servers.
@@ -63,23 +137,23 @@ def _read(text: str) -> Destination:
 def written(
     method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
 ) -> bytes:
-    """Write a request whole, or raise `httpx.LocalProtocolError` for what HTTP cannot carry."""
+    """Write a request whole, or raise `ValueError` for what HTTP cannot carry."""
     if not _TOKEN(method) or not _TARGET(target):
-        raise httpx.LocalProtocolError("the method or the path cannot be written")
+        raise ValueError("the method or the path cannot be written")
     lines = [b"%b %b HTTP/1.1" % (method, target)]
     length = None
     for name, text in headers:
         if not _TOKEN(name) or not _VALUE(text):
-            raise httpx.LocalProtocolError("a header cannot be written")
+            raise ValueError("a header cannot be written")
         lines.append(b"%b: %b" % (name, text))
         match name.lower():
             case b"content-length" if length is None:
                 length = text
             case b"content-length" | b"transfer-encoding":
-                raise httpx.LocalProtocolError("a header says another length than the body has")
+                raise ValueError("a header says another length than the body has")
             case _:
                 pass
     if length != b"%d" % len(body) and (body or length is not None):
-        raise httpx.LocalProtocolError("a header says another length than the body has")
+        raise ValueError("a header says another length than the body has")
     lines.append(b"\r\n")
     return b"\r\n".join(lines) + body

@@ -37,7 +37,6 @@ from paygate.cashier.arguments.opening import (
     callables,
     environment,
     gateways,
-    network,
     sinks,
     token_keys,
 )
@@ -135,7 +134,6 @@ __all__ = [
     "money",
     "named",
     "names",
-    "network",
     "new_method",
     "number",
     "number_of_callback",

@@ -11,12 +11,11 @@ from paygate.domain.text import encodable, identifier
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from paygate.domain.secret import Sealed, Secret
     from paygate.sink import Sink
-    from paygate.transport.network import Network
 
 
 def gateways(value: Sealed[Any], name: str) -> None:
@@ -85,23 +84,3 @@ def callables(**given: tuple[object, str]) -> None:
     for name, (value, function) in given.items():
         if value is not None and not callable(getattr(value, function, None)):
             refuse(name, f"an object with the method {function}()", value)
-
-
-def network(
-    value: object, name: str, accounts: Iterable[str], sinks: Iterable[str]
-) -> Mapping[str, Network]:
-    """Return the network of each account and sink; sinks use the one that is for all."""
-    if value is None:
-        return {}
-    from paygate.transport.network import Network
-
-    if isinstance(value, Network):
-        return dict.fromkeys((*accounts, *sinks), value)
-    known, whole = set(accounts), value
-    given = cast("Mapping[object, object]", value if isinstance(value, Mapping) else {})
-    if not given or not all(isinstance(each, Network) for each in given.values()):
-        refuse(name, "a Network, or a mapping of them by account", whole)
-    for each in given:
-        if each not in known:
-            refuse(name, f"keyed by account ({', '.join(sorted(known)) or 'no account'})", each)
-    return cast("Mapping[str, Network]", given)

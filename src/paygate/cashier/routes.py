@@ -1,0 +1,114 @@
+"""Routes: how each account, and each sink, reaches the other side.
+
+That is over our transport, as a `Network` describes it, or over a transport of the host's own.
+What stands in the entry of an account goes before what the cashier was opened with. Both are
+objects: an entry may come from a form that a merchant filled in, and no form makes an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+
+from paygate.errors import InvalidSettings, InvalidValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paygate.domain.secret import Sealed
+    from paygate.service.account import Timing
+    from paygate.transport.network import Network
+
+H = TypeVar("H")
+
+Contain: TypeAlias = Callable[[object, str], H]
+"""Checks what the host gave as its transport, under the name of an argument, and contains it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routes(Generic[H]):
+    """The way of each account to its processor; a sink takes the one that is for all."""
+
+    network: Network | None
+    transport: H | None
+    networks: Mapping[str, Network]
+    transports: Mapping[str, H]
+
+    def transport_of(self, account: str) -> H | None:
+        """Return the host's transport for *account*, if it goes over one."""
+        own = self.transports.get(account)
+        if own is not None or account in self.networks:
+            return own
+        return self.transport
+
+    def network_of(self, account: str) -> Network | None:
+        """Return what our transport for *account* is to be made with, if that is unusual."""
+        own = self.networks.get(account)
+        if own is None or self.network is None:
+            return own or self.network
+        return own.over(self.network)
+
+    def timeout_s(self, account: str, timing: Timing) -> float:
+        """Return how long an exchange of *account* may take."""
+        network = None if self.transport_of(account) else self.network_of(account)
+        own = None if network is None else network.timeout_s
+        return timing.deadline_s if own is None else own
+
+    def all_transports(self) -> list[H]:
+        """Return the host's transports, each once."""
+        given = [*self.transports.values(), *([self.transport] if self.transport else [])]
+        return list({id(each): each for each in given}.values())
+
+
+def routes(
+    accounts: Sealed[Mapping[str, Any]], transport: object, contain: Contain[H]
+) -> Routes[H]:
+    """Return the routes that a cashier is opened with, or raise what is wrong with them."""
+    given = {account: _own(account, entry) for account, entry in accounts.open().items()}
+    if transport is None and not any(given.values()):
+        return Routes(None, None, {}, {})
+    from paygate.transport.network import Network
+
+    made: dict[int, H] = {}
+
+    def contained(value: object, name: str) -> H:
+        # One for each object, so that it is closed once, whatever it serves.
+        if id(value) not in made:
+            made[id(value)] = contain(value, name)
+        return made[id(value)]
+
+    networks, transports = dict[str, Network](), dict[str, H]()
+    for account, own in given.items():
+        if isinstance(own, Network):
+            networks[account] = own
+        elif own is not None:
+            transports[account] = contained(own, f"transport of {account!r}")
+    if transport is None or isinstance(transport, Network):
+        return Routes(transport, None, networks, transports)
+    return Routes(None, contained(transport, "transport"), networks, transports)
+
+
+def check_timeouts(found: Routes[Any], accounts: Iterable[str], timing: Timing) -> None:
+    """Raise `InvalidValue` if an exchange could outlast the lease to send its request."""
+    for account in accounts:
+        if found.timeout_s(account, timing) >= timing.lease.total_seconds():
+            raise InvalidValue(
+                f"timeout_s of {account!r} must be shorter than the lease to send, which is "
+                f"{timing.lease.total_seconds():g} s (Timing.lease)",
+                argument="transport",
+            )
+
+
+def _own(account: str, entry: object) -> object:
+    """Return what the *entry* of an account says of its route, if it does."""
+    if not isinstance(entry, Mapping):
+        return None
+    given = cast("Mapping[str, object]", entry).get("transport")
+    if isinstance(given, Mapping | str):
+        raise InvalidSettings(
+            f"transport of the account {account!r} is a Network, or another object that the "
+            "operator makes: what may come from a form cannot say how processors are reached",
+            argument="transport",
+        )
+    return given
