@@ -195,16 +195,16 @@ def test_the_history_is_a_timeline(imported: Run, monkeypatch: pytest.MonkeyPatc
     assert max(len(line) for line in shown.out.splitlines()) <= 80
     line = [(moment["sort"], moment["text"].split(" · ")[0]) for moment in told["timeline"]]
     assert line == [
-        ("asked", "charge 30.00 USD"),
-        ("told", "payment.started"),
-        ("moved", "+30.00 USD by charge"),
-        ("put", "30.00 USD on A-1"),
-        ("told", "payment.succeeded"),
-        ("asked", "refund 10.00 USD"),
-        ("moved", "-10.00 USD by refund"),
-        ("put", "30.00 USD off A-1"),
-        ("put", "20.00 USD on A-1"),
-        ("told", "payment.refunded"),
+        ("attempt", "charge 30.00 USD"),
+        ("event", "payment.started"),
+        ("receipt", "+30.00 USD by charge"),
+        ("allocation", "30.00 USD on A-1"),
+        ("event", "payment.succeeded"),
+        ("attempt", "refund 10.00 USD"),
+        ("receipt", "-10.00 USD by refund"),
+        ("allocation", "30.00 USD off A-1"),
+        ("allocation", "20.00 USD on A-1"),
+        ("event", "payment.refunded"),
     ]
     assert [moment["at"] for moment in told["timeline"]] == sorted(
         moment["at"] for moment in told["timeline"]
@@ -212,7 +212,7 @@ def test_the_history_is_a_timeline(imported: Run, monkeypatch: pytest.MonkeyPatc
     assert [event["seq"] for event in told["events"]] == list(range(1, len(told["events"]) + 1))
     for _, text in line:
         assert text in shown.out
-    events = [moment["text"] for moment in told["timeline"] if moment["sort"] == "told"]
+    events = [moment["text"] for moment in told["timeline"] if moment["sort"] == "event"]
     assert events[0].startswith("payment.started · asked 30.00 USD · by ")
     assert "received 30.00 USD · returned 10.00 USD" in events[-1]
     assert not [text for text in events if any(mark in text for mark in "[]{}'")]
@@ -235,6 +235,6 @@ def test_the_timeline_says_when_an_attempt_in_doubt_is_asked_about(imported: Run
     [attempt] = shown["attempts"]
 
     asked = datetime.fromisoformat(attempt["next_check_at"])
-    [text] = [moment["text"] for moment in shown["timeline"] if moment["sort"] == "asked"]
+    [text] = [moment["text"] for moment in shown["timeline"] if moment["sort"] == "attempt"]
 
     assert text.endswith(f"'paygate recover' asks about it from {asked:%Y-%m-%d %H:%M} UTC on")

@@ -139,8 +139,8 @@ def test_an_error_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_word_of_a_timeline_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
     word, at = "f" * 66, datetime(2026, 12, 1, tzinfo=UTC)
 
-    timeline.write([timeline.Moment(at=at, sort="moved", text=f"+1.00 USD by charge · {word}")])
+    timeline.write([timeline.Moment(at=at, sort="receipt", text=f"+1.00 USD by charge · {word}")])
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "2026-12-01 00:00:00  moved  +1.00 USD by charge ·"
+    assert lines[1] == "2026-12-01 00:00:00  receipt     +1.00 USD by charge ·"
     assert lines[2].strip() == word

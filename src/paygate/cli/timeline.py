@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paygate.domain.receipt import Receipt
     from paygate.service.history import History
 
-_ORDER: Final = ("asked", "moved", "put", "told")
+_ORDER: Final = ("attempt", "receipt", "allocation", "event")
 """The order of lines with the same time, as the records of one transaction have."""
 
 _WIDTH_AT: Final = len("2026-12-01 12:00:00")
@@ -33,7 +33,7 @@ _OF_AMOUNT: Final = frozenset({"amount_minor", "currency"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One line of the timeline: the time, what sort of thing (see `_ORDER`), and the text."""
+    """One line of the timeline: its time, the sort of record (see `_ORDER`), and the text."""
 
     at: datetime
     sort: str
@@ -42,14 +42,14 @@ class Moment:
 
 def moments(of: History) -> list[Moment]:
     """Return everything about a payment in the order in which it was stored."""
-    told = [
+    lines = [
         *(_asked(attempt) for attempt in of.attempts),
         *(_moved(receipt) for receipt in of.receipts),
         *(_put(allocation, of.numbers[allocation.invoice]) for allocation in of.allocations),
         *(_told(event) for event in of.events if event.type != "receipt.booked"),
     ]
     # Sorting is stable: events stay in the order of their numbers.
-    return sorted(told, key=lambda moment: (moment.at, _ORDER.index(moment.sort)))
+    return sorted(lines, key=lambda moment: (moment.at, _ORDER.index(moment.sort)))
 
 
 def write(of: list[Moment]) -> None:
@@ -76,7 +76,7 @@ def _asked(attempt: Attempt) -> Moment:
         _asked_next(attempt),
         "needs review" if attempt.needs_review else "",
     ]
-    return Moment(at=attempt.created_at, sort="asked", text=_joined(facts))
+    return Moment(at=attempt.created_at, sort="attempt", text=_joined(facts))
 
 
 def _asked_next(attempt: Attempt) -> str:
@@ -94,7 +94,7 @@ def _moved(receipt: Receipt) -> Moment:
         _settled(receipt),
         receipt.movement_id,
     ]
-    return Moment(at=receipt.booked_at, sort="moved", text=_joined(facts))
+    return Moment(at=receipt.booked_at, sort="receipt", text=_joined(facts))
 
 
 def _settled(receipt: Receipt) -> str:
@@ -110,7 +110,7 @@ def _put(allocation: Allocation, number: str) -> Moment:
     source = "credit" if allocation.receipt is None else ""
     where = f"off {number}" if allocation.amount.minor < 0 else f"on {number}"
     facts = [f"{show.amount(_without_sign(allocation.amount))} {where}", source]
-    return Moment(at=allocation.booked_at, sort="put", text=_joined(facts))
+    return Moment(at=allocation.booked_at, sort="allocation", text=_joined(facts))
 
 
 def _told(event: Event) -> Moment:
@@ -120,7 +120,7 @@ def _told(event: Event) -> Moment:
         if value and name not in _SAID_ELSEWHERE | _OF_AMOUNT and not _is_currency(name, event.data)
     ]
     by = "" if event.actor in ("", "host") else f"by {event.actor}"
-    return Moment(at=event.occurred_at, sort="told", text=_joined([event.type, *said, by]))
+    return Moment(at=event.occurred_at, sort="event", text=_joined([event.type, *said, by]))
 
 
 def _fact(name: str, value: object, data: Mapping[str, object]) -> str:
