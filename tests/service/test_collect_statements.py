@@ -1,6 +1,8 @@
 """What a collect asks of its ledger: few statements, because each is a wait on a server."""
 
+import re
 import sqlite3
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -47,4 +49,26 @@ def collect(path: Path, transactions: list[list[str]]) -> list[list[str]]:
 def test_a_collect_executes_few_statements(tmp_path: Path, transactions: list[list[str]]) -> None:
     opened, merged = collect(tmp_path / "ledger.db", transactions)
 
-    assert (len(opened), len(merged)) == (8, 13)
+    assert (len(opened), len(merged)) == (8, 12)
+
+
+def tables_read(statements: list[str]) -> Counter[str]:
+    """Return how many queries read a row of each table by itself, and not to add something up."""
+    read: Counter[str] = Counter()
+    for sql in statements:
+        outside, before = sql, ""
+        while outside != before:
+            before, outside = outside, re.sub(r"\([^()]*\)", "", outside)
+        if outside.lstrip().startswith("SELECT"):
+            read.update(re.findall(r"(?:FROM|JOIN) (paygate_\w+)", outside))
+    return read
+
+
+def test_a_collect_reads_no_row_twice(tmp_path: Path, transactions: list[list[str]]) -> None:
+    opened, merged = collect(tmp_path / "ledger.db", transactions)
+
+    once = ["paygate_item", "paygate_customer", "paygate_contact", "paygate_customer_reference"]
+    assert tables_read(opened) == Counter(once)
+    once = ["paygate_attempt_request", "paygate_account", "paygate_receipt", "paygate_payment"]
+    # What a payment says of its attempt is read with it.
+    assert tables_read(merged) == Counter([*once, "paygate_attempt", "paygate_attempt"])

@@ -52,9 +52,15 @@ def read_with(tx: Tx, payment: str, *, any_: bool) -> None:
     tx.known["early", payment] = any_
 
 
+def any_of(tx: Tx, payment: str) -> bool:
+    """Return whether anything may have been kept for *payment*."""
+    found: bool = tx.known.get(("early", payment), True)
+    return found
+
+
 def of_money(tx: Tx, payment: str, movement: Movement) -> list[Movement]:
     """Return what was reported as returned of the money that *movement* brings."""
-    if not tx.known.get(("early", payment), True):
+    if not any_of(tx, payment):
         return []
     params = {
         "payment": payment,

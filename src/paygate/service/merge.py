@@ -22,9 +22,10 @@ recovery asks again.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from paygate.domain.attempt import AttemptState
+from paygate.domain.card_checks import CardChecks
 from paygate.domain.decide import KEY_MISMATCH, AttemptFacts, Changes, Source, decide
 from paygate.domain.kind import Operation
 from paygate.domain.method import MethodFacts
@@ -57,7 +58,16 @@ from paygate.ledger import (
     stored_requests,
     under_way,
 )
-from paygate.service import allocation, announcing, booking, claiming, keeping, quotes, watching
+from paygate.service import (
+    allocation,
+    announcing,
+    booking,
+    claiming,
+    keeping,
+    plain,
+    quotes,
+    watching,
+)
 from paygate.service.flow import Flow, transact
 from paygate.service.reading import (
     AnswerSource,
@@ -77,6 +87,9 @@ if TYPE_CHECKING:
     from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.receipts import Booked
     from paygate.ledger.tx import Tx
+
+MethodKnown: TypeAlias = tuple[MethodFacts | None, CardChecks | None]
+"""What may be printed of the method that was charged, and how it was checked."""
 
 _TRIES = 3
 _FOLLOWS = (Operation.CAPTURE, Operation.VOID, Operation.REFUND)
@@ -174,13 +187,14 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) ->
         changes = _voided_nothing(tx, before, changes)
         _hear_of_credentials(tx, before.attempt.account, answer, reading)
         # Nobody else can have written since we read on SQLite; elsewhere, look again.
-        if _write_attempt(tx, before, changes, answer, reading, next_check_at, overdue_at):
+        method = _of_method(before, answer)
+        if _write_attempt(tx, before, changes, answer, reading, method, next_check_at, overdue_at):
             if not before.attempt.payment:
                 keeping.consequences(tx, _named(before, reading), answer, changes)
                 return None
             if changes.tried:
                 attempts.note_try(tx, attempt, changes.reference, changes.raw_code)
-            payment = _apply(tx, _named(before, reading), changes)
+            payment = _apply(tx, _named(before, reading), changes, method)
             payment = keeping.keep_paid_with(tx, before, answer, payment)
             return (
                 _pass_on(tx, before, changes, answer, reading)
@@ -377,6 +391,7 @@ def _write_attempt(
     changes: Changes,
     answer: Answer,
     reading: AnswerSource,
+    method: MethodKnown,
     next_check_at: datetime | None,
     overdue_at: datetime | None,
 ) -> bool:
@@ -386,10 +401,7 @@ def _write_attempt(
     network_id = ""
     if isinstance(answer, Approved | Authorized):
         network_id = answer.network_transaction_id
-    facts, checks = before.method_facts, before.checks
-    if isinstance(answer, Approved | Authorized | Declined):
-        facts = (facts or MethodFacts()).updated(answer.method_facts)
-        checks = answer.checks or checks
+    facts, checks = method
     news = changes.state is not None or changes.tried or bool(changes.code)
     return attempts.update(
         tx,
@@ -415,7 +427,16 @@ def _write_attempt(
     )
 
 
-def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
+def _of_method(before: AttemptRow, answer: Answer) -> MethodKnown:
+    """Return what is known of the method that was charged, and how it was checked."""
+    if not isinstance(answer, Approved | Authorized | Declined):
+        return before.method_facts, before.checks
+    facts = (before.method_facts or MethodFacts()).updated(answer.method_facts)
+    checks = answer.checks or before.checks
+    return None if facts == MethodFacts() else facts, None if checks == CardChecks() else checks
+
+
+def _apply(tx: Tx, before: AttemptRow, changes: Changes, method: MethodKnown) -> Payment:
     attempt = before.attempt
     payment = payments.by_id(tx, attempt.payment)
     if payment is None:
@@ -428,7 +449,9 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes) -> Payment:
     if attempt.needs_review and watching.found_out(before, changes):
         payments.clear_doubt(tx, payment.id)
     _write_status(tx, before, payment, changes)
-    found = payments.by_id(tx, payment.id)
+    found = plain.approved(tx, before, payment, changes, *method)
+    if found is None:
+        found = payments.by_id(tx, payment.id)
     assert found is not None, "payments are never deleted"
     announcing.announce(tx, before, payment, found, changes)
     allocation.tell_items(tx, touched)

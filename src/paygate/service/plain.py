@@ -1,0 +1,117 @@
+"""The plain case: a charge that nothing had come of is approved in full, and pays what it held.
+
+Most payments are that. What such a payment says afterwards follows from what it said before and
+from what was written, so it is not read again: reading a payment takes as long as writing several
+rows. Whatever else is true of a payment or of an answer, `approved` returns None, and the payment
+is read. A test compares both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from paygate.domain.attempt import AttemptState
+from paygate.domain.decide import Changes
+from paygate.domain.kind import Operation
+from paygate.domain.money import Money
+from paygate.domain.movement import MovementKind
+from paygate.domain.payment import RECORDED, PaymentStatus
+from paygate.domain.settlement import NOTHING_SETTLED, CreditOn, settlement_of
+from paygate.ledger import early_returns
+
+if TYPE_CHECKING:
+    from paygate.domain.card_checks import CardChecks
+    from paygate.domain.method import MethodFacts
+    from paygate.domain.payment import Payment
+    from paygate.ledger.attempts import AttemptRow
+    from paygate.ledger.tx import Tx
+
+
+def approved(
+    tx: Tx,
+    before: AttemptRow,
+    payment: Payment,
+    changes: Changes,
+    facts: MethodFacts | None,
+    checks: CardChecks | None,
+) -> Payment | None:
+    """
+    Return *payment* after *changes* were written, or None if it has to be read.
+
+    *facts* and *checks* are what is known of the method now.
+    """
+    if not _is_approval(changes) or not _is_untouched(before, payment):
+        return None
+    if not _pays_all(payment, changes) or early_returns.any_of(tx, payment.id):
+        return None
+    nothing = Money.zero(payment.amount.currency)
+    return replace(
+        payment,
+        status=PaymentStatus.SUCCEEDED,
+        received=payment.amount,
+        reference=changes.reference or payment.reference,
+        expires_at=changes.expires_at or before.expires_at,
+        action=None,
+        method_facts=facts,
+        checks=checks,
+        items=tuple(replace(each, claimed=nothing, paid=each.amount) for each in payment.items),
+    )
+
+
+def _is_approval(changes: Changes) -> bool:
+    """Return whether *changes* are that money came, and nothing besides."""
+    only = Changes(
+        state=AttemptState.SUCCEEDED,
+        book=changes.book,
+        reference=changes.reference,
+        expires_at=changes.expires_at,
+    )
+    return len(changes.book) == 1 and changes == only
+
+
+def _is_untouched(before: AttemptRow, payment: Payment) -> bool:
+    """Return whether nothing has come of *payment* yet but that it was sent."""
+    attempt = before.attempt
+    sent = attempt.operation is Operation.CHARGE and attempt.state is AttemptState.SENDING
+    moved = (
+        payment.received,
+        payment.returned,
+        payment.credited,
+        payment.unallocated,
+        payment.from_credit,
+        payment.awaiting,
+        payment.capturing,
+        payment.refunding,
+        payment.seen,
+        payment.authorized,
+    )
+    flags = (
+        attempt.needs_review,
+        payment.needs_review,
+        payment.conflicted,
+        payment.superseded,
+        payment.disputed,
+        payment.settled,
+    )
+    found = payment.reversal, payment.sightings, payment.foreign, payment.reviews
+    new = payment.status is PaymentStatus.PROCESSING
+    return sent and new and not any(moved) and not any(flags) and not any(found)
+
+
+def _pays_all(payment: Payment, changes: Changes) -> bool:
+    """Return whether the one movement is all that was asked for, and finds its invoices held."""
+    [movement] = changes.book
+    held = all(each.claimed == each.amount and not each.paid for each in payment.items)
+    wanted = sum(each.amount.minor for each in payment.items)
+    return (
+        held
+        and bool(payment.customer)
+        and payment.account != RECORDED
+        and payment.credit_on is CreditOn.ACCEPTED
+        and movement.kind is MovementKind.CHARGE
+        and movement.amount == payment.amount
+        and wanted == payment.amount.minor
+        and movement.valued is None
+        and settlement_of(movement) == NOTHING_SETTLED
+    )
