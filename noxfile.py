@@ -30,6 +30,9 @@ PROOFS = [
 ]
 # Every flow is stopped at every point: hundreds of ledgers on disk.
 SWEEP = ["tests/sweep", "tests/service/test_crash_operations.py"]
+# What is about PostgreSQL, and needs a server.
+ON_POSTGRES = "tests/ledger/postgres"
+SERVICE_ON_POSTGRES = ["tests/service/test_claims.py", "tests/service/test_flow.py"]
 PYTHON_FILES = ["src", "tests", "docs", "conftest.py", "noxfile.py"]
 
 
@@ -64,8 +67,18 @@ def deliver(session: nox.Session, orders: int) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests and every example in the documents; other tests have their own sessions."""
     install(session, "test")
-    elsewhere = [f"--ignore={path}" for path in ("tests/contract", *SWEEP, *PROOFS)]
+    others = ("tests/contract", ON_POSTGRES, *SWEEP, *PROOFS)
+    elsewhere = [f"--ignore={path}" for path in others]
     asked = [*IN_PARALLEL, *elsewhere, *session.posargs]
+    session.run("pytest", *asked, env=in_memory())
+
+
+@nox.session(default=False)
+def postgres(session: nox.Session) -> None:
+    """Run tests of the ledger on PostgreSQL, with a server of their own; ``-- tests/…`` chooses."""
+    install(session, "test")
+    chosen = session.posargs or [ON_POSTGRES, *SERVICE_ON_POSTGRES]
+    asked = [*IN_PARALLEL, "--postgres", "--fail-on-skip", *chosen]
     session.run("pytest", *asked, env=in_memory())
 
 
@@ -128,7 +141,8 @@ def kills(session: nox.Session) -> None:
 def tests_on(session: nox.Session) -> None:
     """Run the tests on another Python, if it is installed."""
     install(session, "test")
-    asked = [*IN_PARALLEL, "--ignore=tests/contract", *session.posargs]
+    elsewhere = ["--ignore=tests/contract", f"--ignore={ON_POSTGRES}"]
+    asked = [*IN_PARALLEL, *elsewhere, *session.posargs]
     session.run("pytest", *asked, env=in_memory())
 
 

@@ -1,4 +1,4 @@
-"""What all tests share: how hard hypothesis looks, and where the protocol sheets are.
+"""What all tests share: how hard hypothesis looks, which store they run on, and the sheets.
 
 The sheets hold schemas and samples of processors, which are not ours to publish. Without
 them their tests are skipped, and the end of the run says where each file comes from. Where
@@ -6,12 +6,15 @@ them their tests are skipped, and the end of the run says where each file comes 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import skips
+from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 # How long an example takes says how busy the machine is, so no property fails by its time.
 settings.register_profile(
@@ -26,6 +29,34 @@ settings.load_profile(
 )
 
 ROOT = Path(__file__).parent.parent
+ON_POSTGRES: Final = "--postgres"
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    skips.pytest_addoption(parser)
+    parser.addoption(
+        ON_POSTGRES, action="store_true", help="keep the ledgers of tests on PostgreSQL"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption(ON_POSTGRES, default=False):
+        config.pluginmanager.import_plugin("tests.on_postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server; `tests.support.postgres_server` has what can be done with it."""
+    from tests.support.postgres_server import Server, binaries
+
+    programs = binaries()
+    if programs is None:
+        pytest.skip("no PostgreSQL server here; PAYGATE_POSTGRES names the folder of its programs")
+    server = Server(programs)
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -183,12 +183,6 @@ class LiveModeMismatch(UsageError):
     """Test and live were mixed: for example, a fake gateway on a live ledger."""
 
 
-class UnsupportedDatabase(UsageError):
-    """The database is not supported by this version of paygate; `scheme` is that of its URL."""
-
-    scheme: str
-
-
 class MissingExtra(UsageError):
     """An optional part of paygate is not installed; the message has the command to install it."""
 

@@ -3,6 +3,7 @@
 import gc
 import random
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,12 +15,12 @@ from paygate import Cashier, Money
 from paygate.errors import (
     InvalidValue,
     LedgerCorrupt,
+    MissingExtra,
     NotAllowedHere,
     SchemaMismatch,
     StoreBusy,
     StoreError,
     StoreFull,
-    UnsupportedDatabase,
 )
 from paygate.ledger.dialects import open_store
 from paygate.ledger.sqlite import MEMORY, SqliteStore
@@ -161,11 +162,15 @@ def test_a_url_that_means_nothing_is_refused(url: str) -> None:
         open_store(url)
 
 
-def test_postgresql_is_not_there_yet() -> None:
-    with pytest.raises(UnsupportedDatabase, match="not built yet") as refused:
+def test_without_psycopg_a_ledger_on_postgresql_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "paygate.ledger.postgres.store", None)
+
+    with pytest.raises(MissingExtra, match=r"install paygate-sdk\[postgres\]") as refused:
         open_store("postgresql://till:secret@localhost/x")
 
-    assert refused.value.scheme == "postgresql"
+    assert refused.value.extra == "postgres"
     assert "secret" not in str(refused.value)
 
 

@@ -28,7 +28,6 @@ SQL = re.compile(r"\s*(WITH|SELECT|INSERT|REPLACE|UPDATE|DELETE)\b")
 # What may read much of a table, or sort what it read, and why.
 # These execute what they are given, and are given statements of their module.
 GIVEN = {
-    "book._sorting_on_disk": "the statements that say where SQLite sorts",
     "checksums.renew": "the statements that it makes of the facts of a table",
     "checksums.renew makes one": "the row with this key",
     "customers.erase_contact": "a few statements in a row",
@@ -116,6 +115,8 @@ def statements() -> dict[str, str]:
     """Find the statements of the ledger's modules, without those that others are made of."""
     made: dict[str, str] = {}
     for module in iter_modules(paygate.ledger.__path__):
+        if module.ispkg:  # what a package for one database says, only that database takes
+            continue
         for name, value in vars(import_module(f"paygate.ledger.{module.name}")).items():
             made |= dict(found_in(value, f"{module.name}.{name}"))
         made |= dict(written_in_functions(module.name))

@@ -105,7 +105,7 @@ class Face:
 
         A new file is readable by its owner only; an existing file keeps its mode.
 
-        Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `UnsupportedDatabase`,
+        Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `MissingExtra`,
         `LiveModeMismatch` or a `StoreError`.
         """
         from paygate.domain.customer import zone_of

@@ -58,7 +58,7 @@ SELECT
   :merchant_account, :gateway_key, :key, :currency, :amount, :final, :movement, :about, :refund_to,
   :method_plan, 'sending', :sends, :at, :mark, :lease_until, :lease_until, :at,
   :mark, :actor, :offers, :method_facts, :address_index, :checksum, :answer_checksum
-WHERE :sends = 0 AND :reported OR
+WHERE :exempt = 1 OR
   NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
 # With what its answer is merged by: the stored request, and whether its account was rejected.
@@ -116,8 +116,8 @@ _UPDATE = """
 UPDATE paygate_attempt SET
   state = :state, reference = :reference, code = :code, raw_code = :raw_code, reason = :reason,
   retryable = :retryable, action = :action, expires_at = :expires_at,
-  action_secret_encrypted = CASE WHEN :action_secret IS NULL AND action = :action
-                                 THEN action_secret_encrypted ELSE :action_secret END,
+  action_secret_encrypted = coalesce(
+    :action_secret, CASE WHEN action = :action THEN action_secret_encrypted END),
   next_check_at = :next_check_at, absences = :absences, checks = :checks,
   needs_review = :needs_review, network_transaction_id = :network_transaction_id,
   late_pending = :late_pending, overdue_at = :overdue_at, answer_checksum = :answer_checksum,
@@ -157,8 +157,9 @@ _CHANGES = paging.listing(
         ),
     },
     rest="""
-      :needs_review IS NULL OR :needs_review = (a.needs_review = 1
-        AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired'))
+      coalesce(:needs_review, -1) IN (-1, CASE WHEN a.needs_review = 1
+        AND a.state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 'expired')
+        THEN 1 ELSE 0 END)
     """,
     noun="change of a method",
     missing=MethodNotFound,
@@ -308,7 +309,7 @@ def insert(
         "offers": " ".join(sorted(offers)),
         "method_facts": codec.write_method_facts(method_facts),
         "address_index": address_index,
-        "reported": reported,
+        "exempt": int(reported and sends == 0),
     }
     signed = checksums.signed(checksums.ATTEMPT, params | _not_answered(params))
     if not tx.run(_INSERT, signed):

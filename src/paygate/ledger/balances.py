@@ -28,7 +28,7 @@ BALANCES: Final = (
           FROM paygate_item WHERE tenant = :tenant AND kind = 'invoice'
           UNION ALL
           SELECT item, NULL, 0, amount_minor FROM paygate_posting
-          WHERE ledger_account = 'receivable' AND item IS NOT NULL)
+          WHERE ledger_account = 'receivable' AND item IS NOT NULL) AS sides
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -43,7 +43,7 @@ BALANCES: Final = (
           FROM paygate_credit WHERE tenant = :tenant
           UNION ALL
           SELECT credit, NULL, 0, -amount_minor FROM paygate_posting
-          WHERE ledger_account = 'customer_credit' AND credit IS NOT NULL)
+          WHERE ledger_account = 'customer_credit' AND credit IS NOT NULL) AS sides
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -58,7 +58,7 @@ BALANCES: Final = (
           FROM paygate_receipt WHERE tenant = :tenant
           UNION ALL
           SELECT receipt, NULL, 0, -amount_minor FROM paygate_posting
-          WHERE ledger_account = 'suspense' AND receipt IS NOT NULL)
+          WHERE ledger_account = 'suspense' AND receipt IS NOT NULL) AS sides
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -135,7 +135,7 @@ BALANCES: Final = (
           FROM paygate_receipt WHERE tenant = :tenant
           UNION ALL
           SELECT receipt, NULL, 0, -amount_minor FROM paygate_posting
-          WHERE ledger_account = 'awaiting' AND receipt IS NOT NULL)
+          WHERE ledger_account = 'awaiting' AND receipt IS NOT NULL) AS sides
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -151,7 +151,8 @@ BALANCES: Final = (
           UNION ALL
           SELECT payment, currency, 0, amount_minor
           FROM paygate_posting
-          WHERE tenant = :tenant AND ledger_account = 'in_transit' AND payment IS NOT NULL)
+          WHERE tenant = :tenant AND ledger_account = 'in_transit' AND payment IS NOT NULL
+        ) AS sides
         GROUP BY payment, currency HAVING sum(stored) <> sum(posted)
         """,
     ),
@@ -165,7 +166,7 @@ BALANCES: Final = (
           SELECT id, number AS subject, allocated_minor AS stored, 0 AS found
           FROM paygate_item WHERE tenant = :tenant
           UNION ALL
-          SELECT item, NULL, 0, amount_minor FROM paygate_allocation)
+          SELECT item, NULL, 0, amount_minor FROM paygate_allocation) AS sides
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -179,7 +180,8 @@ BALANCES: Final = (
           SELECT id, number AS subject, written_off_minor AS stored, 0 AS found
           FROM paygate_item WHERE tenant = :tenant
           UNION ALL
-          SELECT item, NULL, 0, amount_minor FROM paygate_write_off WHERE undone_at IS NULL)
+          SELECT item, NULL, 0, amount_minor FROM paygate_write_off WHERE undone_at IS NULL
+        ) AS sides
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -193,7 +195,7 @@ BALANCES: Final = (
           SELECT id, number AS subject, claimed_minor AS stored, 0 AS found
           FROM paygate_item WHERE tenant = :tenant
           UNION ALL
-          SELECT item, NULL, 0, amount_minor FROM paygate_claim WHERE state = 'hard')
+          SELECT item, NULL, 0, amount_minor FROM paygate_claim WHERE state = 'hard') AS sides
         GROUP BY id HAVING sum(stored) <> sum(found) AND max(subject) IS NOT NULL
         """,
     ),
@@ -241,7 +243,7 @@ BALANCES: Final = (
           WHERE a.tenant = :tenant
           UNION ALL
           SELECT customer, currency, 0, amount_minor - used_minor - canceled_minor
-          FROM paygate_credit WHERE tenant = :tenant)
+          FROM paygate_credit WHERE tenant = :tenant) AS sides
         GROUP BY customer, currency HAVING sum(received) <> sum(accounted)
         """,
     ),
@@ -262,7 +264,7 @@ BALANCES: Final = (
           UNION ALL
           SELECT coalesce(c.payment, r.payment), c.currency, 0, c.amount_minor - c.canceled_minor
           FROM paygate_credit c LEFT JOIN paygate_receipt r ON r.id = c.receipt
-          WHERE c.tenant = :tenant AND coalesce(c.payment, r.payment) IS NOT NULL)
+          WHERE c.tenant = :tenant AND coalesce(c.payment, r.payment) IS NOT NULL) AS sides
         GROUP BY payment, currency HAVING sum(held) <> sum(accounted)
         """,
     ),
@@ -283,7 +285,7 @@ BALANCES: Final = (
             CASE WHEN inward = 0 THEN -amount_minor WHEN kind = 'undone' THEN amount_minor
               ELSE 0 END,
             CASE WHEN kind IN ('charge', 'capture') THEN -amount_minor ELSE 0 END
-          FROM paygate_receipt WHERE payment IS NOT NULL)
+          FROM paygate_receipt WHERE payment IS NOT NULL) AS sides
         GROUP BY id, currency
         HAVING max(own) = 1 AND (sum(received) <> 0 OR sum(returned) <> 0 OR sum(collected) <> 0)
         """,

@@ -8,7 +8,6 @@ that of a small one.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +17,7 @@ from paygate.ledger.identities import FILE, IDENTITIES
 from paygate.ledger.standings import STANDINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from paygate.ledger.rule import Rule
     from paygate.ledger.tx import Tx
@@ -67,7 +66,7 @@ def check(
     checked.
     """
     found: list[Violation] = []
-    with _sorting_on_disk(tx):
+    with tx.sorting_on_disk():
         for number, rule in enumerate(rules, start=1):
             if progress is not None:
                 progress(rule.name, number, len(rules))
@@ -113,20 +112,6 @@ def _rows(tx: Tx, rule: Rule) -> Iterator[Any]:
 def _is_damage(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-@contextmanager
-def _sorting_on_disk(tx: Tx) -> Generator[None]:
-    """Let SQLite sort in temporary files; otherwise it would in memory, however much that is."""
-    row = tx.one("PRAGMA temp_store", {})
-    before = 0 if row is None else int(row["temp_store"])
-    with suppress(sqlite3.OperationalError):  # a host's transaction has temporary tables
-        tx.all("PRAGMA temp_store=FILE", {})
-    try:
-        yield
-    finally:
-        with suppress(sqlite3.Error):
-            tx.all(f"PRAGMA temp_store={before}", {})
 
 
 def mode(tx: Tx) -> str | None:

@@ -70,7 +70,7 @@ _LISTING = paging.listing(
             "k.tenant = :tenant AND k.account = :account AND k.state = :state"
         ),
     },
-    rest="(:account IS NULL OR k.account = :account) AND (:state IS NULL OR k.state = :state)",
+    rest="k.account = coalesce(:account, k.account) AND k.state = coalesce(:state, k.state)",
     noun="chargeback",
 )
 _ON_ITEM = f"""
@@ -90,7 +90,7 @@ UPDATE paygate_chargeback SET state = :state, ended_at = :at WHERE id = :id
 _TAKE = """
 INSERT INTO paygate_chargeback_item (chargeback, item, amount_minor, checksum)
 VALUES (:chargeback, :item, :amount, 0) ON CONFLICT (chargeback, item) DO UPDATE SET
-  amount_minor = amount_minor + :amount
+  amount_minor = paygate_chargeback_item.amount_minor + :amount
 """
 _PUT_BACK = """
 UPDATE paygate_chargeback_item SET amount_minor = max(0, amount_minor - :amount)
@@ -103,7 +103,7 @@ WHERE id = :id
 """
 _KNOWN = f"""
 SELECT times_taken, times_given_back, reported_lost, reported_won
-FROM ({_SELECT} WHERE k.id = :id)
+FROM ({_SELECT} WHERE k.id = :id) AS found
 """
 _ITEMS = """
 SELECT item, amount_minor, write_off FROM paygate_chargeback_item

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from paygate.errors import InvalidValue, UnsupportedDatabase
+from paygate.domain.secret import Sealed
+from paygate.errors import InvalidValue, MissingExtra
 from paygate.ledger.store import BUSY_S
 
 if TYPE_CHECKING:
     from paygate.ledger.store import Store
 
-_NOT_BUILT_YET: Final = ("postgresql", "postgres")
+_POSTGRES: Final = ("postgresql://", "postgres://")
 
 
 def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
@@ -18,25 +19,33 @@ def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
     Open the ledger at *url*, made if it is not there.
 
     ``sqlite:///file.db`` is a file relative to the working directory, ``sqlite:////abs/file.db``
-    an absolute one, ``sqlite://`` a ledger in memory. Raise `UnsupportedDatabase` for a database
-    that has no dialect yet, `InvalidValue` for what is no such URL, or a `StoreError`.
+    an absolute one, ``sqlite://`` a ledger in memory; ``postgresql://role@host/database`` is on a
+    server, and takes what libpq takes. Raise `InvalidValue` for what is no such URL,
+    `MissingExtra` without psycopg, or a `StoreError`.
     """
     path = _file_of(url)
     if path is not None:
         from paygate.ledger.sqlite import MEMORY, SqliteStore
 
         return SqliteStore(path or MEMORY, busy_s=busy_s)
-    scheme = url.partition("://")[0] if "://" in url else ""
+    if url.startswith(_POSTGRES):
+        return _open_postgres(Sealed(url), busy_s)
     del url  # a password may be in it, and a traceback shows the locals of each frame
-    if scheme in _NOT_BUILT_YET:
-        raise UnsupportedDatabase(
-            "the ledger on PostgreSQL is not built yet; use sqlite:///payments.db", scheme=scheme
-        )
-    del scheme
     raise InvalidValue(
         "a ledger is opened by a URL such as sqlite:///payments.db "
-        "(three slashes: relative to here; four: from the root; two: in memory)"
+        "(three slashes: relative to here; four: from the root; two: in memory) "
+        "or postgresql://role@host/database"
     )
+
+
+def _open_postgres(url: Sealed[str], busy_s: float) -> Store:
+    try:
+        from paygate.ledger.postgres.store import PostgresStore
+    except ImportError as error:
+        raise MissingExtra(
+            "a ledger on PostgreSQL needs psycopg; install paygate-sdk[postgres]", extra="postgres"
+        ) from error
+    return PostgresStore(url.open(), busy_s=busy_s)
 
 
 def _file_of(url: str) -> str | None:

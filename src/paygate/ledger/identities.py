@@ -67,7 +67,9 @@ _COUNTED: Final = [
 
 _COUNTS: Final = """
 SELECT name AS subject, written || ' rows were written, and ' || there || ' are there' AS detail
-FROM ({there}) LEFT JOIN paygate_row_count USING (name) WHERE written IS NOT there
+FROM ({there}) AS tables LEFT JOIN (
+  SELECT name, sum(written) AS written FROM paygate_row_count GROUP BY name) AS counts USING (name)
+WHERE written IS NOT there
 UNION ALL
 SELECT name, written || ' rows were written to a table that nobody counts' FROM paygate_row_count
 WHERE name NOT IN ({names})
@@ -79,12 +81,18 @@ WHERE name NOT IN ({names})
     names=", ".join(f"'paygate_{name}'" for name in _COUNTED),
 )
 # Their ids are those that SQLite gives: the next one each time.
-_NUMBERS: Final = " UNION ALL ".join(
+NUMBERS: Final = " UNION ALL ".join(
     f"SELECT 'paygate_{table}' AS subject, count(*) || ' rows, numbered ' || min({column}) "
     f"|| ' to ' || max({column}) AS detail FROM paygate_{table} "
     f"HAVING count(*) > 0 AND (min({column}) <> 1 OR max({column}) <> count(*))"
     for table, column in (("posting", "id"), ("inbox", "id"), ("outbox", "position"))
 )
+
+MISSING_REFERENCES: Final = """
+SELECT "table" || coalesce(' ' || "rowid", '') AS subject,
+  'refers to a row of ' || parent || ' that is not there' AS detail
+FROM pragma_foreign_key_check
+"""
 
 # A table without a tenant belongs to that of the row that it is about.
 _OWNERS: Final = {
@@ -121,7 +129,7 @@ _WRITTEN: Final = (
     Rule(
         "rows-are-there",
         "as many rows are there as were written, and their numbers have no gaps",
-        (_COUNTS, _NUMBERS),
+        (_COUNTS, NUMBERS),
         cheap=False,
     ),
     Rule(
@@ -134,11 +142,7 @@ _WRITTEN: Final = (
     Rule(
         "references-are-there",
         "what a row must refer to is there",
-        """
-        SELECT "table" || coalesce(' ' || "rowid", '') AS subject,
-          'refers to a row of ' || parent || ' that is not there' AS detail
-        FROM pragma_foreign_key_check
-        """,
+        MISSING_REFERENCES,
         cheap=False,
     ),
 )
@@ -230,7 +234,7 @@ def _compared(table: str) -> str:
     SELECT * FROM (
       SELECT 'paygate_{table} ' || t.{key.get(table, "id")} AS subject,
         CASE {" ".join(wrong)} END AS detail
-      FROM paygate_{table} t {" ".join(joins)} WHERE t.tenant = :tenant)
+      FROM paygate_{table} t {" ".join(joins)} WHERE t.tenant = :tenant) AS compared
     WHERE detail IS NOT NULL
     """
 
@@ -250,7 +254,7 @@ def _brought_together(table: str, owner: str, *references: Reference) -> str:
     SELECT * FROM (
       SELECT 'paygate_{table} ' || o.id AS subject, CASE {" ".join(wrong)} END AS detail
       FROM paygate_{table} t JOIN paygate_{owner} o ON o.id = t.{owner} {" ".join(joins)}
-      WHERE o.tenant = :tenant)
+      WHERE o.tenant = :tenant) AS compared
     WHERE detail IS NOT NULL
     """
 
@@ -365,7 +369,7 @@ _BELONGING: Final = (
               AND ledger_account IN ('customer_credit', 'receivable')
             """,
             """
-            SELECT t.entry AS subject, 'of its payment ' || sum(t.amount_minor) || ' on '
+            SELECT min(t.entry) AS subject, 'of its payment ' || sum(t.amount_minor) || ' on '
               || t.ledger_account || ' are posted to nobody' AS detail
             FROM paygate_posting t JOIN paygate_payment p ON p.id = t.payment
             WHERE t.tenant = :tenant AND t.customer = '' AND p.customer <> ''

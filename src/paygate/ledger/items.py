@@ -72,9 +72,9 @@ UPDATE paygate_item SET status = 'void', credited_minor = allocated_minor
 WHERE id = :id AND status = 'open' AND claimed_minor = 0
 """
 _MARK_DISPUTED = """
-UPDATE paygate_item SET disputed = EXISTS (
+UPDATE paygate_item SET disputed = CASE WHEN EXISTS (
   SELECT 1 FROM paygate_chargeback_item c JOIN paygate_chargeback k ON k.id = c.chargeback
-  WHERE c.item = paygate_item.id AND k.state <> 'won')
+  WHERE c.item = paygate_item.id AND k.state <> 'won') THEN 1 ELSE 0 END
 WHERE id = :id
 """
 _LISTING = paging.listing(
@@ -91,8 +91,8 @@ _LISTING = paging.listing(
             "i.tenant = :tenant AND i.kind = 'invoice' AND i.standing = :standing"
         ),
     },
-    rest="(:customer IS NULL OR i.customer = :customer)"
-    " AND (:standing IS NULL OR i.standing = :standing)",
+    rest="i.customer = coalesce(:customer, i.customer)"
+    " AND i.standing = coalesce(:standing, i.standing)",
     noun="invoice",
     missing=InvoiceNotFound,
 )

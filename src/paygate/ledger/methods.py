@@ -31,9 +31,10 @@ INSERT INTO paygate_method (
 VALUES (
   :id, :tenant, :customer, :account, :kind, :token, :brand, :last_four, :expires, :holder,
   :fingerprint, :network_transaction_id, :reference, :mandate,
-  NOT EXISTS (
+  CASE WHEN EXISTS (
     SELECT 1 FROM paygate_method
-    WHERE tenant = :tenant AND customer = :customer AND is_default = 1 AND forgotten_at IS NULL),
+    WHERE tenant = :tenant AND customer = :customer AND is_default = 1 AND forgotten_at IS NULL)
+    THEN 0 ELSE 1 END,
   :at, :at, 0)
 ON CONFLICT DO NOTHING
 """

@@ -1,18 +1,18 @@
-"""The numbered schema files, and how a database is brought up to the newest of them."""
+"""How a SQLite database is brought up to the newest of the numbered schema files."""
 
 from __future__ import annotations
 
 import atexit
 import sqlite3
 from functools import cache
-from importlib import resources
-from typing import Final
+from typing import TYPE_CHECKING
 
 from paygate.errors import LedgerCorrupt
+from paygate.ledger.schema_files import SQLITE
 from paygate.ledger.sqlite_errors import primary_code
 
-SCHEMA: Final = 1
-"""The number of the newest schema file; a ledger of a higher number is refused."""
+if TYPE_CHECKING:
+    from paygate.ledger.schema_files import SchemaFiles
 
 
 def schema_of(connection: sqlite3.Connection) -> int:
@@ -35,10 +35,10 @@ def schema_of(connection: sqlite3.Connection) -> int:
         ) from None
 
 
-def bring_up(connection: sqlite3.Connection, found: int) -> None:
+def bring_up(connection: sqlite3.Connection, found: int, files: SchemaFiles = SQLITE) -> None:
     """Make what is missing of the tables since schema *found*."""
-    for number in range(found + 1, SCHEMA + 1):
-        for statement in _statements_of(number):
+    for number in range(found + 1, files.newest + 1):
+        for statement in _statements_of(files, number):
             connection.execute(statement)
         connection.execute(
             "INSERT INTO paygate_meta (name, value) VALUES ('schema', :number) "
@@ -57,13 +57,11 @@ def blank() -> sqlite3.Connection:
 
 
 @cache
-def _statements_of(number: int) -> list[str]:
+def _statements_of(files: SchemaFiles, number: int) -> list[str]:
     """Read the statements of schema file *number*; a trigger has semicolons inside."""
-    folder = resources.files("paygate.ledger") / "schema"
-    [name] = [file.name for file in folder.iterdir() if file.name.startswith(f"{number:04}_")]
     statements: list[str] = []
     lines: list[str] = []
-    for line in (folder / name).read_text("utf-8").splitlines():
+    for line in files.text(number).splitlines():
         lines.append(line)
         if sqlite3.complete_statement("\n".join(lines)):
             statements.append("\n".join(lines))

@@ -40,7 +40,7 @@ _LISTING = paging.listing(
             "n.tenant = :tenant AND n.account = :account AND n.released_at IS NULL"
         ),
     },
-    rest="(:account IS NULL OR n.account = :account)",
+    rest="n.account = coalesce(:account, n.account)",
     noun="payer number",
 )
 

@@ -63,7 +63,7 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
   a.expires_at, a.method_facts, a.verified, a.address_index, a.offers,
   (SELECT json_group_array(
      json_array(sighting, currency, quantity_minor, confirmations, needed)) FROM (
-     SELECT * FROM paygate_arrival s WHERE s.attempt = a.id AND s.state = 'seen' LIMIT 20))
+     SELECT * FROM paygate_arrival s WHERE s.attempt = a.id AND s.state = 'seen' LIMIT 20) AS seen)
     AS sightings,
   (SELECT coalesce(sum(amount_minor - canceled_minor), 0) FROM paygate_credit c
    WHERE c.payment = p.id AND c.reason <> 'invoice_voided' AND c.currency = p.currency)
@@ -85,8 +85,8 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
       FROM paygate_receipt r WHERE r.payment = p.id AND r.currency <> p.currency
       UNION ALL
       SELECT currency, 0, amount_minor - canceled_minor, 0, 0 FROM paygate_credit c
-      WHERE c.payment = p.id AND c.reason <> 'invoice_voided' AND c.currency <> p.currency)
-    GROUP BY currency)) AS foreign_money,
+      WHERE c.payment = p.id AND c.reason <> 'invoice_voided' AND c.currency <> p.currency) AS moves
+    GROUP BY currency) AS sums) AS foreign_money,
   (SELECT json_group_array(json_array(w.id, w.operation, w.state, w.late_pending))
    FROM paygate_attempt w WHERE w.payment = p.id AND w.needs_review = 1) AS flagged,
   (SELECT json_group_array(v.cause) FROM paygate_review v
@@ -128,9 +128,9 @@ WHERE k.tenant = :tenant AND k.operation = :operation AND k.key = :key
   AND coalesce(p.id, a.payment) IS NOT NULL
 """
 _MORE = """
-  (:customer IS NULL OR p.customer = :customer) AND (:account IS NULL OR p.account = :account)
-  AND (:status IS NULL OR p.status = :status)
-  AND (:needs_review IS NULL OR p.needs_review = :needs_review)
+  p.customer = coalesce(:customer, p.customer) AND p.account = coalesce(:account, p.account)
+  AND p.status = coalesce(:status, p.status)
+  AND p.needs_review = coalesce(:needs_review, p.needs_review)
 """
 _LISTING = paging.listing(
     _SELECT,
@@ -204,8 +204,9 @@ WHERE id = :id AND conflicted = 0 AND {_NO_CAUSE} AND NOT EXISTS (
 """
 _SETTLE_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :id"
 _MARK_DISPUTED = """
-UPDATE paygate_payment SET disputed = EXISTS (
+UPDATE paygate_payment SET disputed = CASE WHEN EXISTS (
   SELECT 1 FROM paygate_chargeback k WHERE k.payment = paygate_payment.id AND k.state <> 'won')
+  THEN 1 ELSE 0 END
 WHERE id = :id
 """
 _PEOPLE = "SELECT customer, payer FROM paygate_payment WHERE tenant = :tenant AND id = :id"

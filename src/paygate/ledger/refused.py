@@ -17,9 +17,12 @@ INSERT INTO paygate_refused_callback (
   tenant, account, why, times, first_at, last_at, type, event_id)
 VALUES (:tenant, :account, :why, :times, :first_at, :last_at, :type, :event_id)
 ON CONFLICT (tenant, account, why) DO UPDATE SET
-  times = times + :times, last_at = max(last_at, :last_at),
-  type = CASE WHEN :event_id = '' AND :type = '' THEN type ELSE :type END,
-  event_id = CASE WHEN :event_id = '' AND :type = '' THEN event_id ELSE :event_id END
+  times = paygate_refused_callback.times + :times,
+  last_at = max(paygate_refused_callback.last_at, :last_at),
+  type = CASE WHEN :event_id = '' AND :type = '' THEN paygate_refused_callback.type
+              ELSE :type END,
+  event_id = CASE WHEN :event_id = '' AND :type = '' THEN paygate_refused_callback.event_id
+                  ELSE :event_id END
 """
 _ALL = """
 SELECT * FROM paygate_refused_callback WHERE tenant = :tenant ORDER BY account, last_at DESC

@@ -34,7 +34,7 @@ INSERT INTO paygate_review (payment, cause, raised_at, checksum)
 VALUES (:payment, :cause, :at, 0)
 ON CONFLICT (payment, cause) DO UPDATE SET
   raised_at = :at, ended_at = NULL, ended_by = NULL, reason = ''
-WHERE ended_at IS NOT NULL
+WHERE paygate_review.ended_at IS NOT NULL
 """
 # What a person has finished is not raised again; what ended by itself is.
 _STOOD = """
@@ -48,7 +48,7 @@ UPDATE paygate_review SET ended_at = :at, ended_by = :actor, reason = :reason,
     SELECT p.collected_minor FROM paygate_payment p WHERE p.id = :payment) END,
   returned_minor = CASE :reason WHEN '' THEN 0 ELSE (
     SELECT p.returned_minor FROM paygate_payment p WHERE p.id = :payment) END
-WHERE payment = :payment AND ended_at IS NULL AND (:cause IS NULL OR cause = :cause)
+WHERE payment = :payment AND ended_at IS NULL AND cause = coalesce(:cause, cause)
 """
 _CAUSES = "SELECT cause FROM paygate_review WHERE payment = :payment"
 _STANDING = "SELECT cause FROM paygate_review WHERE payment = :payment AND ended_at IS NULL"

@@ -35,7 +35,8 @@ from paygate.errors import (
     StoreError,
 )
 from paygate.ledger import forking
-from paygate.ledger.migrations import SCHEMA, blank, bring_up, schema_of
+from paygate.ledger.migrations import blank, bring_up, schema_of
+from paygate.ledger.schema_files import SQLITE, SchemaFiles
 from paygate.ledger.sqlite_errors import NOT_COMMITTED, damaged, primary_code, translated
 from paygate.ledger.sqlite_session import OVERWRITE, Session
 from paygate.ledger.store import BUSY_S, Store
@@ -80,6 +81,8 @@ class SqliteStore(Store):
 
     connection_class: ClassVar[type[sqlite3.Connection]] = sqlite3.Connection
     """What a connection is made of; a test has one that fails on purpose."""
+    schema_files: ClassVar[SchemaFiles] = SQLITE
+    """What its tables are made of; a test has one more file."""
 
     def __init__(self, path: str, *, busy_s: float = BUSY_S) -> None:
         self.path = path
@@ -370,7 +373,7 @@ class SqliteStore(Store):
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         try:
-            if schema_of(connection) == SCHEMA:
+            if schema_of(connection) == self.schema_files.newest:
                 return
             if self._file == MEMORY:
                 blank().backup(connection)  # a copy is made faster than the tables are
@@ -379,7 +382,7 @@ class SqliteStore(Store):
             # Another process may have been faster: look again now that we hold the lock.
             found = schema_of(connection)
             self._check_schema(found)
-            bring_up(connection, found)
+            bring_up(connection, found, self.schema_files)
             connection.execute("COMMIT")
         except UnicodeDecodeError as error:
             raise damaged(self.path, error) from None
@@ -387,11 +390,12 @@ class SqliteStore(Store):
             raise translated(error, self.path) from error
 
     def _check_schema(self, found: int) -> None:
-        if found > SCHEMA:
+        known = self.schema_files.newest
+        if found > known:
             raise SchemaMismatch(
-                f"{self.path} has schema {found}, this paygate knows {SCHEMA}; upgrade paygate",
+                f"{self.path} has schema {found}, this paygate knows {known}; upgrade paygate",
                 found=found,
-                known=SCHEMA,
+                known=known,
             )
 
 

@@ -6,7 +6,8 @@ import sqlite3
 from typing import TYPE_CHECKING, TypeVar
 
 from paygate.errors import NotAllowedHere, SchemaMismatch, StoreBusy, StoreError
-from paygate.ledger.migrations import SCHEMA, schema_of
+from paygate.ledger.migrations import schema_of
+from paygate.ledger.schema_files import SCHEMA
 from paygate.ledger.sqlite_errors import primary_code, translated
 from paygate.ledger.sqlite_session import OVERWRITE, HostSession
 from paygate.ledger.store import Writes

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.ledger.sqlite_errors import damaged
 from paygate.ledger.statements import positional
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from paygate.ledger.tx import Row
 
@@ -30,9 +32,10 @@ def _by_name(rows: list[sqlite3.Row]) -> Sequence[Row]:
 class Session:
     """The statements of the ledger on one SQLite connection."""
 
-    __slots__ = ("_execute", "_executemany")
+    __slots__ = ("_connection", "_execute", "_executemany")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._execute = connection.execute
         self._executemany = connection.executemany
 
@@ -65,6 +68,10 @@ class Session:
         """Execute a statement once for each of *params*."""
         text, values = positional(sql)
         self._executemany(text, map(values, params))
+
+    def sorting_on_disk(self) -> AbstractContextManager[None]:
+        """Sort in temporary files meanwhile."""
+        return _sorting_on_disk(self._connection)
 
 
 class HostSession:
@@ -108,3 +115,22 @@ class HostSession:
         """Execute a statement once for each of *params*."""
         text, values = positional(sql)
         self._cursor().executemany(text, map(values, params))
+
+    def sorting_on_disk(self) -> AbstractContextManager[None]:
+        """Sort in temporary files meanwhile."""
+        return _sorting_on_disk(self._connection)
+
+
+@contextmanager
+def _sorting_on_disk(connection: sqlite3.Connection) -> Generator[None]:
+    """Let SQLite sort in temporary files; otherwise it would in memory, however much that is."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    [before] = cursor.execute("PRAGMA temp_store").fetchone()
+    with suppress(sqlite3.OperationalError):  # a host's transaction has temporary tables
+        cursor.execute("PRAGMA temp_store=FILE")
+    try:
+        yield
+    finally:
+        with suppress(sqlite3.Error):
+            cursor.execute(f"PRAGMA temp_store={int(before)}")

@@ -31,7 +31,8 @@ WHERE tenant = :tenant AND kind = 'invoice' GROUP BY currency, status ORDER BY c
 _LEFT = "total_minor - allocated_minor - written_off_minor"
 _UNPAID = f"""
 SELECT currency, count(*) AS count,
-  sum(allocated_minor > 0) AS partly, sum(due < :today) AS overdue,
+  count(*) FILTER (WHERE allocated_minor > 0) AS partly,
+  count(*) FILTER (WHERE due < :today) AS overdue,
   sum(({_LEFT}) / {_PART}) AS high, sum(({_LEFT}) % {_PART}) AS low
 FROM paygate_item INDEXED BY paygate_item_unpaid
 WHERE tenant = :tenant AND kind = 'invoice' AND status = 'open' AND {_LEFT} > 0
@@ -45,7 +46,7 @@ WHERE tenant = :tenant GROUP BY status, currency ORDER BY status, currency
 """
 _REVIEWS = """
 SELECT count(*) AS count, coalesce(sum(conflicted), 0) AS conflicts,
-  coalesce(sum(customer = ''), 0) AS unidentified, min(created_at) AS since
+  count(*) FILTER (WHERE customer = '') AS unidentified, min(created_at) AS since
 FROM paygate_payment INDEXED BY paygate_payment_to_review
 WHERE tenant = :tenant AND needs_review = 1
 """
@@ -54,8 +55,10 @@ SELECT id FROM paygate_payment INDEXED BY paygate_payment_to_review
 WHERE tenant = :tenant AND needs_review = 1 ORDER BY created_at, id LIMIT :limit
 """
 _UNKNOWN = """
-SELECT sum(created_at > :hour) AS hour, sum(created_at <= :hour AND created_at > :day) AS day,
-  sum(created_at <= :day AND created_at > :week) AS week, sum(created_at <= :week) AS older,
+SELECT count(*) FILTER (WHERE created_at > :hour) AS hour,
+  count(*) FILTER (WHERE created_at <= :hour AND created_at > :day) AS day,
+  count(*) FILTER (WHERE created_at <= :day AND created_at > :week) AS week,
+  count(*) FILTER (WHERE created_at <= :week) AS older,
   min(created_at) AS since
 FROM paygate_attempt INDEXED BY paygate_attempt_unknown
 WHERE tenant = :tenant AND state = 'unknown'

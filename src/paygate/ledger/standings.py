@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from paygate.ledger.migrations import SCHEMA
 from paygate.ledger.rule import Rule
+from paygate.ledger.schema_files import SCHEMA
 
 STANDINGS: Final = (
     Rule(
@@ -29,7 +29,7 @@ STANDINGS: Final = (
           AND (p.conflicted = 0 OR 0 >= (
             SELECT max(held) FROM (
               SELECT sum(CASE r.inward WHEN 1 THEN r.amount_minor ELSE -r.amount_minor END) AS held
-              FROM paygate_receipt r WHERE r.payment = p.id GROUP BY r.currency)))
+              FROM paygate_receipt r WHERE r.payment = p.id GROUP BY r.currency) AS by_currency))
           AND NOT EXISTS (SELECT 1 FROM paygate_attempt a
                           WHERE a.payment = p.id AND a.late_pending = 1)
           AND EXISTS (SELECT 1 FROM paygate_claim c
@@ -71,13 +71,13 @@ STANDINGS: Final = (
         LEFT JOIN (
           SELECT DISTINCT c.item FROM paygate_chargeback_item c
           JOIN paygate_chargeback k ON k.id = c.chargeback AND k.state <> 'won') s ON s.item = i.id
-        WHERE i.tenant = :tenant AND i.disputed <> (s.item IS NOT NULL)
+        WHERE i.tenant = :tenant AND i.disputed <> CASE WHEN s.item IS NULL THEN 0 ELSE 1 END
         UNION ALL
         SELECT p.id, 'disputed is ' || p.disputed FROM paygate_payment p
         LEFT JOIN (
           SELECT DISTINCT payment FROM paygate_chargeback WHERE state <> 'won') s
           ON s.payment = p.id
-        WHERE p.tenant = :tenant AND p.disputed <> (s.payment IS NOT NULL)
+        WHERE p.tenant = :tenant AND p.disputed <> CASE WHEN s.payment IS NULL THEN 0 ELSE 1 END
         """,
     ),
     Rule(
@@ -101,7 +101,7 @@ STANDINGS: Final = (
         FROM paygate_attempt
         WHERE tenant = :tenant AND CASE
           WHEN action IS NULL THEN action_secret_encrypted IS NOT NULL
-          WHEN NOT json_valid(action) THEN 1
+          WHEN NOT json_valid(action) THEN TRUE
           ELSE coalesce(json_extract(action, '$.token'), json_extract(action, '$.client_secret'))
             IS NOT NULL END
         """,
@@ -251,10 +251,10 @@ STANDINGS: Final = (
         """
         SELECT p.id AS subject, 'needs_review is ' || p.needs_review AS detail
         FROM paygate_payment p
-        WHERE p.tenant = :tenant AND p.needs_review <> (p.conflicted <> 0
+        WHERE p.tenant = :tenant AND p.needs_review <> CASE WHEN p.conflicted <> 0
           OR EXISTS (SELECT 1 FROM paygate_review v WHERE v.payment = p.id AND v.ended_at IS NULL)
           OR EXISTS (SELECT 1 FROM paygate_attempt a
-                     WHERE a.payment = p.id AND a.needs_review = 1))
+                     WHERE a.payment = p.id AND a.needs_review = 1) THEN 1 ELSE 0 END
         UNION ALL
         SELECT p.id, 'conflicted is ' || p.conflicted || ', and money of it waits for a decision'
         FROM paygate_payment p
@@ -328,7 +328,7 @@ STANDINGS: Final = (
           SELECT receipt, ledger_account, currency, 0, amount_minor FROM paygate_posting
           WHERE tenant = :tenant AND ledger_account IN ('fees', 'settled') AND receipt IN (
             SELECT id FROM paygate_receipt
-            WHERE settled_minor IS NOT NULL OR fee_minor IS NOT NULL))
+            WHERE settled_minor IS NOT NULL OR fee_minor IS NOT NULL)) AS sides
         GROUP BY receipt, ledger_account, currency HAVING sum(stored) <> sum(posted)
         """,
         cheap=False,
@@ -377,13 +377,13 @@ STANDINGS: Final = (
         SELECT a.id AS subject, 'livemode is ' || a.livemode || ', and the ledger is for '
           || m.value || ' payments' AS detail
         FROM paygate_attempt a JOIN paygate_meta m ON m.name = 'mode'
-        WHERE a.tenant = :tenant AND a.livemode <> (m.value = 'live')
+        WHERE a.tenant = :tenant AND a.livemode <> CASE m.value WHEN 'live' THEN 1 ELSE 0 END
         UNION ALL
         SELECT name, 'nothing is known by this name, or it has no such value: ' || value
         FROM paygate_meta
         WHERE CASE name WHEN 'schema' THEN value <> '{SCHEMA}'
           WHEN 'mode' THEN value NOT IN ('live', 'test')
-          WHEN 'sending_stopped' THEN NOT json_valid(value) ELSE 1 END
+          WHEN 'sending_stopped' THEN NOT json_valid(value) ELSE TRUE END
         UNION ALL
         SELECT 'mode', 'it is not said, and there are attempts'
         WHERE EXISTS (SELECT 1 FROM paygate_attempt)

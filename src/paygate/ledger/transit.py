@@ -42,7 +42,8 @@ WHERE r.payment = :payment AND r.kind = 'refund' AND r.in_transit_minor <> 0
       AND coalesce(b.undoes, b.movement_id) = r.movement_id)
 """
 _SUM = """
-SELECT max(kind IN ('charge', 'capture') AND in_transit_minor > 0) AS brought,
+SELECT max(CASE WHEN kind IN ('charge', 'capture') AND in_transit_minor > 0 THEN 1 ELSE 0 END)
+    AS brought,
   sum(in_transit_minor) AS minor
 FROM paygate_receipt WHERE payment = :payment AND in_transit_minor <> 0
 """

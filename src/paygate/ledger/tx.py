@@ -16,6 +16,7 @@ from paygate.ledger.elapsed import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from paygate.ledger.elapsed import Mark, Stopwatch
@@ -90,6 +91,10 @@ class Connection(Protocol):
         """Execute a statement once for each of *params*."""
         ...
 
+    def sorting_on_disk(self) -> AbstractContextManager[None]:
+        """Sort on disk meanwhile, and not in memory, however much it is."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
@@ -132,6 +137,7 @@ class Tx:
         "many",
         "now",
         "run",
+        "sorting_on_disk",
         "tenant",
         "vault",
         "zone",
@@ -142,6 +148,7 @@ class Tx:
         self.run = connection.run
         self.many = connection.many
         self.each = connection.each
+        self.sorting_on_disk = connection.sorting_on_disk
         self._ids = context.ids
         self._stopwatch = context.stopwatch
         self.tenant = context.tenant

@@ -1,0 +1,1010 @@
+-- The ledger, as of its first version, on PostgreSQL; `schema/sqlite` has the same tables.
+--
+-- Amounts are integers in minor units of the currency beside them. Instants are ISO 8601 text in
+-- UTC with microseconds, so that they sort; dates are ISO 8601 text. All text is compared byte by
+-- byte (collation C): so ids and instants sort as they do in SQLite, and an index stays in order
+-- when the operating system sorts a language differently. Rows of allocation, receipt, posting and
+-- outbox are never changed in what they say about money; triggers see to it. The checksum of a row
+-- is one of those of its columns that `checksums.py` lists.
+--
+-- What grows with the ledger is found by an index that ends in an instant (or date) and the id, so
+-- that a page of a listing is read in its order, from where the one before it ended, and costs the
+-- same however many rows there are.
+
+CREATE TABLE paygate_meta (
+  name text COLLATE "C" PRIMARY KEY,
+  value text COLLATE "C" NOT NULL
+);
+
+CREATE TABLE paygate_sequence (
+  tenant text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  value bigint NOT NULL,
+  PRIMARY KEY (tenant, name)
+);
+
+-- Which call used which idempotency key; the fingerprint holds no token.
+CREATE TABLE paygate_key (
+  tenant text COLLATE "C" NOT NULL,
+  operation text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  fingerprint text COLLATE "C" NOT NULL,
+  result text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, operation, key)
+);
+
+CREATE TABLE paygate_customer (
+  tenant text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  zone text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL DEFAULT 'clear',
+  created_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, id)
+);
+
+-- Contact facts stand apart from rows that stay, so that they can be erased.
+CREATE TABLE paygate_contact (
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  facts text COLLATE "C" NOT NULL,
+  PRIMARY KEY (tenant, customer)
+);
+
+-- Open items: invoices, and money expected without one.
+CREATE TABLE paygate_item (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL CHECK (kind IN ('invoice', 'prepayment')),
+  number text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  total_minor bigint NOT NULL CHECK (total_minor > 0),
+  allocated_minor bigint NOT NULL DEFAULT 0 CHECK (allocated_minor >= 0),
+  written_off_minor bigint NOT NULL DEFAULT 0 CHECK (written_off_minor >= 0),
+  claimed_minor bigint NOT NULL DEFAULT 0 CHECK (claimed_minor >= 0),
+  credited_minor bigint NOT NULL DEFAULT 0, -- of a void one: what of its money became credit
+  due text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL CHECK (status IN ('draft', 'open', 'void')),
+  assignment_key text COLLATE "C",
+  reversal text COLLATE "C",
+  autopay bigint NOT NULL DEFAULT 1,
+  disputed bigint NOT NULL DEFAULT 0, -- a chargeback that stands took money off it
+  method text COLLATE "C",
+  effective text COLLATE "C" NOT NULL,
+  issued_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  -- How it stands for its customer; written_off if no money paid any of it.
+  standing text COLLATE "C" NOT NULL GENERATED ALWAYS AS (CASE
+    WHEN status <> 'open' THEN status
+    WHEN allocated_minor + written_off_minor >= total_minor
+      THEN CASE allocated_minor WHEN 0 THEN 'written_off' ELSE 'paid' END
+    WHEN allocated_minor > 0 THEN 'partially_paid'
+    ELSE 'open' END) STORED,
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, kind, number),
+  CHECK (allocated_minor + written_off_minor + claimed_minor <= total_minor)
+);
+CREATE INDEX paygate_item_listed ON paygate_item (tenant, issued_at, id) WHERE kind = 'invoice';
+CREATE INDEX paygate_item_by_customer ON paygate_item (tenant, customer, issued_at, id)
+  WHERE kind = 'invoice';
+CREATE INDEX paygate_item_by_standing ON paygate_item (tenant, standing, issued_at, id)
+  WHERE kind = 'invoice';
+CREATE INDEX paygate_item_owed ON paygate_item (tenant, due, id)
+  WHERE kind = 'invoice' AND status = 'open'
+    AND total_minor - allocated_minor - written_off_minor > 0;
+CREATE INDEX paygate_item_counted ON paygate_item (tenant, kind, currency, status);
+CREATE INDEX paygate_item_unpaid ON paygate_item (tenant, currency, due)
+  WHERE kind = 'invoice' AND status = 'open'
+    AND total_minor - allocated_minor - written_off_minor > 0;
+CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, due, id)
+  WHERE kind = 'invoice' AND status = 'open'
+    AND total_minor - allocated_minor - written_off_minor > 0;
+CREATE INDEX paygate_item_by_assignment_key ON paygate_item (tenant, currency, assignment_key)
+  WHERE assignment_key IS NOT NULL;
+
+-- One without a customer was paid to a number that nobody has: its money waits for a person.
+CREATE TABLE paygate_payment (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  payer text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+  credit_on text COLLATE "C" NOT NULL DEFAULT 'accepted' CHECK (credit_on IN ('accepted', 'settled')),
+  refundable_after bigint NOT NULL DEFAULT 0, -- banking days after it settled
+  settles_within_s bigint, -- NULL: nobody waits for its settlement
+  settle_check_at text COLLATE "C", -- when accepted money must have settled
+  status text COLLATE "C" NOT NULL,
+  received_minor bigint NOT NULL DEFAULT 0,
+  returned_minor bigint NOT NULL DEFAULT 0,
+  collected_minor bigint NOT NULL DEFAULT 0, -- received, without what only came back to us
+  authorized_minor bigint NOT NULL DEFAULT 0,
+  capturing_minor bigint NOT NULL DEFAULT 0 CHECK (capturing_minor >= 0),
+  refunding_minor bigint NOT NULL DEFAULT 0 CHECK (refunding_minor >= 0),
+  voiding bigint NOT NULL DEFAULT 0,
+  hold_over bigint NOT NULL DEFAULT 0, -- told while a capture was under way: nothing more is held
+  reference text COLLATE "C" NOT NULL DEFAULT '',
+  method text COLLATE "C",
+  mandate text COLLATE "C",
+  needs_review bigint NOT NULL DEFAULT 0,
+  conflicted bigint NOT NULL DEFAULT 0,
+  superseded bigint NOT NULL DEFAULT 0,
+  key text COLLATE "C" NOT NULL DEFAULT '', -- of the call that made it
+  payer_number text COLLATE "C" NOT NULL DEFAULT '', -- what it was paid to without an attempt of ours
+  seen_minor bigint NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- on its way, as far as is seen
+  disputed bigint NOT NULL DEFAULT 0,
+  reversal text COLLATE "C",
+  created_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL
+);
+CREATE INDEX paygate_payment_unsettled ON paygate_payment (tenant, account, settle_check_at)
+  WHERE settle_check_at IS NOT NULL;
+CREATE INDEX paygate_payment_listed ON paygate_payment (tenant, created_at, id);
+CREATE INDEX paygate_payment_by_customer ON paygate_payment (tenant, customer, created_at, id);
+CREATE INDEX paygate_payment_by_account ON paygate_payment (tenant, account, created_at, id);
+CREATE INDEX paygate_payment_by_status ON paygate_payment (tenant, status, created_at, id);
+CREATE INDEX paygate_payment_by_account_and_status
+  ON paygate_payment (tenant, account, status, created_at, id);
+CREATE INDEX paygate_payment_to_review ON paygate_payment (tenant, created_at, id)
+  WHERE needs_review = 1;
+CREATE INDEX paygate_payment_by_reference ON paygate_payment (tenant, customer, reference)
+  WHERE reference <> '';
+CREATE INDEX paygate_payment_counted ON paygate_payment (tenant, status, currency, amount_minor);
+
+-- Why a person must look at a payment, where that is no matter of an attempt or a conflict. A row
+-- stays when the review has ended: by itself, or because a person said why.
+CREATE TABLE paygate_review (
+  payment text COLLATE "C" NOT NULL REFERENCES paygate_payment (id),
+  cause text COLLATE "C" NOT NULL,
+  raised_at text COLLATE "C" NOT NULL,
+  ended_at text COLLATE "C",
+  ended_by text COLLATE "C",
+  reason text COLLATE "C" NOT NULL DEFAULT '',
+  -- What had come and what had gone back when a person decided: so much is right, and no more.
+  collected_minor bigint NOT NULL DEFAULT 0,
+  returned_minor bigint NOT NULL DEFAULT 0,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (payment, cause)
+);
+
+-- One operation asked of a gateway; stored before anything is sent.
+CREATE TABLE paygate_attempt (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  payment text COLLATE "C" REFERENCES paygate_payment (id),
+  method text COLLATE "C",
+  operation text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  driver text COLLATE "C" NOT NULL,
+  driver_version text COLLATE "C" NOT NULL,
+  livemode bigint NOT NULL,
+  merchant_account text COLLATE "C" NOT NULL,
+  gateway_key text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL DEFAULT '', -- of the call that asked for it, if it had one
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL,
+  final bigint NOT NULL DEFAULT 1,
+  movement text COLLATE "C" NOT NULL DEFAULT '',
+  about text COLLATE "C" NOT NULL DEFAULT '',
+  refund_to text COLLATE "C", -- what a refund does to the invoices that its money was on
+  method_plan text COLLATE "C", -- JSON: whose the method is that is stored or deleted, by which mandate
+  state text COLLATE "C" NOT NULL,
+  reference text COLLATE "C" NOT NULL DEFAULT '',
+  code text COLLATE "C" NOT NULL DEFAULT '',
+  raw_code text COLLATE "C" NOT NULL DEFAULT '',
+  reason text COLLATE "C" NOT NULL DEFAULT '',
+  retryable bigint NOT NULL DEFAULT 0,
+  action text COLLATE "C",
+  action_secret_encrypted bytea, -- what only the payer's browser may see of the action
+  expires_at text COLLATE "C",
+  network_transaction_id text COLLATE "C" NOT NULL DEFAULT '',
+  method_facts text COLLATE "C", -- what may be printed of the card or account: brand, last four, expiry
+  verified text COLLATE "C", -- address, security code, 3-D Secure: each result with the processor's code
+  request_id text COLLATE "C" NOT NULL DEFAULT '', -- what the processor calls the request, for its support
+  sends bigint NOT NULL DEFAULT 1,
+  sent_at text COLLATE "C" NOT NULL,
+  sent_mark text COLLATE "C",
+  lease_until text COLLATE "C" NOT NULL,
+  next_check_at text COLLATE "C",
+  checks bigint NOT NULL DEFAULT 0,
+  absences bigint NOT NULL DEFAULT 0,
+  needs_review bigint NOT NULL DEFAULT 0,
+  created_at text COLLATE "C" NOT NULL,
+  created_mark text COLLATE "C",
+  actor text COLLATE "C" NOT NULL,
+  late_pending bigint NOT NULL DEFAULT 0, -- money is on its way, though it had ended
+  overdue_at text COLLATE "C", -- when a person must look at what was accepted and is not decided
+  offers text COLLATE "C" NOT NULL DEFAULT '', -- what the account can do later to what this brings
+  address_index bigint, -- of the address to pay to
+  version bigint NOT NULL DEFAULT 0,
+  checksum bigint NOT NULL,
+  answer_checksum bigint NOT NULL, -- of what is known of its end
+  UNIQUE (tenant, account, operation, gateway_key),
+  CHECK (refund_to IS NULL OR operation = 'refund'),
+  CHECK (method_plan IS NULL OR operation IN ('enroll', 'forget'))
+);
+CREATE INDEX paygate_attempt_by_payment ON paygate_attempt (payment, created_at, id);
+CREATE INDEX paygate_attempt_by_method ON paygate_attempt (method, created_at, id)
+  WHERE method IS NOT NULL;
+CREATE INDEX paygate_attempt_of_methods ON paygate_attempt (tenant, created_at, id)
+  WHERE payment IS NULL AND method IS NOT NULL;
+CREATE INDEX paygate_attempt_of_methods_to_review ON paygate_attempt (tenant, created_at, id)
+  WHERE payment IS NULL AND method IS NOT NULL AND needs_review = 1;
+CREATE INDEX paygate_attempt_due ON paygate_attempt (tenant, account, next_check_at)
+  WHERE next_check_at IS NOT NULL;
+CREATE INDEX paygate_attempt_unknown ON paygate_attempt (tenant, created_at, id)
+  WHERE state = 'unknown';
+CREATE INDEX paygate_attempt_with_secret ON paygate_attempt (tenant, id)
+  WHERE action_secret_encrypted IS NOT NULL;
+CREATE INDEX paygate_attempt_by_reference
+  ON paygate_attempt (tenant, account, reference, created_at, id)
+  WHERE reference <> '';
+
+-- What is needed to send the same request again; gone when the attempt has ended, because it
+-- holds facts about a person (customer). When those are erased the body is empty, and the request
+-- cannot be built again. A request with a one-time token or card data never gets a row, and what
+-- a payer's browser brought back is encrypted in it.
+CREATE TABLE paygate_attempt_request (
+  attempt text COLLATE "C" PRIMARY KEY REFERENCES paygate_attempt (id),
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  body text COLLATE "C" NOT NULL
+);
+CREATE INDEX paygate_attempt_request_by_customer ON paygate_attempt_request (tenant, customer);
+
+-- A payer's declined tries on a page that stays payable; each is told once.
+CREATE TABLE paygate_attempt_try (
+  attempt text COLLATE "C" NOT NULL REFERENCES paygate_attempt (id),
+  reference text COLLATE "C" NOT NULL,
+  raw_code text COLLATE "C" NOT NULL,
+  PRIMARY KEY (attempt, reference, raw_code)
+);
+
+-- Lots of customer balance. canceled_minor is what ceased to be: its receipt was reversed.
+CREATE TABLE paygate_credit (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL CHECK (amount_minor <> 0),
+  used_minor bigint NOT NULL DEFAULT 0 CHECK (used_minor >= 0),
+  reserved_minor bigint NOT NULL DEFAULT 0 CHECK (reserved_minor >= 0),
+  canceled_minor bigint NOT NULL DEFAULT 0,
+  reason text COLLATE "C" NOT NULL,
+  payment text COLLATE "C",
+  receipt text COLLATE "C",
+  item text COLLATE "C",
+  created_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  CHECK (amount_minor < 0 OR used_minor + reserved_minor + canceled_minor <= amount_minor)
+);
+CREATE INDEX paygate_credit_standing ON paygate_credit (tenant, customer, created_at, id)
+  WHERE amount_minor - used_minor - canceled_minor <> 0;
+CREATE INDEX paygate_credit_by_payment
+  ON paygate_credit (payment, created_at, id, reason, amount_minor, canceled_minor)
+  WHERE payment IS NOT NULL;
+CREATE INDEX paygate_credit_by_receipt ON paygate_credit (receipt) WHERE receipt IS NOT NULL;
+
+-- What a payment is for, in the order it fills them. A hard claim counts in the item's
+-- claimed_minor; a soft one (the payer has a page or slip) does not, and may be superseded.
+CREATE TABLE paygate_claim (
+  payment text COLLATE "C" NOT NULL REFERENCES paygate_payment (id),
+  position bigint NOT NULL,
+  item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
+  amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+  credit text COLLATE "C" REFERENCES paygate_credit (id),
+  state text COLLATE "C" NOT NULL CHECK (state IN ('hard', 'soft', 'superseded', 'released', 'used')),
+  checksum bigint NOT NULL,
+  PRIMARY KEY (payment, position)
+);
+CREATE INDEX paygate_claim_by_item ON paygate_claim (item);
+CREATE INDEX paygate_claim_by_credit ON paygate_claim (credit) WHERE credit IS NOT NULL;
+
+-- Credit that a refund is to pay back, held while the gateway is asked.
+CREATE TABLE paygate_hold (
+  attempt text COLLATE "C" NOT NULL REFERENCES paygate_attempt (id),
+  credit text COLLATE "C" NOT NULL REFERENCES paygate_credit (id),
+  amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+  state text COLLATE "C" NOT NULL CHECK (state IN ('held', 'released', 'used')),
+  checksum bigint NOT NULL,
+  PRIMARY KEY (attempt, credit)
+);
+CREATE INDEX paygate_hold_by_credit ON paygate_hold (credit);
+
+-- What a refund takes off which invoice, where the host said so.
+CREATE TABLE paygate_refund_item (
+  attempt text COLLATE "C" NOT NULL REFERENCES paygate_attempt (id),
+  position bigint NOT NULL,
+  item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
+  amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+  checksum bigint NOT NULL,
+  PRIMARY KEY (attempt, position)
+);
+
+-- Money that moved. The movement id is the gateway's own, so nothing is booked twice.
+CREATE TABLE paygate_receipt (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  payment text COLLATE "C" REFERENCES paygate_payment (id),
+  attempt text COLLATE "C",
+  customer text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  inward bigint NOT NULL,
+  movement_id text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL, -- nothing, if what came is worth less than a minor unit
+  -- Negative: more went out than there was, and nobody knows who owes it.
+  unallocated_minor bigint NOT NULL DEFAULT 0 CHECK (unallocated_minor >= 0 OR inward = 0),
+  awaiting_minor bigint NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
+  in_transit_minor bigint NOT NULL DEFAULT 0, -- negative: still to be taken from us
+  undoes text COLLATE "C", -- the movement it takes back, or of a reversal the receipt
+  by_hand text COLLATE "C" NOT NULL DEFAULT '', -- how money was sent back without a gateway
+  code text COLLATE "C" NOT NULL DEFAULT '',
+  -- What came in another currency is counted at a price: what the payment's amount costs in it.
+  cost_minor bigint,
+  rate text COLLATE "C" NOT NULL DEFAULT '',
+  rate_source text COLLATE "C" NOT NULL DEFAULT '',
+  settled_minor bigint,
+  settled_currency text COLLATE "C",
+  fee_minor bigint,
+  fee_currency text COLLATE "C",
+  settled_on text COLLATE "C",
+  effective text COLLATE "C" NOT NULL,
+  booked_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, account, kind, movement_id),
+  CHECK (amount_minor > 0 OR amount_minor = 0 AND cost_minor IS NOT NULL)
+);
+CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, id);
+CREATE INDEX paygate_receipt_listed ON paygate_receipt (tenant, booked_at, id);
+CREATE INDEX paygate_receipt_by_account ON paygate_receipt (tenant, account, booked_at, id);
+-- A payment may have thousands of receipts (of small coins to one address), and each movement of it
+-- asks for these sums. Few receipts are in the indexes at any time, and they hold what is summed.
+CREATE INDEX paygate_receipt_unallocated
+  ON paygate_receipt (payment, booked_at, id, currency, unallocated_minor)
+  WHERE unallocated_minor <> 0;
+CREATE INDEX paygate_receipt_awaiting
+  ON paygate_receipt (payment, booked_at, id, currency, kind, in_transit_minor, awaiting_minor)
+  WHERE awaiting_minor > 0;
+CREATE INDEX paygate_receipt_in_transit ON paygate_receipt (payment, kind, in_transit_minor)
+  WHERE in_transit_minor <> 0;
+CREATE INDEX paygate_receipt_quoted
+  ON paygate_receipt (
+    attempt, settled_currency, cost_minor, inward, settled_minor, amount_minor)
+  WHERE settled_currency <> currency;
+
+-- Returns that were reported before their money was booked. The money is netted when it comes.
+CREATE TABLE paygate_early_return (
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  movement_id text COLLATE "C" NOT NULL,
+  payment text COLLATE "C" NOT NULL REFERENCES paygate_payment (id),
+  undoes text COLLATE "C",
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+  code text COLLATE "C" NOT NULL,
+  effective text COLLATE "C",
+  kept_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, account, movement_id)
+);
+CREATE INDEX paygate_early_return_by_payment ON paygate_early_return (payment, movement_id);
+
+-- Where the money of an outward receipt was taken from, in that order, and how much of it has been
+-- put back there since. A debit is a lot that the receipt itself made.
+CREATE TABLE paygate_taken (
+  receipt text COLLATE "C" NOT NULL REFERENCES paygate_receipt (id),
+  position bigint NOT NULL,
+  origin text COLLATE "C" NOT NULL CHECK (origin IN ('item', 'credit', 'suspense', 'awaiting')),
+  name text COLLATE "C" NOT NULL, -- the id of the item, of the lot, or of the receipt whose money waited
+  amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+  back_minor bigint NOT NULL DEFAULT 0 CHECK (back_minor BETWEEN 0 AND amount_minor),
+  checksum bigint NOT NULL,
+  PRIMARY KEY (receipt, position)
+);
+
+CREATE TABLE paygate_allocation (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL CHECK (amount_minor <> 0),
+  payment text COLLATE "C",
+  receipt text COLLATE "C" REFERENCES paygate_receipt (id),
+  credit text COLLATE "C" REFERENCES paygate_credit (id),
+  cancels text COLLATE "C" UNIQUE,
+  effective text COLLATE "C" NOT NULL,
+  booked_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  CHECK ((receipt IS NULL) <> (credit IS NULL)),
+  CHECK ((amount_minor < 0) = (cancels IS NOT NULL))
+);
+CREATE INDEX paygate_allocation_by_item ON paygate_allocation (item, booked_at, id);
+-- Holds what is summed by invoice and by credit whenever a payment is read.
+CREATE INDEX paygate_allocation_by_payment
+  ON paygate_allocation (payment, item, credit, amount_minor);
+CREATE INDEX paygate_allocation_by_receipt ON paygate_allocation (receipt) WHERE receipt IS NOT NULL;
+CREATE INDEX paygate_allocation_by_credit ON paygate_allocation (credit, booked_at, id)
+  WHERE credit IS NOT NULL;
+
+CREATE TABLE paygate_write_off (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+  ledger_account text COLLATE "C" NOT NULL, -- where it was posted: undoing it takes it from there
+  payment text COLLATE "C",
+  receipt text COLLATE "C" REFERENCES paygate_receipt (id), -- the refund that it is the credit note of
+  reason text COLLATE "C" NOT NULL,
+  undone_at text COLLATE "C",
+  undone_by text COLLATE "C",
+  effective text COLLATE "C" NOT NULL,
+  booked_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL
+);
+CREATE INDEX paygate_write_off_by_item ON paygate_write_off (item, booked_at, id);
+CREATE INDEX paygate_write_off_by_payment ON paygate_write_off (payment)
+  WHERE payment IS NOT NULL;
+CREATE INDEX paygate_write_off_by_receipt ON paygate_write_off (receipt)
+  WHERE receipt IS NOT NULL;
+
+CREATE TABLE paygate_reversal (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  number text COLLATE "C" NOT NULL,
+  payment text COLLATE "C" NOT NULL REFERENCES paygate_payment (id),
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL,
+  on_date text COLLATE "C" NOT NULL,
+  reason text COLLATE "C" NOT NULL,
+  fingerprint text COLLATE "C" NOT NULL,
+  fee_item text COLLATE "C" REFERENCES paygate_item (id),
+  bank_charge_minor bigint,
+  bank_charge_currency text COLLATE "C",
+  booked_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  counted bigint NOT NULL, -- its number was the next of the sequence
+  undone_at text COLLATE "C", -- a person found that the payment was money after all
+  undone_by text COLLATE "C",
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, number)
+);
+CREATE UNIQUE INDEX paygate_reversal_that_stands ON paygate_reversal (payment)
+  WHERE undone_at IS NULL;
+
+-- A dispute of a payment; the money that it moves stands in receipts with the same reference.
+CREATE TABLE paygate_chargeback (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  payment text COLLATE "C" NOT NULL REFERENCES paygate_payment (id),
+  account text COLLATE "C" NOT NULL,
+  reference text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL CHECK (state IN ('opened', 'lost', 'won')),
+  reported_lost bigint NOT NULL DEFAULT 0, -- the processor said so, ever
+  reported_won bigint NOT NULL DEFAULT 0,
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL,
+  reason text COLLATE "C" NOT NULL,
+  respond_by text COLLATE "C",
+  opened_at text COLLATE "C" NOT NULL,
+  ended_at text COLLATE "C",
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, account, reference)
+);
+CREATE INDEX paygate_chargeback_by_payment ON paygate_chargeback (payment, opened_at, id);
+CREATE INDEX paygate_chargeback_listed ON paygate_chargeback (tenant, opened_at, id);
+CREATE INDEX paygate_chargeback_by_state ON paygate_chargeback (tenant, state, opened_at, id);
+CREATE INDEX paygate_chargeback_by_account ON paygate_chargeback (tenant, account, opened_at, id);
+CREATE INDEX paygate_chargeback_by_account_and_state
+  ON paygate_chargeback (tenant, account, state, opened_at, id);
+
+-- What a chargeback keeps off an invoice, and the write-off where that was lost for good.
+CREATE TABLE paygate_chargeback_item (
+  chargeback text COLLATE "C" NOT NULL REFERENCES paygate_chargeback (id),
+  item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
+  amount_minor bigint NOT NULL CHECK (amount_minor >= 0),
+  write_off text COLLATE "C" REFERENCES paygate_write_off (id),
+  checksum bigint NOT NULL,
+  PRIMARY KEY (chargeback, item)
+);
+CREATE INDEX paygate_chargeback_item_by_item ON paygate_chargeback_item (item);
+
+-- Double entry: each entry sums to zero per currency. Debits are positive.
+CREATE TABLE paygate_posting (
+  id bigint PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  tenant text COLLATE "C" NOT NULL,
+  entry text COLLATE "C" NOT NULL,
+  ledger_account text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL CHECK (amount_minor <> 0),
+  customer text COLLATE "C" NOT NULL,
+  item text COLLATE "C",
+  receipt text COLLATE "C",
+  credit text COLLATE "C",
+  payment text COLLATE "C",
+  effective text COLLATE "C" NOT NULL,
+  booked_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL
+);
+
+-- What was posted before anybody knew whose money it is.
+CREATE INDEX paygate_posting_of_nobody ON paygate_posting (payment) WHERE customer = '';
+
+-- The numbers that customers pay to by themselves, such as virtual accounts. A number is one
+-- customer's until it is released, which is when a row ends.
+CREATE TABLE paygate_payer_number (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  number text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  pays text COLLATE "C" NOT NULL CHECK (pays IN ('oldest_due', 'balance')),
+  assigned_at text COLLATE "C" NOT NULL,
+  assigned_by text COLLATE "C" NOT NULL,
+  released_at text COLLATE "C",
+  released_by text COLLATE "C",
+  reason text COLLATE "C" NOT NULL DEFAULT '', -- why it was released
+  checksum bigint NOT NULL
+);
+CREATE UNIQUE INDEX paygate_payer_number_assigned
+  ON paygate_payer_number (tenant, account, number) WHERE released_at IS NULL;
+CREATE INDEX paygate_payer_number_listed ON paygate_payer_number (tenant, assigned_at, id)
+  WHERE released_at IS NULL;
+CREATE INDEX paygate_payer_number_by_customer
+  ON paygate_payer_number (tenant, customer, assigned_at, id) WHERE released_at IS NULL;
+CREATE INDEX paygate_payer_number_by_account
+  ON paygate_payer_number (tenant, account, assigned_at, id) WHERE released_at IS NULL;
+
+CREATE TABLE paygate_mandate (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  text_version text COLLATE "C" NOT NULL,
+  accepted_at text COLLATE "C" NOT NULL,
+  scope text COLLATE "C" NOT NULL,
+  reference text COLLATE "C" NOT NULL,
+  ip text COLLATE "C" NOT NULL,
+  user_agent text COLLATE "C" NOT NULL,
+  revoked_at text COLLATE "C",
+  checksum bigint NOT NULL
+);
+
+-- What a processor calls a customer of ours, by account; the last one that it told counts.
+CREATE TABLE paygate_customer_reference (
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  reference text COLLATE "C" NOT NULL,
+  told_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, customer, account)
+);
+
+CREATE TABLE paygate_method (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  token_encrypted bytea NOT NULL,
+  brand text COLLATE "C" NOT NULL,
+  last4 text COLLATE "C" NOT NULL,
+  expires text COLLATE "C",
+  holder text COLLATE "C" NOT NULL,
+  fingerprint text COLLATE "C" NOT NULL,
+  network_transaction_id text COLLATE "C" NOT NULL,
+  reference text COLLATE "C" NOT NULL, -- what the processor calls it when it tells something about it
+  mandate text COLLATE "C",
+  is_default bigint NOT NULL DEFAULT 0,
+  told_at text COLLATE "C" NOT NULL, -- of the newest that the processor said about it
+  created_at text COLLATE "C" NOT NULL,
+  forgotten_at text COLLATE "C",
+  checksum bigint NOT NULL
+);
+CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, created_at, id);
+CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
+CREATE INDEX paygate_method_by_reference ON paygate_method (tenant, account, reference)
+  WHERE reference <> '';
+
+-- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
+-- What came word for word may hold a token. So it is kept encrypted, or, where there is no key,
+-- only its digest; notice is what is applied, and holds no token.
+CREATE TABLE paygate_inbox (
+  id bigint PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  event_id text COLLATE "C" NOT NULL,
+  type text COLLATE "C" NOT NULL,
+  digest text COLLATE "C" NOT NULL, -- of what it says: the same event id with another one is a conflict
+  times bigint NOT NULL DEFAULT 1, -- how often a hint without proof came
+  raw_encrypted bytea,
+  body_digest text COLLATE "C" NOT NULL,
+  notice text COLLATE "C" NOT NULL,
+  received_at text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL DEFAULT 'new',
+  tries bigint NOT NULL DEFAULT 0,
+  next_try_at text COLLATE "C",
+  applied_at text COLLATE "C",
+  reply text COLLATE "C",
+  error text COLLATE "C" NOT NULL DEFAULT '',
+  dismissed_by text COLLATE "C" NOT NULL DEFAULT '', -- who has seen that nothing is to be done
+  dismissed_for text COLLATE "C" NOT NULL DEFAULT '', -- and why
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, account, event_id, digest)
+);
+CREATE INDEX paygate_inbox_by_body ON paygate_inbox (tenant, account, body_digest, id)
+  WHERE body_digest <> '';
+CREATE INDEX paygate_inbox_stuck ON paygate_inbox (tenant, account, state, received_at, id)
+  WHERE state IN ('failed', 'orphan', 'conflicted');
+CREATE INDEX paygate_inbox_listed ON paygate_inbox (tenant, received_at, id);
+CREATE INDEX paygate_inbox_by_state ON paygate_inbox (tenant, state, received_at, id);
+CREATE INDEX paygate_inbox_by_account ON paygate_inbox (tenant, account, received_at, id);
+CREATE INDEX paygate_inbox_by_account_and_state
+  ON paygate_inbox (tenant, account, state, received_at, id);
+CREATE INDEX paygate_inbox_sealed ON paygate_inbox (tenant, id) WHERE raw_encrypted IS NOT NULL;
+CREATE INDEX paygate_inbox_due ON paygate_inbox (tenant, account, next_try_at, id)
+  WHERE next_try_at IS NOT NULL;
+
+CREATE TABLE paygate_feed (
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  cursor text COLLATE "C" NOT NULL,
+  version bigint NOT NULL DEFAULT 0, -- counts the pages that were kept
+  lease_until text COLLATE "C",
+  read_at text COLLATE "C", -- when it was last read to its end, or failed
+  complete_since text COLLATE "C", -- when the last reading that came to its end began
+  -- Which reading has begun since sending was last stopped: no clock could say it.
+  since_stop text COLLATE "C" NOT NULL DEFAULT 'unread' CHECK (since_stop IN ('unread', 'reading', 'read')),
+  fault text COLLATE "C" NOT NULL DEFAULT '',
+  failing_since text COLLATE "C",
+  alerted_at text COLLATE "C", -- when it was told that it is failing; NULL after it was read to its end
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, account)
+);
+
+-- What a gateway remembers beside the cursor of its feed, such as payments that a change of the
+-- chain could still undo. Each is a row of its own, written when it changes.
+CREATE TABLE paygate_feed_memory (
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  value bytea NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, account, name)
+);
+
+-- The accounts that a process was opened with, and whether their gateways accept who we are.
+CREATE TABLE paygate_account (
+  tenant text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  driver text COLLATE "C" NOT NULL,
+  has_feed bigint NOT NULL,
+  first_seen_at text COLLATE "C" NOT NULL,
+  last_seen_at text COLLATE "C" NOT NULL, -- to the day
+  rejected_since text COLLATE "C", -- when the gateway began to reject our credentials
+  rejected_at text COLLATE "C", -- when it did so last
+  rejected_for text COLLATE "C" NOT NULL DEFAULT '', -- what it said
+  PRIMARY KEY (tenant, name)
+);
+
+-- Callbacks that were refused: a count for each reason, and nothing of what they said but what an
+-- event is called. There are as many rows as reasons, however many callbacks are refused.
+CREATE TABLE paygate_refused_callback (
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  why text COLLATE "C" NOT NULL,
+  times bigint NOT NULL CHECK (times > 0),
+  first_at text COLLATE "C" NOT NULL,
+  last_at text COLLATE "C" NOT NULL,
+  type text COLLATE "C" NOT NULL, -- of the last one that said so
+  event_id text COLLATE "C" NOT NULL,
+  PRIMARY KEY (tenant, account, why)
+);
+
+-- Numbers of addresses to pay to, such as those of a wallet (the source). They are counted for
+-- the wallet, whoever uses it: a number that was given to somebody is never another's.
+CREATE TABLE paygate_address_count (
+  source text COLLATE "C" PRIMARY KEY,
+  allotted bigint NOT NULL DEFAULT 0,
+  reached bigint NOT NULL DEFAULT -1, -- the highest number that was ever paid to
+  told_reached bigint, -- what `reached` was when an alert said that too many are unpaid
+  told_limit bigint -- how many were allowed then
+);
+
+CREATE TABLE paygate_address (
+  source text COLLATE "C" NOT NULL,
+  number bigint NOT NULL CHECK (number >= 0),
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  owner text COLLATE "C" NOT NULL,
+  created_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (source, number),
+  UNIQUE (source, tenant, account, owner)
+);
+
+-- What a payer was asked to pay in another currency; what is seen until it expires is worth what
+-- it says here.
+CREATE TABLE paygate_quote (
+  attempt text COLLATE "C" PRIMARY KEY REFERENCES paygate_attempt (id),
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+  enough_minor bigint NOT NULL CHECK (enough_minor BETWEEN 1 AND amount_minor),
+  rate text COLLATE "C" NOT NULL,
+  rate_source text COLLATE "C" NOT NULL,
+  good_until text COLLATE "C", -- NULL: it does not expire
+  created_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL
+);
+
+-- Money that was seen on its way to an address, or that came: which payment it is for, and at which
+-- price it is counted. Both are settled when it is first seen.
+CREATE TABLE paygate_arrival (
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  sighting text COLLATE "C" NOT NULL, -- the gateway's name of it
+  attempt text COLLATE "C" NOT NULL REFERENCES paygate_attempt (id),
+  currency text COLLATE "C" NOT NULL,
+  quantity_minor bigint NOT NULL CHECK (quantity_minor > 0),
+  seen_at text COLLATE "C" NOT NULL,
+  cost_minor bigint, -- what the payment's amount costs; NULL if it came in its own currency
+  rate text COLLATE "C" NOT NULL,
+  rate_source text COLLATE "C" NOT NULL,
+  late bigint NOT NULL, -- it was seen after its quote had expired
+  to_credit bigint NOT NULL,
+  state text COLLATE "C" NOT NULL CHECK (state IN ('seen', 'booked', 'gone')),
+  confirmations bigint NOT NULL,
+  needed bigint NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, account, sighting)
+);
+CREATE INDEX paygate_arrival_by_attempt
+  ON paygate_arrival (attempt, state, cost_minor, quantity_minor);
+
+CREATE TABLE paygate_report_line (
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  report text COLLATE "C" NOT NULL,
+  line text COLLATE "C" NOT NULL,
+  facts text COLLATE "C" NOT NULL,
+  class text COLLATE "C" NOT NULL,
+  receipt text COLLATE "C",
+  imported_at text COLLATE "C" NOT NULL,
+  PRIMARY KEY (tenant, account, report, line)
+);
+
+-- Events, written in the transaction that made them true. position orders all of them.
+CREATE TABLE paygate_outbox (
+  position bigint PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+  id text COLLATE "C" NOT NULL UNIQUE,
+  tenant text COLLATE "C" NOT NULL,
+  type text COLLATE "C" NOT NULL,
+  aggregate text COLLATE "C" NOT NULL,
+  seq bigint NOT NULL,
+  schema_version bigint NOT NULL,
+  occurred_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  data text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, aggregate, seq)
+);
+
+-- The events of a tenant in the order of all.
+CREATE INDEX paygate_outbox_of_tenant ON paygate_outbox (tenant, position);
+
+-- How far each sink has read, and who is reading for it.
+CREATE TABLE paygate_sink (
+  tenant text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  lease text COLLATE "C" NOT NULL DEFAULT '',
+  lease_until text COLLATE "C",
+  fault text COLLATE "C" NOT NULL DEFAULT '', -- why it was not reached last
+  unreached_since text COLLATE "C",
+  silences bigint NOT NULL DEFAULT 0, -- how often in a row it was not reached
+  pause_until text COLLATE "C", -- it is left alone until then
+  PRIMARY KEY (tenant, name)
+);
+
+-- Events that a sink could not take yet. The first of an aggregate is tried again; those behind
+-- it wait, so that order is kept and only this aggregate stands still.
+CREATE TABLE paygate_delivery (
+  tenant text COLLATE "C" NOT NULL,
+  sink text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  aggregate text COLLATE "C" NOT NULL,
+  tries bigint NOT NULL DEFAULT 0, -- how often it was refused
+  silences bigint NOT NULL DEFAULT 0, -- how often the sink was not reached with it
+  since text COLLATE "C" NOT NULL, -- when it was set aside
+  next_try_at text COLLATE "C",
+  dead bigint NOT NULL DEFAULT 0,
+  error text COLLATE "C" NOT NULL DEFAULT '',
+  PRIMARY KEY (tenant, sink, position)
+);
+CREATE INDEX paygate_delivery_by_aggregate ON paygate_delivery (tenant, sink, aggregate, position);
+CREATE INDEX paygate_delivery_dead ON paygate_delivery (tenant, sink, position) WHERE dead = 1;
+
+-- Text that may be JSON; nothing if it is not.
+CREATE FUNCTION paygate_json(value text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN CAST(value AS json);
+EXCEPTION WHEN invalid_text_representation THEN
+  RETURN NULL;
+END;
+$$;
+
+-- What is refused below is called by the class of errors that a broken constraint has.
+CREATE FUNCTION paygate_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation';
+END;
+$$;
+CREATE TRIGGER paygate_posting_no_update BEFORE UPDATE ON paygate_posting
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('postings are append-only');
+CREATE TRIGGER paygate_posting_no_delete BEFORE DELETE ON paygate_posting
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('postings are append-only');
+CREATE TRIGGER paygate_allocation_no_update BEFORE UPDATE ON paygate_allocation
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('allocations are append-only');
+CREATE TRIGGER paygate_allocation_no_delete BEFORE DELETE ON paygate_allocation
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('allocations are append-only');
+CREATE TRIGGER paygate_receipt_no_delete BEFORE DELETE ON paygate_receipt
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('receipts are append-only');
+CREATE TRIGGER paygate_receipt_no_rewrite BEFORE UPDATE OF
+  kind, inward, movement_id, currency, amount_minor, account, cost_minor, rate ON paygate_receipt
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('what a receipt says about money does not change');
+CREATE TRIGGER paygate_arrival_no_delete BEFORE DELETE ON paygate_arrival
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('what was seen stays written');
+CREATE TRIGGER paygate_arrival_no_rewrite BEFORE UPDATE OF
+  attempt, currency, quantity_minor, seen_at, cost_minor, to_credit ON paygate_arrival
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('the price of money that was seen does not change');
+CREATE TRIGGER paygate_address_no_update BEFORE UPDATE ON paygate_address
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('an address that was given away stays given away');
+CREATE TRIGGER paygate_address_no_delete BEFORE DELETE ON paygate_address
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('an address that was given away stays given away');
+CREATE TRIGGER paygate_address_count_no_way_back BEFORE UPDATE ON paygate_address_count
+  FOR EACH ROW WHEN (NEW.allotted < OLD.allotted OR NEW.reached < OLD.reached)
+  EXECUTE FUNCTION paygate_refuse('addresses are counted upwards only');
+CREATE TRIGGER paygate_quote_no_update BEFORE UPDATE ON paygate_quote
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('a quote does not change');
+CREATE TRIGGER paygate_outbox_no_update BEFORE UPDATE ON paygate_outbox
+  FOR EACH ROW
+  EXECUTE FUNCTION paygate_refuse('events are append-only');
+
+-- How many rows were ever written to each table from which nothing is deleted, so that a row that
+-- is gone is missed. Each connection counts in rows of its own, which are added up: one row for a
+-- table would let writers wait for each other.
+CREATE TABLE paygate_row_count (
+  name text COLLATE "C" NOT NULL,
+  shard bigint NOT NULL,
+  written bigint NOT NULL,
+  PRIMARY KEY (name, shard)
+) WITH (fillfactor = 50);
+INSERT INTO paygate_row_count (name, shard, written) VALUES
+  ('paygate_allocation', 0, 0),
+  ('paygate_arrival', 0, 0),
+  ('paygate_attempt', 0, 0),
+  ('paygate_attempt_try', 0, 0),
+  ('paygate_chargeback', 0, 0),
+  ('paygate_chargeback_item', 0, 0),
+  ('paygate_claim', 0, 0),
+  ('paygate_credit', 0, 0),
+  ('paygate_customer', 0, 0),
+  ('paygate_early_return', 0, 0),
+  ('paygate_feed', 0, 0),
+  ('paygate_hold', 0, 0),
+  ('paygate_inbox', 0, 0),
+  ('paygate_item', 0, 0),
+  ('paygate_key', 0, 0),
+  ('paygate_mandate', 0, 0),
+  ('paygate_method', 0, 0),
+  ('paygate_outbox', 0, 0),
+  ('paygate_payer_number', 0, 0),
+  ('paygate_payment', 0, 0),
+  ('paygate_address', 0, 0),
+  ('paygate_address_count', 0, 0),
+  ('paygate_posting', 0, 0),
+  ('paygate_quote', 0, 0),
+  ('paygate_receipt', 0, 0),
+  ('paygate_refund_item', 0, 0),
+  ('paygate_report_line', 0, 0),
+  ('paygate_reversal', 0, 0),
+  ('paygate_review', 0, 0),
+  ('paygate_sink', 0, 0),
+  ('paygate_taken', 0, 0),
+  ('paygate_write_off', 0, 0);
+CREATE FUNCTION paygate_count_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO paygate_row_count (name, shard, written)
+  VALUES (TG_TABLE_NAME, pg_backend_pid() % 1024, 1)
+  ON CONFLICT (name, shard) DO UPDATE SET written = paygate_row_count.written + 1;
+  RETURN NULL;
+END;
+$$;
+CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_arrival_counted AFTER INSERT ON paygate_arrival
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_attempt_counted AFTER INSERT ON paygate_attempt
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_attempt_try_counted AFTER INSERT ON paygate_attempt_try
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_chargeback_counted AFTER INSERT ON paygate_chargeback
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_chargeback_item_counted AFTER INSERT ON paygate_chargeback_item
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_claim_counted AFTER INSERT ON paygate_claim
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_credit_counted AFTER INSERT ON paygate_credit
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_customer_counted AFTER INSERT ON paygate_customer
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_early_return_counted AFTER INSERT ON paygate_early_return
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_feed_counted AFTER INSERT ON paygate_feed
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_hold_counted AFTER INSERT ON paygate_hold
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_inbox_counted AFTER INSERT ON paygate_inbox
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_item_counted AFTER INSERT ON paygate_item
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_key_counted AFTER INSERT ON paygate_key
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_mandate_counted AFTER INSERT ON paygate_mandate
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_method_counted AFTER INSERT ON paygate_method
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_outbox_counted AFTER INSERT ON paygate_outbox
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_payer_number_counted AFTER INSERT ON paygate_payer_number
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_payment_counted AFTER INSERT ON paygate_payment
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_address_counted AFTER INSERT ON paygate_address
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_address_count_counted AFTER INSERT ON paygate_address_count
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_posting_counted AFTER INSERT ON paygate_posting
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_quote_counted AFTER INSERT ON paygate_quote
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_receipt_counted AFTER INSERT ON paygate_receipt
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_refund_item_counted AFTER INSERT ON paygate_refund_item
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_report_line_counted AFTER INSERT ON paygate_report_line
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_reversal_counted AFTER INSERT ON paygate_reversal
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_review_counted AFTER INSERT ON paygate_review
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_sink_counted AFTER INSERT ON paygate_sink
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_taken_counted AFTER INSERT ON paygate_taken
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_write_off_counted AFTER INSERT ON paygate_write_off
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
