@@ -93,10 +93,10 @@ class Face:
         are read; give it only if you wrote the settings yourself, never with what somebody entered
         in a form.
 
-        *transport* is the way to the processors. A `Network` describes ours: a proxy, CAs, a client
-        certificate, timeouts; none of these is read from the environment. A `Transport` (or an
-        `AsyncTransport`) is one of the host, and is closed with the cashier. An account may have
-        its own: ``{"gateway": object, "transport": Network(…)}`` overrides what is for all.
+        *transport* is the way to the processors. A `Network` configures ours: a proxy, CAs, a
+        client certificate, timeouts; none of these is read from the environment. A `Transport` (or
+        an `AsyncTransport`) is the host's own, and is closed with the cashier. An account can
+        override it: ``{"gateway": object, "transport": Network(…)}``.
 
         *busy_s* is how many seconds a verb waits while another transaction writes to the file,
         before it raises `StoreBusy`. With *preload*, everything that a verb needs is imported now,

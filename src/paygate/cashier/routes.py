@@ -1,8 +1,8 @@
 """Routes: how each account, and each sink, reaches the other side.
 
-That is over our transport, as a `Network` describes it, or over a transport of the host's own.
-What stands in the entry of an account goes before what the cashier was opened with. Both are
-objects: an entry may come from a form that a merchant filled in, and no form makes an object.
+A route uses our transport, as a `Network` describes it, or a transport of the host. What the
+entry of an account says takes precedence over what the cashier was opened with. Both are
+objects: an entry may come from a form that a merchant filled in, and no form creates an object.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 H = TypeVar("H")
 
 Contain: TypeAlias = Callable[[object, str], H]
-"""Checks what the host gave as its transport, under the name of an argument, and contains it."""
+"""Checks the host's transport, given under the name of an argument, and contains its faults."""
 
 
 @dataclass(frozen=True, slots=True)
 class Routes(Generic[H]):
-    """The way of each account to its processor; a sink takes the one that is for all."""
+    """The route of each account to its processor; a sink uses the one for all accounts."""
 
     network: Network | None
     transport: H | None
@@ -36,14 +36,14 @@ class Routes(Generic[H]):
     transports: Mapping[str, H]
 
     def transport_of(self, account: str) -> H | None:
-        """Return the host's transport for *account*, if it goes over one."""
+        """Return the host's transport for *account*, if it uses one."""
         own = self.transports.get(account)
         if own is not None or account in self.networks:
             return own
         return self.transport
 
     def network_of(self, account: str) -> Network | None:
-        """Return what our transport for *account* is to be made with, if that is unusual."""
+        """Return the network of our transport for *account*, if one is given."""
         own = self.networks.get(account)
         if own is None or self.network is None:
             return own or self.network
@@ -64,7 +64,7 @@ class Routes(Generic[H]):
 def routes(
     accounts: Sealed[Mapping[str, Any]], transport: object, contain: Contain[H]
 ) -> Routes[H]:
-    """Return the routes that a cashier is opened with, or raise what is wrong with them."""
+    """Return the routes for a cashier, or raise an error if an argument is not valid."""
     given = {account: _own(account, entry) for account, entry in accounts.open().items()}
     if transport is None and not any(given.values()):
         return Routes(None, None, {}, {})
@@ -73,7 +73,7 @@ def routes(
     made: dict[int, H] = {}
 
     def contained(value: object, name: str) -> H:
-        # One for each object, so that it is closed once, whatever it serves.
+        # One per object, so that it is closed once, however many accounts use it.
         if id(value) not in made:
             made[id(value)] = contain(value, name)
         return made[id(value)]
@@ -101,14 +101,14 @@ def check_timeouts(found: Routes[Any], accounts: Iterable[str], timing: Timing) 
 
 
 def _own(account: str, entry: object) -> object:
-    """Return what the *entry* of an account says of its route, if it does."""
+    """Return the transport that the *entry* of an account gives, if it gives one."""
     if not isinstance(entry, Mapping):
         return None
     given = cast("Mapping[str, object]", entry).get("transport")
     if isinstance(given, Mapping | str):
         raise InvalidSettings(
-            f"transport of the account {account!r} is a Network, or another object that the "
-            "operator makes: what may come from a form cannot say how processors are reached",
+            f"transport of the account {account!r} must be a Network, or another object that the "
+            "operator creates: data that may come from a form cannot configure connections",
             argument="transport",
         )
     return given

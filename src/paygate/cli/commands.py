@@ -75,8 +75,8 @@ COMMANDS: Final = {
     "publish": _at("books", "publish", "Deliver waiting events to the sinks of --app."),
     "stop-sending": _at("books", "stop_sending", "Stop sending from a restored ledger."),
     "resume-sending": _at("books", "resume_sending", "Resume sending from a restored ledger."),
-    "events": _at("told", "events", "List events in the order in which they happened."),
-    "dead-letters": _at("told", "dead_letters", "List events that a sink has refused finally."),
+    "events": _at("events", "events", "List events in the order in which they happened."),
+    "dead-letters": _at("events", "dead_letters", "List events that a sink has refused finally."),
     "rotate-keys": _at("methods", "rotate_keys", "Encrypt all tokens under the first key."),
     "new-driver": _at("new_driver", "new_driver", "Create a package with a gateway driver."),
     "simulate": _at("simulate", "simulate", "Test the engine with crashes and faults."),
@@ -85,7 +85,7 @@ COMMANDS: Final = {
     "receipt": _at("receipts", "receipt", "List receipts, and export them as CSV."),
     "methods": _at("methods", "methods", "Store, list, choose and forget methods."),
     "number": _at("numbers", "numbers", "Assign, list and release payer numbers."),
-    "callbacks": _at("told", "callbacks", "List callbacks of processors, and apply them again."),
+    "callbacks": _at("events", "callbacks", "List callbacks of processors, and apply them again."),
     "bitcoin": _at("bitcoin", "bitcoin", "Check and watch Bitcoin accounts."),
 }
 """Every command of the program by its name, in the order of the list."""

@@ -174,7 +174,7 @@ def read_gateways(
 
 
 def _reached(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the accounts of *tables*, each that is reached in a way of its own with that."""
+    """Return the accounts of *tables*, each with its own `Network` if one is configured."""
     general = tables.pop("transport", None)
     if general is None and not any("transport" in table for table in tables.values()):
         return tables

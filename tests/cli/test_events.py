@@ -1,4 +1,4 @@
-"""Events and callbacks from the shell: what we told, what we were told, and one more try."""
+"""Events and callbacks from the shell: list them, deliver dead letters again, apply one again."""
 
 from __future__ import annotations
 
