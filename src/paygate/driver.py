@@ -148,7 +148,7 @@ if TYPE_CHECKING:
     from paygate.driverkit.form_fields import FormFields, read_form
     from paygate.driverkit.json_fields import read_json, read_json_value
     from paygate.driverkit.paging import Listing, read_pages
-    from paygate.driverkit.refusals import CAUSES, Cause, refusal, unanswered
+    from paygate.driverkit.refusals import BUSY, CAUSES_BY_STATUS, Cause, refusal, unanswered
     from paygate.driverkit.settings import (
         AmountTable,
         Plain,
@@ -161,6 +161,7 @@ if TYPE_CHECKING:
     from paygate.driverkit.writing import (
         Form,
         document,
+        filled,
         form_body,
         json_body,
         leaf,
@@ -175,8 +176,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BODY_BYTES_MAX",
     "BRANDS",
+    "BUSY",
     "CAPABILITIES",
-    "CAUSES",
+    "CAUSES_BY_STATUS",
     "ID",
     "MINOR_MAX",
     "PROTOCOL_VERSION",
@@ -323,6 +325,7 @@ __all__ = [
     "check_age",
     "digest_key",
     "document",
+    "filled",
     "form_body",
     "json_body",
     "leaf",
@@ -347,88 +350,21 @@ __all__ = [
 
 # What is loaded when it is first used, as not all drivers need it: pydantic is slow, and so are
 # an XML parser and cryptography.
+_KIT: Final = {
+    "amounts": "Amounts",
+    "fields": "Fields ID TEXT_MAX",
+    "form_fields": "FormFields read_form",
+    "json_fields": "read_json read_json_value",
+    "paging": "Listing read_pages",
+    "refusals": "BUSY CAUSES_BY_STATUS Cause refusal unanswered",
+    "settings": "AmountTable Plain Secrets limits_of matching safe_url",
+    "signatures": "HmacKeys alike check_age unix_stamp",
+    "writing": "Form document filled form_body json_body leaf listed node plain short_key",
+    "xml_fields": "XmlFields read_xml",
+}
 _HOMES: Final = {
     "Settings": "settings",
-    **dict.fromkeys(("Amounts",), "driverkit.amounts"),
-    **dict.fromkeys(
-        (
-            "Fields",
-            "ID",
-            "TEXT_MAX",
-        ),
-        "driverkit.fields",
-    ),
-    **dict.fromkeys(
-        (
-            "FormFields",
-            "read_form",
-        ),
-        "driverkit.form_fields",
-    ),
-    **dict.fromkeys(
-        (
-            "read_json",
-            "read_json_value",
-        ),
-        "driverkit.json_fields",
-    ),
-    **dict.fromkeys(
-        (
-            "Listing",
-            "read_pages",
-        ),
-        "driverkit.paging",
-    ),
-    **dict.fromkeys(
-        (
-            "CAUSES",
-            "Cause",
-            "refusal",
-            "unanswered",
-        ),
-        "driverkit.refusals",
-    ),
-    **dict.fromkeys(
-        (
-            "AmountTable",
-            "Plain",
-            "Secrets",
-            "limits_of",
-            "matching",
-            "safe_url",
-        ),
-        "driverkit.settings",
-    ),
-    **dict.fromkeys(
-        (
-            "HmacKeys",
-            "alike",
-            "check_age",
-            "unix_stamp",
-        ),
-        "driverkit.signatures",
-    ),
-    **dict.fromkeys(
-        (
-            "Form",
-            "document",
-            "form_body",
-            "json_body",
-            "leaf",
-            "listed",
-            "node",
-            "plain",
-            "short_key",
-        ),
-        "driverkit.writing",
-    ),
-    **dict.fromkeys(
-        (
-            "XmlFields",
-            "read_xml",
-        ),
-        "driverkit.xml_fields",
-    ),
+    **{name: f"driverkit.{home}" for home, names in _KIT.items() for name in names.split()},
 }
 
 if not TYPE_CHECKING:

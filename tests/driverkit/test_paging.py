@@ -1,9 +1,7 @@
 """Lists that come in pages."""
 
-import pytest
-
 from paygate.dialogue import Request, Response
-from paygate.driver import BadResponse, Dialogue, Listing, read_json, read_pages
+from paygate.driver import Dialogue, Listing, read_json, read_pages
 from paygate.testing.play import play
 
 
@@ -43,8 +41,3 @@ def test_a_list_that_is_too_long_is_not_complete() -> None:
 
     assert played.outcome == Listing(["a", "b"], complete=False)
     assert play(read(pages_max=1), page("a")).outcome == Listing(["a"], complete=True)
-
-
-def test_a_page_that_is_followed_by_itself_is_refused() -> None:
-    with pytest.raises(BadResponse, match="followed by itself"):
-        play(read(), page("a", following="a"), page("a", following="a"))

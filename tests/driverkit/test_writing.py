@@ -2,7 +2,7 @@
 
 import pytest
 
-from paygate.driver import digest_key, form_body, json_body, listed, plain, short_key
+from paygate.driver import digest_key, filled, form_body, json_body, listed, plain, short_key
 
 
 def test_bodies_are_written_in_order() -> None:
@@ -10,6 +10,10 @@ def test_bodies_are_written_in_order() -> None:
     assert json_body({"b": 1, "a": ["é"]}) == b'{"b":1,"a":["\\u00e9"]}'
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_body({"a": float("nan")})
+
+
+def test_empty_fields_of_a_form_are_left_out() -> None:
+    assert filled({"b": "1", "a": "", "c": "0"}) == [("b", "1"), ("c", "0")]
 
 
 def test_a_description_is_one_line_that_fits() -> None:

@@ -32,10 +32,10 @@ def test_elements_and_attributes_are_read_as_what_they_must_be() -> None:
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("Transaction.Empty", "Penny: Transaction.Empty is missing"),
-        ("Transaction.Nothing", "Penny: Transaction.Nothing is missing"),
-        ("Transaction.Item", "Penny: Transaction.Item is something else, not an id"),
-        ("Nothing.@reco", "Penny: Nothing.@reco is missing"),
+        ("Transaction.Empty", "Penny gives no Transaction.Empty"),
+        ("Transaction.Nothing", "Penny gives no Transaction.Nothing"),
+        ("Transaction.Item", "Penny gives something else as Transaction.Item, not an id"),
+        ("Nothing.@reco", "Penny gives no Nothing.@reco"),
     ],
 )
 def test_what_is_missing_is_named_by_its_path(path: str, says: str) -> None:

@@ -89,7 +89,10 @@ class Fields:
         return f"{type(self).__name__}({self._by}: {self._path or 'all of it'})"
 
     def __contains__(self, path: str) -> bool:
-        return self._find(path) is not None
+        """Return whether there is such a member, if only as null."""
+        outer, _, name = path.rpartition(".")
+        within = self._find(outer) if outer else self._value
+        return type(within) is dict and name in within
 
     def __bool__(self) -> bool:
         return self._value is not None
@@ -205,6 +208,14 @@ class Fields:
             found = _FLAGS.get(found.lower(), found)
         return found if isinstance(found, bool) else self._without(path, found, default, "a flag")
 
+    def expiry(
+        self, month: str = "exp_month", year: str = "exp_year"
+    ) -> tuple[int, int] | tuple[None, None]:
+        """Return month and year in which a card expires, if both are there and can be."""
+        in_month, in_year = self.whole(month, 0), self.whole(year, 0)
+        possible = 1 <= in_month <= 12 and 2000 <= in_year < 2200
+        return (in_month, in_year) if possible else (None, None)
+
     # --- What has members of its own ------------------------------------------------------
 
     def at(self, path: str) -> Fields:
@@ -212,12 +223,15 @@ class Fields:
         return self._within(self._find(path), self._joined(path))
 
     def each(self, path: str = "", default: Sequence[Fields] | Missing = REQUIRED) -> list[Fields]:
-        """Return the entries of a list, which all have members; without *path* of the message."""
+        """Return the entries of a list, which all have members; without *path* of the message.
+
+        With a default those entries are left out that have none.
+        """
         found = self.value(path)
         entries = self._entries(found, path)
-        if entries is not None:
-            return entries
-        return list(self._without(path, found, default, "a list of objects"))
+        if entries is None or (default is REQUIRED and not all(entries)):
+            return list(self._without(path, found, default, "a list of objects"))
+        return [each for each in entries if each]
 
     def texts(self, path: str = "") -> list[str]:
         """Return the entries of a list of texts."""
@@ -243,11 +257,13 @@ class Fields:
                 case _:
                     found = self._find(path)
             if type(found) is not type(value) or found != value:
-                raise self.wrong(path, f"is not {told(value)}")
+                raise BadResponse(
+                    f"{self._by} gives another {self._joined(path)} than {told(value)}"
+                )
 
     def wrong(self, path: str, what: str) -> BadResponse:
-        """Return the error for a member that *what* is wrong with, as in ``"is of the past"``."""
-        return BadResponse(f"{self._by}: {self._joined(path) or 'the answer'} {what}")
+        """Return the error for a member of which *what* is true, such as ``"is of the past"``."""
+        return BadResponse(f"{self._by} gives {self._joined(path) or 'an answer'} that {what}")
 
     # --- How a format is read ---------------------------------------------------------------
 
@@ -261,18 +277,15 @@ class Fields:
         return found
 
     def _within(self, value: object, path: str) -> Fields:
-        return Fields(value if type(value) in _NESTED else None, self._by, path)
+        return Fields(value if type(value) is dict else None, self._by, path)
 
     def _entries(self, value: object, path: str) -> list[Fields] | None:
+        """Return the entries of a list, without members if they have none; None without a list."""
         if type(value) is not list:
             return None
-        entries = cast("list[object]", value)
-        if not all(type(each) is dict for each in entries):
-            return None
-        return [
-            Fields(each, self._by, self._joined(f"{path}.{number}" if path else str(number)))
-            for number, each in enumerate(entries)
-        ]
+        at = f"{path}." if path else ""
+        entries = enumerate(cast("list[object]", value))
+        return [self._within(each, self._joined(f"{at}{number}")) for number, each in entries]
 
     def _joined(self, path: str) -> str:
         return f"{self._path}.{path}" if self._path and path else self._path or path
@@ -282,8 +295,11 @@ class Fields:
         if default is not REQUIRED:
             return default
         if found is None or found == "":
-            raise self.wrong(path, "is missing")
-        raise self.wrong(path, f"is {_shown(self._joined(path), found)}, not {wanted}")
+            raise BadResponse(f"{self._by} gives no {self._joined(path) or 'answer'}")
+        what = _shown(self._joined(path), found)
+        raise BadResponse(
+            f"{self._by} gives {what} as {self._joined(path) or 'its answer'}, not {wanted}"
+        )
 
 
 def is_address(text: str, also: Collection[str] = ()) -> bool:
@@ -300,7 +316,6 @@ def is_address(text: str, also: Collection[str] = ()) -> bool:
 
 
 _NONE: Final[dict[str, Any]] = {}
-_NESTED: Final = (dict, list)
 
 
 def _member(value: object, name: str) -> object:

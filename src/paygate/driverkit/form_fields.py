@@ -31,6 +31,10 @@ class FormFields(Fields):
     textual = True
 
     @override
+    def __contains__(self, path: str) -> bool:
+        return self._find(path) is not None
+
+    @override
     def _find(self, path: str) -> object:
         return self._members.get(path)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from paygate.errors import BadResponse
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -45,10 +43,7 @@ def read_pages(
     for _ in range(pages_max):
         if cursor is None:
             break
-        page, following = parse((yield build(cursor)))
-        if following is not None and following == cursor:
-            raise BadResponse("a page of a list says that it is followed by itself")
-        cursor = following
+        page, cursor = parse((yield build(cursor)))
         entries += page
         if until is not None and any(until(each) for each in page):
             return Listing(entries, complete=True)

@@ -21,17 +21,21 @@ if TYPE_CHECKING:
 Cause: TypeAlias = tuple[RejectCause, bool]
 """Why a request was refused, and whether it may be made again."""
 
-CAUSES: Final[Mapping[int, Cause]] = {
+CAUSES_BY_STATUS: Final[Mapping[int, Cause]] = {
     400: (RejectCause.VALIDATION, False),  # not acceptable, such as a missing parameter
     401: (RejectCause.CREDENTIALS, False),  # no valid key was given
     403: (RejectCause.PERMISSION, False),  # the key may not do this
     404: (RejectCause.VALIDATION, False),  # what the request is about does not exist
     429: (RejectCause.RATE_LIMIT, True),  # too many requests, so this one was turned away
 }
-"""The causes by status. A 409, a 422 and a 5xx mean one thing here and another there: they are not
-refusals unless a driver knows the code that came with them."""
+"""Why a request was refused, by status.
 
-_BUSY: Final[Cause] = (RejectCause.UNAVAILABLE, True)
+A 409, a 422 and a 5xx mean one thing at one processor and another at the next: they are refusals
+only if a driver knows the code that came with them.
+"""
+
+BUSY: Final[Cause] = (RejectCause.UNAVAILABLE, True)
+"""The cause if the processor was only busy: it surely did nothing, and may be asked again."""
 
 
 def refusal(
@@ -50,10 +54,10 @@ def refusal(
     *cause* is what the processor's own code says, which goes before the status. *certain* is
     whether the body shows that the processor itself refused; it counts once money may move.
     """
-    found = cause or CAUSES.get(response.status)
+    found = cause or CAUSES_BY_STATUS.get(response.status)
     if money_may_move and (found is None or not certain):
         return Unknown(reason=f"{by} answered with status {response.status}", reference=reference)
-    why, retryable = found or _BUSY
+    why, retryable = found or BUSY
     return Rejected(
         cause=why, retryable=retryable, raw_code=raw_code, message=message, reference=reference
     )
@@ -64,7 +68,7 @@ def unanswered(
 ) -> BadResponse:
     """Return the error of an inquiry that was refused: `CredentialsRejected` if the key was."""
     told = f"status {response.status}" + (f", {said}" if said else "")
-    found = cause or CAUSES.get(response.status)
+    found = cause or CAUSES_BY_STATUS.get(response.status)
     if found is not None and found[0] is RejectCause.CREDENTIALS:
         return CredentialsRejected(f"{by} does not accept the key: {told}")
     return BadResponse(f"{by} did not answer the inquiry: {told}", status=response.status)

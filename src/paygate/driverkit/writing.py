@@ -23,6 +23,11 @@ def json_body(value: Mapping[str, object] | Sequence[object]) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
+def filled(fields: Mapping[str, str]) -> Form:
+    """Return the fields of a form that are not empty."""
+    return [(name, text) for name, text in fields.items() if text]
+
+
 def form_body(form: Form) -> bytes:
     """Return *form* as the body of a form."""
     return urlencode(form).encode()

@@ -67,6 +67,10 @@ class XmlFields(Fields):
         return [each.text("", "") for each in self.each(path)]
 
     @override
+    def __contains__(self, path: str) -> bool:
+        return self._find(path) is not None
+
+    @override
     def _find(self, path: str) -> object:
         names, is_attribute, attribute = path.partition("@")
         found = self._look(names.rstrip("."))
