@@ -30,7 +30,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.secret import OneTimeToken, RawCard, Secret
 from paygate.drivers.stripe import Stripe
-from paygate.drivers.stripe.wire import STRIPE_JS
+from paygate.drivers.stripe.intents import STRIPE_JS
 from paygate.errors import BadResponse, GatewayError, NoResponse, NotSent, Unsupported
 from paygate.gateway import Charge, Method, StoredToken
 from paygate.testing.play import Played, play

@@ -9,6 +9,7 @@ import pytest
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.kind import Kind
 from paygate.domain.outcome import NotFound, Unknown
+from paygate.driver import Fields
 from paygate.drivers.stripe import Stripe, codes
 from paygate.drivers.stripe.callbacks import read_event
 from paygate.drivers.stripe.events import TYPES
@@ -114,7 +115,7 @@ def test_every_state_is_read(tables: dict[str, Any]) -> None:
         assert not isinstance(found, Unknown), status
     for status in tables["dispute_status"]:
         told = event("charge.dispute.updated", dispute(status=status))
-        (stands,) = read_event(told, live=False, account="").disputes
+        (stands,) = read_event(settings(), Fields(told, "Stripe")).disputes
         assert stands.state in DisputeState
 
 

@@ -1,10 +1,27 @@
-"""Stripe's codes and ours, as tables."""
+"""Stripe's codes and ours, as tables, and what it tells of cards and declines by them."""
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import TYPE_CHECKING, Final
 
-from paygate.driver import Amounts, CheckResult, DeclineCode, RejectCause
+from paygate.driver import (
+    Amounts,
+    CardCheck,
+    CardChecks,
+    CheckResult,
+    DeclineCode,
+    Declined,
+    MethodFacts,
+    RejectCause,
+    brand_of,
+)
+
+if TYPE_CHECKING:
+    from paygate.driver import Fields
+
+ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
+"""What Stripe's ids look like."""
 
 # --- Declines -----------------------------------------------------------------------
 
@@ -77,23 +94,7 @@ ADVICE: Final[dict[str, bool]] = {
 VAGUE: Final = frozenset({"card_declined", "generic_decline"})
 """The codes that say "declined" and no more; whichever of an error's two codes says more counts."""
 
-
-def decline_of(raw_code: str, advice: str = "") -> tuple[DeclineCode, bool]:
-    """Return our code for *raw_code*, and whether the same card may be tried again."""
-    code, retryable = DECLINES.get(raw_code, (DeclineCode.GENERIC, False))
-    return code, ADVICE.get(advice, retryable)
-
-
 # --- Refused requests -----------------------------------------------------------------
-
-REJECTS: Final[dict[int, tuple[RejectCause, bool]]] = {
-    400: (RejectCause.VALIDATION, False),  # not acceptable, such as a missing parameter
-    401: (RejectCause.CREDENTIALS, False),  # no valid key was given
-    403: (RejectCause.PERMISSION, False),  # the key may not do this
-    404: (RejectCause.VALIDATION, False),  # what the request is about does not exist
-    429: (RejectCause.RATE_LIMIT, True),  # too many requests, so this one was turned away
-}
-"""Why a request was refused, and whether it may be made again, by status."""
 
 REFUSES: Final = frozenset({"authentication_error", "invalid_request_error", "rate_limit_error"})
 """The types of error that refuse a request as it stands; older versions have the first and last.
@@ -197,7 +198,67 @@ AMOUNTS: Final = Amounts(
 """How Stripe counts: whole numbers, with these digits after the point."""
 
 
-# --- What was checked beside the card number ---------------------------------------------------
+# --- What Stripe tells of a card ------------------------------------------------------
 
-CHECKS: Final[dict[str, CheckResult]] = {each.value: each for each in CheckResult}
+_CHECKS: Final = {
+    "address": "checks.address_line1_check",
+    "postal_code": "checks.address_postal_code_check",
+    "security_code": "checks.cvc_check",
+}
+_RESULTS: Final[dict[str, CheckResult]] = {each.value: each for each in CheckResult}
 """Stripe's words for the results of checks, which are ours."""
+
+
+def checks_of(card: Fields) -> CardChecks | None:
+    """Return what Stripe says was checked of a *card*; None if it says nothing."""
+    told = {ours: card.text(theirs, "") for ours, theirs in _CHECKS.items()}
+    found = {
+        ours: CardCheck(_RESULTS.get(raw_code, CheckResult.UNAVAILABLE), raw_code)
+        for ours, raw_code in told.items()
+        if raw_code
+    }
+    return CardChecks(**found) if found else None
+
+
+def facts_of(card: Fields) -> MethodFacts | None:
+    """Return what may be printed of a *card* that paid; None if Stripe does not show it."""
+    if not card.text("last4", ""):
+        return None
+    month, year = card.expiry()
+    return MethodFacts(
+        brand=brand_of(card.text("brand", "")),
+        last4=card.text("last4", ""),
+        expires_month=month,
+        expires_year=year,
+        wallet=card.text("wallet.type", ""),
+    )
+
+
+def declined(error: Fields, reference: str) -> Declined:
+    """Return the decline that *error* tells of.
+
+    It is final: there is no page of an intent on which the payer could give another card. The
+    bank's page is over, and Checkout shows its own.
+    """
+    raw_code, card = _why(error), error.at("payment_method.card")
+    code, retryable = DECLINES.get(raw_code, (DeclineCode.GENERIC, False))
+    advice = error.text("advice_code", "") or error.text(
+        "payment_intent.latest_charge.outcome.advice_code", ""
+    )
+    return Declined(
+        code=code,
+        raw_code=raw_code,
+        retryable=ADVICE.get(advice, retryable),
+        message=error.text("message", ""),
+        reference=reference,
+        final=True,
+        method_facts=facts_of(card),
+        checks=checks_of(card),
+    )
+
+
+def _why(error: Fields) -> str:
+    """Return the code that says most: the issuer's, unless it only says that it declined."""
+    told = [error.text(name, "") for name in ("decline_code", "code", "type")]
+    given = [each for each in told if each] or [""]
+    return next((each for each in told[:2] if each and each not in VAGUE), given[0])

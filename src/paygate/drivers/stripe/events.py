@@ -10,23 +10,16 @@ a later one; the inbox has each of them once, however it came.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 from paygate.driver import FeedPage, NotAuthentic, Notice
+from paygate.drivers.stripe import wire
 from paygate.drivers.stripe.callbacks import read_event
-from paygate.drivers.stripe.messages import (
-    ID,
-    PAGE,
-    error_of,
-    get,
-    named,
-    read_page,
-    text,
-)
+from paygate.drivers.stripe.codes import ID
 
 if TYPE_CHECKING:
-    from paygate.driver import Form, Request, Response
+    from paygate.driver import Dialogue, Fields, Form, Response
     from paygate.drivers.stripe.settings import StripeSettings
+    from paygate.drivers.stripe.wire import Api
 
 TYPES: Final = (
     "payment_intent.succeeded",
@@ -55,49 +48,40 @@ TYPES: Final = (
 _DOWN: Final = ">"
 
 
-def build_list(settings: StripeSettings, cursor: str) -> Request:
-    """Ask for the page that *cursor* leads to."""
-    query: Form = [*(("types[]", each) for each in TYPES), ("limit", str(PAGE))]
-    if _DOWN in cursor:
-        query.append(("starting_after", named(cursor.partition(_DOWN)[2])))
-    elif cursor:
-        query.append(("ending_before", named(cursor)))
-    return get(settings, f"/v1/events?{urlencode(query)}", step="events")
-
-
-def parse_list(settings: StripeSettings, cursor: str, response: Response) -> FeedPage:
-    """Read a page of events, the oldest first."""
+def feed(api: Api, cursor: str) -> Dialogue[FeedPage]:
+    """Read the page of events that *cursor* leads to, the oldest first."""
+    top, down, low = cursor.partition(_DOWN)
+    query: Form = [*(("types[]", each) for each in TYPES), ("limit", str(wire.PAGE))]
+    if cursor:
+        step, event = ("starting_after", low) if down else ("ending_before", top)
+        query.append((step, wire.named(event)))
+    response = yield api.get("events", query, step="events")
     if cursor and _gone(response):
         # The event where we stopped is older than what Stripe keeps: begin again with what it has.
         return FeedPage(notices=(), cursor="", more=True)
-    entries, last = read_page(response)
-    told = tuple(_notice(settings, entry) for entry in reversed(entries))
-    ids = (text(entry, "id") for entry in entries)
-    newest = next((each for each in ids if ID.fullmatch(each)), "")
-    if cursor and _DOWN not in cursor:
-        return FeedPage(notices=told, cursor=newest if last else cursor, more=bool(last))
-    top = cursor.partition(_DOWN)[0] or newest
-    if last:
-        return FeedPage(notices=told, cursor=f"{top}{_DOWN}{last}", more=True)
-    return FeedPage(notices=told, cursor=top, more=False)
+    entries, last = wire.read_page(wire.expect_ok(response))
+    notices = tuple(_notice(api.settings, entry) for entry in reversed(entries))
+    newest = next(filter(None, (entry.id("id", "", pattern=ID) for entry in entries)), "")
+    if cursor and not down:
+        return FeedPage(notices=notices, cursor=newest if last else cursor, more=bool(last))
+    top = top or newest
+    return FeedPage(notices=notices, cursor=f"{top}{_DOWN}{last}" if last else top, more=bool(last))
 
 
 def _gone(response: Response) -> bool:
     if response.status not in (400, 404):
         return False
-    return text(error_of(response), "code") == "resource_missing"
+    return wire.error_of(response).text("code", "") == "resource_missing"
 
 
-def _notice(settings: StripeSettings, event: object) -> Notice:
+def _notice(settings: StripeSettings, event: Fields) -> Notice:
     try:
-        return read_event(event, live=settings.live, account=settings.account)
+        return read_event(settings, event)
     except NotAuthentic as error:
         # The reader of webhooks does not believe it; here it is Stripe's answer, and what was
         # told after it must be read all the same.
-        identity = text(event, "id")
-        reason = f"Stripe lists an event that is none: {error.message}"
         return Notice(
-            event_id=identity if ID.fullmatch(identity) else "",
-            type=text(event, "type"),
-            unreadable=reason,
+            event_id=event.id("id", "", pattern=ID),
+            type=event.text("type", ""),
+            unreadable=f"Stripe lists an event that cannot be read: {error.message}",
         )

@@ -1,9 +1,12 @@
-"""Refunds: money sent back, which may fail days after it was sent."""
+"""Refunds: money sent back, which may fail days after it was sent.
+
+A refund notes the charge that it is of before it is sent, and is found among those of the charge
+under our reference.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
 from paygate.driver import (
     Approved,
@@ -14,85 +17,55 @@ from paygate.driver import (
     Ending,
     Movement,
     MovementKind,
+    Note,
     NotFound,
     Pending,
     Unknown,
     Unsupported,
+    filled,
+    read_pages,
 )
-from paygate.drivers.stripe import codes
-from paygate.drivers.stripe.codes import AMOUNTS
-from paygate.drivers.stripe.messages import (
-    ID,
-    METADATA_MAX,
-    PAGE,
-    expect_ok,
-    get,
-    instant,
-    must_look,
-    named,
-    our_ids,
-    post,
-    read_id,
-    read_object,
-    read_page,
-    refusal,
-    scanned,
-    text,
-    whole,
-)
-from paygate.drivers.stripe.wire import Elsewhere, seen
+from paygate.drivers.stripe import codes, wire
+from paygate.drivers.stripe.codes import AMOUNTS, ID
 
 if TYPE_CHECKING:
-    from paygate.driver import Form, Inquiry, Money, Outcome, Refunding, Request, Response
-    from paygate.drivers.stripe.settings import StripeSettings
+    from paygate.driver import (
+        Dialogue,
+        Fields,
+        Finding,
+        Form,
+        Inquiry,
+        Money,
+        Outcome,
+        Refunding,
+        Response,
+    )
+    from paygate.drivers.stripe.wire import Api
 
 
-def is_refund(reference: str) -> bool:
-    """Tell a refund from the charge that it takes back by its id."""
-    return not reference.startswith(("ch_", "py_", "pi_"))
-
-
-# --- Make one ------------------------------------------------------------------------------
+# --- Make one -------------------------------------------------------------------------
 
 
 def about(refunding: Refunding) -> str:
-    """Name the charge, or else the intent, that the money came by."""
-    found = of_payment(refunding.movement_id, refunding.reference)
+    """Return the charge, or else the intent, that the money came by, or raise `Unsupported`."""
+    found = _of_payment(refunding.movement_id, refunding.reference)
     if not found:
         raise Unsupported("Stripe sends back a charge (ch_…) or a PaymentIntent (pi_…)")
+    AMOUNTS.whole(refunding.amount)
     return found
 
 
-def of_payment(movement: str, reference: str) -> str:
-    """Return which of the two names a charge or an intent; empty if none does."""
+def _of_payment(movement: str, reference: str) -> str:
+    """Return which of the two names a charge or an intent; empty if neither does."""
     for named_by in (movement, reference):
-        if not is_refund(named_by) and ID.fullmatch(named_by):
+        if not _is_refund(named_by) and ID.fullmatch(named_by):
             return named_by
     return ""
 
 
-def build_refund(settings: StripeSettings, refunding: Refunding) -> Request:
-    """Send an amount back."""
-    form: Form = [
-        _within(about(refunding)),
-        ("amount", str(AMOUNTS.whole(refunding.amount))),
-        *our_ids(refunding.payment, refunding.our_ref),
-    ]
-    if refunding.reason in codes.REFUND_REASONS:
-        form.append(("reason", refunding.reason))
-    elif refunding.reason:
-        form.append(("metadata[paygate_reason]", refunding.reason[:METADATA_MAX]))
-    return post(settings, "/v1/refunds", form, key=refunding.key, step="refund", moves_money=True)
-
-
-def parse_refund(
-    settings: StripeSettings, refunding: Refunding, response: Response
-) -> Outcome | Elsewhere:
-    """Read what became of the refund."""
-    if response.status != 200:
-        refused = refusal(settings, response, money_may_move=True)
-        return seen(refused, look=must_look(refused))
-    return outcome_of(settings, response.json_object(), refunding.amount)
+def _is_refund(reference: str) -> bool:
+    """Return whether *reference* is of a refund, and not of the charge that it takes back."""
+    return not reference.startswith(("ch_", "py_", "pi_"))
 
 
 def _within(charge_or_intent: str) -> tuple[str, str]:
@@ -100,71 +73,100 @@ def _within(charge_or_intent: str) -> tuple[str, str]:
     return ("payment_intent" if by_intent else "charge", charge_or_intent)
 
 
-# --- Find one ------------------------------------------------------------------------------
+def refund(api: Api, refunding: Refunding, of: str) -> Dialogue[Outcome]:
+    """Send an amount of the charge or intent *of* back."""
+    known = refunding.reason in codes.REFUND_REASONS
+    name = "reason" if known else "metadata[paygate_reason]"
+    form: Form = [
+        _within(of),
+        ("amount", str(AMOUNTS.whole(refunding.amount))),
+        *wire.our_ids(refunding.payment, refunding.our_ref),
+        *filled({name: refunding.reason[: wire.METADATA_MAX]}),
+    ]
+
+    def look(_: object) -> Dialogue[Finding]:
+        made = yield from listed_of(api, of)
+        return _find_in(api, made, refunding.amount, refunding.our_ref)
+
+    yield Note(of)
+    response = yield api.post("refunds", form, key=refunding.key, step="refund", moves_money=True)
+    return (
+        yield from api.settle(
+            response,
+            lambda told, _: _outcome_of(api, told, refunding.amount),
+            look,
+            left="",
+            moves_money=True,
+        )
+    )
 
 
-def build_get(settings: StripeSettings, reference: str) -> Request:
-    """Ask for one refund."""
-    return get(settings, f"/v1/refunds/{named(reference)}", step="look_up")
+# --- Find one -------------------------------------------------------------------------
 
 
-def parse_get(
-    settings: StripeSettings, asked: Money, reference: str, response: Response
-) -> Outcome:
-    """Read the state of one refund."""
-    return outcome_of(settings, expect_ok(response), asked, reference)
+def find(api: Api, inquiry: Inquiry) -> Dialogue[Finding]:
+    """Find a refund by its id, among those of its payment, or else among those of the time."""
+    reference = inquiry.reference
+    if reference and _is_refund(reference):
+        told = yield from api.ask(f"refunds/{wire.named(reference)}", step="look_up")
+        return _outcome_of(api, told, inquiry.amount, reference)
+    of = reference or _of_payment(inquiry.movement_id, inquiry.parent_reference)
+    if of:
+        made = yield from listed_of(api, of)
+        return _find_in(api, made, inquiry.amount, inquiry.our_ref)
+    listing = yield from read_pages(
+        "",
+        lambda after: api.get("refunds", wire.scanned(inquiry, after), step="scan"),
+        _refunds_in,
+        until=lambda each: each.text(wire.OURS, "") == inquiry.our_ref,
+    )
+    if not listing.complete:
+        return Unknown(reason="too many refunds of that hour to find this one among them")
+    return _find_in(api, listing.entries, inquiry.amount, inquiry.our_ref)
 
 
-def build_list(settings: StripeSettings, charge_or_intent: str, after: str) -> Request:
-    """Ask for the refunds of one charge, after the refund *after*."""
-    query: Form = [_within(named(charge_or_intent)), ("limit", str(PAGE))]
-    if after:
-        query.append(("starting_after", after))
-    return get(settings, f"/v1/refunds?{urlencode(query)}", step="list")
+def listed_of(api: Api, charge_or_intent: str) -> Dialogue[list[Fields]]:
+    """Return the refunds of one charge or intent."""
+    query = [_within(wire.named(charge_or_intent)), ("limit", str(wire.PAGE))]
+    listing = yield from read_pages(
+        "",
+        lambda after: api.get("refunds", [*query, *filled({"starting_after": after})], step="list"),
+        _refunds_in,
+    )
+    return listing.entries
 
 
-def build_scan(settings: StripeSettings, inquiry: Inquiry, after: str) -> Request:
-    """Ask for the refunds of the time of *inquiry*, after the refund *after*."""
-    return get(settings, f"/v1/refunds?{urlencode(scanned(inquiry, after))}", step="scan")
-
-
-def parse_list(response: Response) -> tuple[list[dict[str, Any]], str]:
-    """Read a page of refunds."""
-    entries, last = read_page(response)
-    refunds = [cast("dict[str, Any]", entry) for entry in entries if isinstance(entry, dict)]
-    if len(refunds) != len(entries):
-        raise BadResponse("Stripe lists as a refund what is none")
+def _refunds_in(response: Response) -> tuple[list[Fields], str | None]:
+    refunds, last = wire.read_page(wire.expect_ok(response))
+    if not all(refunds):
+        raise BadResponse("Stripe lists something else as a refund")
     return refunds, last
 
 
-def find(
-    settings: StripeSettings, asked: Money, our_ref: str, refunds: list[dict[str, Any]]
-) -> Outcome | NotFound:
-    """Tell the outcome of the refund that carries our reference."""
-    for refund in refunds:
-        if text(refund, "metadata", "paygate_attempt") == our_ref:
-            return outcome_of(settings, refund, asked)
+def _find_in(api: Api, refunds: list[Fields], asked: Money, our_ref: str) -> Finding:
+    """Return the outcome of the refund that carries our reference."""
+    for each in refunds:
+        if each.text(wire.OURS, "") == our_ref:
+            return _outcome_of(api, each, asked)
     return NotFound()
 
 
-# --- What its state means ---------------------------------------------------------------------
+# --- What its state means -------------------------------------------------------------
 
 
-def outcome_of(
-    settings: StripeSettings, refund: dict[str, Any], asked: Money, reference: str = ""
-) -> Outcome:
-    """Tell what the state of a refund means for the one that asked for it."""
-    identity = read_object(settings, refund, "refund", reference)
+def _outcome_of(api: Api, refund: Fields, asked: Money, reference: str = "") -> Outcome:
+    """Return what the state of a refund means for the one that asked for it."""
+    identity = api.identify(refund, "refund", reference)
     if read_amount(refund) != asked:
         raise BadResponse("Stripe sends back another amount or currency than was asked for")
-    match text(refund, "status"):
+    match refund.text("status", ""):
         case "succeeded":
-            return Approved(reference=identity, movements=(_sent_back(refund, identity),))
+            return Approved(reference=identity, movements=(_sent_back(refund),))
         case "pending" | "requires_action":
             # The payer may have to say where to; Stripe asks by itself, by e-mail.
             return Pending(reference=identity)
         case "failed":
-            why = text(refund, "failure_reason")
+            why = refund.text("failure_reason", "")
             code, retryable = codes.REFUND_FAILURES.get(why, (DeclineCode.GENERIC, False))
             return Declined(
                 code=code,
@@ -179,49 +181,46 @@ def outcome_of(
             return Unknown(reason=f"Stripe says {status[:40]!r} of a refund", reference=identity)
 
 
-def movements_of(refund: dict[str, Any], *, failed_later: bool = False) -> tuple[Movement, ...]:
+def movements_of(refund: Fields, *, failed_later: bool = False) -> tuple[Movement, ...]:
     """
-    Tell the money that a refund moved, for one that we may not have made.
+    Return the money that a refund moved, for one that we may not have made.
 
     A refund that failed after it had been sent moved money out and in again; both are
     told, so that the books agree whichever of the two they had seen before.
     """
-    identity = text(refund, "id")
-    match text(refund, "status"):
+    match refund.text("status", ""):
         case "succeeded":
-            return (_sent_back(refund, identity),)
-        case "failed" if failed_later or read_id(refund, "failure_balance_transaction"):
-            sent_back = _sent_back(refund, identity)
+            return (_sent_back(refund),)
+        case "failed" if failed_later or wire.read_id(refund, "failure_balance_transaction"):
+            sent_back = _sent_back(refund)
             returned = Movement(
-                movement_id=identity,
+                movement_id=sent_back.movement_id,
                 amount=sent_back.amount,
                 kind=MovementKind.REFUND_FAILED,
-                undoes=identity,
-                code=text(refund, "failure_reason"),
+                undoes=sent_back.movement_id,
+                code=refund.text("failure_reason", ""),
             )
             return (sent_back, returned)
         case _:
             return ()
 
 
-def _sent_back(refund: dict[str, Any], identity: str) -> Movement:
-    if not ID.fullmatch(identity):
-        raise BadResponse("Stripe tells of a refund without its id")
+def _sent_back(refund: Fields) -> Movement:
     return Movement(
-        movement_id=identity,
+        movement_id=refund.id("id", pattern=ID),
         amount=read_amount(refund),
         kind=MovementKind.REFUND,
-        effective=instant(refund, "created"),
-        undoes=read_id(refund, "charge") or None,
+        effective=refund.instant("created", None),
+        undoes=wire.read_id(refund, "charge") or None,
     )
 
 
-def read_amount(told: object) -> Money:
-    """Read the amount of a refund or dispute, or raise `BadResponse`."""
-    currency = text(told, "currency").upper()
-    if currency not in AMOUNTS.currencies:
-        raise BadResponse("Stripe names a currency that it is not known to use")
-    money = AMOUNTS.of_whole(currency, whole(told, "amount"))
+def read_amount(told: Fields, currency: str = "", amount: int | None = None) -> Money:
+    """Return the amount of a refund or dispute, or raise `BadResponse`."""
+    money = AMOUNTS.of_whole(
+        (currency or told.text("currency", "")).upper(),
+        told.whole("amount") if amount is None else amount,
+    )
     if not money.minor:
         raise BadResponse("Stripe says that money moved, and that it is none")
     return money

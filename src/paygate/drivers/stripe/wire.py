@@ -1,698 +1,404 @@
-"""PaymentIntents: what we build, and what we read, in the order of Stripe's manual.
+"""How any request to Stripe is written, and any answer of Stripe's is read.
 
-Every answer is checked against what was asked: kind of object, id, amount,
-currency, and whether the money is real.
+What an answer must have is checked; what disagrees is a `BadResponse`, never a
+guess. What only informs is read if it is there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlencode
 
 from paygate.driver import (
-    AccountFacts,
-    ActionRequired,
+    BUSY,
+    CAUSES_BY_STATUS,
     Approved,
-    Authorized,
     BadResponse,
-    ChargeReason,
-    Ended,
-    Ending,
-    Kind,
-    Movement,
-    MovementKind,
+    Cause,
+    Declined,
+    Fields,
+    Note,
     NotFound,
-    OneTimeToken,
-    Pending,
-    Redirect,
     RejectCause,
     Rejected,
-    ScriptStep,
-    Secret,
-    StoredMethod,
-    StoredToken,
+    Request,
     Unknown,
-    Unsupported,
-    brand_of,
-    listed,
+    filled,
+    form_body,
+    read_json,
+    refusal,
+    short_key,
+    unanswered,
 )
 from paygate.drivers.stripe import codes
-from paygate.drivers.stripe.codes import AMOUNTS
-from paygate.drivers.stripe.messages import (
-    BEGUN,
-    ID,
-    METADATA_MAX,
-    PAGE,
-    TAKEN,
-    TOKEN,
-    at,
-    check_live,
-    checks_of,
-    declined,
-    expect_ok,
-    expiry_of,
-    facts_of,
-    get,
-    inside,
-    instant,
-    long_text,
-    must_look,
-    named,
-    our_ids,
-    person,
-    post,
-    read_id,
-    read_object,
-    read_page,
-    refusal,
-    scanned,
-    text,
-    whole,
-)
+from paygate.drivers.stripe.codes import ID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection
 
-    from paygate.driver import (
-        Capture,
-        Charge,
-        Form,
-        Inquiry,
-        Method,
-        Money,
-        Outcome,
-        Request,
-        Response,
-    )
+    from paygate.driver import Customer, Dialogue, Finding, Form, Inquiry, Outcome, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
-STRIPE_JS: Final = "https://js.stripe.com/v3/"
-"""The processor's own form, where `handleNextAction` continues an intent by its client secret."""
+API_VERSION: Final = "2026-06-24.dahlia"
+
+RETRY_HEADER: Final = "Stripe-Should-Retry"
+"""With it Stripe says whether the same request, under the same key, may be sent again."""
+
+KEY_MAX: Final = 255
+METADATA_MAX: Final = 500
+TEXT_MAX: Final = 500
+PAGE: Final = 100
+
+# Our clock and Stripe's may differ, and a lost request may arrive late.
+SCAN_BEFORE: Final = timedelta(minutes=10)
+SCAN_AFTER: Final = timedelta(hours=1)
+
+OURS: Final = "metadata.paygate_attempt"
+"""Where our reference stands in whatever we made."""
+
+TAKEN: Final = ("succeeded", "processing")
+"""States of an intent whose money was taken, or is on its way."""
+
+BEGUN: Final = (*TAKEN, "requires_capture")
+"""States of an intent that was confirmed, and not declined."""
 
 
-MOVED_ON: Final = "payment_intent_unexpected_state"
-"""The code of a request that fits no intent in this state."""
-
-_OFF_SESSION: Final[Mapping[ChargeReason | None, str]] = {
-    ChargeReason.RECURRING: "recurring",
-    ChargeReason.INSTALLMENT: "recurring",
-    ChargeReason.UNSCHEDULED: "one_off",
-}
-"""How Stripe calls a charge without the payer, which is "true" if we do not know more."""
-
-
-# --- Create a PaymentIntent -----------------------------------------------------------------
-
-
-def check(charge: Charge) -> None:
-    """Raise `Unsupported` for what Stripe, or this driver, cannot charge."""
-    AMOUNTS.whole(charge.amount)
-    if charge.kind is not Kind.CARD:
-        raise Unsupported(f"the Stripe driver charges cards, not {charge.kind}")
-    check_shipping(charge)
-    method_form(charge.method)
-
-
-def check_shipping(charge: Charge) -> None:
-    """Raise `Unsupported` for a recipient without what Stripe wants of one."""
-    recipient = charge.ship_to
-    if recipient is not None and not (recipient.name and recipient.address.line1):
-        raise Unsupported("Stripe wants a name and the first line of an address in ship_to")
-
-
-def build_create(
-    settings: StripeSettings, charge: Charge, *, hold: bool = False, customer: str = ""
-) -> Request:
-    """Name amount, card and our ids; nothing is charged until it is confirmed."""
-    form = _created(charge, hold=hold)
-    if customer:
-        form += [("customer", customer), ("setup_future_usage", "off_session")]
-    return post(settings, "/v1/payment_intents", form, key=charge.key, step="create")
-
-
-def _created(charge: Charge, *, hold: bool) -> Form:
-    form: Form = [
-        ("amount", str(AMOUNTS.whole(charge.amount))),
-        ("currency", charge.amount.currency.lower()),
-        # Without it Stripe offers every method of the account, and then wants a return_url.
-        ("payment_method_types[0]", "card"),
-        *method_form(charge.method),
-        *our_ids(charge.payment, charge.our_ref),
-    ]
-    if hold:
-        form.append(("capture_method", "manual"))
-    if charge.moto:
-        form.append(("payment_method_options[card][moto]", "true"))
-    if charge.invoices:
-        form.append(("metadata[paygate_invoices]", listed(charge.invoices, METADATA_MAX)))
-    if charge.description:
-        form.append(("description", charge.description[:1000]))
-    return form + of_the_host(charge)
-
-
-def of_the_host(charge: Charge, within: str = "") -> Form:
-    """Write what the host wants to be kept with a payment, and to be shown to the payer."""
-    facts = [
-        ("statement_descriptor_suffix", charge.statement_suffix),
-        ("receipt_email", charge.receipt_email),
-    ]
-    form: Form = [(inside(within, name), fact) for name, fact in facts if fact]
-    for name, fact in charge.metadata.items():
-        form.append((inside(within, "metadata") + f"[{name}]", fact[:METADATA_MAX]))
-    if charge.ship_to is not None:
-        form += person(charge.ship_to, inside(within, "shipping"))
-    return form
-
-
-def parse_create(settings: StripeSettings, charge: Charge, response: Response) -> Intent | Outcome:
-    """Read the new intent, or why there is none."""
-    if response.status != 200:
-        return refusal(settings, response, money_may_move=False)
-    return read_intent(settings, response.json_object(), asked=charge.amount)
-
-
-def method_form(method: Method | None) -> Form:
-    """Name what is charged, or raise `Unsupported`."""
-    match method:
-        case OneTimeToken(value):
-            token = value.reveal()
-            if token.startswith("tok_"):
-                raise Unsupported(
-                    "Stripe charges a PaymentMethod (pm_…), not a token (tok_…); "
-                    "let the form make one with createPaymentMethod"
-                )
-            form = [("payment_method", token)]
-        case StoredToken(value):
-            # Stripe wants the customer whom a stored card is attached to: "cus_…/pm_…".
-            customer, _, token = value.reveal().rpartition("/")
-            form = [("customer", customer)] if customer else []
-            form.append(("payment_method", token))
-        case _:
-            raise Unsupported(
-                "the Stripe driver charges a one-time token or a stored card, "
-                "never a card number that passed through us"
-            )
-    if not all(TOKEN.fullmatch(value) for _, value in form):
-        raise Unsupported("that is no id of a Stripe PaymentMethod (pm_…)")
-    return form
-
-
-def customer_of(method: Method | None) -> str:
-    """Return the customer whom a stored card is attached to; empty if it names none."""
-    return method.value.reveal().rpartition("/")[0] if isinstance(method, StoredToken) else ""
-
-
-# --- Create and confirm it at once -----------------------------------------------------------
-
-
-def build_charge(settings: StripeSettings, charge: Charge, *, hold: bool = False) -> Request:
-    """Charge a stored card; the same body can be built again as long as the key lives."""
-    form = [("confirm", "true"), *_created(charge, hold=hold), *_confirmed(settings, charge)]
-    return post(
-        settings, "/v1/payment_intents", form, key=charge.key, step="charge", moves_money=True
-    )
-
-
-def parse_charge(
-    settings: StripeSettings, charge: Charge, response: Response
-) -> Outcome | Elsewhere:
-    """Read what became of the charge of a stored card."""
-    if response.status != 200:
-        refused = refusal(settings, response, money_may_move=True, done=BEGUN)
-        return seen(refused, look=must_look(refused))
-    intent = read_intent(settings, response.json_object(), asked=charge.amount)
-    return _begun(settings, intent)
-
-
-# --- Confirm it ---------------------------------------------------------------------------------
-
-
-def build_confirm(settings: StripeSettings, charge: Charge, reference: str) -> Request:
-    """Charge the card."""
-    form = _confirmed(settings, charge)
-    path = f"/v1/payment_intents/{reference}/confirm"
-    return post(settings, path, form, key=charge.key, step="confirm", moves_money=True)
-
-
-def _confirmed(settings: StripeSettings, charge: Charge) -> Form:
-    form: Form = [("expand[0]", "latest_charge")]
-    if not charge.payer_present:
-        form.append(("off_session", _OFF_SESSION.get(charge.reason, "true")))
-    elif charge.return_url:
-        form.append(("return_url", charge.return_url))
-    elif settings.decline_if_authentication_is_needed:
-        form.append(("error_on_requires_action", "true"))
-    return form
-
-
-def parse_confirm(
-    settings: StripeSettings, asked: Money, reference: str, response: Response
-) -> Outcome | Elsewhere:
-    """Read what became of the charge."""
-    if response.status != 200:
-        refused = refusal(settings, response, money_may_move=True, reference=reference, done=BEGUN)
-        return seen(refused, look=must_look(refused))
-    return _begun(settings, read_intent(settings, response.json_object(), reference, asked=asked))
-
-
-def _begun(settings: StripeSettings, intent: Intent) -> Outcome:
-    """Return what became of an intent that was confirmed with this very request."""
-    finding = outcome_of(settings, intent)
-    if isinstance(finding, NotFound):
-        return Unknown(reason=f"Stripe left the charge at {intent.status}", reference=intent.id)
-    return finding
+Read: TypeAlias = "Callable[[Fields, Rejected | None], Finding]"
+"""Reads an object after it was changed, or, with the refusal, after Stripe refused to change it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """The object is not where we left it; what it is now is the answer, or else the *refusal*.
+class Resource:
+    """A kind of object: where it is, and what is asked for with it instead of its id."""
 
-    Usually a repetition of ours, whose first sending worked; or the object was locked, so that
-    nothing was done with it this time.
-    """
-
-    refusal: Rejected
-
-    def unless_moved(self, found: Outcome | NotFound) -> Outcome:
-        """Return what the object is by now; the refusal, if it is where it was."""
-        return self.refusal if isinstance(found, NotFound) else found
+    path: str
+    expanded: str = ""
 
 
-def seen(refused: Outcome, *, look: bool) -> Outcome | Elsewhere:
-    """Return a refusal as it is, or, with *look*, what must be looked at first."""
-    return Elsewhere(refused) if look and isinstance(refused, Rejected) else refused
+INTENT: Final = Resource("payment_intents", "latest_charge")
+SETUP: Final = Resource("setup_intents", "payment_method")
+CARD: Final = Resource("payment_methods")
+PAGE_ONLY: Final = Resource("checkout/sessions")
+PAGE_PAID: Final = Resource("checkout/sessions", "payment_intent.latest_charge")
+PAGE_KEPT: Final = Resource("checkout/sessions", "setup_intent.payment_method")
 
 
-# --- Complete it, after the payer came back --------------------------------------------------
+class Api:
+    """One account at Stripe: its requests, and what its answers mean."""
 
+    def __init__(self, settings: StripeSettings) -> None:
+        self.settings = settings
 
-def build_complete(settings: StripeSettings, key: str, reference: str) -> Request:
-    """Confirm an intent that the payer approved and that waits for us."""
-    path = f"/v1/payment_intents/{named(reference)}/confirm"
-    form = [("expand[0]", "latest_charge")]
-    return post(settings, path, form, key=key, step="complete", moves_money=True)
+    # --- Requests -----------------------------------------------------------------------
 
-
-# --- Capture what it holds ---------------------------------------------------------------------
-
-
-def check_capture(capture: Capture) -> None:
-    """Raise `Unsupported` for a capture that Stripe would understand otherwise."""
-    AMOUNTS.whole(capture.amount)
-    if not capture.final:
-        raise Unsupported(
-            "Stripe captures once and releases the rest; capture the whole amount with final=True"
+    def get(self, path: str, query: Form | None = None, *, step: str) -> Request:
+        """Return a request for what is at *path*."""
+        return Request(
+            method="GET",
+            url=f"{self.settings.api_base}/v1/{path}" + (f"?{urlencode(query)}" if query else ""),
+            step=step,
+            headers=self._headers(),
+            repeatable=True,
+            retry_header=RETRY_HEADER,
         )
 
+    def post(
+        self, path: str, form: Form, *, key: str, step: str, moves_money: bool = False
+    ) -> Request:
+        """Return a request that makes or changes something, under a key of its own."""
+        return Request(
+            method="POST",
+            url=f"{self.settings.api_base}/v1/{path}",
+            step=step,
+            headers={
+                **self._headers(),
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Idempotency-Key": short_key(key, step, KEY_MAX),
+            },
+            body=form_body(form),
+            moves_money=moves_money,
+            retry_header=RETRY_HEADER,
+            # Creating twice under one key creates once. The charge itself is not repeated blindly:
+            # a saved error would be played back, while the intent tells the truth.
+            repeatable=not moves_money,
+        )
 
-def build_capture(settings: StripeSettings, capture: Capture) -> Request:
-    """Take the amount; Stripe releases the rest."""
-    path = f"/v1/payment_intents/{named(capture.reference)}/capture"
-    form = [
-        ("amount_to_capture", str(AMOUNTS.whole(capture.amount))),
-        ("expand[0]", "latest_charge"),
-    ]
-    return post(settings, path, form, key=capture.key, step="capture", moves_money=True)
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self.settings.secret_key.reveal()}",
+            "Stripe-Version": API_VERSION,
+        }
+
+    def ask(self, path: str, query: Form | None = None, *, step: str) -> Dialogue[Fields]:
+        """Ask for what is at *path*; an inquiry that is refused finds nothing out."""
+        return expect_ok((yield self.get(path, query, step=step)))
+
+    def create(self, path: str, form: Form, *, key: str, step: str) -> Dialogue[Fields | Outcome]:
+        """Make something that moves no money by itself; return it, or why there is none."""
+        response = yield self.post(path, form, key=key, step=step)
+        return read_json(response, "Stripe") if response.status == 200 else self.refused(response)
+
+    def look(self, resource: Resource, reference: str) -> Dialogue[Fields]:
+        """Ask for one object by its id."""
+        query = expand(resource.expanded) if resource.expanded else None
+        return (yield from self.ask(f"{resource.path}/{named(reference)}", query, step="look_up"))
+
+    def change(
+        self,
+        resource: Resource,
+        reference: str,
+        verb: str,
+        form: Form,
+        read: Read,
+        *,
+        left: str,
+        key: str,
+        step: str = "",
+        moves_money: bool = False,
+        look_at: Collection[int] = (),
+        done: Collection[str] = TAKEN,
+        replays: bool = False,
+        note: bool = True,
+    ) -> Dialogue[Outcome]:
+        """
+        Do *verb* with an object, and look at the object if that is refused; see `settle`.
+
+        With *replays* it is looked at as well if Stripe kept the answer under our key while the
+        object was open, so that it may be outdated.
+        """
+
+        def look(refusal: Rejected | None) -> Dialogue[Finding]:
+            return read((yield from self.look(resource, reference)), refusal)
+
+        if note:
+            yield Note(reference)
+        path = f"{resource.path}/{named(reference)}/{verb}"
+        response = yield self.post(path, form, key=key, step=step or verb, moves_money=moves_money)
+        outcome = yield from self.settle(
+            response,
+            read,
+            look,
+            left=left,
+            reference=reference if note or moves_money else "",
+            moves_money=moves_money,
+            look_at=look_at,
+            done=done,
+        )
+        if not (replays and is_outdated(outcome, response)):
+            return outcome
+        found = yield from look(None)
+        return outcome if isinstance(found, NotFound) else found
+
+    def settle(
+        self,
+        response: Response,
+        read: Read,
+        look: Callable[[Rejected], Dialogue[Finding]] | None,
+        *,
+        left: str,
+        moves_money: bool = False,
+        reference: str = "",
+        look_at: Collection[int] = (),
+        done: Collection[str] = (),
+    ) -> Dialogue[Outcome]:
+        """
+        Return what *read* makes of the object that was changed, or what the refusal means.
+
+        Only the object says what became of it if it has moved on, or was locked, and with the
+        statuses *look_at*. It has moved on usually by an earlier sending of ours, which worked:
+        what it is now is the answer. If *look* finds it where it was, the refusal is. *left* is the
+        reason of the doubt about an object that was changed, and is where it was.
+        """
+        if response.status == 200:
+            told = read_json(response, "Stripe")
+            found = read(told, None)
+            if not isinstance(found, NotFound):
+                return found
+            reason = left.format(status=told.text("status", ""))
+            return Unknown(reason=reason, reference=reference or told.id("id", ""))
+        refused = self.refused(response, money_may_move=moves_money, reference=reference, done=done)
+        if look is None or not isinstance(refused, Rejected):
+            return refused
+        moved = refused.cause is RejectCause.STATE or refused.raw_code == codes.LOCKED
+        if not moved and response.status not in look_at:
+            return refused
+        found = yield from look(refused)
+        return refused if isinstance(found, NotFound) else found
+
+    # --- Answers ------------------------------------------------------------------------
+
+    def refused(
+        self,
+        response: Response,
+        *,
+        money_may_move: bool = False,
+        reference: str = "",
+        done: Collection[str] = (),
+    ) -> Outcome:
+        """
+        Return what an error means for the money, or raise `BadResponse` if it is not Stripe's.
+
+        A decline that shows its own intent in one of the states *done* contradicts itself, and is
+        no decline before the intent was looked at: a second charge would take the money twice.
+        """
+        error = error_of(response)
+        code, type_ = error.text("code", ""), error.text("type", "")
+        raw_code, intent = code or type_, error.at("payment_intent")
+        reference = reference or read_id(error, "payment_intent")
+        if intent:
+            self.check_live(intent)
+        if response.status == 402 or type_ == "card_error":
+            stands = intent.text("status", "") or error.text("setup_intent.status", "")
+            if stands in done:
+                return Unknown(
+                    reason=f"Stripe declined it ({raw_code}), though its intent is {stands}",
+                    reference=reference,
+                )
+            return codes.declined(error, reference)
+        # The same key with another body, or a sending that is still under way: either way an
+        # earlier request of ours exists.
+        mismatch = type_ == "idempotency_error"
+        known = mismatch or response.status == 409 or code == codes.KEY_IN_USE
+        if known and money_may_move:
+            return Unknown(
+                reason=f"Stripe knows this key already: {raw_code or response.status}",
+                reference=reference,
+                flagged=mismatch,
+            )
+        cause = BUSY if known else _cause_of(response.status, error)
+        return refusal(
+            response,
+            "Stripe",
+            money_may_move=money_may_move,
+            cause=(RejectCause.KEY_MISMATCH, False) if mismatch else cause,
+            certain=type_ in codes.REFUSES,
+            raw_code=raw_code,
+            message=error.text("message", ""),
+            reference=reference,
+        )
+
+    def identify(self, told: Fields, kind: str, reference: str = "") -> str:
+        """Return the id of an object, or raise `BadResponse` if it is not the one asked for."""
+        told.expect(object=kind)
+        identity = told.id("id", pattern=ID)
+        if reference:
+            told.expect(id=reference)
+        # The schema of a refund has no livemode; that of everything else here requires one.
+        if kind != "refund" or "livemode" in told:
+            self.check_live(told)
+        return identity
+
+    def check_live(self, told: Fields) -> None:
+        """Raise `BadResponse` if what is told of is of the other mode than the key."""
+        if told.value("livemode") is not self.settings.live:
+            raise BadResponse(
+                "Stripe answered in the wrong mode: the key is for "
+                f"{'live' if self.settings.live else 'test'} payments"
+            )
 
 
-def parse_capture(
-    settings: StripeSettings, capture: Capture, response: Response
-) -> Outcome | Elsewhere:
-    """Read what was captured."""
-    if response.status != 200:
-        return _followed(settings, response, capture.reference)
-    captured = captured_of(settings, capture.amount, capture.reference, response)
-    if isinstance(captured, NotFound):
-        return Unknown(reason="Stripe answered a capture with a hold", reference=capture.reference)
-    return captured
+def error_of(response: Response) -> Fields:
+    """Return the error in an answer, or raise `BadResponse` if there is none."""
+    error = read_json(response, "Stripe").at("error")
+    if not error:
+        raise BadResponse(f"status {response.status} without an error of Stripe's")
+    return error
 
 
-def captured_of(
-    settings: StripeSettings, asked: Money, reference: str, response: Response
-) -> Outcome | NotFound:
-    """Tell what an intent says of a capture; `NotFound` if it still only holds the amount."""
-    told = expect_ok(response)
-    intent = read_intent(settings, told, reference, currency=asked.currency, held=True)
-    match intent.status:
-        case "succeeded":
-            return _approved(intent, captured=asked)
-        case "canceled":
-            return _closed(intent)
-        case "requires_capture":
-            return NotFound()
-        case _:
-            return Unknown(reason=f"Stripe says {intent.status[:40]!r}", reference=reference)
-
-
-# --- Cancel it ----------------------------------------------------------------------------------
-
-
-def build_cancel(
-    settings: StripeSettings, key: str, reference: str, *, step: str, moves_money: bool
-) -> Request:
-    """Release what is held, or withdraw what nobody paid."""
-    path = f"/v1/payment_intents/{named(reference)}/cancel"
-    return post(settings, path, [], key=key, step=step, moves_money=moves_money)
-
-
-def parse_cancel(
-    settings: StripeSettings, reference: str, response: Response, *, money_may_move: bool
-) -> Outcome | Elsewhere:
-    """Read whether it is canceled."""
-    if response.status != 200:
-        return _followed(settings, response, reference, money_may_move=money_may_move)
-    canceled = canceled_of(settings, reference, response)
-    if isinstance(canceled, NotFound):
-        return Unknown(reason="Stripe canceled an intent and shows it alive", reference=reference)
-    return canceled
-
-
-def canceled_of(
-    settings: StripeSettings, reference: str, response: Response
-) -> Approved | NotFound:
-    """Tell whether an intent is canceled, by whomever; `NotFound` if it is not."""
-    intent = read_intent(settings, expect_ok(response), reference)
-    return Approved(reference=reference) if intent.status == "canceled" else NotFound()
-
-
-def still_alive(settings: StripeSettings, reference: str, response: Response) -> Rejected | None:
-    """Tell why an intent cannot be canceled: its money was taken, or is on its way."""
-    intent = read_intent(settings, expect_ok(response), reference)
-    if intent.status not in TAKEN:
+def _cause_of(status: int, error: Fields) -> Cause | None:
+    """Return why a request was refused by the code of *error*, if the status refuses it at all."""
+    code = error.text("code", "")
+    if status not in CAUSES_BY_STATUS:
         return None
-    return Rejected(
-        cause=RejectCause.STATE,
-        retryable=False,
-        raw_code=MOVED_ON,
-        message=f"Stripe has taken the money (the intent is {intent.status}); refund it instead",
-        reference=reference,
-    )
+    if code == "resource_missing" and error.text("param", "") in ("payment_method", "customer"):
+        return RejectCause.METHOD_GONE, CAUSES_BY_STATUS[status][1]
+    return codes.CAUSES.get(code)
 
 
-def _followed(
-    settings: StripeSettings, response: Response, reference: str, *, money_may_move: bool = True
-) -> Outcome | Elsewhere:
-    """Read a refusal to do something with an intent, which may be due to what it is by now."""
-    refused = refusal(
-        settings, response, money_may_move=money_may_move, reference=reference, done=TAKEN
-    )
-    return seen(refused, look=response.status == 400 or must_look(refused))
+def expect_ok(response: Response) -> Fields:
+    """Return what an inquiry found, or raise what Stripe says against us."""
+    if response.status == 200:
+        return read_json(response, "Stripe")
+    error = error_of(response)
+    code = error.text("code", "")
+    said = code or error.text("type", "") or "no code"
+    raise unanswered(response, "Stripe", cause=codes.CAUSES.get(code), said=said)
 
 
-# --- Look it up --------------------------------------------------------------------------------
+def read_page(page: Fields) -> tuple[list[Fields], str | None]:
+    """Return the entries of a list, and the last id if more pages follow."""
+    page.expect(object="list")
+    entries = page.value("data")
+    if not isinstance(entries, list):
+        raise page.wrong("data", "is not a list")
+    found = [page.at(f"data.{number}") for number in range(len(entries))]
+    more = page.flag("has_more")
+    return found, page.id(f"data.{len(found) - 1}.id", pattern=ID) if more else None
 
 
-def build_get(settings: StripeSettings, reference: str, *expand: str) -> Request:
-    """Ask for one intent."""
-    names = ("latest_charge", *expand)
-    query = urlencode([(f"expand[{number}]", name) for number, name in enumerate(names)])
-    return get(settings, f"/v1/payment_intents/{named(reference)}?{query}", step="look_up")
+def is_outdated(outcome: Outcome, response: Response) -> bool:
+    """Return whether *outcome* is of an answer that Stripe kept while its object was open."""
+    replayed = response.headers.get("idempotent-replayed", "").strip().lower() == "true"
+    ended = isinstance(outcome, Approved | Declined | Rejected)
+    return replayed and not ended and outcome.reference != ""
 
 
-def parse_get(
-    settings: StripeSettings, asked: Money, reference: str, response: Response
-) -> Outcome | NotFound:
-    """Read the state of one intent; an inquiry that is refused finds nothing out."""
-    intent = read_intent(settings, expect_ok(response), reference, asked=asked)
-    return outcome_of(settings, intent)
+def read_id(told: Fields, name: str) -> str:
+    """Return the id of a related object, whether that was expanded or not; or an empty text."""
+    return told.id(name, "", pattern=ID) or told.id(f"{name}.id", "", pattern=ID)
 
 
-def parse_refunded(response: Response) -> str:
-    """Tell which charge of an intent has refunds to be asked for; empty if none.
-
-    A charge that was captured in part shows what was released as refunded, though no
-    money moved, so only one that was captured whole is told.
-    """
-    charge = at(response.json_object(), "latest_charge")
-    refunded, captured = at(charge, "amount_refunded"), at(charge, "amount_captured")
-    if type(refunded) is not int or refunded <= 0 or captured != at(charge, "amount"):
-        return ""
-    return read_id(charge, "id")
+# --- Parts of forms -------------------------------------------------------------------
 
 
-def build_list(
-    settings: StripeSettings, inquiry: Inquiry, after: str, customer: str = ""
-) -> Request:
-    """Ask for the intents of the time of *inquiry*, newest first, after the intent *after*."""
-    query = [*scanned(inquiry, after), ("expand[0]", "data.latest_charge")]
-    if customer:
-        query.append(("customer", named(customer)))
-    return get(settings, f"/v1/payment_intents?{urlencode(query)}", step="scan")
+def named(reference: str) -> str:
+    """Return *reference* if it can be a part of an address, or raise `BadResponse`."""
+    if not ID.fullmatch(reference):
+        raise BadResponse(f"{reference[:40]!r} is not an id of Stripe's")
+    return reference
 
 
-def build_latest(settings: StripeSettings, customer: str) -> Request:
-    """Ask for the newest intents of a customer."""
-    query: Form = [
-        ("customer", named(customer)),
+def expand(*names: str) -> Form:
+    """Ask for whole objects instead of their ids."""
+    return [(f"expand[{number}]", name) for number, name in enumerate(names)]
+
+
+def scanned(inquiry: Inquiry, after: str) -> Form:
+    """Ask a list for what was made about the time of sending, after the object *after*."""
+    last = inquiry.last_sent_at or inquiry.sent_at
+    query = [
+        ("created[gte]", str(int((inquiry.sent_at - SCAN_BEFORE).timestamp()))),
+        ("created[lte]", str(int((last + SCAN_AFTER).timestamp()))),
         ("limit", str(PAGE)),
-        ("expand[0]", "data.latest_charge"),
     ]
-    return get(settings, f"/v1/payment_intents?{urlencode(query)}", step="scan")
+    return [*query, *filled({"starting_after": after})]
 
 
-def parse_list(
-    settings: StripeSettings, asked: Money, our_ref: str, response: Response
-) -> tuple[list[Intent], str]:
-    """Read the intents that carry our reference, and the last id if more pages follow."""
-    entries, last = read_page(response)
-    found = [
-        read_intent(settings, cast("dict[str, Any]", entry), asked=asked)
-        for entry in entries
-        if text(entry, "metadata", "paygate_attempt") == our_ref
-    ]
-    return found, last
+def our_ids(payment: str, our_ref: str, within: str = "") -> Form:
+    """Name our ids in the metadata, or in that of the object *within* is about."""
+    name = inside(within, "metadata")
+    ids = {"paygate_payment": payment, "paygate_attempt": our_ref}
+    return filled({f"{name}[{key}]": value[:METADATA_MAX] for key, value in ids.items()})
 
 
-_FURTHEST: Final = ("succeeded", "requires_capture", "processing", "requires_action")
+def inside(within: str, name: str) -> str:
+    """Return the name of a parameter, or of that of the object *within* is about."""
+    return f"{within}[{name}]" if within else name
 
 
-def furthest(settings: StripeSettings, found: list[Intent]) -> Outcome | NotFound:
-    """Tell the outcome of the intent that got furthest: one key makes one, for 24 hours."""
-    for status in _FURTHEST:
-        for intent in found:
-            if intent.status == status:
-                return outcome_of(settings, intent)
-    return outcome_of(settings, found[0]) if found else NotFound()
-
-
-# --- Are the credentials good? --------------------------------------------------------------------
-
-
-def build_check(settings: StripeSettings) -> Request:
-    """Ask for the balance: every account has one, and it tells test from live."""
-    return get(settings, "/v1/balance", step="check")
-
-
-def parse_check(settings: StripeSettings, response: Response) -> AccountFacts:
-    """Read whose money it is, or raise `BadResponse` with what Stripe says against us."""
-    balance = expect_ok(response)
-    check_live(settings, balance)
-    available = balance.get("available")
-    currencies = {
-        text(entry, "currency").upper()
-        for entry in (cast("list[object]", available) if isinstance(available, list) else [])
+def person(who: Customer, within: str = "") -> Form:
+    """Write name, telephone and address of *who*, of the object or of what is *within* it."""
+    address, place = inside(within, "address"), who.address
+    facts = {
+        inside(within, "name"): who.name,
+        inside(within, "phone"): who.phone,
+        f"{address}[line1]": place.line1,
+        f"{address}[line2]": place.line2,
+        f"{address}[city]": place.city,
+        f"{address}[state]": place.region,
+        f"{address}[postal_code]": place.postal_code,
+        f"{address}[country]": place.country,
     }
-    return AccountFacts(
-        merchant_account=settings.account,
-        live=settings.live,
-        currencies=tuple(sorted(currencies & AMOUNTS.currencies)),
-    )
-
-
-# --- A PaymentIntent, and what its state means ----------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """A PaymentIntent that agrees with what was asked; *held* if its money waits for a capture."""
-
-    id: str
-    status: str
-    currency: str
-    held: bool
-    told: dict[str, Any]
-
-    @property
-    def charge_id(self) -> str:
-        """The id of the charge that moved the money, whether it was expanded or not."""
-        return read_id(self.told, "latest_charge")
-
-
-def read_intent(
-    settings: StripeSettings,
-    told: dict[str, Any],
-    reference: str = "",
-    *,
-    asked: Money | None = None,
-    currency: str = "",
-    held: bool = False,
-) -> Intent:
-    """Read an intent, or raise `BadResponse` where it is not the one that was asked for."""
-    identity = read_object(settings, told, "payment_intent", reference)
-    status, theirs = text(told, "status"), text(told, "currency").upper()
-    if not status:
-        raise BadResponse("Stripe tells of a PaymentIntent without its state")
-    if asked is not None and (whole(told, "amount"), theirs) != (
-        AMOUNTS.whole(asked),
-        asked.currency,
-    ):
-        raise BadResponse("Stripe names another amount or currency than was asked for")
-    if theirs not in AMOUNTS.currencies or currency not in ("", theirs):
-        raise BadResponse("Stripe names another currency than was asked for")
-    held = held or told.get("capture_method") == "manual"
-    return Intent(id=identity, status=status, currency=theirs, held=held, told=told)
-
-
-def outcome_of(settings: StripeSettings, intent: Intent) -> Outcome | NotFound:
-    """Tell what the state of *intent* means; `NotFound` if it was never confirmed."""
-    match intent.status:
-        case "succeeded":
-            return _approved(intent)
-        case "processing":
-            return Pending(reference=intent.id)
-        case "requires_capture":
-            return _authorized(intent)
-        case "requires_action":
-            return action_of(settings, intent.told, intent.id)
-        case "canceled":
-            return _closed(intent)
-        case "requires_payment_method":
-            # A declined try puts the intent back to the beginning, and only this tells it.
-            error = intent.told.get("last_payment_error")
-            if error is None:
-                return NotFound()
-            if not text(error, "code") and not text(error, "type"):
-                raise BadResponse("Stripe tells of a failed try, and not what failed")
-            return declined(error, intent.id)
-        case "requires_confirmation":
-            return NotFound()
-        case _:
-            return Unknown(reason=f"Stripe says {intent.status[:40]!r}", reference=intent.id)
-
-
-def _approved(intent: Intent, captured: Money | None = None) -> Approved:
-    if not ID.fullmatch(intent.charge_id):
-        raise BadResponse("Stripe says that money moved, and does not name the charge")
-    received = _received(intent, captured)
-    if not received.minor:
-        raise BadResponse("Stripe says that money moved, and that it is none")
-    charge = intent.told.get("latest_charge")
-    return Approved(
-        reference=intent.id,
-        movements=(
-            Movement(
-                movement_id=intent.charge_id,
-                amount=received,
-                kind=MovementKind.CAPTURE if intent.held else MovementKind.CHARGE,
-                effective=None if intent.held else instant(charge, "created"),
-            ),
-        ),
-        method=_stored(intent),
-        network_transaction_id=text(charge, *CARD, "network_transaction_id"),
-        method_facts=facts_of(at(charge, *CARD)),
-        checks=checks_of(at(charge, *CARD)),
-    )
-
-
-def _received(intent: Intent, captured: Money | None) -> Money:
-    """Read how much came; Stripe's schema does not promise that it is told."""
-    told = intent.told
-    if "amount_received" in told:
-        return AMOUNTS.of_whole(intent.currency, whole(told, "amount_received"))
-    if at(told, "latest_charge", "amount_captured") is not None:
-        return AMOUNTS.of_whole(intent.currency, whole(told, "latest_charge", "amount_captured"))
-    if captured is not None:
-        return captured  # what we said to capture, and Stripe took no other way
-    if intent.held:
-        raise BadResponse("Stripe says that a hold was captured, and not how much of it")
-    return AMOUNTS.of_whole(intent.currency, whole(told, "amount"))
-
-
-def _authorized(intent: Intent) -> Authorized:
-    # As with amount_received: where it is not told, nobody captured a part, so all is held.
-    told = "amount_capturable" if "amount_capturable" in intent.told else "amount"
-    charge = intent.told.get("latest_charge")
-    return Authorized(
-        amount=AMOUNTS.of_whole(intent.currency, whole(intent.told, told)),
-        reference=intent.id,
-        expires_at=instant(charge, *CARD, "capture_before"),
-        method=_stored(intent),
-        network_transaction_id=text(charge, *CARD, "network_transaction_id"),
-        method_facts=facts_of(at(charge, *CARD)),
-        checks=checks_of(at(charge, *CARD)),
-    )
-
-
-def _closed(intent: Intent) -> Ended:
-    reason = text(intent.told, "cancellation_reason")
-    how = Ending.EXPIRED if reason in codes.RAN_OUT else Ending.CANCELED
-    return Ended(how=how, reference=intent.id)
-
-
-CARD: Final = ("payment_method_details", "card")
-
-
-def _stored(intent: Intent) -> StoredMethod | None:
-    """Tell the card that Stripe kept on the way, which it does where it was asked to."""
-    told = intent.told
-    if not text(told, "setup_future_usage"):
-        return None
-    charge = told.get("latest_charge")
-    return stored_card(
-        read_id(told, "customer"),
-        read_id(told, "payment_method"),
-        at(charge, *CARD),
-        holder=text(charge, "billing_details", "name"),
-        network_transaction_id=text(charge, *CARD, "network_transaction_id"),
-    )
-
-
-def stored_card(
-    customer: str,
-    token: str,
-    card: object,
-    *,
-    holder: str = "",
-    network_transaction_id: str = "",
-) -> StoredMethod | None:
-    """Tell what is known of a card that Stripe keeps; None if it does not say which."""
-    if not ID.fullmatch(customer) or not ID.fullmatch(token):
-        return None
-    month, year = expiry_of(card)
-    return StoredMethod(
-        token=Secret(f"{customer}/{token}"),
-        kind=Kind.CARD,
-        brand=brand_of(text(card, "brand")),
-        last4=text(card, "last4"),
-        expires_month=month,
-        expires_year=year,
-        holder=holder,
-        network_transaction_id=network_transaction_id,
-        fingerprint=text(card, "fingerprint"),
-        reference=token,
-        customer_reference=customer,
-    )
-
-
-def action_of(settings: StripeSettings, told: dict[str, Any], reference: str) -> ActionRequired:
-    """Send the payer to the bank's page if Stripe names one, else on in Stripe's script."""
-    url = long_text(told, "next_action", "redirect_to_url", "url")
-    if url:
-        return ActionRequired(action=Redirect(url=safe(settings, url)), reference=reference)
-    client_secret = text(told, "client_secret")
-    if not client_secret:
-        raise BadResponse("Stripe wants the payer to act, and does not say how")
-    step = ScriptStep(
-        script_url=STRIPE_JS,
-        publishable_key=settings.publishable_key,
-        client_secret=Secret(client_secret),
-    )
-    return ActionRequired(action=step, reference=reference)
-
-
-def safe(settings: StripeSettings, url: str) -> str:
-    """Let the payer be sent to *url*, or raise `BadResponse`."""
-    if not url.startswith(("https://", f"{settings.api_base}/")):
-        raise BadResponse("Stripe sends the payer to an address that is not https")
-    return url
+    return filled({name: fact[:TEXT_MAX] for name, fact in facts.items()})
