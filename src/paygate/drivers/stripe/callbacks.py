@@ -66,7 +66,7 @@ class StripeVerifier:
         self._keys.check(stamp.encode() + b"." + callback.body, *signatures)
         check_age(signed_at, callback.received_at, TOLERANCE_S)
         try:
-            event = read_json_value(callback.body, "Stripe")
+            event = read_json_value(callback.body, "Stripe", signed=True)
         except BadResponse:
             unreadable = "the webhook is signed, and is not JSON"
             return Notice(event_id="", type="", signed_at=signed_at, unreadable=unreadable)

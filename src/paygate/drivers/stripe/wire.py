@@ -330,10 +330,7 @@ def expect_ok(response: Response) -> Fields:
 def read_page(page: Fields) -> tuple[list[Fields], str | None]:
     """Return the entries of a list, and the last id if more pages follow."""
     page.expect(object="list")
-    entries = page.value("data")
-    if not isinstance(entries, list):
-        raise page.wrong("data", "is not a list")
-    found = [page.at(f"data.{number}") for number in range(len(entries))]
+    found = page.entries("data")
     more = page.flag("has_more")
     return found, page.id(f"data.{len(found) - 1}.id", pattern=ID) if more else None
 
