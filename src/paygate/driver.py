@@ -144,6 +144,7 @@ from paygate.gateway import (
 
 if TYPE_CHECKING:
     from paygate.driverkit.amounts import Amounts
+    from paygate.driverkit.certificates import Certificates
     from paygate.driverkit.fields import ID, TEXT_MAX, Fields
     from paygate.driverkit.form_fields import FormFields, read_form
     from paygate.driverkit.json_fields import read_json, read_json_value
@@ -208,6 +209,7 @@ __all__ = [
     "CardChecks",
     "CarriesProcessor",
     "Cause",
+    "Certificates",
     "Charge",
     "ChargeLine",
     "ChargeReason",
@@ -352,6 +354,7 @@ __all__ = [
 # an XML parser and cryptography.
 _KIT: Final = {
     "amounts": "Amounts",
+    "certificates": "Certificates",
     "fields": "Fields ID TEXT_MAX",
     "form_fields": "FormFields read_form",
     "json_fields": "read_json read_json_value",

@@ -68,6 +68,8 @@ def test_with_a_default_a_list_has_those_entries_that_have_members() -> None:
     assert [each.whole("n") for each in told.each("lines", ())] == [1, 2]
     assert told.each("numbers", ()) == []
     assert "a list of objects" in refused(lambda: told.each("lines"))
+    assert [each.whole("n", None) for each in told.entries("lines")] == [1, None, None, 2]
+    assert refused(lambda: told.entries("n")) == "Penny gives no n"
 
 
 def test_a_member_that_is_null_is_there_and_is_missing() -> None:

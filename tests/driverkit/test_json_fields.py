@@ -54,6 +54,13 @@ def test_a_list_at_the_top_is_read_by_who_expects_one() -> None:
     assert read_json_value(b"7", "Penny").value() == 7
 
 
+def test_of_a_signed_body_the_last_of_two_members_counts_and_the_rest_is_checked() -> None:
+    assert read_json_value(b'{"a": 1, "a": 2}', "Penny", signed=True).whole("a") == 2
+    for body in (b'{"a": NaN}', b'{"a": "\xff"}', b"[" * 100_000):
+        with pytest.raises(BadResponse, match="expected JSON"):
+            read_json_value(body, "Penny", signed=True)
+
+
 def test_more_bytes_than_are_expected_are_not_read() -> None:
     body = b'{"a": "' + b"x" * 100 + b'"}'
 

@@ -48,7 +48,8 @@ _FLOAT_DIGITS: Final = 15
 """The digits of a number that any float keeps; of more it is not known what was written."""
 
 _WHOLE_MAX: Final = 2**63 - 1
-_SECONDS: Final = range(1, 2**32)
+_SECONDS_MAX: Final = 2**32 - 1
+_SECONDS_DIGITS: Final = 10
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 # Nothing of such a member is repeated in an error.
@@ -233,6 +234,13 @@ class Fields:
             return list(self._without(path, found, default, "a list of objects"))
         return [each for each in entries if each]
 
+    def entries(self, path: str = "") -> list[Fields]:
+        """Return the entries of a list, some of which may have no members."""
+        entries = self._entries(self.value(path), path)
+        if entries is None:
+            return list(self._without(path, self.value(path), REQUIRED, "a list"))
+        return entries
+
     def texts(self, path: str = "") -> list[str]:
         """Return the entries of a list of texts."""
         found = self.value(path)
@@ -277,7 +285,8 @@ class Fields:
         return found
 
     def _within(self, value: object, path: str) -> Fields:
-        return Fields(value if type(value) is dict else None, self._by, path)
+        members = cast("dict[str, object]", value) if type(value) is dict else None
+        return Fields(members, self._by, path)
 
     def _entries(self, value: object, path: str) -> list[Fields] | None:
         """Return the entries of a list, without members if they have none; None without a list."""
@@ -349,12 +358,12 @@ def _money(currency: str, number: Decimal) -> Money | None:
 
 
 def _instant(found: object, zone: tzinfo | None) -> datetime | None:
-    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) <= 10:
-        found = int(found)
     if type(found) is int:
-        return datetime.fromtimestamp(found, UTC) if found in _SECONDS else None
+        return datetime.fromtimestamp(found, UTC) if 0 < found <= _SECONDS_MAX else None
     if not isinstance(found, str):
         return None
+    if found.isascii() and found.isdigit() and len(found) <= _SECONDS_DIGITS:
+        return _instant(int(found), zone)
     try:
         read = datetime.fromisoformat(found)
         if read.utcoffset() is None:

@@ -33,12 +33,17 @@ def read_json(source: Response | bytes, by: str, *, bytes_max: int = BODY_BYTES_
 
 
 def read_json_value(
-    source: Response | bytes, by: str, *, bytes_max: int = BODY_BYTES_MAX
+    source: Response | bytes, by: str, *, bytes_max: int = BODY_BYTES_MAX, signed: bool = False
 ) -> Fields:
-    """Return any JSON, such as a list at the top: ``.each()``, ``.texts()`` or ``.value()``."""
+    """
+    Return any JSON, such as a list at the top: ``.each()``, ``.texts()`` or ``.value()``.
+
+    Of a body that is *signed*, so that only the processor can have written it, names are not
+    compared: it is read in half the time, and of a name that stands twice the last one counts.
+    """
     body = body_of(source, by, "JSON", bytes_max)
     try:
-        return Fields(_decode(body), by)
+        return Fields(_decode(body, unique=not signed), by)
     except (ValueError, RecursionError):
         raise unreadable(source, by, "JSON") from None
 
@@ -49,11 +54,13 @@ def read_json_value(
 # one colon, and all other colons are in texts, which are the same in both unless one is escaped.
 # The slower decoder reads those, and halves of a surrogate pair, which the other refuses.
 
+_COLON: Final = ord(":")
+_BACKSLASH: Final = ord("\\")
 _ESCAPED_COLON: Final = b"\\u003"
 _SURROGATES: Final = (b"\\ud", b"\\uD")
 
 
-def _decode(body: bytes) -> Any:
+def _decode(body: bytes, *, unique: bool) -> Any:
     body = body.removeprefix(_MARK)
     try:
         value = from_json(body, allow_inf_nan=False)
@@ -61,9 +68,14 @@ def _decode(body: bytes) -> Any:
         if not any(each in body for each in _SURROGATES):
             raise
         return _SLOW.decode(body.decode())
-    if to_json(value).count(b":") != body.count(b":") or _ESCAPED_COLON in body:
-        return _SLOW.decode(body.decode())
-    return value
+    if not unique or (to_json(value).count(_COLON) == body.count(_COLON) and not _escapes(body)):
+        return value
+    return _SLOW.decode(body.decode())
+
+
+def _escapes(body: bytes) -> bool:
+    """Return whether there is an escaped colon; most bodies have no backslash, which is faster."""
+    return _BACKSLASH in body and _ESCAPED_COLON in body
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,132 @@
+"""Signatures made with a certificate's key (RSA), and the certificate fetched to check them.
+
+A message that names the certificate it is to be checked with proves nothing by itself: whoever
+writes it can name one of their own, and has us fetch it. So the address is compared with what the
+driver allows before anything is fetched, and the certificate must lead to a trusted root, bear the
+processor's name, and be valid at the time.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import DNSName, load_pem_x509_certificates
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from paygate.dialogue import Request
+from paygate.errors import BadResponse, NotAuthentic
+from paygate.printing import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from cryptography.x509 import Certificate
+
+    from paygate.dialogue import Dialogue
+
+BYTES_MAX: Final = 65_536
+"""The longest chain that is read."""
+
+KEPT_MAX: Final = 20
+"""The certificates that are kept; a processor has one at a time, and the next one."""
+
+
+class Certificates:
+    """The certificates with which *by* signs.
+
+    They are fetched from one of *hosts*, below *path*, and must bear *name* and lead to one of the
+    *roots* (PEM). A chain is kept by its address, and its dates are checked at each use.
+    """
+
+    def __init__(
+        self, by: str, *, hosts: Collection[str], path: str, name: str, roots: bytes
+    ) -> None:
+        self._by, self._hosts, self._name = by, frozenset(hosts), name
+        self._path = re.compile(re.escape(path) + r"[A-Za-z0-9_.-]{1,200}")
+        self._store = Store(load_pem_x509_certificates(roots))
+        self._kept: OrderedDict[str, list[Certificate]] = OrderedDict()
+
+    def check(self, url: str, message: bytes, signature: str, at: datetime) -> Dialogue[None]:
+        """
+        Raise `NotAuthentic` unless *signature* (base64, RSA with SHA-256) is of *message*.
+
+        The certificate at *url* is fetched if it is not known; what cannot be fetched or read
+        raises `BadResponse`, so that the callback is sent again.
+        """
+        self._check_place(url)
+        chain = self._kept.get(url) or (yield from self._fetched(url))
+        key = self._trusted(chain, at)
+        try:
+            # Whatever else the key could sign with, the processor signs with this.
+            key.verify(base64.b64decode(signature, validate=True), message, PKCS1v15(), SHA256())
+        except (InvalidSignature, ValueError):
+            raise NotAuthentic(
+                f"the webhook's signature was not made by {self._by}", why="signature"
+            ) from None
+        self._keep(url, chain)
+
+    def _check_place(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            # Compared as a whole: neither a user before the host nor a port may be in it.
+            allowed = parts.scheme == "https" and parts.netloc in self._hosts
+        except ValueError:
+            allowed, parts = False, urlsplit("")
+        inside = self._path.fullmatch(parts.path) and not parts.query and not parts.fragment
+        if not allowed or not inside or not url.isprintable():
+            raise NotAuthentic(
+                f"the webhook names a certificate that is not {self._by}'s: {shown(url)}",
+                why="signature",
+            )
+
+    def _fetched(self, url: str) -> Dialogue[list[Certificate]]:
+        response = yield Request(
+            method="GET",
+            url=url,
+            step="certificate",
+            repeatable=True,
+            answer_bytes_max=BYTES_MAX,
+        )
+        try:
+            if response.status == 200 and len(response.body) <= BYTES_MAX:
+                return load_pem_x509_certificates(response.body)
+        except ValueError:
+            pass
+        raise BadResponse(
+            f"{self._by} gave no certificate: status {response.status}, {len(response.body)} bytes",
+            status=response.status,
+        )
+
+    def _trusted(self, chain: list[Certificate], at: datetime) -> RSAPublicKey:
+        """Return the key of a chain that is trusted at *at*, or raise `NotAuthentic`."""
+        verifier = (
+            PolicyBuilder().store(self._store).time(at).build_server_verifier(DNSName(self._name))
+        )
+        try:
+            verifier.verify(chain[0], chain[1:])
+        except VerificationError:
+            raise NotAuthentic(
+                f"the webhook was signed with a certificate that is not {self._by}'s, or has "
+                "expired",
+                why="signature",
+            ) from None
+        key = chain[0].public_key()
+        if not isinstance(key, RSAPublicKey):
+            raise NotAuthentic("the webhook's certificate has no RSA key", why="signature")
+        return key
+
+    def _keep(self, url: str, chain: list[Certificate]) -> None:
+        """Keep a chain that has proved itself, and forget the one that was used least."""
+        self._kept[url] = chain
+        self._kept.move_to_end(url)
+        if len(self._kept) > KEPT_MAX:
+            self._kept.popitem(last=False)
