@@ -11,8 +11,7 @@ from paygate.domain.kind import Kind
 from paygate.domain.outcome import NotFound, Unknown
 from paygate.driver import Fields
 from paygate.drivers.stripe import Stripe, codes
-from paygate.drivers.stripe.callbacks import read_event
-from paygate.drivers.stripe.events import TYPES
+from paygate.drivers.stripe.events import TYPES, read_event
 from paygate.testing.play import play
 from tests.drivers.stripe import published
 from tests.drivers.stripe.conftest import answers, inquiry, intent, paid, settings

@@ -122,11 +122,6 @@ def keep(api: Api, enrollment: Enrollment) -> Dialogue[Outcome]:
     )
 
 
-def find(api: Api, reference: str) -> Dialogue[Finding]:
-    """Find out whether a SetupIntent kept its card."""
-    return outcome_of(api, (yield from api.look(wire.SETUP, reference)), reference)
-
-
 def outcome_of(api: Api, setup: Fields, reference: str = "") -> Finding:
     """Return what the state of a SetupIntent means; `NotFound` if it was never confirmed."""
     identity = api.identify(setup, "setup_intent", reference)
@@ -144,12 +139,7 @@ def outcome_of(api: Api, setup: Fields, reference: str = "") -> Finding:
 
 
 def stored_card(
-    customer: str,
-    token: str,
-    card: Fields,
-    *,
-    holder: str = "",
-    network_transaction_id: str = "",
+    customer: str, token: str, card: Fields, *, holder: str = "", network_transaction_id: str = ""
 ) -> StoredMethod | None:
     """Return what is known of a card that Stripe keeps; None if it does not say which."""
     if not customer or not token:

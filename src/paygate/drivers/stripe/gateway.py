@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from paygate.driver import (
@@ -24,7 +25,7 @@ from paygate.driver import (
     Traits,
     limits_of,
 )
-from paygate.drivers.stripe import callbacks, cards, events, pages, payments, refunds
+from paygate.drivers.stripe import cards, events, pages, payments, refunds, wire
 from paygate.drivers.stripe.codes import AMOUNTS
 from paygate.drivers.stripe.settings import StripeSettings
 from paygate.drivers.stripe.wire import Api
@@ -68,7 +69,7 @@ class Stripe:
     def __init__(self, settings: StripeSettings) -> None:
         self._settings = settings
         self._api = Api(settings)
-        self._verifier = callbacks.StripeVerifier(settings)
+        self._verifier = events.StripeVerifier(settings)
         self._traits = Traits(
             live=settings.live,
             merchant_account=settings.account,
@@ -201,11 +202,14 @@ class Stripe:
             case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE if reference:
                 return (yield from self._find(reference, inquiry.amount))
             case Operation.CAPTURE if reference:
-                return (yield from payments.find_captured(api, reference, inquiry.amount))
+                read = partial(payments.captured_of, api, reference=reference, asked=inquiry.amount)
+                return (yield from api.find(wire.INTENT, reference, read))
+            case Operation.VOID | Operation.WITHDRAW if pages.is_page(reference):
+                read = partial(pages.expired_of, api, reference=reference)
+                return (yield from api.find(wire.PAGE_ONLY, reference, read))
             case Operation.VOID | Operation.WITHDRAW if reference:
-                on_page = pages.is_page(reference)
-                find = pages.find_expired if on_page else payments.find_canceled
-                return (yield from find(api, reference))
+                read = partial(payments.canceled_of, api, reference=reference)
+                return (yield from api.find(wire.INTENT, reference, read))
             case Operation.REFUND:
                 return (yield from refunds.find(api, inquiry))
             case Operation.ENROLL if reference:
@@ -217,17 +221,21 @@ class Stripe:
     def _find(self, reference: str, asked: Money) -> Dialogue[Finding]:
         """Find a payment by its intent or its page, or a card by its own."""
         if pages.is_page(reference):
-            return (yield from pages.find_paid(self._api, reference, asked))
+            read = partial(pages.paid_of, self._api, asked=asked, reference=reference)
+            return self._api.find(wire.PAGE_PAID, reference, read)
         if _is_setup(reference):
-            return (yield from cards.find(self._api, reference))
-        return (yield from payments.find_with_refunds(self._api, reference, asked))
+            return self._find_kept(reference)
+        return payments.find_with_refunds(self._api, reference, asked)
 
     def _find_kept(self, reference: str) -> Dialogue[Finding]:
+        """Find a card by its page, its SetupIntent, or the payment that left it."""
         if pages.is_page(reference):
-            return (yield from pages.find_kept(self._api, reference))
+            read = partial(pages.kept_of, self._api, reference=reference)
+            return self._api.find(wire.PAGE_KEPT, reference, read)
         if _is_setup(reference):
-            return (yield from cards.find(self._api, reference))
-        return (yield from payments.find_kept_card(self._api, reference))
+            read = partial(cards.outcome_of, self._api, reference=reference)
+            return self._api.find(wire.SETUP, reference, read)
+        return payments.find_kept_card(self._api, reference)
 
     def check(self) -> Dialogue[AccountFacts]:
         """Prove the key without moving money: every account has a balance, and it has a mode."""

@@ -89,7 +89,7 @@ def open_to_pay(api: Api, charge: Charge) -> Dialogue[Outcome]:
         *filled({"customer": customer, "customer_email": email}),
     ]
     made = yield from api.create("checkout/sessions", form, key=charge.key, step="page")
-    return _opened(_paid(api, made, charge.amount)) if isinstance(made, Fields) else made
+    return _opened(paid_of(api, made, charge.amount)) if isinstance(made, Fields) else made
 
 
 def _page(mode: str, return_url: str, our_ref: str) -> Form:
@@ -146,23 +146,13 @@ def open_to_keep(api: Api, enrollment: Enrollment) -> Dialogue[Outcome]:
         *filled({"currency": enrollment.currency.lower()}),
     ]
     made = yield from api.create("checkout/sessions", form, key=enrollment.key, step="page")
-    return _opened(_kept(api, made)) if isinstance(made, Fields) else made
+    return _opened(kept_of(api, made)) if isinstance(made, Fields) else made
 
 
 # --- What became of a page ------------------------------------------------------------
 
 
-def find_paid(api: Api, reference: str, asked: Money) -> Dialogue[Finding]:
-    """Find a payment by its page."""
-    return _paid(api, (yield from api.look(wire.PAGE_PAID, reference)), asked, reference)
-
-
-def find_kept(api: Api, reference: str) -> Dialogue[Finding]:
-    """Find a stored card by its page."""
-    return _kept(api, (yield from api.look(wire.PAGE_KEPT, reference)), reference)
-
-
-def _paid(api: Api, page: Fields, asked: Money, reference: str = "") -> Finding:
+def paid_of(api: Api, page: Fields, asked: Money, reference: str = "") -> Finding:
     """
     Return what became of a page to pay on.
 
@@ -183,7 +173,7 @@ def _paid(api: Api, page: Fields, asked: Money, reference: str = "") -> Finding:
     return _became(api, page, identity, "payment", read)
 
 
-def _kept(api: Api, page: Fields, reference: str = "") -> Finding:
+def kept_of(api: Api, page: Fields, reference: str = "") -> Finding:
     """Return what became of a page to keep a card on."""
     identity = api.identify(page, "checkout.session", reference)
     return _became(api, page, identity, "setup", lambda told: cards.outcome_of(api, told))
@@ -218,7 +208,7 @@ def expire(api: Api, withdrawal: Withdrawal) -> Dialogue[Outcome]:
     reference = withdrawal.reference
 
     def read(told: Fields, refusal: Rejected | None) -> Finding:
-        found = _expired(api, told, reference)
+        found = expired_of(api, told, reference)
         return found if refusal is None or isinstance(found, Approved) else _finished(reference)
 
     return api.change(
@@ -243,12 +233,8 @@ def _finished(reference: str) -> Rejected:
     )
 
 
-def find_expired(api: Api, reference: str) -> Dialogue[Finding]:
-    """Find out whether a page ran out or was withdrawn, without having been paid."""
-    return _expired(api, (yield from api.look(wire.PAGE_ONLY, reference)), reference)
-
-
-def _expired(api: Api, page: Fields, reference: str) -> Finding:
+def expired_of(api: Api, page: Fields, reference: str) -> Finding:
+    """Return whether a page ran out or was withdrawn, without having been paid."""
     api.identify(page, "checkout.session", reference)
     expired = page.value("status") == "expired"
     return Approved(reference=reference) if expired else NotFound()

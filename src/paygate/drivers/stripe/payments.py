@@ -229,7 +229,9 @@ def charge_stored(api: Api, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
     )
     if not wire.is_outdated(outcome, response):
         return outcome
-    found = yield from find(api, outcome.reference, asked)
+    found = yield from api.find(
+        wire.INTENT, outcome.reference, lambda told: outcome_of(api, told, asked=asked)
+    )
     return outcome if isinstance(found, NotFound) else found
 
 
@@ -255,7 +257,7 @@ def capture(api: Api, capture: Capture) -> Dialogue[Outcome]:
     reference, asked = capture.reference, capture.amount
 
     def read(told: Fields, refusal: Rejected | None) -> Finding:
-        found = _captured(api, told, reference, asked)
+        found = captured_of(api, told, reference, asked)
         ran_out = refusal is not None and refusal.raw_code in codes.HOLD_OVER
         return replace(found, how=Ending.EXPIRED) if ran_out and isinstance(found, Ended) else found
 
@@ -273,12 +275,7 @@ def capture(api: Api, capture: Capture) -> Dialogue[Outcome]:
     )
 
 
-def find_captured(api: Api, reference: str, asked: Money) -> Dialogue[Finding]:
-    """Find a capture in its intent."""
-    return _captured(api, (yield from api.look(wire.INTENT, reference)), reference, asked)
-
-
-def _captured(api: Api, told: Fields, reference: str, asked: Money) -> Finding:
+def captured_of(api: Api, told: Fields, reference: str, asked: Money) -> Finding:
     """Return what an intent says of a capture; `NotFound` if it still only holds the amount."""
     _identify(api, told, reference, currency=asked.currency)
     match told.text("status"):
@@ -298,7 +295,7 @@ def cancel(
     """Release what is held, or withdraw what nobody paid; if Stripe refuses, look why."""
 
     def read(told: Fields, refusal: Rejected | None) -> Finding:
-        found, status = _canceled(api, told, reference), told.text("status")
+        found, status = canceled_of(api, told, reference), told.text("status")
         if refusal is None or isinstance(found, Approved) or status not in wire.TAKEN:
             return found
         why = f"Stripe has taken the money (the intent is {status}); refund it instead"
@@ -320,22 +317,13 @@ def cancel(
     )
 
 
-def find_canceled(api: Api, reference: str) -> Dialogue[Finding]:
-    """Find out whether an intent is canceled, by whomever; `NotFound` if it is not."""
-    return _canceled(api, (yield from api.look(wire.INTENT, reference)), reference)
-
-
-def _canceled(api: Api, told: Fields, reference: str) -> Finding:
+def canceled_of(api: Api, told: Fields, reference: str) -> Finding:
+    """Return whether an intent is canceled, by whomever; `NotFound` if it is not."""
     _identify(api, told, reference)
     return Approved(reference=reference) if told.text("status") == "canceled" else NotFound()
 
 
 # --- Find it --------------------------------------------------------------------------
-
-
-def find(api: Api, reference: str, asked: Money | None = None) -> Dialogue[Finding]:
-    """Find a payment by its intent, whatever its amount if none was *asked* for."""
-    return outcome_of(api, (yield from api.look(wire.INTENT, reference)), reference, asked)
 
 
 def find_with_refunds(api: Api, reference: str, asked: Money) -> Dialogue[Finding]:
@@ -411,7 +399,9 @@ def keep_card(api: Api, reference: str) -> Dialogue[Outcome]:
 
 def find_kept_card(api: Api, reference: str) -> Dialogue[Approved | NotFound]:
     """Find the card that a payment left with Stripe; `NotFound` if it left none."""
-    paid = yield from find(api, reference)
+    paid = yield from api.find(
+        wire.INTENT, reference, lambda told: outcome_of(api, told, reference)
+    )
     if not isinstance(paid, Approved) or paid.method is None:
         return NotFound()
     network = paid.network_transaction_id

@@ -145,6 +145,12 @@ class Api:
         query = expand(resource.expanded) if resource.expanded else None
         return (yield from self.ask(f"{resource.path}/{named(reference)}", query, step="look_up"))
 
+    def find(
+        self, resource: Resource, reference: str, read: Callable[[Fields], Finding]
+    ) -> Dialogue[Finding]:
+        """Ask for one object by its id, and return what *read* makes of it."""
+        return read((yield from self.look(resource, reference)))
+
     def change(
         self,
         resource: Resource,
