@@ -53,12 +53,12 @@ DELETE FROM paygate_feed_memory WHERE tenant = :tenant AND account = :account AN
 # A feed of which only some pages were read does not rest: there is more to read.
 _END = """
 UPDATE paygate_feed SET lease_until = NULL,
-  read_at = CASE WHEN :at_end OR :fault <> '' THEN :at ELSE read_at END,
-  complete_since = CASE WHEN :at_end THEN :began ELSE complete_since END,
-  since_stop = CASE WHEN :at_end AND since_stop = 'reading' THEN 'read' ELSE since_stop END,
+  read_at = CASE WHEN :at_end = 1 OR :fault <> '' THEN :at ELSE read_at END,
+  complete_since = CASE WHEN :at_end = 1 THEN :began ELSE complete_since END,
+  since_stop = CASE WHEN :at_end = 1 AND since_stop = 'reading' THEN 'read' ELSE since_stop END,
   fault = :fault,
   failing_since = CASE WHEN :fault = '' THEN NULL ELSE coalesce(failing_since, :at) END,
-  alerted_at = CASE WHEN :at_end AND :fault = '' THEN NULL ELSE alerted_at END
+  alerted_at = CASE WHEN :at_end = 1 AND :fault = '' THEN NULL ELSE alerted_at END
 WHERE tenant = :tenant AND account = :account
 """
 # It is to be read at once.
