@@ -27,6 +27,7 @@ NOT_SHOWN = {
     "drivers": "what is installed differs from machine to machine",
     "simulate": "prints how long it took",
     "bitcoin check": "queries a node",
+    "certify": "prints references that differ with each run",
 }
 """Commands with ``--json`` that have no example on the page, with the reason."""
 
