@@ -25,6 +25,7 @@ class PennySettings(Settings):
     api: Annotated[str, safe_url("loopback")] = "https://api.penny.example"
     node: Annotated[str, safe_url("private", optional=True)] = ""
     page: Annotated[str, safe_url()] = "https://penny.example"
+    thanks: Annotated[str, safe_url(optional=True, page=True)] = ""
     minimum: AmountTable = Field(default_factory=dict)
     maximum: AmountTable = Field(default_factory=dict)
 
@@ -48,6 +49,7 @@ def settings(**given: Any) -> PennySettings:
         ({"signing": ["sig_a", " sig_b"]}, "space or line break"),
         ({"account": "Lamps & Sons"}, "an account is acct_…"),
         ({"api": ""}, "https"),
+        ({"thanks": "https://shop.example/#top"}, "without user or fragment"),
         ({"api": "http://192.168.1.1"}, "over https only"),
         ({"api": "http://127.0.0.1.evil.example"}, "over https only"),
         ({"api": "https://"}, "without user, query or fragment"),
@@ -89,3 +91,9 @@ def test_two_tables_make_the_limits() -> None:
         "USD": Limits(50, 10_000),
         "JPY": Limits(50, None),
     }
+
+
+def test_a_page_keeps_its_slash_and_its_query() -> None:
+    page = "https://shop.example/thanks/?shop=1/"
+
+    assert settings(thanks=page).thanks == page

@@ -71,10 +71,13 @@ _WANTED: Final[dict[Plain, str]] = {
 }
 
 
-def safe_url(http: Plain = "never", *, optional: bool = False) -> AfterValidator:
+def safe_url(
+    http: Plain = "never", *, optional: bool = False, page: bool = False
+) -> AfterValidator:
     """Return a check of an address to which secrets are sent; it takes off slashes at the end.
 
-    The address is https, or http where *http* allows that, and has no user, query or fragment.
+    The address is https, or http if *http* allows that, and has no user, query or fragment. A
+    *page* of the host, which nothing is added to, may have a query, and keeps its slash.
     """
 
     def check(address: str) -> str:
@@ -84,9 +87,10 @@ def safe_url(http: Plain = "never", *, optional: bool = False) -> AfterValidator
         host = parts.hostname or ""
         if parts.scheme != "https" and not (parts.scheme == "http" and _is_near(host, http)):
             raise ValueError(_WANTED[http])
-        if not host or parts.query or parts.fragment or "@" in parts.netloc:
-            raise ValueError("an address without user, query or fragment is needed")
-        return address.rstrip("/")
+        if not host or (parts.query and not page) or parts.fragment or "@" in parts.netloc:
+            without = "user or fragment" if page else "user, query or fragment"
+            raise ValueError(f"an address without {without} is needed")
+        return address if page else address.rstrip("/")
 
     return AfterValidator(check)
 
