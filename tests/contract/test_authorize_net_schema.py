@@ -29,7 +29,7 @@ from paygate.domain.outcome import (
 from paygate.domain.secret import RawBankAccount, RawCard, Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.codes import DECLINES, REJECTS, UNKNOWN
-from paygate.drivers.authorize_net.markup import NAMESPACE
+from paygate.drivers.authorize_net.messages import NAMESPACE
 from paygate.errors import InvalidValue
 from paygate.gateway import StoredToken
 from paygate.testing.play import Played, play

@@ -104,6 +104,17 @@ def test_pages_are_read_until_they_are_too_old(
     assert offsets == ["1", "2"]
 
 
+def test_a_batch_too_long_to_read_to_its_end_finds_nothing_out(
+    net: AuthorizeNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "PAGE", 1)
+    monkeypatch.setattr(lists, "PAGES_MAX", 1)
+    another = entry("settledSuccessfully", invoiceNumber="another")
+
+    with pytest.raises(BadResponse, match="too many transactions"):
+        play(net.look_up(inquiry()), unsettled(), batches(batch("7")), in_batch(another))
+
+
 def test_what_settled_meanwhile_is_found_in_its_batch(net: AuthorizeNet) -> None:
     played = play(
         net.look_up(inquiry()),

@@ -366,6 +366,15 @@ def test_what_paid_is_put_into_the_profile_that_is_there(net: AuthorizeNet) -> N
     assert isinstance(played.outcome, Approved)
 
 
+def test_too_many_calls_store_nothing_of_a_payment_and_it_may_be_tried_again(
+    net: AuthorizeNet,
+) -> None:
+    played = play(net.enroll(from_payment()), Response(status=429, body=b""))
+
+    assert isinstance(played.outcome, Rejected)
+    assert (played.outcome.cause, played.outcome.retryable) == (RejectCause.RATE_LIMIT, True)
+
+
 def test_what_paid_is_put_into_the_profile_that_was_told_before(net: AuthorizeNet) -> None:
     asked = from_payment(customer_reference="123")
 

@@ -62,10 +62,7 @@ DECLINES: Final[dict[str, tuple[DeclineCode, bool]]] = {
 }
 """Our code, and whether the same method may be tried again some other day, by their reason."""
 
-
-def decline_of(reason: str) -> tuple[DeclineCode, bool]:
-    """Tell our code for *reason*, and whether the same method may be tried again."""
-    return DECLINES.get(reason, (DeclineCode.GENERIC, False))
+OTHER_DECLINE: Final = (DeclineCode.GENERIC, False)
 
 
 WRONG_EXPIRY: Final = "201"
@@ -138,7 +135,7 @@ _FOR_GOOD: Final[dict[tuple[RejectCause, str], str]] = {
         RejectCause.METHOD_GONE,
         "the stored method, or the token, is gone",
     ): "E00040 E00098 E00110 E00115",
-    (RejectCause.STATE, "there is no such transaction"): "15 16 319",
+    (RejectCause.STATE, "the transaction does not exist"): "15 16 319",
     (RejectCause.STATE, "more than was authorised cannot be captured"): "47 48",
     (RejectCause.STATE, "the transaction cannot be refunded, or not so much"): "50 51 54 55 64",
     (RejectCause.STATE, "the transaction cannot be voided"): "175 260 304 308 327",
@@ -202,6 +199,19 @@ def doubt_of(code: str) -> str:
     return UNKNOWN.get(code, NOT_CLASSIFIED)
 
 
+def before_money(code: str) -> RefusedCode:
+    """Return what *code*, which is in no table of refusals, means for a call that moves none."""
+    unsettled = code in UNKNOWN
+    cause = RejectCause.UNAVAILABLE if unsettled else RejectCause.VALIDATION
+    return RefusedCode(cause=cause, retryable=unsettled, why=doubt_of(code))
+
+
+TURNED_AWAY: Final = RefusedCode(
+    cause=RejectCause.RATE_LIMIT, retryable=True, why="turned away: too many calls"
+)
+"""What the status 429 means, which comes without a code."""
+
+
 DUPLICATES: Final = frozenset({"11", "318"})
 """The same transaction was there before."""
 
@@ -212,50 +222,62 @@ PARTLY: Final = "295"
 EXISTS: Final = "E00039"
 NOTHING_FOUND: Final = "E00040"
 NO_RECORDS: Final = "I00004"
+EMPTY: Final = frozenset({NO_RECORDS, NOTHING_FOUND})
+"""What a list without entries may be answered with."""
 
-# --- What was checked beside the card number ----------------------------------------------------
-
-AVS: Final[dict[str, str]] = {
-    "A": "street matches, postal code does not",
-    "B": "no address was given",
-    "E": "the check failed",
-    "G": "the card is from outside of the United States",
-    "N": "neither matches",
-    "P": "does not apply",
-    "R": "not available, try again",
-    "S": "the issuer does not check",
-    "U": "not available",
-    "W": "nine-digit postal code matches, street does not",
-    "X": "street and nine-digit postal code match",
-    "Y": "street and five-digit postal code match",
-    "Z": "five-digit postal code matches, street does not",
-}
-"""The address, ``avsResultCode``."""
+# --- What was checked besides the card number ---------------------------------------------------
 
 _PASS, _FAIL, _UNAVAILABLE = CheckResult.PASS, CheckResult.FAIL, CheckResult.UNAVAILABLE
 _UNCHECKED: Final = CheckResult.UNCHECKED
 
-# Street and postal code.
-_AVS: Final[dict[str, tuple[CheckResult, CheckResult]]] = {
-    "A": (_PASS, _FAIL),
-    "B": (_UNCHECKED, _UNCHECKED),
-    "N": (_FAIL, _FAIL),
-    "P": (_UNCHECKED, _UNCHECKED),
-    "W": (_FAIL, _PASS),
-    "X": (_PASS, _PASS),
-    "Y": (_PASS, _PASS),
-    "Z": (_FAIL, _PASS),
+# What a letter says, and what it means for the street and for the postal code.
+_AVS: Final[dict[str, tuple[str, CheckResult, CheckResult]]] = {
+    "A": ("street matches, postal code does not", _PASS, _FAIL),
+    "B": ("no address was given", _UNCHECKED, _UNCHECKED),
+    "E": ("the check failed", _UNAVAILABLE, _UNAVAILABLE),
+    "G": ("the card is from outside of the United States", _UNAVAILABLE, _UNAVAILABLE),
+    "N": ("neither matches", _FAIL, _FAIL),
+    "P": ("does not apply", _UNCHECKED, _UNCHECKED),
+    "R": ("not available, try again", _UNAVAILABLE, _UNAVAILABLE),
+    "S": ("the issuer does not check", _UNAVAILABLE, _UNAVAILABLE),
+    "U": ("not available", _UNAVAILABLE, _UNAVAILABLE),
+    "W": ("nine-digit postal code matches, street does not", _FAIL, _PASS),
+    "X": ("street and nine-digit postal code match", _PASS, _PASS),
+    "Y": ("street and five-digit postal code match", _PASS, _PASS),
+    "Z": ("five-digit postal code matches, street does not", _FAIL, _PASS),
 }
-_CVV: Final[dict[str, CheckResult]] = {
-    "M": _PASS,
-    "N": _FAIL,
-    "P": _UNCHECKED,
-    "S": _UNCHECKED,
+
+_CVV: Final[dict[str, tuple[str, CheckResult]]] = {
+    "M": ("matches", _PASS),
+    "N": ("does not match", _FAIL),
+    "P": ("was not checked", _UNCHECKED),
+    "S": ("should be on the card, and was not given", _UNCHECKED),
+    "U": ("the issuer does not check", _UNAVAILABLE),
 }
-_CAVV: Final[dict[str, CheckResult]] = {
-    **dict.fromkeys("238AB", _PASS),
-    **dict.fromkeys("1479", _FAIL),
+
+_CAVV: Final[dict[str, tuple[str, CheckResult]]] = {
+    "0": ("not checked, the data was wrong", _UNAVAILABLE),
+    "1": ("failed", _FAIL),
+    "2": ("passed", _PASS),
+    "3": ("passed, as an attempt", _PASS),
+    "4": ("failed, as an attempt", _FAIL),
+    "5": ("reserved", _UNAVAILABLE),
+    "6": ("reserved", _UNAVAILABLE),
+    "7": ("failed, as an attempt, issuer of the United States", _FAIL),
+    "8": ("passed, as an attempt, issuer of the United States", _PASS),
+    "9": ("failed, the issuer's service was not available", _FAIL),
+    "A": ("passed, the issuer's service was not available", _PASS),
+    "B": ("passed, for information only: the liability does not shift", _PASS),
 }
+
+AVS: Final = {letter: said for letter, (said, *_) in _AVS.items()}
+"""The address, ``avsResultCode``."""
+
+CVV: Final = {letter: said for letter, (said, _) in _CVV.items()}
+"""The security code, ``cvvResultCode``."""
+
+CAVV: Final = {letter: said for letter, (said, _) in _CAVV.items()}
+"""The payer's authentication (3-D Secure), ``cavvResultCode``."""
 
 
 def checks_of(avs: str, cvv: str, cavv: str) -> CardChecks | None:
@@ -265,39 +287,20 @@ def checks_of(avs: str, cvv: str, cavv: str) -> CardChecks | None:
     """
     if not (avs or cvv or cavv):
         return None
-    street, postal_code = _AVS.get(avs, (_UNAVAILABLE, _UNAVAILABLE)) if avs else (_UNCHECKED,) * 2
+    unknown = _UNAVAILABLE if avs else _UNCHECKED
+    _, street, postal_code = _AVS.get(avs, ("", unknown, unknown))
     return CardChecks(
         address=CardCheck(street, avs),
         postal_code=CardCheck(postal_code, avs),
-        security_code=CardCheck(_CVV.get(cvv, _UNAVAILABLE) if cvv else _UNCHECKED, cvv),
-        authentication=CardCheck(_CAVV.get(cavv, _UNAVAILABLE) if cavv else _UNCHECKED, cavv),
+        security_code=_check(_CVV, cvv),
+        authentication=_check(_CAVV, cavv),
     )
 
 
-CVV: Final[dict[str, str]] = {
-    "M": "matches",
-    "N": "does not match",
-    "P": "was not checked",
-    "S": "should be on the card, and was not given",
-    "U": "the issuer does not check",
-}
-"""The security code, ``cvvResultCode``."""
+def _check(table: dict[str, tuple[str, CheckResult]], letter: str) -> CardCheck:
+    unknown = _UNAVAILABLE if letter else _UNCHECKED
+    return CardCheck(table.get(letter, ("", unknown))[1], letter)
 
-CAVV: Final[dict[str, str]] = {
-    "0": "not checked, the data was wrong",
-    "1": "failed",
-    "2": "passed",
-    "3": "passed, as an attempt",
-    "4": "failed, as an attempt",
-    "5": "reserved",
-    "6": "reserved",
-    "7": "failed, as an attempt, issuer of the United States",
-    "8": "passed, as an attempt, issuer of the United States",
-    "9": "failed, the issuer's service was not available",
-    "A": "passed, the issuer's service was not available",
-    "B": "passed, for information only: the liability does not shift",
-}
-"""The payer's authentication (3-D Secure), ``cavvResultCode``."""
 
 # --- What a transaction is now -----------------------------------------------------------------
 
@@ -331,5 +334,10 @@ FAILED: Final = frozenset(
 )
 """No money came, also if it was approved before."""
 
-FURTHEST: Final = (TAKEN_BACK, SETTLED, CAPTURED, AUTHORIZED, HELD)
+_FURTHEST: Final = (TAKEN_BACK, SETTLED, CAPTURED, AUTHORIZED, HELD)
+
+RANKS: Final = {state: rank for rank, states in enumerate(_FURTHEST) for state in states}
 """Of two transactions of one name the one that got further counts: a decline, then a payment."""
+
+NOWHERE: Final = len(_FURTHEST)
+"""The rank of what came to nothing."""

@@ -1,10 +1,9 @@
 """Conversations with Authorize.Net.
 
-A charge is one request. If its answer is lost we do not have Authorize.Net's
-name for it, and it cannot be asked by ours; but its lists show ours, so an
-inquiry reads them. And it refuses for eight hours what looks the same, and says
-what it looks the same as: so what can be built again is sent again as it was,
-and either is done for the first time or finds the first.
+A charge is one request. If its answer is lost we do not have Authorize.Net's name for it, and it
+cannot be asked by ours; but its lists show ours, so an inquiry reads them. And it refuses for eight
+hours what looks the same, and says what it looks the same as: so what can be built again is sent
+again as it was, and either is done for the first time or finds the first.
 """
 
 from __future__ import annotations
@@ -16,40 +15,55 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from paygate.driver import (
     AccountFacts,
     ActionRequired,
+    Applied,
     Approved,
     Authorized,
     BadResponse,
+    Callback,
     CallbackProof,
     CallbackStyle,
+    Capture,
+    Charge,
+    Completion,
     DeclineCode,
     Declined,
     DedupWindow,
+    Dialogue,
     Ended,
     Ending,
+    Enrollment,
+    FeedPage,
+    Finding,
+    Forgetting,
+    Inquiry,
     InquiryBy,
     Kind,
-    Limits,
     MethodNews,
     Money,
+    Movement,
     MovementKind,
     Note,
     NotFound,
     Notice,
     OneTimeToken,
     Operation,
+    Outcome,
     Pending,
     Rail,
     RawBankAccount,
     RawCard,
+    Refunding,
     RejectCause,
     Rejected,
     Reply,
     SandboxTrigger,
     SandboxTriggers,
+    StoredMethod,
     StoredToken,
     Traits,
     Unknown,
     Unsupported,
+    Voiding,
 )
 from paygate.drivers.authorize_net import (
     callbacks,
@@ -62,36 +76,15 @@ from paygate.drivers.authorize_net import (
     reports,
     transactions,
 )
-from paygate.drivers.authorize_net.inquiry import Asked
-from paygate.drivers.authorize_net.markup import each, text
-from paygate.drivers.authorize_net.messages import CallRefusal, Channel
+from paygate.drivers.authorize_net.inquiry import Asked, TransactionDetails
+from paygate.drivers.authorize_net.messages import CallRefusal, Channel, answered
 from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
+from paygate.drivers.authorize_net.transactions import TransactionFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.driver import (
-        Applied,
-        Callback,
-        Capture,
-        Charge,
-        Completion,
-        Dialogue,
-        Enrollment,
-        FeedPage,
-        Finding,
-        Forgetting,
-        Inquiry,
-        Movement,
-        Outcome,
-        Refunding,
-        Request,
-        StoredMethod,
-        Voiding,
-    )
     from paygate.drivers.authorize_net.callbacks import WebhookEvent
-    from paygate.drivers.authorize_net.inquiry import TransactionDetails
-    from paygate.drivers.authorize_net.transactions import TransactionFacts
 
 DRIVER_VERSION: Final = "1"
 """Stored with every attempt; it grows when what we send, or read out of an answer, changes."""
@@ -99,7 +92,7 @@ DRIVER_VERSION: Final = "1"
 # A kernel goes on sending what we wrote, after we gave up, for up to 15 minutes.
 IN_FLIGHT: Final = timedelta(minutes=20)
 
-# How long their lists lag behind is told nowhere, and a form may stay open longer than its token.
+# How long the lists lag behind is not documented, and a form may stay open longer than its token.
 SURELY_LISTED: Final = timedelta(hours=1)
 
 # A card settles with the batch of the day, or of the day after a holiday; a bank draft is held
@@ -158,7 +151,7 @@ class AuthorizeNet:
         """Charge a card or a bank account, or open the form."""
         if charge.kind is Kind.REDIRECT:
             hosted.check(self._settings, charge)
-            return self._open_form(charge)
+            return hosted.open_payment_page(self._channel, charge)
         transactions.check(self._settings, charge)
         return self._charge(charge, hold=False)
 
@@ -169,27 +162,25 @@ class AuthorizeNet:
         transactions.check(self._settings, charge)
         return self._charge(charge, hold=True)
 
-    def _open_form(self, charge: Charge) -> Dialogue[Outcome]:
-        response = yield hosted.build_payment_page(self._channel, charge)
-        return hosted.parse_payment_page(self._channel, charge, response)
-
     def _charge(self, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
         channel, order = self._channel, fields.order_number(charge.key)
-        response = yield transactions.build_charge(channel, charge, hold=hold)
-        told = transactions.parse_charge(channel, charge, response)
-        if not isinstance(told, transactions.TransactionFacts):
+        told = yield from transactions.collect(channel, charge, hold=hold)
+        if not isinstance(told, TransactionFacts):
             return told
         if told.code != "1" and told.reason in codes.DUPLICATES:
             operation = Operation.AUTHORIZE if hold else Operation.CHARGE
             return (yield from self._first_of(order, told, self._asked(operation, charge.amount)))
-        if told.partly and told.code in ("1", "4"):
-            outcome = yield from self._end_partial(told, hold=hold)
+        if told.approved is not None and told.code in ("1", "4"):
+            outcome = yield from self._end_partial(told, told.approved, hold=hold)
         else:
             done = transactions.charged(told, charge.amount, hold=hold)
             outcome = transactions.outcome_of(told, done)
         if charge.store_method and told.code in ("1", "4") and told.transaction:
             return (yield from self._keep(outcome, charge))
         return outcome
+
+    def _details(self, transaction: str) -> Dialogue[TransactionDetails | None]:
+        return inquiry.details(self._channel, transaction)
 
     def _asked(self, operation: Operation, amount: Money) -> Asked:
         return Asked(operation=operation, amount=amount, partial=self._settings.partial_approvals)
@@ -198,8 +189,7 @@ class AuthorizeNet:
         """Adopt the transaction that ours is a duplicate of: an earlier sending of the same."""
         if not told.transaction:
             return Unknown(reason="it was sent before, and Authorize.Net does not say as what")
-        response = yield inquiry.build_details(self._channel, told.transaction)
-        found = inquiry.parse_details(self._channel, told.transaction, response)
+        found = yield from self._details(told.transaction)
         if found is None:
             return Unknown(reason="it was sent before, and is not to be found")
         if found.order != order:
@@ -209,13 +199,11 @@ class AuthorizeNet:
             return Unknown(reason="it was sent before, and is another thing", reference=order)
         return outcome
 
-    def _end_partial(self, told: TransactionFacts, *, hold: bool) -> Dialogue[Outcome]:
+    def _end_partial(self, told: TransactionFacts, part: Money, *, hold: bool) -> Dialogue[Outcome]:
         """Keep the part that was approved, or let it go; nothing settles before that is said."""
         keep = self._settings.partial_approvals
-        part = self._channel.money(told.approved)
         if told.split:
-            response = yield transactions.build_end_split(self._channel, told.split, keep=keep)
-            ended = self._channel.answer("updateSplitTenderGroup", response)
+            ended = yield from transactions.end_split(self._channel, told.split, keep=keep)
             if isinstance(ended, CallRefusal):
                 reason = f"{part} was approved, and could not be ended: {ended.code}"
                 return Unknown(reason=reason, reference=told.transaction)
@@ -232,7 +220,7 @@ class AuthorizeNet:
         )
 
     def _keep(self, outcome: Outcome, charge: Charge) -> Dialogue[Outcome]:
-        """Store what paid; what is held for review tells it when it was approved."""
+        """Store what paid; what is held for review reports it when it was approved."""
         if not isinstance(outcome, Approved | Authorized | Pending):
             return outcome
         kept = yield from profiles.try_to_keep(
@@ -246,12 +234,12 @@ class AuthorizeNet:
         """Find out what the payer did on the form; what the browser says only shortens the way."""
         order = _order_of(completion.reference, completion.key)
         named = completion.parameters.get("transId", "")
-        found: TransactionDetails | None = None
-        if fields.is_number(named):
-            found = yield from self._details(named)
+        found = (yield from self._details(named)) if fields.is_number(named) else None
         if found is None or found.order != order:
             found = yield from self._newest(completion.reference)
-        finding = yield from self._tell(found, self._asked(Operation.COMPLETE, completion.amount))
+        finding = yield from self._finding(
+            found, self._asked(Operation.COMPLETE, completion.amount)
+        )
         if isinstance(finding, NotFound):
             return ActionRequired(action=None, reference=completion.reference)
         return _still_open(finding, completion.reference)
@@ -261,7 +249,7 @@ class AuthorizeNet:
         if fields.is_number(reference):
             return (yield from self._details(reference))
         response = yield lists.build_unsettled(self._channel, 1)
-        entries = lists.parse_list(self._channel, "getUnsettledTransactionList", response)
+        entries = lists.parse_list(self._channel, lists.UNSETTLED, response)
         ours = [entry for entry in entries if entry.order == reference]
         best = min(ours, key=lambda entry: entry.rank, default=None)
         return None if best is None else (yield from self._details(best.transaction))
@@ -280,15 +268,13 @@ class AuthorizeNet:
 
     def _capture(self, capture: Capture) -> Dialogue[Outcome]:
         yield Note(capture.reference)
-        response = yield transactions.build_capture(self._channel, capture)
-        order = fields.order_number(capture.key)
-        told = transactions.parse(self._channel, response, order)
-        if not isinstance(told, transactions.TransactionFacts):
+        told = yield from transactions.capture(self._channel, capture)
+        if not isinstance(told, TransactionFacts):
             return told
         if told.code == "1" and told.reason in codes.DONE_BEFORE:
             found = yield from self._details(capture.reference)
             asked = self._asked(Operation.CAPTURE, capture.amount)
-            finding = yield from self._tell(found, asked)
+            finding = yield from self._finding(found, asked)
             return _not_lost(finding, capture.reference)
         told = replace(told, transaction=capture.reference)
         done = transactions.moved(told, capture.amount, MovementKind.CAPTURE)
@@ -304,19 +290,13 @@ class AuthorizeNet:
         found = yield from self._details(transaction)
         if found is None or found.has_settled:
             what = "does not know the payment" if found is None else "has settled the payment"
-            return Rejected(
-                cause=RejectCause.STATE,
-                retryable=False,
-                message=f"Authorize.Net {what}; only what has not settled is voided",
-            )
-        # What is taken back is not told any more once it is void, so it is written down before.
+            return _impossible(f"Authorize.Net {what}; only what has not settled is voided")
+        # What is taken back does not show any more once it is void, so it is noted before.
         taken = inquiry.voidable(found)
         note = f"void-{transaction}-{taken.minor}"
         yield Note(note)
-        response = yield transactions.build_void(self._channel, voiding.key, transaction)
-        order = fields.order_number(voiding.key)
-        told = transactions.parse(self._channel, response, order)
-        if not isinstance(told, transactions.TransactionFacts):
+        told = yield from transactions.void(self._channel, voiding.key, transaction)
+        if not isinstance(told, TransactionFacts):
             return told
         done = Approved(reference=note, movements=_taken_back(transaction, taken))
         # A void is found again by its note; the answer names the transaction that it undoes.
@@ -333,26 +313,20 @@ class AuthorizeNet:
     def _refund(self, refunding: Refunding, about: str) -> Dialogue[Outcome]:
         found = yield from self._details(about)
         if found is None:
-            return Rejected(
-                cause=RejectCause.STATE,
-                retryable=False,
-                message="Authorize.Net does not know the payment that is to be refunded",
-            )
+            return _impossible("Authorize.Net does not know the payment that is to be refunded")
         if found.status in codes.CAPTURED:
             # They would refuse it with a code that says only that it does not meet the criteria.
-            return Rejected(
-                cause=RejectCause.STATE,
-                retryable=True,
-                message="Authorize.Net has not settled the payment yet: cancel it as a whole, or "
+            return _impossible(
+                "Authorize.Net has not settled the payment yet: cancel it as a whole, or "
                 "refund from tomorrow",
+                retryable=True,
             )
-        request = transactions.build_refund(self._channel, refunding, about, found.paid_with())
-        order = fields.order_number(refunding.key)
-        told = transactions.parse(self._channel, (yield request), order)
-        if not isinstance(told, transactions.TransactionFacts):
+        told = yield from transactions.refund(self._channel, refunding, about, found.paid_with)
+        if not isinstance(told, TransactionFacts):
             return told
         if told.code != "1" and told.reason in codes.DUPLICATES:
             asked = self._asked(Operation.REFUND, refunding.amount)
+            order = fields.order_number(refunding.key)
             return (yield from self._first_of(order, told, asked))
         done = transactions.moved(told, refunding.amount, MovementKind.REFUND, undoes=about)
         return transactions.outcome_of(told, done)
@@ -366,8 +340,8 @@ class AuthorizeNet:
             _known(enrollment.from_reference)
             return self._enroll_paid_with(enrollment)
         if enrollment.method is not None:
-            _ = profiles.build_method(self._channel, enrollment, "1")
-        _ = profiles.who(enrollment.customer)
+            _ = profiles.check_method(self._channel, enrollment)
+        _ = profiles.whose(enrollment.customer)
         return self._enroll(enrollment)
 
     def _enroll_paid_with(self, enrollment: Enrollment) -> Dialogue[Outcome]:
@@ -381,59 +355,33 @@ class AuthorizeNet:
         return Approved(reference=reference, method=kept)
 
     def _enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
-        channel, order = self._channel, fields.order_number(enrollment.key)
-        found = yield from self._profile_of(enrollment, order)
+        channel, customer = self._channel, enrollment.customer
+        order = fields.order_number(enrollment.key)
+        known = enrollment.customer_reference
+        found = yield from profiles.profile_of(channel, customer, known, order)
         if isinstance(found, CallRefusal):
             return found.outcome()
-        if not isinstance(found, profiles.Profile):
-            return found
-        profile, place = found.id, profiles.place_of(found.id, found.methods)
+        place = profiles.place_of(found)
         yield Note(place)
         if enrollment.method is None:
-            response = yield hosted.build_profile_page(channel, enrollment, profile)
-            return hosted.parse_profile_page(channel, enrollment, place, response)
-        response = yield profiles.build_method(channel, enrollment, profile)
-        method = profiles.parse_method(channel, response, order)
+            return (yield from hosted.open_profile_page(channel, enrollment, found.id, place))
+        method = yield from profiles.store(channel, enrollment, found.id)
         if not isinstance(method, str):
             return method
-        response = yield profiles.build_get_method(channel, profile, method)
-        stored = profiles.parse_get_method(channel, profile, response)
+        stored = yield from profiles.stored_method(channel, found.id, method)
         return Approved(reference=place, method=stored)
-
-    def _profile_of(
-        self, enrollment: Enrollment, order: str
-    ) -> Dialogue[profiles.Profile | CallRefusal | Outcome]:
-        """Find the customer's profile, or make one."""
-        channel, customer = self._channel, enrollment.customer
-        found = yield from profiles.find_profile(channel, customer, enrollment.customer_reference)
-        if found is not None:
-            return found
-        response = yield profiles.build_profile(channel, customer, order)
-        made = profiles.parse_profile(channel, response, order)
-        if not isinstance(made, tuple):
-            return made
-        profile, was_there = made
-        if not was_there:
-            return profiles.Profile(profile, [])
-        response = yield profiles.build_get_profile(channel, profile)
-        return profiles.Profile(profile, profiles.parse_get_profile(channel, response))
 
     def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
         """Delete a stored method."""
-        return self._forget(forgetting, profiles.build_delete(self._channel, forgetting))
-
-    def _forget(self, forgetting: Forgetting, request: Request) -> Dialogue[Outcome]:
-        response = yield request
-        return profiles.parse_delete(self._channel, response, fields.order_number(forgetting.key))
+        ids = transactions.profile_ids(forgetting.token)
+        return profiles.delete(self._channel, *ids, forgetting)
 
     def stored_methods(self, customer: str) -> Dialogue[list[StoredMethod]]:
-        """
-        List what a customer of ours, by our id, has stored at Authorize.Net.
+        """List what a customer of ours, by our id, has stored at Authorize.Net.
 
         No verb of the cashier asks for it: hold this conversation yourself.
         """
-        response = yield profiles.build_find_profile(self._channel, customer)
-        return profiles.parse_get_profile(self._channel, response)
+        return (yield from profiles.methods_of(self._channel, "", customer))
 
     # --- Find out ------------------------------------------------------------------------------
 
@@ -450,8 +398,10 @@ class AuthorizeNet:
                 return (yield from self._find(inquiry_, asked))
             case Operation.CAPTURE if fields.is_number(reference or inquiry_.parent_reference):
                 # A capture is no transaction of its own: it shows in what it captures.
-                found = yield from self._details(reference or inquiry_.parent_reference)
-                return (yield from self._tell(found, asked))
+                found = yield from inquiry.details(
+                    self._channel, reference or inquiry_.parent_reference
+                )
+                return (yield from self._finding(found, asked))
             case Operation.VOID if reference:
                 return (yield from self._find_voided(reference))
             case Operation.ENROLL if reference:
@@ -467,13 +417,13 @@ class AuthorizeNet:
                 raise BadResponse(
                     "Authorize.Net does not know what it named; is it another account?"
                 )
-            return (yield from self._tell(found, asked))
+            return (yield from self._finding(found, asked))
         order = _order_of(inquiry_.reference, inquiry_.key)
         searched = yield from lists.search(self._channel, order, inquiry_.sent_at)
         if searched.entry is None:
             return NotFound()
         found = yield from self._details(searched.entry.transaction)
-        finding = yield from self._tell(found, asked)
+        finding = yield from self._finding(found, asked)
         reference = inquiry_.reference
         if (
             fields.is_ours(reference)
@@ -484,25 +434,17 @@ class AuthorizeNet:
             return Ended(how=Ending.EXPIRED, reference=reference)
         return _still_open(finding, reference)
 
-    def _details(self, transaction: str) -> Dialogue[TransactionDetails | None]:
-        response = yield inquiry.build_details(self._channel, transaction)
-        return inquiry.parse_details(self._channel, transaction, response)
-
-    def _tell(self, found: TransactionDetails | None, asked: Asked) -> Dialogue[Finding]:
-        """Tell what was found; with the method that was stored on the way, if one was."""
+    def _finding(self, found: TransactionDetails | None, asked: Asked) -> Dialogue[Finding]:
+        """Return what was found; with the method that was stored on the way, if one was."""
         if found is None:
             return NotFound()
         finding = inquiry.outcome_of(found, asked)
-        profile, method = found.profile
-        if not isinstance(finding, Approved | Authorized) or not (profile and method):
+        collects = asked.operation not in (Operation.CAPTURE, Operation.REFUND)
+        if not (isinstance(finding, Approved | Authorized) and collects and all(found.profile)):
             return finding
-        if asked.operation in (Operation.CAPTURE, Operation.REFUND):
-            return finding
-        response = yield profiles.build_get_method(self._channel, profile, method)
-        told = self._channel.answer("getCustomerPaymentProfile", response)
-        if isinstance(told, CallRefusal):
-            return finding  # it was deleted since
-        return _with(finding, profiles.parse_get_method(self._channel, profile, response))
+        stored = yield from profiles.get_method(self._channel, *found.profile)
+        # A refusal means that it was deleted since.
+        return finding if isinstance(stored, CallRefusal) else _with(finding, stored)
 
     def _find_voided(self, note: str) -> Dialogue[Finding]:
         _, transaction, minor = note.split("-") if note.count("-") == 2 else ("", "", "")
@@ -520,33 +462,30 @@ class AuthorizeNet:
             found = (yield from self._details(reference)) if fields.is_number(reference) else None
             if found is None or not all(found.profile):
                 return NotFound()
-            profile, method = found.profile
-            response = yield profiles.build_get_method(self._channel, profile, method)
-            stored = profiles.parse_get_method(self._channel, profile, response)
+            stored = yield from profiles.stored_method(self._channel, *found.profile)
             return Approved(reference=reference, method=stored)
         profile, number = place
-        response = yield profiles.build_get_profile(self._channel, profile)
-        newer = profiles.newer_than(profiles.parse_get_profile(self._channel, response), number)
+        methods = yield from profiles.methods_of(self._channel, profile)
+        newer = profiles.newer_than(methods, number)
         return NotFound() if newer is None else Approved(reference=reference, method=newer)
 
     def check(self) -> Dialogue[AccountFacts]:
         """Prove the credentials without moving money."""
-        response = yield self._channel.call("getMerchantDetails", step="check")
-        told = self._channel.expect("getMerchantDetails", response)
-        currencies = tuple(one.text or "" for one in each(told, "currencies/currency"))
+        told = answered((yield from self._channel.ask("getMerchantDetails", step="check")))
+        currencies = tuple(told.texts("currencies.currency"))
         if currencies and self._settings.currency not in currencies:
             raise BadResponse(
                 f"the account takes {', '.join(currencies)}, and not {self._settings.currency}"
             )
-        if text(told, "isTestMode") == "true":
+        if told.flag("isTestMode", default=False):
             raise BadResponse(
-                "the account is in Test Mode, where it approves everything and charges nothing; "
+                "the account is in Test Mode, in which it approves everything and charges nothing; "
                 "switch that off in the Merchant Interface"
             )
         return AccountFacts(
             merchant_account=self._settings.account,
             live=self._settings.live,
-            name=text(told, "merchantName"),
+            name=told.text("merchantName", ""),
             currencies=currencies,
         )
 
@@ -561,7 +500,7 @@ class AuthorizeNet:
         return [(yield from self._notice(event))]
 
     def _notice(self, event: WebhookEvent) -> Dialogue[Notice]:
-        """Tell which operation of ours an event is about, asking for it where that is not said."""
+        """Return which operation of ours an event is about; if it does not say, ask."""
         bare = Notice(event_id=event.id, type=event.type, occurred_at=event.at)
         if event.deleted_method:
             ended = MethodNews(reference=event.deleted_method, ended=True, reason="deleted")
@@ -584,12 +523,12 @@ class AuthorizeNet:
         return replace(bare, reference=event.transaction, earlier_reference=order)
 
     def reply(self, notice: Notice, result: Applied) -> Reply:
-        """Thank for whatever was signed: what it means to us is not theirs to know."""
+        """Accept whatever was signed: the sender need not know what it means to us."""
         del notice, result
         return Reply()
 
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
-        """Read what settled, and what banks took back, of which no webhook tells."""
+        """Read what settled, and what banks took back, which no webhook reports."""
         return (yield from reports.read(self._channel, cursor))
 
 
@@ -598,8 +537,12 @@ def _known(transaction: str) -> None:
         raise Unsupported("that is no transaction of Authorize.Net's")
 
 
+def _impossible(message: str, *, retryable: bool = False) -> Rejected:
+    return Rejected(cause=RejectCause.STATE, retryable=retryable, message=message)
+
+
 def _order_of(reference: str, key: str) -> str:
-    """Tell the name that we gave the operation: a form's is its reference."""
+    """Return the name that we gave the operation: a form's is its reference."""
     return reference if fields.is_ours(reference) else fields.order_number(key)
 
 
@@ -619,7 +562,7 @@ def _still_open(finding: F, reference: str) -> F:
 
 
 def _not_lost(finding: Finding, reference: str) -> Outcome:
-    """Read what must be there: to say that it is not would be no answer to an operation."""
+    """Return what must be there: that it is not would be no answer to an operation."""
     if isinstance(finding, NotFound):
         return Unknown(reason="it was done before, and does not show", reference=reference)
     return finding
@@ -629,73 +572,50 @@ def _taken_back(transaction: str, taken: Money) -> tuple[Movement, ...]:
     return (inquiry.void_of(transaction, taken),) if taken else ()
 
 
+_CARD: Final = frozenset(
+    {
+        Operation.CHARGE,
+        Operation.AUTHORIZE,
+        Operation.CAPTURE,
+        Operation.VOID,
+        Operation.REFUND,
+        Operation.ENROLL,
+        Operation.FORGET,
+    }
+)
+_E_CHECK: Final = _CARD - {Operation.AUTHORIZE, Operation.CAPTURE}
+_FORM: Final = frozenset({Operation.CHARGE, Operation.COMPLETE, Operation.VOID, Operation.REFUND})
+
+
 def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
-    stored: frozenset[type] = frozenset({OneTimeToken, StoredToken})
-    raw_card: frozenset[type] = frozenset({RawCard} if settings.accept_raw_cards else ())
-    raw_bank: frozenset[type] = frozenset(
-        {RawBankAccount} if settings.accept_raw_bank_accounts else ()
+    card = Rail(
+        operations=_CARD,
+        currencies=frozenset({settings.currency}),
+        limits=settings.limits,
+        methods=_methods(RawCard, accepted=settings.accept_raw_cards),
+        withdrawable=False,
+        partial_capture=True,
+        refund_window=timedelta(days=settings.refund_days),
+        tells_settlement=True,
+        settles_within=CARD_SETTLES_WITHIN,
     )
-    currencies = frozenset({settings.currency})
-    limits = {
-        settings.currency: Limits(
-            *(
-                None if amount is None else Money.of(settings.currency, amount).minor
-                for amount in (settings.minimum, settings.maximum)
-            )
-        )
-    }
-    return {
-        Kind.CARD: Rail(
-            operations=frozenset(
-                {
-                    Operation.CHARGE,
-                    Operation.AUTHORIZE,
-                    Operation.CAPTURE,
-                    Operation.VOID,
-                    Operation.REFUND,
-                    Operation.ENROLL,
-                    Operation.FORGET,
-                }
-            ),
-            currencies=currencies,
-            limits=limits,
-            methods=stored | raw_card,
-            withdrawable=False,
-            partial_capture=True,
-            refund_window=timedelta(days=settings.refund_days),
-            tells_settlement=True,
-            settles_within=CARD_SETTLES_WITHIN,
-        ),
-        Kind.E_CHECK: Rail(
-            operations=frozenset(
-                {
-                    Operation.CHARGE,
-                    Operation.VOID,
-                    Operation.REFUND,
-                    Operation.ENROLL,
-                    Operation.FORGET,
-                }
-            ),
-            currencies=currencies,
-            limits=limits,
-            methods=stored | raw_bank,
-            withdrawable=False,
-            refund_window=timedelta(days=settings.refund_days),
-            tells_settlement=True,
-            settles_within=BANK_SETTLES_WITHIN,
-        ),
-        Kind.REDIRECT: Rail(
-            operations=frozenset(
-                {Operation.CHARGE, Operation.COMPLETE, Operation.VOID, Operation.REFUND}
-            ),
-            currencies=currencies,
-            limits=limits,
-            needs_return_url=not settings.communicator_url,
-            immediate=False,
-            payer_present=True,
-            withdrawable=False,
-            refund_window=timedelta(days=settings.refund_days),
-            tells_settlement=True,
-            settles_within=BANK_SETTLES_WITHIN,
-        ),
-    }
+    e_check = replace(
+        card,
+        operations=_E_CHECK,
+        methods=_methods(RawBankAccount, accepted=settings.accept_raw_bank_accounts),
+        partial_capture=False,
+        settles_within=BANK_SETTLES_WITHIN,
+    )
+    form = replace(
+        e_check,
+        operations=_FORM,
+        methods=frozenset(),
+        needs_return_url=not settings.communicator_url,
+        immediate=False,
+        payer_present=True,
+    )
+    return {Kind.CARD: card, Kind.E_CHECK: e_check, Kind.REDIRECT: form}
+
+
+def _methods(raw: type, *, accepted: bool) -> frozenset[type]:
+    return frozenset({OneTimeToken, StoredToken, *((raw,) if accepted else ())})

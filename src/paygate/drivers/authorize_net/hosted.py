@@ -1,29 +1,41 @@
 """Authorize.Net's own forms: to pay on (Accept Hosted), and to store a method on.
 
-We ask for a token, and the payer's browser posts it to the form: as a page of
-its own or within an iframe. What the form tells the browser is not believed;
-what was paid is looked up. A form cannot be withdrawn: its token ends by itself.
+We ask for a token, and the payer's browser posts it to the form: as a page of its own or within an
+iframe. What the form says to the browser is not believed; what was paid is looked up. A form cannot
+be withdrawn: its token ends by itself.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import ActionRequired, BadResponse, Kind, PostForm, Secret, Unsupported
+from paygate.driver import (
+    ActionRequired,
+    Charge,
+    Dialogue,
+    Enrollment,
+    Kind,
+    Outcome,
+    PostForm,
+    Secret,
+    Unsupported,
+    json_body,
+    leaf,
+    node,
+)
 from paygate.drivers.authorize_net import fields, transactions
-from paygate.drivers.authorize_net.markup import leaf, long_text, node
-from paygate.drivers.authorize_net.messages import CallRefusal, busy, now_of
+from paygate.drivers.authorize_net.messages import CallRefusal, now_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from paygate.driver import Charge, Enrollment, Outcome, Request, Response
     from paygate.drivers.authorize_net.messages import Channel
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
 TOKEN_LASTS: Final = timedelta(minutes=15)
+_TOKEN: Final = re.compile(r"[\x20-\x7e]+")
 
 ENDED_AFTER: Final = timedelta(hours=2)
 """After this long no payer can still be at a form, even one who opened it in the last second."""
@@ -81,32 +93,28 @@ def check(settings: AuthorizeNetSettings, charge: Charge) -> None:
     _ = transactions.recipient(charge.ship_to)
 
 
-def build_payment_page(channel: Channel, charge: Charge) -> Request:
-    """Ask for a form to pay one amount on."""
+def open_payment_page(channel: Channel, charge: Charge) -> Dialogue[Outcome]:
+    """Ask for a form to pay one amount on; the payer's browser opens it with a token."""
     order = fields.order_number(charge.key)
-    about = charge.description or fields.listed(charge.invoices)
-    return channel.call(
+    return _form(
+        channel,
         "getHostedPaymentPage",
         node(
             "transactionRequest",
             leaf("transactionType", "authCaptureTransaction"),
-            leaf("amount", f"{charge.amount.decimal:f}"),
-            leaf("currencyCode", charge.amount.currency),
-            node(
-                "order",
-                leaf("invoiceNumber", order),
-                leaf("description", fields.plain(about, 255)),
-            ),
+            transactions.amount_of(charge.amount, currency=True),
+            transactions.order_of(order, charge),
             transactions.payer_fields(charge.payer),
             transactions.recipient(charge.ship_to),
         ),
-        node("hostedPaymentSettings", *_payment_settings(channel.settings, charge)),
-        step="page",
+        node("hostedPaymentSettings", _payment_settings(channel.settings, charge)),
+        path="payment/payment",
         order=order,
+        reference=order,
     )
 
 
-def _payment_settings(settings: AuthorizeNetSettings, charge: Charge) -> list[str]:
+def _payment_settings(settings: AuthorizeNetSettings, charge: Charge) -> str:
     back = charge.return_url
     way_back: dict[str, object] = {"showReceipt": False}
     if back:
@@ -132,29 +140,21 @@ def _payment_settings(settings: AuthorizeNetSettings, charge: Charge) -> list[st
     }
     if settings.communicator_url:
         told["hostedPaymentIFrameCommunicatorUrl"] = {"url": settings.communicator_url}
-    return [
-        transactions.setting(name, json.dumps(value, separators=(",", ":")))
-        for name, value in told.items()
-    ]
-
-
-def parse_payment_page(channel: Channel, charge: Charge, response: Response) -> Outcome:
-    """Read the token, with which the payer's browser opens the form."""
-    order = fields.order_number(charge.key)
-    url = f"{channel.settings.forms}/payment/payment"
-    return _form(channel, "getHostedPaymentPage", response, url, order=order, reference=order)
+    return transactions.settings_of({name: json_body(each).decode() for name, each in told.items()})
 
 
 def has_ended(opened_at: datetime, now: datetime | None) -> bool:
-    """Tell whether nothing can come of a form any more: it says so nowhere itself."""
+    """Return whether nothing can come of a form any more: it says so nowhere itself."""
     return now is not None and now - opened_at > ENDED_AFTER
 
 
 # --- To store a method on ---------------------------------------------------------------------
 
 
-def build_profile_page(channel: Channel, enrollment: Enrollment, profile: str) -> Request:
-    """Ask for a form to store a card or a bank account on."""
+def open_profile_page(
+    channel: Channel, enrollment: Enrollment, profile: str, place: str
+) -> Dialogue[Outcome]:
+    """Ask for a form to store a card or a bank account on, which is found at *place*."""
     card = enrollment.kind is Kind.CARD
     told = {
         "hostedProfileReturnUrl": enrollment.return_url,
@@ -164,43 +164,29 @@ def build_profile_page(channel: Channel, enrollment: Enrollment, profile: str) -
         "hostedProfileValidationMode": channel.settings.validation if card else "",
         "hostedProfilePaymentOptions": "showCreditCard" if card else "showBankAccount",
     }
-    return channel.call(
+    return _form(
+        channel,
         "getHostedProfilePage",
         leaf("customerProfileId", profile),
-        node(
-            "hostedProfileSettings",
-            *(transactions.setting(name, value) for name, value in told.items() if value),
-        ),
-        step="page",
+        node("hostedProfileSettings", transactions.settings_of(told)),
+        path="customer/addPayment",
         order=fields.order_number(enrollment.key),
+        reference=place,
     )
 
 
-def parse_profile_page(
-    channel: Channel, enrollment: Enrollment, place: str, response: Response
-) -> Outcome:
-    """Read the token, with which the payer's browser opens the form."""
-    order = fields.order_number(enrollment.key)
-    url = f"{channel.settings.forms}/customer/addPayment"
-    return _form(channel, "getHostedProfilePage", response, url, order=order, reference=place)
-
-
 def _form(
-    channel: Channel, name: str, response: Response, url: str, *, order: str, reference: str
-) -> Outcome:
-    refused = busy(response)
-    if refused is not None:
-        return refused
-    told = channel.answer(name, response, order=order)
+    channel: Channel, name: str, *children: str, path: str, order: str, reference: str
+) -> Dialogue[Outcome]:
+    response = yield channel.call(name, *children, step="page", order=order)
+    told = channel.done(name, response, order=order)
     if isinstance(told, CallRefusal):
         return told.outcome()
-    token = long_text(told, "token")
-    if not token or not (token.isascii() and token.isprintable()):
-        raise BadResponse("Authorize.Net opened a form without a token")
+    url, token = f"{channel.settings.forms}/{path}", Secret(told.id("token", pattern=_TOKEN))
     now = now_of(response)
     return ActionRequired(
         # "token" is the name of the form's field.
-        action=PostForm(url=url, token_field="token", token=Secret(token)),  # noqa: S106
+        action=PostForm(url=url, token_field="token", token=token),  # noqa: S106
         reference=reference,
         expires_at=None if now is None else now + TOKEN_LASTS,
     )

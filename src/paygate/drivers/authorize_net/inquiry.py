@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from paygate.driver import (
     Approved,
-    Authorized,
     BadResponse,
     CardChecks,
     DeclineCode,
     Declined,
+    Dialogue,
     Ended,
     Ending,
+    Fields,
+    Finding,
     MethodFacts,
     Money,
     Movement,
@@ -23,17 +25,18 @@ from paygate.driver import (
     Operation,
     Pending,
     Unknown,
+    leaf,
+    node,
 )
 from paygate.drivers.authorize_net import codes, fields
-from paygate.drivers.authorize_net.markup import each, find, leaf, node, text
-from paygate.drivers.authorize_net.messages import CallRefusal, instant, unanswered
-from paygate.drivers.authorize_net.transactions import declined_as, facts_of
+from paygate.drivers.authorize_net.messages import CallRefusal, answered
+from paygate.drivers.authorize_net.transactions import checks_of, declined_as, facts_of, held
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
-
-    from paygate.driver import Dialogue, Finding, Request, Response
     from paygate.drivers.authorize_net.messages import Channel
+
+Booked: TypeAlias = frozenset[tuple[MovementKind, str]]
+"""Movements that the books have."""
 
 # --- One transaction -------------------------------------------------------------------------
 
@@ -48,13 +51,13 @@ class Returned:
 
     @property
     def is_notice(self) -> bool:
-        """Tell whether it only corrects the account's data (C01 …); the money stays."""
+        """Whether it only corrects the account's data (C01 …); the money stays."""
         return self.code.upper().startswith("C")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionDetails:
-    """A transaction as it is now."""
+    """A transaction as it is now; *paid_with* is what paid, masked as a refund names it."""
 
     transaction: str
     order: str
@@ -69,9 +72,7 @@ class TransactionDetails:
     submitted: datetime | None
     settled_on: date | None
     returned: tuple[Returned, ...]
-    bank: bool
-    card: str
-    account: tuple[str, str, str, str] = field(repr=False)
+    paid_with: str = field(repr=False)
     profile: tuple[str, str]
     network: str
     checks: CardChecks | None
@@ -79,91 +80,79 @@ class TransactionDetails:
 
     @property
     def is_refund(self) -> bool:
-        """Tell whether it sends money back."""
+        """Whether it sends money back."""
         return self.kind == "refundTransaction" or self.status.startswith("refund")
 
     @property
     def has_settled(self) -> bool:
-        """Tell whether it was settled, whatever came after."""
+        """Whether it was settled, whatever came after."""
         return self.status in codes.SETTLED or self.status in codes.TAKEN_BACK
 
-    def paid_with(self) -> str:
-        """Write what paid, in the masked form that a refund is sent back to."""
-        if not self.bank:
-            return node(
-                "creditCard", leaf("cardNumber", self.card[-4:]), leaf("expirationDate", "XXXX")
-            )
-        kind, routing, number, holder = self.account
-        return node(
-            "bankAccount",
-            leaf("accountType", kind),
-            leaf("routingNumber", routing),
-            leaf("accountNumber", number),
-            leaf("nameOnAccount", holder),
-        )
+    @property
+    def took(self) -> bool:
+        """Whether its money is on the way to a settlement, or was settled."""
+        return self.status in codes.CAPTURED or self.has_settled
 
 
-def build_details(channel: Channel, transaction: str, *, step: str = "look_up") -> Request:
-    """Ask for one transaction."""
-    return channel.call("getTransactionDetails", leaf("transId", transaction), step=step)
-
-
-def parse_details(
-    channel: Channel, transaction: str, response: Response
-) -> TransactionDetails | None:
-    """Read one transaction; None where the account has none of that id."""
-    root = channel.answer("getTransactionDetails", response)
-    if isinstance(root, CallRefusal):
-        if root.code == codes.NOTHING_FOUND:
-            return None
-        raise unanswered(root)
-    told = find(root, "transaction")
-    if text(told, "transId") != transaction:
+def details(channel: Channel, transaction: str) -> Dialogue[TransactionDetails | None]:
+    """Return one transaction as it is now; None if the account has none of that id."""
+    about = leaf("transId", transaction)
+    told = yield from channel.ask("getTransactionDetails", about, step="look_up")
+    if isinstance(told, CallRefusal) and told.code == codes.NOTHING_FOUND:
+        return None
+    root, currency = answered(told), channel.settings.currency
+    found = root.at("transaction")
+    if found.text("transId", "") != transaction:
         raise BadResponse("Authorize.Net answered with another transaction than was asked for")
-    bank = find(told, "payment/bankAccount")
-    settled_at = instant(text(told, "batch/settlementTimeUTC"))
+    card, bank = found.at("payment.creditCard"), found.at("payment.bankAccount")
+    settled_at = found.instant("batch.settlementTimeUTC", None, zone=UTC)
+    number = bank.text("accountNumber", "") or card.text("cardNumber", "")
     return TransactionDetails(
         transaction=transaction,
-        order=text(told, "order/invoiceNumber"),
-        our_reference=text(root, "transrefId"),
-        status=text(told, "transactionStatus"),
-        kind=text(told, "transactionType"),
-        related=text(told, "refTransId"),
-        reason=text(told, "responseReasonCode"),
-        message=text(told, "responseReasonDescription"),
-        authorized=channel.money(text(told, "authAmount")),
-        settled=channel.money(text(told, "settleAmount")),
-        submitted=instant(text(told, "submitTimeUTC")),
+        our_reference=root.text("transrefId", ""),
+        **{name: found.text(path, "") for name, path in _TEXTS.items()},
+        authorized=found.money("authAmount", currency),
+        settled=found.money("settleAmount", currency),
+        submitted=found.instant("submitTimeUTC", None, zone=UTC),
         settled_on=None if settled_at is None else settled_at.date(),
-        returned=tuple(_returned(one) for one in each(told, "returnedItems/returnedItem")),
-        bank=bank is not None,
-        card=text(told, "payment/creditCard/cardNumber"),
-        account=(
-            text(bank, "accountType"),
-            text(bank, "routingNumber"),
-            text(bank, "accountNumber"),
-            text(bank, "nameOnAccount"),
-        ),
+        returned=tuple(map(_returned, found.each("returnedItems.returnedItem"))),
+        paid_with=_masked_bank_account(bank) if bank else _masked_card(number),
         profile=(
-            text(told, "profile/customerProfileId"),
-            text(told, "profile/customerPaymentProfileId"),
+            found.text("profile.customerProfileId", ""),
+            found.text("profile.customerPaymentProfileId", ""),
         ),
-        network=text(told, "networkTransId"),
-        checks=codes.checks_of(
-            text(told, "AVSResponse"), text(told, "cardCodeResponse"), text(told, "CAVVResponse")
-        ),
-        facts=facts_of(
-            "eCheck" if bank is not None else text(told, "payment/creditCard/cardType"),
-            text(bank, "accountNumber") or text(told, "payment/creditCard/cardNumber"),
-        ),
+        checks=checks_of(found, "AVSResponse", "cardCodeResponse", "CAVVResponse"),
+        facts=facts_of("eCheck" if bank else card.text("cardType", ""), number),
     )
 
 
-def _returned(told: Element) -> Returned:
-    identity, at = text(told, "id"), instant(text(told, "dateUTC"))
-    if not fields.is_number(identity):
-        raise BadResponse("a returned item without its id")
-    return Returned(id=identity, code=text(told, "code"), on=None if at is None else at.date())
+_TEXTS: Final = {
+    "order": "order.invoiceNumber",
+    "status": "transactionStatus",
+    "kind": "transactionType",
+    "related": "refTransId",
+    "reason": "responseReasonCode",
+    "message": "responseReasonDescription",
+    "network": "networkTransId",
+}
+
+
+def _masked_card(number: str) -> str:
+    return node("creditCard", leaf("cardNumber", number[-4:]), leaf("expirationDate", "XXXX"))
+
+
+def _masked_bank_account(bank: Fields) -> str:
+    names = ("accountType", "routingNumber", "accountNumber", "nameOnAccount")
+    return node("bankAccount", *(leaf(name, bank.text(name, "")) for name in names))
+
+
+def _returned(told: Fields) -> Returned:
+    at = told.instant("dateUTC", None, zone=UTC)
+    return Returned(
+        id=told.id("id", pattern=fields.NUMBER),
+        code=told.text("code", ""),
+        on=None if at is None else at.date(),
+    )
 
 
 # --- What its state means ------------------------------------------------------------------------
@@ -178,13 +167,17 @@ class Asked:
 
     operation: Operation
     amount: Money
-    booked: frozenset[tuple[MovementKind, str]] = frozenset()
+    booked: Booked = frozenset()
     collected: Money | None = None
     partial: bool = False
 
     def fits(self, amount: Money) -> bool:
         """Return whether *amount* is what the operation asked for, or a part that it takes."""
         return amount == self.amount or (self.partial and amount < self.amount)
+
+    def knows(self, kind: MovementKind, found: TransactionDetails) -> bool:
+        """Return whether the books have that movement of the transaction."""
+        return (kind, found.transaction) in self.booked
 
 
 def outcome_of(found: TransactionDetails, asked: Asked) -> Finding:
@@ -204,34 +197,31 @@ def _collected(found: TransactionDetails, asked: Asked) -> Finding:
     reference, status = found.transaction, found.status
     hold = asked.operation is Operation.AUTHORIZE
     if found.is_refund:
-        raise BadResponse("Authorize.Net tells of a refund where a payment was asked for")
+        raise BadResponse("Authorize.Net answered with a refund, and a payment was asked for")
     if status in codes.HELD:
         return Pending(reference=reference)
-    took = status in codes.CAPTURED or found.has_settled
-    if (took or status in codes.AUTHORIZED) and not asked.fits(found.authorized):
+    if (found.took or status in codes.AUTHORIZED) and not asked.fits(found.authorized):
         return _other_amount(found, found.authorized, asked)
+    approved = Approved(
+        reference=reference,
+        network_transaction_id=found.network,
+        method_facts=found.facts,
+        checks=found.checks,
+    )
     if status in codes.AUTHORIZED:
         if hold:
-            return Authorized(
-                amount=found.authorized,
-                reference=reference,
-                network_transaction_id=found.network,
-                method_facts=found.facts,
-                checks=found.checks,
-            )
+            return held(approved, found.authorized)
         return Unknown(reason="it is authorised only, and was to be charged", reference=reference)
     kind = MovementKind.CAPTURE if hold else MovementKind.CHARGE
-    if took:
-        return Approved(
-            reference=reference,
-            movements=(_inward(found, kind), *taken_back(found, asked.booked)),
-            network_transaction_id=found.network,
-            method_facts=found.facts,
-            checks=found.checks,
-        )
+    if found.took:
+        return replace(approved, movements=_moved(found, _inward(found, kind), asked))
     if status == "voided":
         return _voided(found, _taken_of_hold(found, asked) if hold else found.authorized, kind)
     return _ended(found)
+
+
+def _moved(found: TransactionDetails, first: Movement, asked: Asked) -> tuple[Movement, ...]:
+    return (first, *taken_back(found, asked.booked))
 
 
 def _taken_of_hold(found: TransactionDetails, asked: Asked) -> Money | None:
@@ -240,8 +230,7 @@ def _taken_of_hold(found: TransactionDetails, asked: Asked) -> Money | None:
     What it would have settled shows no more, so the books are believed. Authorize.Net captures
     a hold once.
     """
-    knew = (MovementKind.CAPTURE, found.transaction) in asked.booked
-    return asked.collected if knew else None
+    return asked.collected if asked.knows(MovementKind.CAPTURE, found) else None
 
 
 def _other_amount(found: TransactionDetails, amount: Money, asked: Asked) -> Unknown:
@@ -264,11 +253,11 @@ def _voided(found: TransactionDetails, taken: Money | None, kind: MovementKind) 
 
 
 def _ended(found: TransactionDetails) -> Finding:
-    """Return how a transaction ended without money."""
+    """Return the outcome of a transaction that ended without money."""
     if found.status == "expired":
         return Ended(how=Ending.EXPIRED, reference=found.transaction)
     if found.status not in codes.FAILED:
-        # A void that failed, or something new: a person must look.
+        # A void that failed, or a new state: the payment is flagged for manual review.
         return Unknown(
             reason=f"Authorize.Net says {found.status[:40]!r}", reference=found.transaction
         )
@@ -297,27 +286,26 @@ def _not_settled(found: TransactionDetails) -> Declined:
 
 
 def _captured(found: TransactionDetails, asked: Asked) -> Finding:
-    if found.status in codes.CAPTURED or found.has_settled:
-        captured = _inward(found, MovementKind.CAPTURE)
-        back = taken_back(found, asked.booked)
-        return Approved(reference=found.transaction, movements=(captured, *back))
+    if found.took:
+        movements = _moved(found, _inward(found, MovementKind.CAPTURE), asked)
+        return Approved(reference=found.transaction, movements=movements)
     if found.status in codes.AUTHORIZED:
         return NotFound()
     if found.status == "voided":
         # What it would have settled shows no more, but it is booked if we knew of it.
-        knew = (MovementKind.CAPTURE, found.transaction) in asked.booked
+        knew = asked.knows(MovementKind.CAPTURE, found)
         return _voided(found, asked.amount if knew else None, MovementKind.CAPTURE)
     return _ended(found)
 
 
 def _refunded(found: TransactionDetails, asked: Asked) -> Finding:
     if not found.is_refund:
-        raise BadResponse("Authorize.Net tells of a payment where a refund was asked for")
-    if found.status in codes.CAPTURED or found.has_settled:
+        raise BadResponse("Authorize.Net answered with a payment, and a refund was asked for")
+    if found.took:
         if not asked.fits(found.settled):
             return _other_amount(found, found.settled, asked)
-        back = taken_back(found, asked.booked)
-        return Approved(reference=found.transaction, movements=(refund_of(found), *back))
+        movements = _moved(found, refund_of(found), asked)
+        return Approved(reference=found.transaction, movements=movements)
     if found.status in codes.HELD:
         return Pending(reference=found.transaction)
     if found.status == "voided":
@@ -328,7 +316,7 @@ def _refunded(found: TransactionDetails, asked: Asked) -> Finding:
 def _refund_voided(found: TransactionDetails, asked: Asked) -> Finding:
     """Return that a refund was voided: what is booked of it comes back, and else nothing went."""
     name = found.transaction
-    if (MovementKind.REFUND, name) not in asked.booked:
+    if not asked.knows(MovementKind.REFUND, found):
         return Ended(how=Ending.CANCELED, reference=name)
     went = _movement(found, MovementKind.REFUND, asked.amount)
     came = replace(went, kind=MovementKind.REFUND_FAILED, undoes=name, code=found.status)
@@ -341,7 +329,7 @@ def _inward(found: TransactionDetails, kind: MovementKind) -> Movement:
 
 def _movement(found: TransactionDetails, kind: MovementKind, amount: Money) -> Movement:
     if not amount.minor:
-        raise BadResponse("Authorize.Net says that money moved, and that it is none")
+        raise BadResponse("Authorize.Net says that money moved, with an amount of 0")
     return Movement(
         movement_id=found.transaction,
         amount=amount,
@@ -353,7 +341,7 @@ def _movement(found: TransactionDetails, kind: MovementKind, amount: Money) -> M
 
 
 def voidable(found: TransactionDetails) -> Money:
-    """Tell what goes out again with a void: a hold moved nothing, and a charge all of it.
+    """Return what goes out again with a void: a hold moved nothing, and a charge all of it.
 
     One that somebody voided before us does not show its amount to settle any more.
     """
@@ -365,14 +353,14 @@ def voidable(found: TransactionDetails) -> Money:
 
 
 def void_of(transaction: str, amount: Money) -> Movement:
-    """Tell that a charge was undone; the void has no name of its own."""
+    """Return that a charge was undone; the void has no name of its own."""
     return Movement(
         movement_id=transaction, amount=amount, kind=MovementKind.VOID, undoes=transaction
     )
 
 
 def refund_of(found: TransactionDetails) -> Movement:
-    """Tell the money that a refund sent back."""
+    """Return the money that a refund sent back."""
     movement = _movement(found, MovementKind.REFUND, found.settled)
     return replace(movement, undoes=found.related or None)
 
@@ -385,14 +373,11 @@ def refunded_of(channel: Channel, found: TransactionDetails) -> Dialogue[str]:
     """
     if not found.related or fields.is_ours(found.order):
         return found.related
-    response = yield build_details(channel, found.related)
-    original = parse_details(channel, found.related, response)
+    original = yield from details(channel, found.related)
     return found.related if original is not None and fields.is_ours(original.order) else ""
 
 
-def taken_back(
-    found: TransactionDetails, booked: frozenset[tuple[MovementKind, str]] = frozenset()
-) -> tuple[Movement, ...]:
+def taken_back(found: TransactionDetails, booked: Booked = frozenset()) -> tuple[Movement, ...]:
     """Return what the payer's bank did to a transaction after it had settled."""
     kind = MovementKind.REFUND_FAILED if found.is_refund else MovementKind.RETURN
     movements = [
@@ -413,15 +398,13 @@ def taken_back(
 # --- Disputes ------------------------------------------------------------------------------------
 # Authorize.Net has no name for a dispute and shows only how it stands: "chargeback" while the bank
 # has the money, "chargebackReversal" once it gave it back. A bank that takes it again after that
-# makes it "chargeback" again, and nothing tells the second taking from the first but our books: if
+# makes it "chargeback" again, and only our books distinguish the second taking from the first: if
 # every taking in them was given back, then this one is new. So the takings are numbered, the first
 # by the transaction's id, the second by that and "#2", and what was given back has the number of
-# its taking. What comes before the number that is told is told again, and is booked already.
+# its taking. What comes before the number that is reported comes again, and is booked already.
 
 
-def _disputed(
-    found: TransactionDetails, booked: frozenset[tuple[MovementKind, str]]
-) -> list[Movement]:
+def _disputed(found: TransactionDetails, booked: Booked) -> list[Movement]:
     taken = _count(MovementKind.CHARGEBACK, found.transaction, booked)
     given = _count(MovementKind.CHARGEBACK_WON, found.transaction, booked)
     match found.status:
@@ -439,9 +422,7 @@ def _disputed(
     return movements
 
 
-def _count(
-    kind: MovementKind, transaction: str, booked: frozenset[tuple[MovementKind, str]]
-) -> int:
+def _count(kind: MovementKind, transaction: str, booked: Booked) -> int:
     """Return how often the books have such a movement of the transaction."""
     number = 0
     while (kind, _turn(transaction, number + 1)) in booked:

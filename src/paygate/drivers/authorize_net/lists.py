@@ -1,36 +1,42 @@
 """The lists: what has not settled, the batches, and the search for one without a name.
 
-Authorize.Net can be asked for a transaction by its own id only. Where an answer
-was lost we do not have that, so the lists are read: first what has not settled,
-the newest first, then the batches that settled since. Every entry shows the
-invoice number, which is the name that we gave the operation.
+Authorize.Net can be asked for a transaction by its own id only. If an answer was lost we do not
+have that, so the lists are read: first what has not settled, the newest first, then the batches
+that settled since. Every entry shows the invoice number, which is the name that we gave it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import BadResponse
-from paygate.drivers.authorize_net import codes, fields
-from paygate.drivers.authorize_net.markup import each, leaf, node, text
-from paygate.drivers.authorize_net.messages import (
-    CallRefusal,
-    instant,
-    now_of,
-    unanswered,
-    wire_time,
+from paygate.driver import (
+    BadResponse,
+    Dialogue,
+    Fields,
+    Request,
+    Response,
+    leaf,
+    node,
+    read_pages,
 )
+from paygate.drivers.authorize_net import codes, fields
+from paygate.drivers.authorize_net.messages import now_of
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+    from collections.abc import Callable
 
-    from paygate.driver import Dialogue, Request, Response
     from paygate.drivers.authorize_net.messages import Channel
 
 PAGE: Final = 1000
 PAGES_MAX: Final = 50
+
+UNSETTLED: Final = "getUnsettledTransactionList"
+BATCH: Final = "getTransactionList"
+BATCHES: Final = "getSettledBatchList"
+_WRITTEN: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 CLOCKS_APART: Final = timedelta(minutes=2)
 """A transaction may be dated this much before we sent it: two clocks never agree."""
@@ -54,11 +60,8 @@ class ListedTransaction:
 
     @property
     def rank(self) -> int:
-        """Tell how far it got; the furthest first."""
-        for number, statuses in enumerate(codes.FURTHEST):
-            if self.status in statuses:
-                return number
-        return len(codes.FURTHEST)
+        """How far it got; the furthest first."""
+        return codes.RANKS.get(self.status, codes.NOWHERE)
 
     @property
     def is_refund(self) -> bool:
@@ -72,60 +75,43 @@ class ListedTransaction:
 
     @property
     def lives(self) -> bool:
-        """Tell whether it came to something: a decline, or what was voided, did not."""
-        return self.rank < len(codes.FURTHEST)
+        """Whether it came to something: a decline, or what was voided, did not."""
+        return self.rank < codes.NOWHERE
 
 
 def build_unsettled(channel: Channel, page: int) -> Request:
     """Ask for what has not settled, the newest first; pages are counted from one."""
-    return channel.call(
-        "getUnsettledTransactionList",
-        leaf("status", "any"),
-        _sorted_by("submitTimeUTC"),
-        _page(page, PAGE),
-        step="scan",
-    )
+    return _build(channel, UNSETTLED, leaf("status", "any"), "submitTimeUTC", page, PAGE)
 
 
 def build_batch(channel: Channel, batch: str, page: int, limit: int = PAGE) -> Request:
     """Ask for what settled in one batch."""
+    return _build(channel, BATCH, leaf("batchId", batch), "id", page, limit)
+
+
+def _build(channel: Channel, name: str, what: str, by: str, page: int, limit: int) -> Request:
     return channel.call(
-        "getTransactionList",
-        leaf("batchId", batch),
-        _sorted_by("id"),
-        _page(page, limit),
+        name,
+        what,
+        node("sorting", leaf("orderBy", by), leaf("orderDescending", "true")),
+        node("paging", leaf("limit", str(limit)), leaf("offset", str(page))),
         step="scan",
     )
 
 
-def _sorted_by(name: str) -> str:
-    return node("sorting", leaf("orderBy", name), leaf("orderDescending", "true"))
-
-
-def _page(page: int, limit: int) -> str:
-    return node("paging", leaf("limit", str(limit)), leaf("offset", str(page)))
-
-
 def parse_list(channel: Channel, name: str, response: Response) -> list[ListedTransaction]:
-    """Read a page of a list; an empty one may be an error of theirs that says so."""
-    root = channel.answer(name, response)
-    if isinstance(root, CallRefusal):
-        if root.code in (codes.NO_RECORDS, codes.NOTHING_FOUND):
-            return []
-        raise unanswered(root)
-    return [_entry(one) for one in each(root, "transactions/transaction")]
+    """Return a page of a list."""
+    return [_entry(each) for each in channel.listed(name, "transactions.transaction", response)]
 
 
-def _entry(told: Element) -> ListedTransaction:
-    transaction, status = text(told, "transId"), text(told, "transactionStatus")
-    if not fields.is_number(transaction) or not status:
-        raise BadResponse("Authorize.Net lists a transaction without its id or its status")
+def _entry(told: Fields) -> ListedTransaction:
+    status = told.text("transactionStatus")
     return ListedTransaction(
-        transaction=transaction,
-        order=text(told, "invoiceNumber"),
+        transaction=told.id("transId", pattern=fields.NUMBER),
+        order=told.text("invoiceNumber", ""),
         status=status,
-        submitted=instant(text(told, "submitTimeUTC")),
-        taken_back=text(told, "hasReturnedItems") == "true" or status in codes.TAKEN_BACK,
+        submitted=told.instant("submitTimeUTC", None, zone=UTC),
+        taken_back=told.flag("hasReturnedItems", default=False) or status in codes.TAKEN_BACK,
     )
 
 
@@ -143,39 +129,55 @@ class Searched:
 def search(channel: Channel, order: str, sent_at: datetime) -> Dialogue[Searched]:
     """Find the transaction that carries our name."""
     begun = sent_at - CLOCKS_APART
-    found: list[ListedTransaction] = []
-    now: datetime | None = None
-    for page in range(1, PAGES_MAX + 1):
-        response = yield build_unsettled(channel, page)
-        now = now or now_of(response)
-        entries = parse_list(channel, "getUnsettledTransactionList", response)
-        found += [entry for entry in entries if entry.order == order]
-        oldest = entries[-1].submitted if entries else None
-        if len(entries) < PAGE or (oldest is not None and oldest < begun):
-            break
-    else:
-        raise BadResponse("too many transactions since then to find this one among them")
+
+    def is_older(entry: ListedTransaction) -> bool:
+        return entry.submitted is not None and entry.submitted < begun
+
+    found, now = yield from _named(
+        channel, UNSETTLED, partial(build_unsettled, channel), order, is_older
+    )
     if not any(entry.lives for entry in found):
         # A declined try on a form never settles, and what was paid on it later may have.
-        found += yield from _search_batches(channel, order, begun, now)
+        found += yield from _search_batches(channel, order, begun, now or begun + PERIOD_MAX)
     return Searched(entry=min(found, key=lambda entry: entry.rank, default=None), at=now)
 
 
 def _search_batches(
-    channel: Channel, order: str, begun: datetime, now: datetime | None
+    channel: Channel, order: str, begun: datetime, now: datetime
 ) -> Dialogue[list[ListedTransaction]]:
     """Search what settled meanwhile; a batch may close a minute after we sent."""
     found: list[ListedTransaction] = []
-    for batch in (yield from batches_between(channel, begun, now or begun + PERIOD_MAX)):
-        for page in range(1, PAGES_MAX + 1):
-            response = yield build_batch(channel, batch.id, page)
-            entries = parse_list(channel, "getTransactionList", response)
-            found += [entry for entry in entries if entry.order == order]
-            if any(entry.lives for entry in found):
-                return found
-            if len(entries) < PAGE:
-                break
+    for batch in (yield from batches_between(channel, begun, now)):
+        build = partial(build_batch, channel, batch.id)
+        ours, _ = yield from _named(
+            channel, BATCH, build, order, lambda entry: entry.order == order and entry.lives
+        )
+        found += ours
+        if any(entry.lives for entry in ours):
+            break
     return found
+
+
+def _named(
+    channel: Channel,
+    name: str,
+    build: Callable[[int], Request],
+    order: str,
+    until: Callable[[ListedTransaction], bool],
+) -> Dialogue[tuple[list[ListedTransaction], datetime | None]]:
+    """Return what a list has of the name *order*, and what time it was."""
+    times: list[datetime | None] = []
+
+    def parse(response: Response) -> tuple[list[ListedTransaction], int | None]:
+        times.append(now_of(response))
+        entries = parse_list(channel, name, response)
+        return entries, len(times) + 1 if len(entries) >= PAGE else None
+
+    read = yield from read_pages(1, build, parse, until=until, pages_max=PAGES_MAX)
+    if not read.complete:
+        raise BadResponse("too many transactions since then to find this one among them")
+    ours = [entry for entry in read.entries if entry.order == order]
+    return ours, next(filter(None, times), None)
 
 
 # --- Batches ----------------------------------------------------------------------------------
@@ -202,25 +204,9 @@ class Batch:
         return self.state == "settlementError"
 
 
-def build_batches(channel: Channel, first: datetime, last: datetime) -> Request:
-    """Ask for the batches that settled between two instants, at most a month apart."""
-    return channel.call(
-        "getSettledBatchList",
-        leaf("includeStatistics", "true"),
-        leaf("firstSettlementDate", wire_time(first)),
-        leaf("lastSettlementDate", wire_time(last)),
-        step="batches",
-    )
-
-
 def parse_batches(channel: Channel, response: Response) -> list[Batch]:
-    """Read the batches."""
-    root = channel.answer("getSettledBatchList", response)
-    if isinstance(root, CallRefusal):
-        if root.code in (codes.NO_RECORDS, codes.NOTHING_FOUND):
-            return []
-        raise unanswered(root)
-    return [_batch(one) for one in each(root, "batchList/batch")]
+    """Return the batches of an answer."""
+    return [_batch(each) for each in channel.listed(BATCHES, "batchList.batch", response)]
 
 
 _BACK: Final = (
@@ -233,17 +219,15 @@ _BACK: Final = (
 )
 
 
-def _batch(told: Element) -> Batch:
-    identity = text(told, "batchId")
-    if not fields.is_number(identity):
-        raise BadResponse("Authorize.Net lists a batch without its id")
-    counts = [text(one, name) for one in each(told, "statistics/statistic") for name in _BACK]
+def _batch(told: Fields) -> Batch:
     return Batch(
-        id=identity,
-        settled_at=instant(text(told, "settlementTimeUTC")),
-        state=text(told, "settlementState"),
-        e_checks=text(told, "paymentMethod") == "eCheck",
-        back=sum(int(count) for count in counts if count.isdigit()),
+        id=told.id("batchId", pattern=fields.NUMBER),
+        settled_at=told.instant("settlementTimeUTC", None, zone=UTC),
+        state=told.text("settlementState", ""),
+        e_checks=told.text("paymentMethod", "") == "eCheck",
+        back=sum(
+            each.whole(name, 0) for each in told.each("statistics.statistic") for name in _BACK
+        ),
     )
 
 
@@ -252,7 +236,13 @@ def batches_between(channel: Channel, first: datetime, last: datetime) -> Dialog
     found: dict[str, Batch] = {}
     while first < last:
         until = min(first + PERIOD_MAX, last)
-        response = yield build_batches(channel, first, until)
+        response = yield channel.call(
+            BATCHES,
+            leaf("includeStatistics", "true"),
+            leaf("firstSettlementDate", f"{first.astimezone(UTC):{_WRITTEN}}"),
+            leaf("lastSettlementDate", f"{until.astimezone(UTC):{_WRITTEN}}"),
+            step="batches",
+        )
         found |= {batch.id: batch for batch in parse_batches(channel, response)}
         first = until
     return list(found.values())

@@ -1,28 +1,25 @@
 """The feed: what settled, what did not, and what was taken back, read from the lists of batches.
 
-No webhook tells of a returned e-check or of a chargeback, which come days and
-months after the settlement. They show on the transaction itself, in the batch
-that it settled in. So besides the batches that are new, those that could still
-show one are read again for as long as the account's settings say: those of
-e-checks once a day for two weeks, then once a week, and whatever has counts of
-money taken back once a day while it is young, and then when the counts change, or
-once a week.
+No webhook reports a returned e-check or a chargeback, which come days and months after the
+settlement. They show on the transaction itself, in the batch that it settled in. So besides the
+batches that are new, those that could still show one are read again for as long as the account's
+settings say: those of e-checks once a day for two weeks, then once a week, and whatever has counts
+of money taken back once a day while it is young, and then when the counts change, or once a week.
 
-A refund that somebody made in the Merchant Interface is in a batch too, under a
-transaction that this ledger never heard of; it refers to the payment that it
-takes back, and is told as money of that.
+A refund that somebody made in the Merchant Interface is in a batch too, under a transaction that
+this ledger never heard of; it refers to the payment that it takes back, and is reported as money
+of that.
 
-A driver has no clock: what time it is, Authorize.Net says with each answer. The
-cursor holds how far the batches are read and which are still to be, so that one
-page of one batch is one step.
+A driver has no clock: what time it is, Authorize.Net says with each answer. The cursor holds how
+far the batches are read and which are still to be, so that one page of one batch is one step.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from paygate.driver import BadResponse, FeedPage, Notice
 from paygate.drivers.authorize_net import fields, inquiry, lists
@@ -31,7 +28,7 @@ from paygate.drivers.authorize_net.messages import now_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.driver import Dialogue, Movement, Request
+    from paygate.driver import Dialogue, Movement
     from paygate.drivers.authorize_net.lists import Batch, ListedTransaction
     from paygate.drivers.authorize_net.messages import Channel
 
@@ -50,9 +47,8 @@ YOUNG: Final = timedelta(days=70)
 """A consumer may dispute a debit for 60 days, and it takes some until that shows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """A page of a batch that is to be read; what settled is told when it is read *first*."""
+class Visit(NamedTuple):
+    """A page of a batch that is to be read; what settled is reported when it is read *first*."""
 
     batch: str
     page: int
@@ -80,7 +76,7 @@ def read(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
     if place.plan:
         visit, *rest = place.plan
         notices, more = yield from _visit(channel, visit, place.swept)
-        again = (replace(visit, page=visit.page + 1),) if more else ()
+        again = (visit._replace(page=visit.page + 1),) if more else ()
         place = replace(place, plan=(*again, *rest))
     else:
         place = yield from _look_around(channel, place)
@@ -90,41 +86,34 @@ def read(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
 # --- Which batches --------------------------------------------------------------------------
 
 
-def build_today(channel: Channel) -> Request:
-    """Ask for the batches of the last day, and with that for the time."""
-    return channel.call("getSettledBatchList", step="batches")
-
-
 def _look_around(channel: Channel, place: FeedPosition) -> Dialogue[FeedPosition]:
-    response = yield build_today(channel)
+    # The batches of the last day: with them comes the time.
+    response = yield channel.call(lists.BATCHES, step="batches")
     latest = lists.parse_batches(channel, response)
     now = now_of(response)
     if now is None:
         raise BadResponse("Authorize.Net does not say what time it is")
     since = now - FIRST_LOOK_BACK if place.until is None else place.until - OVERLAP
-    found = {batch.id: batch for batch in latest}
-    found |= {batch.id: batch for batch in (yield from lists.batches_between(channel, since, now))}
-    new = [batch for batch in found.values() if _read_as(batch) not in ("", *place.recent)]
-    plan = [Visit(batch=batch.id, page=1, first=True) for batch in sorted(new, key=_number)]
-    swept, counts = place.swept, place.counts
-    if swept != now.date():
+    listed = (*latest, *(yield from lists.batches_between(channel, since, now)))
+    found = {batch.id: batch for batch in listed}.values()
+    new = [batch for batch in found if _read_as(batch) not in ("", *place.recent)]
+    plan = {batch.id: Visit(batch.id, 1, first=True) for batch in sorted(new, key=_number)}
+    counts = place.counts
+    if place.swept != now.date():
         again, counts = yield from _sweep(channel, place, now)
-        planned = {visit.batch for visit in plan}
-        plan += [each for each in again if each.batch not in planned]
-        swept = now.date()
-    recent = {
-        _read_as(batch)
-        for batch in found.values()
-        if batch.settled_at is None or batch.settled_at > now - 3 * OVERLAP
-    }
-    recent |= {_read_as(batch) for batch in new}
+        plan |= {visit.batch: visit for visit in again if visit.batch not in plan}
+    young = [batch for batch in found if _settled_after(batch, now - 3 * OVERLAP)]
     return FeedPosition(
         until=now,
-        swept=swept,
-        recent=tuple(sorted(recent - {""})),
-        plan=tuple(plan),
+        swept=now.date(),
+        recent=tuple(sorted({_read_as(batch) for batch in (*young, *new)} - {""})),
+        plan=tuple(plan.values()),
         counts=counts,
     )
+
+
+def _settled_after(batch: Batch, moment: datetime) -> bool:
+    return batch.settled_at is None or batch.settled_at > moment
 
 
 def _read_as(batch: Batch) -> str:
@@ -159,7 +148,7 @@ def _sweep(
         news = batch.back > 0 and (age <= YOUNG or place.counts.get(batch.id) != batch.back)
         daily = batch.e_checks and age <= RETURNS_SOON
         if news or daily or (week and (batch.back > 0 or batch.e_checks)):
-            plan.append(Visit(batch=batch.id, page=1, first=False))
+            plan.append(Visit(batch.id, 1, first=False))
     return plan, counts
 
 
@@ -170,7 +159,7 @@ def _visit(
     channel: Channel, visit: Visit, swept: date | None
 ) -> Dialogue[tuple[tuple[Notice, ...], bool]]:
     response = yield lists.build_batch(channel, visit.batch, visit.page, PAGE)
-    entries = lists.parse_list(channel, "getTransactionList", response)
+    entries = lists.parse_list(channel, lists.BATCH, response)
     notices: list[Notice] = []
     for entry in entries:
         ours = fields.is_ours(entry.order)
@@ -201,9 +190,8 @@ def _hint(type_: str, entry: ListedTransaction, turn: str = "") -> Notice:
 
 
 def _refunded(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notice]]:
-    """Tell a refund of ours, or one that somebody made of a payment of ours."""
-    response = yield inquiry.build_details(channel, entry.transaction)
-    found = inquiry.parse_details(channel, entry.transaction, response)
+    """Return a refund of ours, or one that somebody made of a payment of ours."""
+    found = yield from inquiry.details(channel, entry.transaction)
     if found is None or not found.is_refund:
         return []
     if fields.is_ours(found.our_reference):
@@ -214,8 +202,7 @@ def _refunded(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notic
 
 def _taken_back(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notice]]:
     """Ask what a bank did to a transaction: the list only says that it did."""
-    response = yield inquiry.build_details(channel, entry.transaction)
-    found = inquiry.parse_details(channel, entry.transaction, response)
+    found = yield from inquiry.details(channel, entry.transaction)
     if found is None:
         return []
     reference, order = entry.transaction, entry.order
@@ -238,30 +225,22 @@ def _moved(reference: str, movement: Movement, order: str = "") -> Notice:
 
 
 def _write_cursor(place: FeedPosition) -> str:
-    return json.dumps(
-        {
-            "until": None if place.until is None else place.until.isoformat(),
-            "swept": None if place.swept is None else place.swept.isoformat(),
-            "recent": place.recent,
-            "plan": [[visit.batch, visit.page, visit.first] for visit in place.plan],
-            "counts": dict(place.counts),
-        },
-        separators=(",", ":"),
-    )
+    return json.dumps(asdict(place), separators=(",", ":"), default=_iso)
+
+
+def _iso(moment: date) -> str:
+    return moment.isoformat()
 
 
 def _read_cursor(cursor: str) -> FeedPosition:
     if not cursor:
         return FeedPosition()
     told = cast("dict[str, Any]", json.loads(cursor))
+    until, swept = told["until"], told["swept"]
     return FeedPosition(
-        until=None
-        if told["until"] is None
-        else datetime.fromisoformat(told["until"]).astimezone(UTC),
-        swept=None if told["swept"] is None else date.fromisoformat(told["swept"]),
+        until=datetime.fromisoformat(until).astimezone(UTC) if until else None,
+        swept=date.fromisoformat(swept) if swept else None,
         recent=tuple(told["recent"]),
-        plan=tuple(
-            Visit(batch=batch, page=page, first=first) for batch, page, first in told["plan"]
-        ),
+        plan=tuple(Visit(*each) for each in told["plan"]),
         counts=told["counts"],
     )

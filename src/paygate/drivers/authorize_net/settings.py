@@ -1,22 +1,29 @@
-"""What an Authorize.Net account needs to be told."""
+"""Settings of an Authorize.Net account."""
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from typing import Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from paygate.driver import SCALES, Money, Secret, Settings, UsageError, digest_key
+from paygate.driver import (
+    SCALES,
+    Limits,
+    Secret,
+    Secrets,
+    Settings,
+    UsageError,
+    digest_key,
+    limits_of,
+    matching,
+    safe_url,
+)
+
+BY: Final = "Authorize.Net"
+"""What the processor is called in errors."""
 
 DUPLICATE_WINDOW_S_MAX: Final = 28_800
-
-_LOGIN = re.compile(r"[\x21-\x7e]{1,25}")
-_KEY = re.compile(r"[\x21-\x7e]{1,16}")
-_SIGNATURE_KEY = re.compile(r"[0-9A-Fa-f]{128}")
-_LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 
 CARD_RISK_DAYS: Final = 120
 E_CHECK_RISK_DAYS: Final = 397
@@ -35,10 +42,21 @@ PRODUCTION: Final = ("https://api.authorize.net", "https://accept.authorize.net"
 class AuthorizeNetSettings(Settings):
     """Settings of one Authorize.Net account; sandbox and production are two accounts."""
 
-    login: str = Field(repr=False, description="The API login id (up to 25 characters)")
-    transaction_key: Secret[str] = Field(description="The transaction key (up to 16 characters)")
+    login: Annotated[
+        str, matching(r"[\x21-\x7e]{1,25}", "an API login id has 1 to 25 characters and no spaces")
+    ] = Field(repr=False, description="The API login id (up to 25 characters)")
+    transaction_key: Annotated[
+        Secret[str],
+        matching(
+            r"[\x21-\x7e]{1,16}",
+            "a transaction key has 1 to 16 characters and no spaces; the signature key, which is "
+            "longer, goes into signature_keys",
+        ),
+    ] = Field(description="The transaction key (up to 16 characters)")
     live: bool = Field(default=False, description="Production instead of the sandbox")
-    signature_keys: tuple[Secret[str], ...] = Field(
+    signature_keys: Annotated[
+        Secrets, matching("[0-9A-Fa-f]{128}", "a signature key has 128 hexadecimal digits")
+    ] = Field(
         default=(),
         description="The signature key, 128 hexadecimal digits, that signs webhooks; two while "
         "one is being replaced. Without any, webhooks are refused",
@@ -64,7 +82,7 @@ class AuthorizeNetSettings(Settings):
     )
     partial_approvals: bool = Field(
         default=False,
-        description="Take what a prepaid card has, where that is less than the amount; otherwise "
+        description="Take what a prepaid card has if that is less than the amount; otherwise "
         "such a card is declined",
     )
     duplicate_window_s: int = Field(
@@ -115,22 +133,22 @@ class AuthorizeNetSettings(Settings):
         description="What a hold is said to be, if your processor asks for it: pre, whose amount "
         "may change, or final",
     )
-    communicator_url: str = Field(
+    communicator_url: Annotated[str, safe_url("loopback", optional=True, page=True)] = Field(
         default="",
-        description="Your page that passes on what the hosted form in an iframe tells "
+        description="Your page that passes on what the hosted form in an iframe says "
         "(https; see COMMUNICATOR_PAGE)",
     )
     merchant_name: str = Field(
         default="", max_length=255, description="Shown above the order on the hosted form"
     )
     hosted_bank_accounts: bool = Field(
-        default=True, description="Offer bank accounts on the hosted form beside cards"
+        default=True, description="Offer bank accounts on the hosted form alongside cards"
     )
     captcha: bool = Field(default=False, description="Ask for a captcha on the hosted form")
-    api_base: str = Field(
+    api_base: Annotated[str, safe_url("loopback", optional=True)] = Field(
         default="", description="Another place of the interface; http only on loopback, for tests"
     )
-    form_base: str = Field(
+    form_base: Annotated[str, safe_url("loopback", optional=True)] = Field(
         default="", description="Another place of the forms; http only on loopback, for tests"
     )
     minimum: Decimal | None = Field(default=None, description="The smallest amount")
@@ -140,6 +158,15 @@ class AuthorizeNetSettings(Settings):
     def account(self) -> str:
         """The name of the account that may be shown: a digest, as the login id is a credential."""
         return f"anet-{digest_key('authorize_net account', self.login)[:12]}"
+
+    @property
+    def limits(self) -> dict[str, Limits]:
+        """The smallest and the largest amount, in the one currency."""
+        least, most = (
+            {} if amount is None else {self.currency: amount}
+            for amount in (self.minimum, self.maximum)
+        )
+        return limits_of(least, most, {self.currency}, BY)
 
     @property
     def api_url(self) -> str:
@@ -152,36 +179,6 @@ class AuthorizeNetSettings(Settings):
         """Where the payer's browser opens the forms."""
         return self.form_base or (PRODUCTION if self.live else SANDBOX)[1]
 
-    @field_validator("login")
-    @classmethod
-    def _is_a_login(cls, login: str) -> str:
-        if not _LOGIN.fullmatch(login):
-            raise ValueError("an API login id has 1 to 25 characters and no spaces")
-        return login
-
-    @field_validator("transaction_key")
-    @classmethod
-    def _is_a_key(cls, key: Secret[str]) -> Secret[str]:
-        if not _KEY.fullmatch(key.reveal()):
-            raise ValueError(
-                "a transaction key has 1 to 16 characters and no spaces; the signature key, which "
-                "is longer, goes into signature_keys"
-            )
-        return key
-
-    @field_validator("signature_keys", mode="before")
-    @classmethod
-    def _is_a_list(cls, keys: object) -> object:
-        given: object = keys
-        return (given,) if isinstance(keys, str | Secret) else given
-
-    @field_validator("signature_keys")
-    @classmethod
-    def _are_signature_keys(cls, keys: tuple[Secret[str], ...]) -> tuple[Secret[str], ...]:
-        if not all(_SIGNATURE_KEY.fullmatch(key.reveal()) for key in keys):
-            raise ValueError("a signature key has 128 hexadecimal digits")
-        return keys
-
     @field_validator("currency")
     @classmethod
     def _is_a_currency(cls, currency: str) -> str:
@@ -191,35 +188,12 @@ class AuthorizeNetSettings(Settings):
             )
         return currency
 
-    @field_validator("communicator_url")
-    @classmethod
-    def _is_a_page(cls, address: str) -> str:
-        return _safe(address) if address else ""
-
-    @field_validator("api_base", "form_base")
-    @classmethod
-    def _is_a_place(cls, address: str) -> str:
-        return _safe(address.rstrip("/")) if address else ""
-
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        for amount in (self.minimum, self.maximum):
-            try:
-                _ = None if amount is None else Money.of(self.currency, amount)
-            except UsageError as error:
-                raise ValueError(error.message) from None
-        if self.minimum is not None and self.minimum > (self.maximum or self.minimum):
-            raise ValueError("minimum is above maximum: no amount would do")
+        try:
+            _ = self.limits
+        except UsageError as error:
+            raise ValueError(error.message) from None
         if self.live and (self.api_base or self.form_base):
             raise ValueError("a live account is where Authorize.Net is; leave the addresses out")
         return self
-
-
-def _safe(address: str) -> str:
-    parts = urlsplit(address)
-    loopback = _LOOPBACK.fullmatch(parts.hostname or "")
-    if not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
-        raise ValueError("https is needed (or http on this machine)")
-    if not parts.hostname or parts.fragment or parts.username:
-        raise ValueError("an address without user and fragment is needed")
-    return address

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from paygate.driver import (
     Approved,
     Authorized,
     BadResponse,
+    Capture,
     CardChecks,
+    Charge,
+    ChargeLine,
     ChargeReason,
+    Customer,
     DeclineCode,
     Declined,
+    Dialogue,
     InvalidValue,
     Kind,
     MethodFacts,
@@ -21,21 +25,27 @@ from paygate.driver import (
     Movement,
     MovementKind,
     OneTimeToken,
+    Outcome,
     Pending,
     RawBankAccount,
     RawCard,
+    Refunding,
     RejectCause,
     Rejected,
+    Response,
     StoredToken,
     Unknown,
     Unsupported,
+    XmlFields,
     brand_of,
+    leaf,
+    listed,
+    node,
 )
 from paygate.drivers.authorize_net import codes, fields
-from paygate.drivers.authorize_net.markup import find, leaf, long_text, node, text
 from paygate.drivers.authorize_net.messages import (
     CallRefusal,
-    busy,
+    Channel,
     message_of,
     now_of,
     rejected,
@@ -43,19 +53,9 @@ from paygate.drivers.authorize_net.messages import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
-    from xml.etree.ElementTree import Element
 
-    from paygate.driver import (
-        Capture,
-        Charge,
-        Customer,
-        Outcome,
-        Refunding,
-        Request,
-        Response,
-    )
-    from paygate.drivers.authorize_net.messages import Channel
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
 ACCEPT_JS: Final = "COMMON.ACCEPT.INAPP.PAYMENT"
@@ -64,8 +64,13 @@ ACCEPT_JS: Final = "COMMON.ACCEPT.INAPP.PAYMENT"
 LINES_MAX: Final = 30
 PURCHASE_ORDER_MAX: Final = 25
 _SERIES: Final = frozenset({ChargeReason.RECURRING, ChargeReason.INSTALLMENT})
-_BUSINESS: Final = frozenset({"business_checking", "businessChecking", "business"})
-_CONSUMER: Final = frozenset({"checking", "savings"})
+_ACCOUNTS: Final = {
+    **dict.fromkeys(("business_checking", "businessChecking", "business"), "businessChecking"),
+    "checking": "checking",
+    "savings": "savings",
+}
+
+RawMethod: TypeAlias = OneTimeToken | RawCard | RawBankAccount
 
 
 # --- Charge ------------------------------------------------------------------------------
@@ -91,72 +96,81 @@ def check_currency(settings: AuthorizeNetSettings, amount: Money) -> None:
         )
 
 
-def build_charge(channel: Channel, charge: Charge, *, hold: bool) -> Request:
+def collect(
+    channel: Channel, charge: Charge, *, hold: bool
+) -> Dialogue[TransactionFacts | Outcome]:
     """Charge a method, or hold the amount on it."""
-    settings = channel.settings
-    stored = isinstance(charge.method, StoredToken)
-    order = fields.order_number(charge.key)
+    settings, stored = channel.settings, isinstance(charge.method, StoredToken)
     ip = charge.browser.ip if charge.browser is not None else ""
-    return channel.call(
-        "createTransaction",
-        node(
-            "transactionRequest",
-            leaf("transactionType", "authOnlyTransaction" if hold else "authCaptureTransaction"),
-            leaf("amount", f"{charge.amount.decimal:f}"),
-            leaf("currencyCode", charge.amount.currency),
-            payment(settings, charge),
-            _order(order, charge),
-            _lines(charge),
-            _level_two(settings, charge),
-            # What a profile holds must not be sent again beside it, and its address gets receipts.
-            "" if stored else payer_fields(charge.payer, charge.receipt_email),
-            recipient(charge.ship_to),
-            leaf("customerIP", fields.whole(ip, 45, "an IP address")),
-            _settings(
-                settings,
-                card=charge.kind is Kind.CARD,
-                series=_in_series(charge),
-                receipt=bool(charge.receipt_email) and not stored,
-            ),
-            _user_fields(settings, charge),
-            leaf("merchantDescriptor", charge.statement_suffix),
-            _who_started(charge),
-            _indicator(settings) if hold else "",
+    receipt = bool(charge.receipt_email) and not stored
+    told = yield from _transaction(
+        channel,
+        "authOnlyTransaction" if hold else "authCaptureTransaction",
+        amount_of(charge.amount, currency=True),
+        payment(settings, charge),
+        order_of(fields.order_number(charge.key), charge),
+        _lines(charge),
+        _level_two(settings, charge),
+        # What a profile holds must not be sent again with it, and its address gets receipts.
+        "" if stored else payer_fields(charge.payer, charge.receipt_email),
+        recipient(charge.ship_to),
+        leaf("customerIP", fields.whole(ip, 45, "an IP address")),
+        _settings(
+            settings, card=charge.kind is Kind.CARD, series=_in_series(charge), receipt=receipt
         ),
+        _user_fields(settings, charge),
+        leaf("merchantDescriptor", charge.statement_suffix),
+        _who_started(charge),
+        _indicator(settings) if hold else "",
         step="authorize" if hold else "charge",
-        order=order,
-        moves_money=True,
+        key=charge.key,
+    )
+    if isinstance(told, TransactionFacts) and isinstance(charge.method, RawCard):
+        return replace(told, expired=_has_expired(charge.method, told.at))
+    return told
+
+
+def amount_of(money: Money, *, currency: bool = False) -> str:
+    """Return an amount, and on request its currency."""
+    return leaf("amount", f"{money.decimal:f}") + leaf(
+        "currencyCode", money.currency if currency else ""
     )
 
 
 def payment(settings: AuthorizeNetSettings, charge: Charge) -> str:
-    """Write what is charged, or raise where it cannot be."""
-    card, method = charge.kind is Kind.CARD, charge.method
+    """Return what is charged, or raise if it cannot be."""
+    method = charge.method
+    if method is None:
+        raise Unsupported(f"a {charge.kind} needs a method: a token of Accept.js, or a stored")
+    if not isinstance(method, StoredToken):
+        return given(settings, charge.kind, method, charge.payer)
+    profile, stored = profile_ids(method)
+    return node(
+        "profile",
+        leaf("customerProfileId", profile),
+        node("paymentProfile", leaf("paymentProfileId", stored)),
+    )
+
+
+def given(
+    settings: AuthorizeNetSettings, kind: Kind, method: RawMethod, payer: Customer | None
+) -> str:
+    """Return a method that is given for the first time, to charge or to store, or raise."""
     match method:
-        case StoredToken():
-            profile, stored = profile_ids(method)
-            return node(
-                "profile",
-                leaf("customerProfileId", profile),
-                node("paymentProfile", leaf("paymentProfileId", stored)),
-            )
         case OneTimeToken():
-            return node("payment", opaque(method))
-        case RawCard() if card and settings.accept_raw_cards:
-            return node("payment", raw_card(method))
-        case RawBankAccount() if not card and settings.accept_raw_bank_accounts:
-            return node("payment", raw_bank_account(settings, method, charge.payer))
+            return node("payment", _opaque(method))
+        case RawCard() if settings.accept_raw_cards and kind is Kind.CARD:
+            return node("payment", _raw_card(method))
+        case RawBankAccount() if settings.accept_raw_bank_accounts and kind is Kind.E_CHECK:
+            return node("payment", _raw_bank_account(settings, method, payer))
         case RawCard() | RawBankAccount():
             raise Unsupported(
-                "numbers of cards and bank accounts are charged only where the settings "
+                "numbers of cards and bank accounts are accepted only if the settings "
                 "accept_raw_cards or accept_raw_bank_accounts say so; use a token of Accept.js"
             )
-        case None:
-            raise Unsupported(f"a {charge.kind} needs a method: a token of Accept.js, or a stored")
 
 
-def opaque(token: OneTimeToken) -> str:
-    """Write a token of Accept.js."""
+def _opaque(token: OneTimeToken) -> str:
     return node(
         "opaqueData",
         leaf("dataDescriptor", ACCEPT_JS),
@@ -164,8 +178,7 @@ def opaque(token: OneTimeToken) -> str:
     )
 
 
-def raw_card(card: RawCard) -> str:
-    """Write a card number."""
+def _raw_card(card: RawCard) -> str:
     number = card.number.reveal()
     if len(number) > 16:
         raise InvalidValue("Authorize.Net takes card numbers of up to 16 digits")
@@ -180,16 +193,14 @@ def raw_card(card: RawCard) -> str:
     )
 
 
-def raw_bank_account(
+def _raw_bank_account(
     settings: AuthorizeNetSettings, account: RawBankAccount, payer: Customer | None
 ) -> str:
-    """Write a bank account; who owns it decides how it may be debited."""
-    if account.account_type in _BUSINESS:
-        kind, allowed = "businessChecking", "CCD"
-    elif account.account_type in _CONSUMER:
-        kind, allowed = account.account_type, settings.e_check_type
-    else:
+    """Return a bank account; who owns it decides how it may be debited."""
+    kind = _ACCOUNTS.get(account.account_type)
+    if kind is None:
         raise InvalidValue("an account is checking, savings or business_checking")
+    allowed = "CCD" if kind == "businessChecking" else settings.e_check_type
     # A bank's files have 22 characters for the name, and cut it as we do.
     name = fields.plain(account.holder or (payer.name if payer is not None else ""), 22)
     if not name:
@@ -205,22 +216,23 @@ def raw_bank_account(
 
 
 def profile_ids(token: StoredToken) -> tuple[str, str]:
-    """Read the two ids of a stored method, or raise `Unsupported`."""
+    """Return the two ids of a stored method, or raise `Unsupported`."""
     profile, _, stored = token.value.reveal().partition("/")
     if not (fields.is_number(profile) and fields.is_number(stored)):
         raise Unsupported("that is no method that the Authorize.Net driver stored")
     return profile, stored
 
 
-def _order(number: str, charge: Charge) -> str:
-    about = charge.description or fields.listed(charge.invoices)
+def order_of(number: str, charge: Charge) -> str:
+    """Return the name of a charge, and what it is for."""
+    about = charge.description or listed(charge.invoices, 255)
     return node(
         "order", leaf("invoiceNumber", number), leaf("description", fields.plain(about, 255))
     )
 
 
 def payer_fields(payer: Customer | None, receipt_email: str = "") -> str:
-    """Write who pays, where the receipt goes, and where the bill goes."""
+    """Return the payer, the e-mail address for the receipt, and the billing address."""
     email = receipt_email or (payer.email if payer is not None else "")
     customer = node(
         "customer",
@@ -231,7 +243,7 @@ def payer_fields(payer: Customer | None, receipt_email: str = "") -> str:
 
 
 def address(payer: Customer) -> str:
-    """Write where the bill goes; the first line of the address is the one that is checked."""
+    """Return the billing address, of which the first line is the one that is checked."""
     return node(
         "billTo",
         _name_and_address(payer),
@@ -240,7 +252,7 @@ def address(payer: Customer) -> str:
 
 
 def recipient(person: Customer | None) -> str:
-    """Write who gets the goods, and where; their schema has no place for a telephone here."""
+    """Return who gets the goods, and where; the schema has no place for a telephone here."""
     return "" if person is None else node("shipTo", _name_and_address(person))
 
 
@@ -248,17 +260,16 @@ def _name_and_address(person: Customer) -> str:
     first, last = fields.name_parts(person.name)
     home = person.address
     street = ", ".join(filter(None, (home.line1, home.line2)))
-    return "".join(
-        (
-            leaf("firstName", first),
-            leaf("lastName", last),
-            leaf("address", fields.plain(street, 60)),
-            leaf("city", fields.plain(home.city, 40)),
-            leaf("state", fields.plain(home.region, 40)),
-            leaf("zip", fields.whole(home.postal_code, 20, "a postal code")),
-            leaf("country", fields.plain(home.country, 60)),
-        )
-    )
+    fitting = {
+        "firstName": first,
+        "lastName": last,
+        "address": fields.plain(street, 60),
+        "city": fields.plain(home.city, 40),
+        "state": fields.plain(home.region, 40),
+        "zip": fields.whole(home.postal_code, 20, "a postal code"),
+        "country": fields.plain(home.country, 60),
+    }
+    return "".join(leaf(name, text) for name, text in fitting.items())
 
 
 def _in_series(charge: Charge) -> bool:
@@ -268,60 +279,55 @@ def _in_series(charge: Charge) -> bool:
 def _settings(
     settings: AuthorizeNetSettings, *, card: bool, series: bool = False, receipt: bool = False
 ) -> str:
-    """Write how to treat the transaction; the account's own defaults are nobody's to know."""
+    """Return how to treat the transaction, as nobody knows the account's own defaults."""
     partial = "true" if settings.partial_approvals else "false"
-    return node(
-        "transactionSettings",
-        setting("allowPartialAuth", partial) if card else "",
-        setting("recurringBilling", "true") if series else "",
-        setting("emailCustomer", "true") if receipt else "",
-        # Without it a duplicate is refused without telling of which transaction.
-        setting("duplicateWindow", str(settings.duplicate_window_s)),
-    )
+    told = {
+        "allowPartialAuth": partial if card else "",
+        "recurringBilling": "true" if series else "",
+        "emailCustomer": "true" if receipt else "",
+        # Without it a duplicate is refused without saying of which transaction.
+        "duplicateWindow": str(settings.duplicate_window_s),
+    }
+    return node("transactionSettings", settings_of(told))
 
 
 def _lines(charge: Charge) -> str:
-    """Write how much is for which invoice, if that is more than one and they fit."""
+    """Return how much is for which invoice, if that is more than one and they fit."""
     lines = charge.lines
     if not 1 < len(lines) <= LINES_MAX:
         return ""
-    return node(
-        "lineItems",
-        *(
-            node(
-                "lineItem",
-                leaf("itemId", fields.plain(line.reference, 31) or str(number)),
-                leaf("name", fields.plain(line.reference, 31) or str(number)),
-                leaf("quantity", "1"),
-                leaf("unitPrice", f"{line.amount.decimal:f}"),
-            )
-            for number, line in enumerate(lines, start=1)
-        ),
-    )
+    return node("lineItems", *(_line(line, number) for number, line in enumerate(lines, start=1)))
+
+
+def _line(line: ChargeLine, number: int) -> str:
+    name = fields.plain(line.reference, 31) or str(number)
+    price = leaf("unitPrice", f"{line.amount.decimal:f}")
+    return node("lineItem", leaf("itemId", name), leaf("name", name), leaf("quantity", "1"), price)
 
 
 def _level_two(settings: AuthorizeNetSettings, charge: Charge) -> str:
-    """Write the tax and the purchase order number, which the host gives among its facts."""
-    tax = charge.metadata.get(settings.tax_fact, "") if settings.tax_fact else ""
-    name = settings.purchase_order_fact
-    number = charge.metadata.get(name, "") if name else ""
+    """Return the tax and the purchase order number, which the host gives among its facts."""
+    tax, number = (
+        charge.metadata.get(name, "") if name else ""
+        for name in (settings.tax_fact, settings.purchase_order_fact)
+    )
     return node("tax", leaf("amount", _tax(charge.amount, tax))) + leaf(
         "poNumber", fields.whole(number, PURCHASE_ORDER_MAX, "a purchase order number")
     )
 
 
-def _tax(amount: Money, told: str) -> str:
-    """Check that the tax is a part of *amount*."""
+def _tax(total: Money, told: str) -> str:
+    """Return the tax, or raise `InvalidValue` if it is not a part of *total*."""
     if not told:
         return ""
-    tax = Money.of(amount.currency, told)
-    if not 0 <= tax.minor <= amount.minor:
-        raise InvalidValue(f"the tax is a part of {amount}, and not {tax}")
+    tax = Money.of(total.currency, told)
+    if not 0 <= tax.minor <= total.minor:
+        raise InvalidValue(f"the tax is a part of {total}, and not {tax}")
     return f"{tax.decimal:f}"
 
 
 def _user_fields(settings: AuthorizeNetSettings, charge: Charge) -> str:
-    """Write the host's own facts, but for those that have a place of their own."""
+    """Return the host's own facts, except those that have a place of their own."""
     placed = (settings.purchase_order_fact, settings.tax_fact)
     return node(
         "userFields",
@@ -338,13 +344,17 @@ def _indicator(settings: AuthorizeNetSettings) -> str:
     return node("authorizationIndicatorType", kind)
 
 
-def setting(name: str, value: str) -> str:
-    """Write one setting."""
-    return node("setting", leaf("settingName", name), leaf("settingValue", value))
+def settings_of(told: Mapping[str, str]) -> str:
+    """Return settings by their names, except those without a value."""
+    return "".join(
+        node("setting", leaf("settingName", name), leaf("settingValue", value))
+        for name, value in told.items()
+        if value
+    )
 
 
 def _who_started(charge: Charge) -> str:
-    """Write what the card networks want to know of stored cards."""
+    """Return what the card networks want to know of stored cards."""
     if charge.kind is not Kind.CARD:
         return ""
     if charge.store_method:
@@ -372,61 +382,65 @@ def _who_started(charge: Charge) -> str:
 # --- What follows --------------------------------------------------------------------------
 
 
-def build_capture(channel: Channel, capture: Capture) -> Request:
+def capture(channel: Channel, order: Capture) -> Dialogue[TransactionFacts | Outcome]:
     """Take what is held, or a part of it; Authorize.Net releases the rest."""
-    return _following(
+    return _transaction(
         channel,
         "priorAuthCaptureTransaction",
-        leaf("amount", f"{capture.amount.decimal:f}"),
-        leaf("refTransId", capture.reference),
+        amount_of(order.amount),
+        leaf("refTransId", order.reference),
         step="capture",
-        order=fields.order_number(capture.key),
+        key=order.key,
     )
 
 
-def build_void(channel: Channel, key: str, transaction: str) -> Request:
+def void(channel: Channel, key: str, transaction: str) -> Dialogue[TransactionFacts | Outcome]:
     """Undo what has not settled."""
-    return _following(
-        channel,
-        "voidTransaction",
-        leaf("refTransId", transaction),
-        step="void",
-        order=fields.order_number(key),
-    )
+    about = leaf("refTransId", transaction)
+    return _transaction(channel, "voidTransaction", about, step="void", key=key)
 
 
-def build_refund(channel: Channel, refunding: Refunding, transaction: str, paid: str) -> Request:
-    """Send money of a transaction back to what *paid* it, which is told masked."""
-    order = fields.order_number(refunding.key)
-    about = fields.plain(refunding.reason, 255)
-    return _following(
+def refund(
+    channel: Channel, refunding: Refunding, transaction: str, paid: str
+) -> Dialogue[TransactionFacts | Outcome]:
+    """Send money of a transaction back to what *paid* it, which is given masked."""
+    name = leaf("invoiceNumber", fields.order_number(refunding.key))
+    return _transaction(
         channel,
         "refundTransaction",
-        leaf("amount", f"{refunding.amount.decimal:f}"),
-        leaf("currencyCode", refunding.amount.currency),
+        amount_of(refunding.amount, currency=True),
         node("payment", paid),
         leaf("refTransId", transaction),
         # Its own name, by which it is found again in the lists.
-        node("order", leaf("invoiceNumber", order), leaf("description", about)),
+        node("order", name, leaf("description", fields.plain(refunding.reason, 255))),
         _settings(channel.settings, card=False),
         step="refund",
-        order=order,
+        key=refunding.key,
     )
 
 
-def _following(channel: Channel, kind: str, *children: str, step: str, order: str) -> Request:
-    return channel.call(
+def _transaction(
+    channel: Channel, kind: str, *children: str, step: str, key: str
+) -> Dialogue[TransactionFacts | Outcome]:
+    """Return the answer to a transaction, or why it did not come.
+
+    What is not an answer of Authorize.Net's is `BadResponse`, which makes an unknown of the
+    operation.
+    """
+    order = fields.order_number(key)
+    response = yield channel.call(
         "createTransaction",
         node("transactionRequest", leaf("transactionType", kind), *children),
         step=step,
         order=order,
         moves_money=True,
     )
+    return _parse(channel, response, order)
 
 
-def build_end_split(channel: Channel, split: str, *, keep: bool) -> Request:
+def end_split(channel: Channel, split: str, *, keep: bool) -> Dialogue[XmlFields | CallRefusal]:
     """End the group of a partial approval: keep what came, or let it go."""
-    return channel.call(
+    return channel.ask(
         "updateSplitTenderGroup",
         leaf("splitTenderId", split),
         leaf("splitTenderStatus", "completed" if keep else "voided"),
@@ -439,7 +453,11 @@ def build_end_split(channel: Channel, split: str, *, keep: bool) -> Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionFacts:
-    """What Authorize.Net tells of a transaction that it made, or looked at."""
+    """What Authorize.Net says of a transaction that it made, or looked at.
+
+    `approved` is the amount if only a part was approved, which a prepaid card can lead to, and
+    `at` is when it was said.
+    """
 
     code: str
     reason: str
@@ -449,7 +467,8 @@ class TransactionFacts:
     paid_with: MethodFacts | None
     network: str
     split: str
-    approved: str
+    approved: Money | None
+    at: datetime | None = None
     expired: bool = False
 
     def declined(self) -> Declined:
@@ -459,15 +478,10 @@ class TransactionFacts:
             declined = replace(declined, code=DeclineCode.EXPIRED_METHOD)
         return replace(declined, method_facts=self.paid_with, checks=self.checks)
 
-    @property
-    def partly(self) -> bool:
-        """Tell whether only a part was approved, which a prepaid card can lead to."""
-        return bool(self.approved)
-
 
 def declined_as(reason: str, message: str, transaction: str) -> Declined:
     """Return a decline for *reason*, with what the merchant must know if a hold stays."""
-    code, retryable = codes.decline_of(reason)
+    code, retryable = codes.DECLINES.get(reason, codes.OTHER_DECLINE)
     alert = codes.alert_of(reason, transaction)
     return Declined(
         code=code,
@@ -479,64 +493,46 @@ def declined_as(reason: str, message: str, transaction: str) -> Declined:
     )
 
 
-def parse_charge(
-    channel: Channel, charge: Charge, response: Response
-) -> TransactionFacts | Outcome:
-    """Read the answer to a charge; see `parse`."""
-    told = parse(channel, response, fields.order_number(charge.key))
-    if isinstance(told, TransactionFacts) and isinstance(charge.method, RawCard):
-        return replace(told, expired=_has_expired(charge.method, now_of(response)))
-    return told
-
-
 def _has_expired(card: RawCard, now: datetime | None) -> bool:
     """Return whether the last month of *card* has passed by the processor's clock."""
     return now is not None and (card.expires_year, card.expires_month) < (now.year, now.month)
 
 
-def parse(channel: Channel, response: Response, order: str) -> TransactionFacts | Outcome:
-    """
-    Read the answer to a transaction, or why there is none.
-
-    What is not an answer of theirs is `BadResponse`, which makes an unknown of the operation.
-    """
-    turned_away = busy(response)
-    if turned_away is not None:
-        return turned_away
-    root = channel.answer("createTransaction", response, order=order)
+def _parse(channel: Channel, response: Response, order: str) -> TransactionFacts | Outcome:
+    root = channel.done("createTransaction", response, order=order)
     refused = root if isinstance(root, CallRefusal) else None
-    found = find(root.root if isinstance(root, CallRefusal) else root, "transactionResponse")
-    code = text(found, "responseCode")
-    if found is None or not code:
-        if refused is None:
-            raise BadResponse("an answer to a transaction without its response code")
-        return refused.outcome(money_may_move=True)
-    return _told(found, code, refused)
+    found = (root.root if isinstance(root, CallRefusal) else root).at("transactionResponse")
+    if found.text("responseCode", ""):
+        told = _told(found, refused, channel.settings.currency)
+        return replace(told, at=now_of(response))
+    if refused is None:
+        raise BadResponse("an answer to a transaction without its response code")
+    return refused.outcome(money_may_move=True)
 
 
-def _told(found: Element, code: str, refused: CallRefusal | None) -> TransactionFacts:
-    reason = text(found, "errors/error/errorCode") or text(found, "messages/message/code")
-    message = text(found, "errors/error/errorText") or text(found, "messages/message/description")
+def _told(found: XmlFields, refused: CallRefusal | None, currency: str) -> TransactionFacts:
+    error, first = found.at("errors.error"), found.at("messages.message")
+    reason = error.text("errorCode", "") or first.text("code", "")
+    message = error.text("errorText", "") or first.text("description", "")
     if not reason and refused is not None:
         reason, message = message_of(refused.root)
-    transaction = text(found, "transId")
     return TransactionFacts(
-        code=code,
+        code=found.text("responseCode"),
         reason=reason,
         message=message,
-        transaction=transaction if fields.is_number(transaction) else "",
-        checks=codes.checks_of(
-            text(found, "avsResultCode"),
-            text(found, "cvvResultCode"),
-            text(found, "cavvResultCode"),
-        ),
-        paid_with=facts_of(text(found, "accountType"), text(found, "accountNumber")),
-        network=long_text(found, "networkTransId"),
-        split=text(found, "splitTenderId"),
-        approved=_less(
-            text(found, "prePaidCard/approvedAmount"), text(found, "prePaidCard/requestedAmount")
-        ),
+        transaction=found.id("transId", "", pattern=fields.NUMBER),
+        checks=checks_of(found, "avsResultCode", "cvvResultCode", "cavvResultCode"),
+        paid_with=facts_of(found.text("accountType", ""), found.text("accountNumber", "")),
+        network=found.text("networkTransId", ""),
+        split=found.text("splitTenderId", ""),
+        approved=_part(found.at("prePaidCard"), currency),
     )
+
+
+def checks_of(found: XmlFields, *paths: str) -> CardChecks | None:
+    """Return what was checked: the address, the security code and the authentication."""
+    avs, cvv, cavv = (found.text(path, "") for path in paths)
+    return codes.checks_of(avs, cvv, cavv)
 
 
 def facts_of(kind: str, number: str) -> MethodFacts | None:
@@ -546,16 +542,16 @@ def facts_of(kind: str, number: str) -> MethodFacts | None:
     return MethodFacts(brand="" if kind == "eCheck" else brand_of(kind), last4=number[-4:])
 
 
-def _less(approved: str, requested: str) -> str:
-    """Tell the amount that was approved, where it is less than was asked for."""
-    try:
-        return approved if Decimal(approved) < Decimal(requested) else ""
-    except InvalidOperation:
-        return ""
+def _part(card: XmlFields, currency: str) -> Money | None:
+    """Return the amount that was approved, if it is less than was asked for."""
+    approved = card.decimal("approvedAmount", None)
+    requested = card.decimal("requestedAmount", None)
+    less = approved is not None and requested is not None and approved < requested
+    return card.money("approvedAmount", currency) if less else None
 
 
 def outcome_of(told: TransactionFacts, done: Outcome) -> Outcome:
-    """Tell what an answer means; *done* is what the operation comes to if it was approved."""
+    """Return what an answer means; *done* is what the operation comes to if it was approved."""
     match told.code:
         case "1":
             return done if told.transaction else in_test_mode(told)
@@ -583,7 +579,7 @@ def _refused(told: TransactionFacts) -> Outcome:
 
 
 def in_test_mode(told: TransactionFacts) -> Rejected:
-    """Tell that nothing was charged: an account in test mode approves, and stores nothing."""
+    """Return that nothing was charged: an account in test mode approves, and stores nothing."""
     return Rejected(
         cause=RejectCause.PERMISSION,
         retryable=False,
@@ -593,27 +589,31 @@ def in_test_mode(told: TransactionFacts) -> Rejected:
 
 
 def charged(told: TransactionFacts, amount: Money, *, hold: bool) -> Outcome:
-    """Tell what an approved charge comes to; a bank account's may still be returned."""
-    if hold:
-        return Authorized(
-            amount=amount,
-            reference=told.transaction,
-            network_transaction_id=told.network,
-            method_facts=told.paid_with,
-            checks=told.checks,
-        )
-    return Approved(
+    """Return what an approved charge comes to; a bank account's may still be returned."""
+    approved = Approved(
         reference=told.transaction,
         movements=(Movement(movement_id=told.transaction, amount=amount),),
         network_transaction_id=told.network,
         method_facts=told.paid_with,
         checks=told.checks,
     )
+    return held(approved, amount) if hold else approved
+
+
+def held(approved: Approved, amount: Money) -> Authorized:
+    """Return that *amount* is held, instead of taken as *approved* says."""
+    return Authorized(
+        amount=amount,
+        reference=approved.reference,
+        network_transaction_id=approved.network_transaction_id,
+        method_facts=approved.method_facts,
+        checks=approved.checks,
+    )
 
 
 def moved(
     told: TransactionFacts, amount: Money, kind: MovementKind, *, undoes: str | None = None
 ) -> Approved:
-    """Tell that money moved with an approved capture or refund."""
+    """Return that money moved with an approved capture or refund."""
     movement = Movement(movement_id=told.transaction, amount=amount, kind=kind, undoes=undoes)
     return Approved(reference=told.transaction, movements=(movement,))
