@@ -276,7 +276,7 @@ def test_a_forked_child_has_it_forget_its_parent_s_connections() -> None:
 )
 def test_what_is_no_transport_is_refused(value: object, protocol: str, why: str) -> None:
     with pytest.raises(InvalidValue, match=why) as refused:
-        check_transport(value, "transport", protocol)
+        check_transport(value, "transport", awaited=protocol == "AsyncTransport")
 
     assert refused.value.facts["argument"] == "transport"
 
@@ -288,4 +288,4 @@ def test_a_transport_that_has_to_be_awaited_is_refused_where_nothing_is() -> Non
         def abandon(self) -> None: ...
 
     with pytest.raises(InvalidValue, match="AsyncCashier"):
-        check_transport(Both(lambda _: None), "transport", "Transport")
+        check_transport(Both(lambda _: None), "transport", awaited=False)

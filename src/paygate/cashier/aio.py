@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never, cast
-
-from typing_extensions import override
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never
 
 from paygate import logs
 from paygate.cashier import arguments
@@ -29,8 +27,7 @@ if TYPE_CHECKING:
     from paygate.ledger.store import Store
     from paygate.ledger.tx import Context, Tx
     from paygate.service.flow import Flow, Step
-    from paygate.transport import AsyncCourier, AsyncTransport
-    from paygate.transport.host import AsyncHostTransport
+    from paygate.transport import AsyncCourier
 
 T = TypeVar("T")
 
@@ -150,14 +147,6 @@ class AsyncCashier(Awaited, Face, Desk):
             )
             self._couriers[account] = found
         return found
-
-    @classmethod
-    @override
-    def _contain(cls, value: object, name: str) -> AsyncHostTransport:
-        from paygate.transport.host import AsyncHostTransport, check_transport
-
-        check_transport(value, name, "AsyncTransport")
-        return AsyncHostTransport(cast("AsyncTransport", value))
 
 
 _Unit: TypeAlias = "tuple[Context, Callable[[Tx], Any], asyncio.Future[Any]]"

@@ -42,6 +42,7 @@ class Face:
     _timing: Timing
     _store: Store
     _routes: Routes[Any]
+    _awaits: bool
     _period_closed: Callable[[date], bool] | None
 
     def __init__(self, *_: object, **__: object) -> None:
@@ -134,7 +135,7 @@ class Face:
             arguments.refuse("timing", "a Timing", timing)
         readers = {sink.name: sink for sink in arguments.sinks(sinks, "sinks")}
         seconds = arguments.seconds(busy_s, "busy_s")
-        found = routes(given, transport, cls._contain)
+        found = routes(given, transport, awaited=cls._awaits)
         check_timeouts(found, (*accounts, *readers), timing or Timing())
         face = cls.__new__(cls)
         face._context = Context(
@@ -217,11 +218,6 @@ class Face:
     def now(self) -> datetime:
         """Return the current time by the clock of this cashier."""
         return self._context.clock.now()
-
-    @classmethod
-    def _contain(cls, value: object, name: str) -> Any:
-        """Check *value*, which was given as the transport *name*, and contain its faults."""
-        raise NotImplementedError
 
     def _start(self) -> None:
         """Prepare what the face needs to run flows."""

@@ -7,9 +7,9 @@ objects: an entry may come from a form that a merchant filled in, and no form cr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from paygate.errors import InvalidSettings, InvalidValue
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from paygate.transport.network import Network
 
 H = TypeVar("H")
-
-Contain: TypeAlias = Callable[[object, str], H]
-"""Checks the host's transport, given under the name of an argument, and contains its faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +58,28 @@ class Routes(Generic[H]):
         return list({id(each): each for each in given}.values())
 
 
-def routes(
-    accounts: Sealed[Mapping[str, Any]], transport: object, contain: Contain[H]
-) -> Routes[H]:
-    """Return the routes for a cashier, or raise an error if an argument is not valid."""
+def routes(accounts: Sealed[Mapping[str, Any]], transport: object, *, awaited: bool) -> Routes[Any]:
+    """
+    Return the routes for a cashier, or raise an error if an argument is not valid.
+
+    With *awaited*, transports of the host are for asyncio.
+    """
     given = {account: _own(account, entry) for account, entry in accounts.open().items()}
     if transport is None and not any(given.values()):
         return Routes(None, None, {}, {})
+    from paygate.transport.host import AsyncHostTransport, HostTransport, check_transport
     from paygate.transport.network import Network
 
-    made: dict[int, H] = {}
+    made: dict[int, Any] = {}
 
-    def contained(value: object, name: str) -> H:
+    def contained(value: Any, name: str) -> Any:
         # One per object, so that it is closed once, however many accounts use it.
         if id(value) not in made:
-            made[id(value)] = contain(value, name)
+            check_transport(value, name, awaited=awaited)
+            made[id(value)] = AsyncHostTransport(value) if awaited else HostTransport(value)
         return made[id(value)]
 
-    networks, transports = dict[str, Network](), dict[str, H]()
+    networks, transports = dict[str, Network](), dict[str, Any]()
     for account, own in given.items():
         if isinstance(own, Network):
             networks[account] = own

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never, cast
 
-from typing_extensions import override
-
 from paygate import logs
 from paygate.cashier import arguments
 from paygate.cashier.desk import BookDesk, Desk
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
     from paygate.ledger.store import Writes
     from paygate.ledger.tx import Context
     from paygate.service.flow import Flow, Step
-    from paygate.transport import Courier, Transport
-    from paygate.transport.host import HostTransport
+    from paygate.transport import Courier
 
 T = TypeVar("T")
 
@@ -123,14 +120,6 @@ class Cashier(AtOnce, Face, Desk):
             # Two threads may each create one; the dictionary keeps the first.
             found = self._couriers.setdefault(account, made)
         return found
-
-    @classmethod
-    @override
-    def _contain(cls, value: object, name: str) -> HostTransport:
-        from paygate.transport.host import HostTransport, check_transport
-
-        check_transport(value, name, "Transport")
-        return HostTransport(cast("Transport", value))
 
 
 class Within(AtOnce, BookDesk):

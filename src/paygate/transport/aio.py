@@ -2,6 +2,11 @@
 
 A connection is lent to one exchange at a time, so it needs no lock: it writes a request
 that is ready, and lets `reading` make an answer of what comes.
+
+Why not aiohttp? An adapter of 95 lines was held against the same tests. It lends a connection
+again on which bytes followed an answer, so that they become the answer to another payment's
+request; it follows folded headers and lines without a return; and it does not say whether a
+fault in a proxy or in TLS came before the request had left. Its pool shows none of that.
 """
 
 from __future__ import annotations

@@ -92,10 +92,9 @@ METHODS: Final = {
 """What a transport must have, by the name of its protocol."""
 
 
-def check_transport(value: object, name: str, protocol: str) -> None:
-    """Raise `InvalidValue` unless *value*, given as *name*, is a transport of that *protocol*."""
-    awaited = protocol == "AsyncTransport"
-    face = "AsyncCashier" if awaited else "Cashier"
+def check_transport(value: object, name: str, *, awaited: bool) -> None:
+    """Raise `InvalidValue` unless *value*, given as *name*, is a transport that fits the face."""
+    protocol = "AsyncTransport" if awaited else "Transport"
     lacking = [method for method in METHODS[protocol] if not callable(getattr(value, method, None))]
     if isinstance(value, type) or lacking:
         missing = f" without {', '.join(lacking)}()" if lacking else ", which is a class"
@@ -106,7 +105,7 @@ def check_transport(value: object, name: str, protocol: str) -> None:
         )
     if not awaited and inspect.iscoroutinefunction(cast("Any", value).exchange):
         raise InvalidValue(
-            f"{name} is awaited, and {face} awaits nothing: give a {protocol}, or open an "
+            f"{name} is awaited, and a Cashier awaits nothing: give a Transport, or open an "
             "AsyncCashier",
             argument=name,
         )
