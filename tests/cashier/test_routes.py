@@ -319,7 +319,7 @@ def test_a_transport_for_the_other_face_is_refused() -> None:
 def test_what_a_merchant_typed_cannot_say_how_processors_are_reached(typed: object) -> None:
     entry = {"driver": "stripe", "secret_key": "sk_test_1", "transport": typed}
 
-    with pytest.raises(InvalidSettings, match="the operator makes"):
+    with pytest.raises(InvalidSettings, match="the operator creates"):
         Cashier.in_memory(gateways={"bank": entry})
 
 
