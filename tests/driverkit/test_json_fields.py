@@ -1,5 +1,8 @@
 """JSON is read without surprises: one reading, and none of what other readers read otherwise."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
 
 from paygate.driver import BadResponse, Response, read_json, read_json_value
@@ -67,3 +70,19 @@ def test_more_bytes_than_are_expected_are_not_read() -> None:
     with pytest.raises(BadResponse, match="expected JSON, got 109 other bytes"):
         read_json(body, "Penny", bytes_max=100)
     assert read_json(body, "Penny", bytes_max=109)
+
+
+def test_numbers_are_exact_if_that_is_asked_for() -> None:
+    body = b'{"price": 65432.123456789012345678, "large": 1e99, "at": 1785758400.123456}'
+    told = read_json_value(body, "Penny", exact=True)
+
+    assert told.decimal("price") == Decimal("65432.123456789012345678")
+    assert told.decimal("large", None) is None
+    assert told.instant("at") == datetime(2026, 8, 3, 12, tzinfo=UTC)
+    assert read_json_value(body, "Penny").decimal("price", None) is None
+
+
+@pytest.mark.parametrize("body", [b"1.5e400000000000000000000", b"NaN", b'{"a": 1, "a": 2}'])
+def test_exact_numbers_are_read_without_surprises_too(body: bytes) -> None:
+    with pytest.raises(BadResponse):
+        read_json_value(body, "Penny", exact=True)

@@ -60,6 +60,7 @@ def settings(**given: Any) -> PennySettings:
         ({"node": "http://8.8.8.8"}, "a private network; else https"),
         ({"node": "ftp://x"}, "a private network; else https"),
         ({"page": "http://localhost"}, "begins with https://"),
+        ({"node": "127.0.0.1:8332"}, "begins with http:// or https://"),
         ({"minimum": {"USD": "0.505"}}, "more digits"),
         ({"minimum": {"usd": "1"}}, "usd"),
         ({"maximum": {"EUR": "1"}}, "Penny does not take EUR"),

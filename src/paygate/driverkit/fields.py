@@ -47,9 +47,12 @@ _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _FLOAT_DIGITS: Final = 15
 """The digits of a number that any float keeps; of more it is not known what was written."""
 
+_EXPONENT_MAX: Final = 20
+
 _WHOLE_MAX: Final = 2**63 - 1
 _SECONDS_MAX: Final = 2**32 - 1
-_SECONDS_DIGITS: Final = 10
+_UNIX_SECONDS: Final = re.compile(r"[0-9]{1,10}|[0-9]{9,10}\.[0-9]{1,20}")
+"""Seconds may have a fraction, but only since 1973: ``2026.08`` is a month."""
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 # Nothing of such a member is repeated in an error.
@@ -190,7 +193,7 @@ class Fields:
     @overload
     def instant(self, path: str, default: D, *, zone: tzinfo | None = ...) -> datetime | D: ...
     def instant(self, path: str, default: Any = REQUIRED, *, zone: tzinfo | None = None) -> Any:
-        """Return an instant in UTC, from Unix seconds or ISO 8601.
+        """Return an instant in UTC, from Unix seconds, whose fraction is cut, or ISO 8601.
 
         A text that names no zone is in *zone*; without one it is not an instant.
         """
@@ -342,6 +345,8 @@ def _decimal(found: object) -> Decimal | None:
         return Decimal(found) if _DECIMAL.fullmatch(found) else None
     if type(found) is int:
         return Decimal(found) if -_WHOLE_MAX <= found <= _WHOLE_MAX else None
+    if type(found) is Decimal:
+        return found if abs(found.adjusted()) < _EXPONENT_MAX else None
     if type(found) is not float:
         return None
     # JSON's 1e999 is an infinity here, and refused as well.
@@ -358,12 +363,13 @@ def _money(currency: str, number: Decimal) -> Money | None:
 
 
 def _instant(found: object, zone: tzinfo | None) -> datetime | None:
+    text = str(found) if isinstance(found, float | Decimal) else found
+    if isinstance(text, str) and _UNIX_SECONDS.fullmatch(text):
+        found = int(text.partition(".")[0])
     if type(found) is int:
         return datetime.fromtimestamp(found, UTC) if 0 < found <= _SECONDS_MAX else None
     if not isinstance(found, str):
         return None
-    if found.isascii() and found.isdigit() and len(found) <= _SECONDS_DIGITS:
-        return _instant(int(found), zone)
     try:
         read = datetime.fromisoformat(found)
         if read.utcoffset() is None:
@@ -382,6 +388,7 @@ def _shown(path: str, found: object) -> str:
     kinds: dict[type, str] = {
         int: "a number",
         float: "a number with a fraction",
+        Decimal: "a number with a fraction",
         dict: "an object",
         list: "a list",
     }

@@ -3,12 +3,14 @@
 Refused are: what is not UTF-8 or not JSON, a name that an object has twice (readers differ in
 which of the two counts), NaN and infinities, numbers of thousands of digits, and more than a few
 hundred objects within each other. A number with a fraction is a float to whoever decoded it;
-`Fields.decimal` returns only one of which every digit that was written is known.
+`Fields.decimal` returns only one of which every digit that was written is known, unless
+`read_json_value` reads numbers as exact decimals.
 """
 
 from __future__ import annotations
 
 import json
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pydantic_core import from_json, to_json
@@ -33,16 +35,24 @@ def read_json(source: Response | bytes, by: str, *, bytes_max: int = BODY_BYTES_
 
 
 def read_json_value(
-    source: Response | bytes, by: str, *, bytes_max: int = BODY_BYTES_MAX, signed: bool = False
+    source: Response | bytes,
+    by: str,
+    *,
+    bytes_max: int = BODY_BYTES_MAX,
+    signed: bool = False,
+    exact: bool = False,
 ) -> Fields:
     """
     Return any JSON, such as a list at the top: ``.each()``, ``.texts()`` or ``.value()``.
 
     Of a body that is *signed*, so that only the processor can have written it, names are not
     compared: it is read in half the time, and of a name that stands twice the last one counts.
+    With *exact* a number with a fraction is a Decimal of all its digits, and reading is slower.
     """
     body = body_of(source, by, "JSON", bytes_max)
     try:
+        if exact:
+            return Fields(_EXACT.decode(body.removeprefix(_MARK).decode()), by)
         return Fields(_decode(body, unique=not signed), by)
     except (ValueError, RecursionError):
         raise unreadable(source, by, "JSON") from None
@@ -89,4 +99,14 @@ def _refuse(text: str) -> NoReturn:
     raise ValueError(f"{text[:10]} is not a number")
 
 
+def _exact(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return _refuse(text)  # its exponent has too many digits
+
+
 _SLOW: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
+_EXACT: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_exact
+)

@@ -67,7 +67,8 @@ Plain: TypeAlias = Literal["never", "loopback", "private"]
 _WANTED: Final[dict[Plain, str]] = {
     "never": "an address begins with https://",
     "loopback": "it is sent over https only (or over http to this machine)",
-    "private": "over http only to this machine or a private network; else https",
+    "private": "an address begins with http:// or https://; "
+    "over http only to this machine or a private network; else https",
 }
 
 
