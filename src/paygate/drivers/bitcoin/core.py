@@ -1,25 +1,29 @@
 """Bitcoin Core's JSON-RPC, read without a wallet.
 
 Blocks and transactions are asked for as bytes. ``getblock HASH false`` means that
-to every version of Core, which takes the older true and false beside numbers.
+to every version of Core, which takes the older true and false as well as numbers.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import re
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from paygate.driver import BadResponse, CredentialsRejected, InvalidSettings, Request
+from paygate.driver import (
+    BadResponse,
+    CredentialsRejected,
+    InvalidSettings,
+    Request,
+    json_body,
+    read_json_value,
+)
 from paygate.drivers.bitcoin.chain import BLOCK_BYTES_MAX, Tip
-from paygate.drivers.bitcoin.networks import BitcoinNetwork
-from paygate.drivers.bitcoin.rates import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paygate.driver import Dialogue, Response
+    from paygate.driver import Dialogue, Fields
     from paygate.drivers.bitcoin.settings import BitcoinSettings
 
 HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -30,12 +34,6 @@ BATCH_BYTES_MAX: Final = 20_000_000
 
 _COOKIE: Final = re.compile(r"__cookie__:[\x21-\x7e]{1,200}")
 
-_CHAINS: Final = {
-    BitcoinNetwork.MAIN: "main",
-    BitcoinNetwork.TEST: "test",
-    BitcoinNetwork.SIGNET: "signet",
-    BitcoinNetwork.REGTEST: "regtest",
-}
 _WARMING_UP: Final = -28
 
 
@@ -49,68 +47,72 @@ class CoreChain:
 
     def tip(self, next_height: int | None) -> Dialogue[Tip]:
         """Ask ``getblockchaininfo``."""
-        answer: Any = yield from self._one("getblockchaininfo")
-        facts = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
-        chain, wanted = facts.get("chain"), _CHAINS[self._settings.network]
+        entry = yield from self._one("getblockchaininfo")
+        facts, wanted = entry.at("result"), self._settings.network
+        chain = facts.text("chain", "", longest=20)
         if chain != wanted:
-            raise BadResponse(
-                f"the node is on network {str(chain)[:20]!r}, the settings say {wanted}"
-            )
-        height = whole(facts.get("blocks"), "height")
-        if facts.get("initialblockdownload") is True and self._settings.live:
-            headers = whole(facts.get("headers"), "height")
+            raise BadResponse(f"the node is on network {chain!r}, the settings say {wanted}")
+        height = height_in(facts, "blocks")
+        if facts.flag("initialblockdownload", None) and self._settings.live:
+            headers = height_in(facts, "headers")
             raise BadResponse(f"the node is still catching up: block {height} of {headers}")
-        pruned: object = facts.get("pruneheight") if facts.get("pruned") is True else None
-        if next_height is not None and type(pruned) is int and next_height < pruned <= height:
+        pruned = facts.whole("pruneheight", 0) if facts.flag("pruned", None) else 0
+        if next_height is not None and next_height < pruned <= height:
             raise BadResponse(
                 f"the node has deleted the blocks before {pruned}, and {next_height} is the next "
                 "to read; use a node that has it, or go on without those in between: paygate "
                 f"bitcoin rescan --from {pruned}, and compare the addresses with the wallet by hand"
             )
-        return Tip(height, name_of(facts.get("bestblockhash")))
+        return Tip(height, name_of(facts.value("bestblockhash")))
 
     def hashes(self, first: int, count: int) -> Dialogue[Sequence[str]]:
         """Ask ``getblockhash`` for each, in one batch."""
-        calls = [("getblockhash", [height]) for height in range(first, first + count)]
-        answer = yield from self._many(calls, "hashes")
-        return [name_of(each) for each in answer]
+        heights = range(first, first + count)
+        entries = yield from self._many("hashes", "getblockhash", heights)
+        return [name_of(entry.value("result")) for entry in entries]
 
     def block(self, hash_: str) -> Dialogue[bytes]:
         """Ask ``getblock``."""
-        answer = yield from self._one("getblock", hash_, False, bytes_max=2 * BLOCK_BYTES_MAX + 500)  # noqa: FBT003
-        return unhex(answer)
+        entry = yield from self._one("getblock", hash_, False, bytes_max=2 * BLOCK_BYTES_MAX + 500)  # noqa: FBT003
+        return unhex(entry.value("result"))
 
     def mempool(self) -> Dialogue[Sequence[str]]:
         """Ask ``getrawmempool``."""
-        answer = yield from self._one("getrawmempool", bytes_max=MEMPOOL_BYTES_MAX)
-        if not isinstance(answer, list):
-            raise BadResponse("the node's answer to getrawmempool is no list")
-        return [name_of(each) for each in cast("list[object]", answer)]
+        entry = yield from self._one("getrawmempool", bytes_max=MEMPOOL_BYTES_MAX)
+        return [name_of(each) for each in entry.texts("result")]
 
     def transactions(self, ids: Sequence[str]) -> Dialogue[Sequence[bytes | None]]:
         """Ask ``getrawtransaction`` for each, in one batch."""
-        calls = [("getrawtransaction", [id_]) for id_ in ids]
-        answer = yield from self._many(calls, "transactions", lenient=True)
-        return [None if each is None else unhex(each) for each in answer]
+        entries = yield from self._many("transactions", "getrawtransaction", ids, lenient=True)
+        found = [entry.value("result") if _succeeded(entry) else None for entry in entries]
+        return [None if raw is None else unhex(raw) for raw in found]
 
     # --- One request ----------------------------------------------------------------------------
 
-    def _one(self, method: str, *params: object, bytes_max: int = 2_000_000) -> Dialogue[Any]:
-        response = yield self._request(method, {**_call(method, params), "id": 0}, bytes_max)
-        return _result(_entries(response)[0], method)
+    def _one(self, method: str, *params: object, bytes_max: int = 2_000_000) -> Dialogue[Fields]:
+        entries = yield from self._ask(method, _call(0, method, params), bytes_max)
+        return entries[0]
 
     def _many(
-        self, calls: Sequence[tuple[str, list[Any]]], step: str, *, lenient: bool = False
-    ) -> Dialogue[list[Any]]:
-        body = [{**_call(*call), "id": number} for number, call in enumerate(calls)]
-        response = yield self._request(step, body, BATCH_BYTES_MAX)
-        by_id = {entry.get("id"): entry for entry in _entries(response)}
+        self, step: str, method: str, each: Sequence[object], *, lenient: bool = False
+    ) -> Dialogue[list[Fields]]:
+        calls = [_call(number, method, [about]) for number, about in enumerate(each)]
+        entries = yield from self._ask(step, calls, BATCH_BYTES_MAX, lenient=lenient)
+        by_id = {entry.whole("id", None): entry for entry in entries}
         if set(by_id) != set(range(len(calls))):
             raise BadResponse(f"the node did not answer each part of {step}")
-        return [_result(by_id[number], step, lenient=lenient) for number in range(len(calls))]
+        return [by_id[number] for number in range(len(calls))]
 
-    def _request(self, step: str, body: object, bytes_max: int) -> Request:
-        return Request(
+    def _ask(
+        self,
+        step: str,
+        calls: dict[str, object] | list[dict[str, object]],
+        bytes_max: int,
+        *,
+        lenient: bool = False,
+    ) -> Dialogue[list[Fields]]:
+        """Return the entries of the answer, which have a result; if *lenient*, perhaps an error."""
+        response = yield Request(
             method="POST",
             url=f"{self._settings.url}/",
             step=step,
@@ -118,10 +120,22 @@ class CoreChain:
                 "Content-Type": "application/json",
                 "Authorization": f"Basic {self._credentials()}",
             },
-            body=json.dumps(body).encode(),
+            body=json_body(calls),
             repeatable=True,
             answer_bytes_max=bytes_max,
         )
+        if response.status in (401, 403):
+            raise CredentialsRejected("the node does not take our user and password (or cookie)")
+        answer = read_json_value(response, f"the node's answer to {step}", bytes_max=bytes_max)
+        entries = answer.each() if isinstance(answer.value(), list) else [answer]
+        for entry in entries:
+            if not (lenient or _succeeded(entry)):
+                raise _refused(entry.at("error"), step)
+        if not entries or not all("result" in each or not _succeeded(each) for each in entries):
+            raise BadResponse(
+                f"status {response.status}: the node's answer to {step} is no JSON-RPC"
+            )
+        return entries
 
     def _credentials(self) -> str:
         settings = self._settings
@@ -143,37 +157,22 @@ class CoreChain:
         return base64.b64encode(text.encode()).decode()
 
 
-def _call(method: str, params: Sequence[object]) -> dict[str, Any]:
-    return {"jsonrpc": "1.0", "method": method, "params": list(params)}
+def _call(number: int, method: str, params: Sequence[object]) -> dict[str, object]:
+    return {"jsonrpc": "1.0", "method": method, "params": list(params), "id": number}
 
 
-def _entries(response: Response) -> list[dict[str, Any]]:
-    if response.status in (401, 403):
-        raise CredentialsRejected("the node does not take our user and password (or cookie)")
-    answer = read_json(response.body)
-    entries: list[Any] = [answer]
-    if isinstance(answer, list):
-        entries[:] = answer
-    if not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise BadResponse(f"status {response.status}: the node's answer is no JSON-RPC")
-    return entries
+def _succeeded(entry: Fields) -> bool:
+    return entry.value("error") is None
 
 
-def _result(entry: dict[str, Any], method: str, *, lenient: bool = False) -> Any:
-    error = entry.get("error")
-    if error is None:
-        if "result" not in entry:
-            raise BadResponse(f"the node's answer to {method} is no JSON-RPC")
-        return entry["result"]
-    if lenient:
-        return None
-    facts = cast("dict[str, Any]", error) if isinstance(error, dict) else {}
-    code, text = facts.get("code"), str(facts.get("message", ""))[:200]
+def _refused(error: Fields, step: str) -> BadResponse:
+    """Return the error for a call to which the node answered with *error*."""
+    code, text = error.whole("code", None), error.text("message", "", longest=200)
     if code == _WARMING_UP:
-        raise BadResponse(f"the node is starting: {text}")
+        return BadResponse(f"the node is starting: {text}")
     if "prune" in text.lower():
-        raise BadResponse("the node has deleted this block (pruned); use one that has it")
-    raise BadResponse(f"the node refuses {method}: {code} {text}")
+        return BadResponse("the node has deleted this block (pruned); use one that has it")
+    return BadResponse(f"the node refuses {step}: {code} {text}")
 
 
 # --- What a node may answer ---------------------------------------------------------------------
@@ -186,11 +185,12 @@ def name_of(answer: object) -> str:
     return answer
 
 
-def whole(answer: object, what: str) -> int:
-    """Read a height."""
-    if type(answer) is not int or not 0 <= answer < HEIGHT_MAX:
-        raise BadResponse(f"the node gives a {what} that cannot be")
-    return answer
+def height_in(facts: Fields, path: str) -> int:
+    """Read the height of a block."""
+    height = facts.whole(path, -1)
+    if not 0 <= height < HEIGHT_MAX:
+        raise BadResponse("the node gives a height that cannot be")
+    return height
 
 
 def unhex(answer: object) -> bytes:

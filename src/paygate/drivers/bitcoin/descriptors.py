@@ -184,11 +184,11 @@ def read_wallet(text: str, network: BitcoinNetwork, form: str = "") -> Wallet:
     parts = _DESCRIPTOR.fullmatch(text)
     if parts is None or parts["end"] != ")" * (1 + parts["form"].count("(")):
         raise InvalidSettings(
-            "the descriptor is none of wpkh(KEY), tr(KEY), sh(wpkh(KEY)) and pkh(KEY), "
+            "the descriptor is not wpkh(KEY), tr(KEY), sh(wpkh(KEY)) or pkh(KEY), "
             "with an xpub or tpub as KEY and /0/* behind it"
         )
     if form and form != parts["form"]:
-        raise InvalidSettings("the descriptor says how it pays; leave the form out, or mend it")
+        raise InvalidSettings("the descriptor says how it pays; leave the form out, or fix it")
     return _made(parts["form"], parts["key"], _steps(parts["path"]), network)
 
 
@@ -277,7 +277,7 @@ def _native_network(network: BitcoinNetwork) -> int:
 
 def _wally() -> Any:
     try:
-        # The types that SWIG makes are of no module, of which Python warns; where a host makes
+        # The types that SWIG makes are of no module, of which Python warns; if a host makes
         # warnings errors, wallycore is left half made, and ends the process with a crash.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)

@@ -73,8 +73,8 @@ class Bitcoin:
     ) -> None:
         self._settings = settings
         self._wallet = settings.read_wallet()
-        self._rates = _rates_of(settings, rate_source)
-        self._last = rates.LastRates(settings.rate_factor_max)
+        self._rates = rates.rates_of(settings, rate_source)
+        self._quoted_last = rates.LastRates()
         self._chain: Chain = (
             CoreChain(settings) if settings.backend is Backend.CORE else EsploraChain(settings)
         )
@@ -183,19 +183,21 @@ class Bitcoin:
     def _quoted(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
         """Return what *amount* costs now, at a price that is like the last one."""
         rate = yield from self._rates.rate(amount.currency, at)
-        self._last.check(amount.currency, rate, at)
-        cost = rates.quote(amount, rate, self._settings.spread_percent)
-        self._last.note(amount.currency, rate, at)
-        return Price(cost=cost, rate=f"{rate.value:f}", source=rate.source)
+        self._quoted_last.check(amount.currency, rate, at, self._settings.rate_factor_max)
+        price = self._priced(amount, rate)
+        self._quoted_last.note(amount.currency, rate, at)
+        return price
 
     def price(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
         """Return what *amount* costs now, as a quote would say."""
-        rate = yield from self._rates.rate(amount.currency, at)
+        return self._priced(amount, (yield from self._rates.rate(amount.currency, at)))
+
+    def _priced(self, amount: Money, rate: rates.Rate) -> Price:
         cost = rates.quote(amount, rate, self._settings.spread_percent)
         return Price(cost=cost, rate=f"{rate.value:f}", source=rate.source)
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
-        """Return that nothing is known beside the feed, if the node can be asked at all.
+        """Return that nothing is known apart from the feed, if the node can be asked at all.
 
         While it can't be, the feed is blind, and nothing must expire for that.
         """
@@ -346,24 +348,3 @@ class Bitcoin:
                     watch.meet(transaction)
         watch.compare(frozenset(waiting.values()))
         return known.become(read), len(new) > len(now)
-
-
-def _rates_of(settings: BitcoinSettings, source: rates.RateSource | None) -> rates.RateSource:
-    age_max = timedelta(minutes=settings.rate_age_minutes)
-    servers = [
-        rates.HttpRates(each.url, each.path, each.time_path, age_max)
-        for each in settings.rate_servers
-    ]
-    if source is not None or not servers:
-        return rates.CheckedRates(
-            [source or rates.FixedRates(settings.rates)],
-            lowest=settings.rate_min,
-            highest=settings.rate_max,
-        )
-    return rates.CheckedRates(
-        servers,
-        lowest=settings.rate_min,
-        highest=settings.rate_max,
-        kept=timedelta(seconds=settings.rate_kept_s),
-        age_max=age_max,
-    )

@@ -18,7 +18,7 @@ _MESSAGE_MAX: Final = 80
 def write_amount(satoshis: int) -> str:
     """Write an amount in bitcoin: plain digits, a point, never an exponent."""
     if not 0 < satoshis <= COINS_MAX:
-        raise InvalidAmount(f"{satoshis} satoshi is no amount that can be paid")
+        raise InvalidAmount(f"{satoshis} satoshi cannot be paid")
     whole, rest = divmod(satoshis, 10**8)
     return f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
 

@@ -7,13 +7,11 @@ such a price, the next one is asked.
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from paygate.driver import (
@@ -24,19 +22,21 @@ from paygate.driver import (
     Request,
     UsageError,
     at_once,
+    read_json_value,
     scale_of,
 )
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from paygate.driver import Dialogue, GatewayError
+    from paygate.drivers.bitcoin.settings import BitcoinSettings
 
 COIN: Final = 10**8
 _RATE_MAX: Final = Decimal(10) ** 12
 _DAY: Final = timedelta(days=1)
-_DIGITS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,20})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,7 @@ class HttpRates:
         time_path: str = "",
         age_max: timedelta = timedelta(minutes=10),
     ) -> None:
-        self._url = url
-        self._path = path
-        self._time_path = time_path
+        self._url, self._path, self._time_path = url, path, time_path
         self._age_max = age_max
 
     def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
@@ -123,10 +121,10 @@ class HttpRates:
             text = f"{source} gives no price: status {response.status}"
             refused = PriceRefused if 400 <= response.status < 500 else BadResponse
             raise refused(text, status=response.status)
-        found = read_json(response.body)
-        rate = Rate(_number(_at(found, self._path, currency), source), source)
+        found = read_json_value(response, source, exact=True)
+        rate = Rate(found.decimal(self._path.replace("{currency}", currency)), source)
         if self._time_path and at is not None:
-            age = at - _instant(_at(found, self._time_path, currency), source)
+            age = at - found.instant(self._time_path.replace("{currency}", currency))
             if not -self._age_max <= age <= self._age_max:
                 raise PriceRefused(
                     f"{source} gives a price of another time: {age.total_seconds():.0f} s old"
@@ -134,30 +132,61 @@ class HttpRates:
         return rate
 
 
-class CheckedRates:
-    """Prices within bounds, from the first of *sources* that gives one.
+class LastRates:
+    """The last price in each currency and when it was given; it is the process's own."""
 
-    With *kept* a price is used again for so long; and while none of them gives a price, the
-    last one for as long as *age_max*. What is kept is the process's own.
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[datetime, Rate]] = {}
+
+    def note(self, currency: str, rate: Rate, at: datetime | None) -> None:
+        """Remember that *rate* was given at *at*."""
+        if at is not None:
+            self._last[currency] = at, rate
+
+    def at(self, currency: str, at: datetime | None) -> tuple[Rate, timedelta] | None:
+        """Return the last price and how old it is at *at*."""
+        if at is None or currency not in self._last:
+            return None
+        of, rate = self._last[currency]
+        return rate, at - of
+
+    def check(self, currency: str, rate: Rate, at: datetime | None, factor_max: Decimal) -> None:
+        """Raise `PriceRefused` if *rate* is more than *factor_max* times the last one, or less.
+
+        It is so for a day: if a price did move so far, or the last one was wrong, quotes are made
+        again after that, or when paygate is started again.
+        """
+        found = self.at(currency, at)
+        if found is None:
+            return
+        last, age = found
+        low, high = sorted((Fraction(last.value), Fraction(rate.value)))
+        if age < _DAY and high > low * Fraction(factor_max):
+            raise PriceRefused(
+                f"{rate.source} gives a price of {rate.value:f} {currency}, and the last one was "
+                f"{last.value:f}: too far apart to be believed (rate_factor_max)"
+            )
+
+
+class CheckedRates:
+    """Prices within the bounds of the settings, from the first of *sources* that gives one.
+
+    If they are *servers*, a price is used again for `rate_kept_s`; and while none of them gives a
+    price, the last one for `rate_age_minutes`.
     """
 
     def __init__(
-        self,
-        sources: Sequence[RateSource],
-        *,
-        lowest: Mapping[str, Decimal],
-        highest: Mapping[str, Decimal],
-        kept: timedelta = timedelta(),
-        age_max: timedelta = timedelta(),
+        self, sources: Sequence[RateSource], settings: BitcoinSettings, *, servers: bool
     ) -> None:
         self._sources = sources
-        self._lowest, self._highest = lowest, highest
-        self._kept, self._age_max = kept, age_max
-        self._last: dict[str, tuple[datetime, Rate]] = {}
+        self._lowest, self._highest = settings.rate_min, settings.rate_max
+        self._kept = timedelta(seconds=settings.rate_kept_s if servers else 0)
+        self._age_max = timedelta(minutes=settings.rate_age_minutes if servers else 0)
+        self._last = LastRates()
 
     def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
-        """Return a price that we take, or raise why there is none."""
-        last = self._last_of(currency, at, self._kept)
+        """Return a price that we take, or raise the reason if no source gives one."""
+        last = self._again(currency, at, self._kept)
         if last is not None:
             return last
         faults: list[GatewayError] = []
@@ -168,21 +197,18 @@ class CheckedRates:
             except (BadResponse, NotSent, NoResponse) as fault:
                 faults.append(fault)
             else:
-                if at is not None:
-                    self._last[currency] = at, rate
+                self._last.note(currency, rate, at)
                 return rate
-        last = self._last_of(currency, at, self._age_max)
+        last = self._again(currency, at, self._age_max)
         if last is not None:
             return last
         if len(faults) == 1:
             raise faults[0]
         raise PriceRefused("; ".join(each.message for each in faults))
 
-    def _last_of(self, currency: str, at: datetime | None, age: timedelta) -> Rate | None:
-        if at is None or currency not in self._last:
-            return None
-        of, rate = self._last[currency]
-        return rate if timedelta() <= at - of < age else None
+    def _again(self, currency: str, at: datetime | None, age_max: timedelta) -> Rate | None:
+        found = self._last.at(currency, at)
+        return found[0] if found is not None and timedelta() <= found[1] < age_max else None
 
     def _check(self, currency: str, rate: Rate) -> None:
         low, high = self._lowest.get(currency), self._highest.get(currency)
@@ -193,79 +219,15 @@ class CheckedRates:
             )
 
 
-class LastRates:
-    """The prices of which quotes were made last, so that one that cannot be is noticed.
-
-    What is remembered is the process's own, and for a day: if a price did move so far, or the
-    last one was wrong, quotes are made again after that, or when paygate is started again.
-    """
-
-    def __init__(self, factor_max: Decimal) -> None:
-        self._factor_max = Fraction(factor_max)
-        self._last: dict[str, tuple[datetime, Rate]] = {}
-
-    def check(self, currency: str, rate: Rate, at: datetime | None) -> None:
-        """Raise `PriceRefused` if *rate* is too far from the last one."""
-        if at is None or currency not in self._last:
-            return
-        of, last = self._last[currency]
-        low, high = sorted((Fraction(last.value), Fraction(rate.value)))
-        if at - of < _DAY and high > low * self._factor_max:
-            raise PriceRefused(
-                f"{rate.source} gives a price of {rate.value:f} {currency}, and the last one was "
-                f"{last.value:f}: too far apart to be believed (rate_factor_max)"
-            )
-
-    def note(self, currency: str, rate: Rate, at: datetime | None) -> None:
-        """Remember that a quote was made at *rate*."""
-        if at is not None:
-            self._last[currency] = at, rate
-
-
-def read_json(body: bytes) -> Any:
-    """Read JSON without a float in it, or raise `BadResponse`."""
-    try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_no_number)
-    except (ValueError, RecursionError, InvalidOperation):
-        raise BadResponse(f"expected JSON, got {len(body)} other bytes") from None
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
-
-
-def _step(found: Any, name: str) -> Any:
-    if isinstance(found, list) and name.isdigit():
-        entries = cast("Sequence[Any]", found)
-        return entries[int(name)] if int(name) < len(entries) else None
-    facts = cast("Mapping[str, Any]", found if isinstance(found, dict) else {})
-    return facts.get(name)
-
-
-def _at(found: Any, path: str, currency: str) -> Any:
-    for name in path.replace("{currency}", currency).split("."):
-        found = _step(found, name)
-    return found
-
-
-def _number(found: Any, source: str) -> Decimal:
-    """Read a price: a number, or digits in a text. ``1_000`` and other scripts' are neither."""
-    if type(found) in (int, Decimal) or (isinstance(found, str) and _DIGITS.fullmatch(found)):
-        return Decimal(found)
-    raise BadResponse(f"{source} gives no price where the settings say it is")
-
-
-def _instant(found: Any, source: str) -> datetime:
-    """Read when a price is of: seconds since 1970, or ISO 8601 with a zone."""
-    try:
-        if type(found) in (int, Decimal) or (isinstance(found, str) and _DIGITS.fullmatch(found)):
-            return datetime.fromtimestamp(int(Decimal(found)), UTC)
-        at = datetime.fromisoformat(found) if isinstance(found, str) else None
-    except (ValueError, OverflowError, OSError):
-        at = None
-    if at is None or at.utcoffset() is None:
-        raise BadResponse(f"{source} does not say of when its price is where the settings say it")
-    return at
+def rates_of(settings: BitcoinSettings, source: RateSource | None) -> CheckedRates:
+    """Return the prices of *source*, else those of the settings' servers, else their fixed ones."""
+    if source is not None or not settings.rate_servers:
+        return CheckedRates([source or FixedRates(settings.rates)], settings, servers=False)
+    age_max = timedelta(minutes=settings.rate_age_minutes)
+    servers = [
+        HttpRates(each.url, each.path, each.time_path, age_max) for each in settings.rate_servers
+    ]
+    return CheckedRates(servers, settings, servers=True)
 
 
 def quote(amount: Money, rate: Rate, spread_percent: Decimal) -> Money:

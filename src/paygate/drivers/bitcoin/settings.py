@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-import ipaddress
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Self, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from paygate.driver import SCALES, AddressPer, Late, PaygateError, Secret, Settings
+from paygate.driver import SCALES, AddressPer, Late, PaygateError, Secret, Settings, safe_url
 from paygate.drivers.bitcoin.descriptors import Wallet, read_wallet
 from paygate.drivers.bitcoin.networks import BitcoinNetwork
 from paygate.drivers.bitcoin.payment_uri import COINS_MAX
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 class Backend(StrEnum):
-    """Who tells about the chain."""
+    """The interface through which the chain is read."""
 
     CORE = "core"
     ESPLORA = "esplora"
 
 
+def _are_prices(rates: dict[str, Decimal]) -> dict[str, Decimal]:
+    if any(each not in SCALES or not rate.is_finite() or rate <= 0 for each, rate in rates.items()):
+        raise ValueError("a rate is a positive price of one bitcoin by ISO 4217 code")
+    return rates
+
+
+def _are_counts(steps: dict[Decimal, int]) -> dict[Decimal, int]:
+    if any(coins < 0 or not 1 <= count <= 100 for coins, count in steps.items()):
+        raise ValueError("confirmations are 1 to 100, from an amount in bitcoin on")
+    return steps
+
+
+Prices: TypeAlias = Annotated[dict[str, Decimal], AfterValidator(_are_prices)]
+"""Prices of one bitcoin by currency."""
+
+
 class RateServer(Settings):
     """Where prices are published as JSON."""
 
-    url: str = Field(description="The address; {currency} stands for the code")
+    url: Annotated[str, safe_url("private", page=True)] = Field(
+        description="The address; {currency} stands for the code"
+    )
     path: str = Field(
         default="{currency}", description="The way to the price in the JSON, such as data.amount"
     )
@@ -38,11 +51,6 @@ class RateServer(Settings):
         default="",
         description="The way to when the price is of: seconds since 1970, or ISO 8601 with a zone",
     )
-
-    @field_validator("url")
-    @classmethod
-    def _is_a_safe_place(cls, address: str) -> str:
-        return safe_address(address)
 
 
 class BitcoinSettings(Settings):
@@ -56,7 +64,7 @@ class BitcoinSettings(Settings):
     )
     form: str = Field(default="", description="For a bare xpub or tpub: wpkh, tr, sh(wpkh) or pkh")
     backend: Backend = Field(default=Backend.CORE, description="The kind of server at url")
-    url: str = Field(
+    url: Annotated[str, safe_url("private")] = Field(
         description="The node's RPC (http://127.0.0.1:8332), or the base of an Esplora server "
         "(https://host/api)"
     )
@@ -75,7 +83,7 @@ class BitcoinSettings(Settings):
     confirmations: int = Field(
         default=3, ge=1, le=100, description="How many blocks make a payment final"
     )
-    confirmations_from: dict[Decimal, int] = Field(
+    confirmations_from: Annotated[dict[Decimal, int], AfterValidator(_are_counts)] = Field(
         default_factory=dict[Decimal, int],
         description="More of them if this many bitcoin or more come to an address: {1: 6}",
     )
@@ -91,21 +99,20 @@ class BitcoinSettings(Settings):
         description="How many bitcoin may be lent so at a time by the whole account; 0 means ten "
         "times accept_unconfirmed_below",
     )
-    rates: dict[str, Decimal] = Field(
-        default_factory=dict[str, Decimal], description="Fixed prices of one bitcoin by currency"
+    rates: Prices = Field(
+        default_factory=dict, description="Fixed prices of one bitcoin by currency"
     )
     rate_servers: tuple[RateServer, ...] = Field(
         default=(),
         description="Where prices are published: url, path and time_path of each; the next one is "
         "asked if one gives none",
     )
-    rate_min: dict[str, Decimal] = Field(
-        default_factory=dict[str, Decimal],
+    rate_min: Prices = Field(
+        default_factory=dict,
         description="The lowest price that is believed, by currency: {USD: 20000}",
     )
-    rate_max: dict[str, Decimal] = Field(
-        default_factory=dict[str, Decimal],
-        description="The highest price that is believed, by currency",
+    rate_max: Prices = Field(
+        default_factory=dict, description="The highest price that is believed, by currency"
     )
     rate_factor_max: Decimal = Field(
         default=Decimal(10),
@@ -116,7 +123,7 @@ class BitcoinSettings(Settings):
     rate_age_minutes: int = Field(
         default=10,
         ge=1,
-        description="How old a price may be, if its server says of when it is; and how long the "
+        description="How old a price may be, if its server publishes its time; and how long the "
         "last price is used while no server gives one",
     )
     rate_kept_s: int = Field(
@@ -138,7 +145,7 @@ class BitcoinSettings(Settings):
     late: Late = Field(
         default=Late.REPRICE,
         description="What counts if money is seen after its quote has expired: the quote (accept), "
-        "the price of then (reprice), or the price of then, as credit of the customer (credit)",
+        "the price at that time (reprice), or that price as credit of the customer (credit)",
     )
     late_drift_percent: Decimal = Field(
         default=Decimal(2),
@@ -189,8 +196,8 @@ class BitcoinSettings(Settings):
 
     def needed_for(self, satoshis: int) -> int:
         """Return how many confirmations *satoshis* need."""
-        steps: Mapping[Decimal, int] = self.confirmations_from
-        more = [count for coins, count in steps.items() if satoshis >= coins * 10**8]
+        steps = self.confirmations_from.items()
+        more = [count for coins, count in steps if satoshis >= coins * 10**8]
         return max([self.confirmations, *more])
 
     @property
@@ -204,30 +211,10 @@ class BitcoinSettings(Settings):
         return max([self.confirmations, *self.confirmations_from.values()])
 
     def trusts(self, at_address: int, in_all: int) -> bool:
-        """Return whether so many unconfirmed satoshis may count, at an address and in all."""
+        """Return whether this many unconfirmed satoshis count, at one address and in all."""
         below = self.accept_unconfirmed_below
         limit = self.accept_unconfirmed_in_all or 10 * below
         return at_address < below * 10**8 and in_all <= limit * 10**8
-
-    @field_validator("rates", "rate_min", "rate_max")
-    @classmethod
-    def _are_prices(cls, rates: dict[str, Decimal]) -> dict[str, Decimal]:
-        for currency, rate in rates.items():
-            if currency not in SCALES or not rate.is_finite() or rate <= 0:
-                raise ValueError("a rate is a positive price of one bitcoin by ISO 4217 code")
-        return rates
-
-    @field_validator("confirmations_from")
-    @classmethod
-    def _are_counts(cls, steps: dict[Decimal, int]) -> dict[Decimal, int]:
-        if any(coins < 0 or not 1 <= count <= 100 for coins, count in steps.items()):
-            raise ValueError("confirmations are 1 to 100, from an amount in bitcoin on")
-        return steps
-
-    @field_validator("url")
-    @classmethod
-    def _is_a_safe_place(cls, address: str) -> str:
-        return safe_address(address)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -251,23 +238,3 @@ class BitcoinSettings(Settings):
         if self.user and self.password is None:
             raise ValueError("a user needs a password; or give the cookie file instead of both")
         return self
-
-
-def safe_address(address: str) -> str:
-    """Return *address* without a slash at its end; refuse one over which secrets could leak."""
-    parts = urlsplit(address.rstrip("/"))
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an address begins with http:// or https:// and the name of a host")
-    if parts.username or parts.password or parts.fragment:
-        raise ValueError("an address without user and fragment is needed")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_private(parts.hostname)):
-        raise ValueError("over http only to this machine or a private network; else https")
-    return address.rstrip("/")
-
-
-def _is_private(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address.is_loopback or address.is_private

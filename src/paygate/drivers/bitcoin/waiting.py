@@ -1,7 +1,7 @@
 """Which of the transactions that wait for a block have been read.
 
 A node names all of them at each look, and there can be hundreds of thousands. To read one
-again tells nothing new, so those that were read are remembered: by the first bytes of their
+again shows nothing new, so those that were read are remembered: by the first bytes of their
 names, as a set and as what each look since has changed of it. What a look writes grows with
 what is new, and not with what waits.
 

@@ -479,7 +479,7 @@ class _About:
 
 
 def common_height(watch: Watch, first: int, theirs: Sequence[str]) -> int | None:
-    """Return the highest block that both know, from height *first* on; None if there is none."""
+    """Return the highest block that both know, from height *first* on; None without one."""
     for height in range(first + len(theirs) - 1, first - 1, -1):
         place = height - watch.first
         if 0 <= place < len(watch.hashes) and watch.hashes[place] == theirs[height - first]:
