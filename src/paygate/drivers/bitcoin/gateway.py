@@ -147,14 +147,9 @@ class Bitcoin:
                 message=f"{charge.amount} is {asked.minor} satoshi; this takes {low} to {high}",
             )
         minutes = timedelta(minutes=self._settings.quote_minutes)
-        action = PayToAddress(
-            address=self._wallet.address(place),
-            amount=asked,
-            uri=self._link(place, asked, charge.description or list_of(charge.invoices)),
-            enough=rates.enough(asked, self._settings.tolerance_percent) if price else None,
-            rate=price,
-            rate_source=source,
-        )
+        enough = rates.enough(asked, self._settings.tolerance_percent)
+        message = charge.description or list_of(charge.invoices)
+        action = self._pay_to(place, asked, message, enough, price, source)
         return ActionRequired(
             action=action,
             reference=action.address,
@@ -163,22 +158,26 @@ class Bitcoin:
 
     def ask_for_rest(self, remainder: Remainder) -> Dialogue[PayToAddress]:
         """Return the same address, and how much is left to be sent to it."""
+        left, message = remainder, list_of(remainder.invoices)
         return at_once(
-            PayToAddress(
-                address=self._wallet.address(remainder.address_index),
-                amount=remainder.amount,
-                uri=self._link(
-                    remainder.address_index, remainder.amount, list_of(remainder.invoices)
-                ),
-                enough=remainder.enough if remainder.rate else None,
-                rate=remainder.rate,
-                rate_source=remainder.rate_source,
+            self._pay_to(
+                left.address_index, left.amount, message, left.enough, left.rate, left.rate_source
             )
         )
 
-    def _link(self, place: int, amount: Money, message: str) -> str:
+    def _pay_to(
+        self, place: int, amount: Money, message: str, enough: Money | None, rate: str, source: str
+    ) -> PayToAddress:
+        """Return what the payer sees; less than *amount* is *enough* only if it has a *rate*."""
         address, label = self._wallet.address(place), self._settings.label
-        return write_uri(address, amount.minor, label=label, message=message)
+        return PayToAddress(
+            address=address,
+            amount=amount,
+            uri=write_uri(address, amount.minor, label=label, message=message),
+            enough=enough if rate else None,
+            rate=rate,
+            rate_source=source,
+        )
 
     def _quoted(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
         """Return what *amount* costs now, at a price that is like the last one."""

@@ -20,7 +20,7 @@ account.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from paygate.driver import Outcome
     from paygate.drivers.bitcoin.blocks import Block, Transaction
     from paygate.drivers.bitcoin.settings import BitcoinSettings
 
@@ -124,8 +125,7 @@ class Watch:
             name: row for name, row in now.items() if memory.get(name) != row
         }
         changes |= {name: None for name in memory if name.startswith(_OURS) and name not in now}
-        position: dict[str, int | str] = {"v": _VERSION, "wallet": wallet, "height": self.height}
-        position["from"] = self.began
+        position = {"v": _VERSION, "wallet": wallet, "height": self.height, "from": self.began}
         if self.scans:
             position["scans"] = self.scans
         return json.dumps(position, separators=(",", ":")), changes
@@ -372,14 +372,10 @@ def _take_over(undone: list[_Undone], satoshis: int) -> tuple[str, int]:
         return "", 0
     # The smallest that is all of it, else the largest.
     fits = [each for each in there if each.left >= satoshis]
-    chosen = min(fits, key=_left) if fits else max(there, key=_left)
+    chosen = min(fits, key=lambda it: it.left) if fits else max(there, key=lambda it: it.left)
     taken = min(chosen.left, satoshis)
     chosen.left -= taken
     return chosen.name, taken
-
-
-def _left(undone: _Undone) -> int:
-    return undone.left
 
 
 def _transaction_of(name: str) -> str:
@@ -413,7 +409,7 @@ class _About:
             effective=self._block_time,
             undoes=f"{before}:gone" if self.coin.times > 1 else None,
         )
-        return replace(self._notice(f"{id_}:in", "bitcoin.received"), movements=(movement,))
+        return self._notice(f"{id_}:in", "bitcoin.received", movement)
 
     def returned(self) -> Notice:
         """Return that it had settled and is gone."""
@@ -425,13 +421,12 @@ class _About:
             undoes=id_,
             code="double_spent" if self.coin.dead else "reorganised",
         )
-        return replace(self._notice(f"{id_}:gone", "bitcoin.gone"), movements=(movement,))
+        return self._notice(f"{id_}:gone", "bitcoin.gone", movement)
 
     def seen(self) -> Notice:
         """Return that it is on its way."""
         answer = Pending(reference=self.address, amount=self._amount)
-        notice = self._notice(f"{self.name}:seen:{self.coin.seen}", "bitcoin.seen")
-        return replace(notice, answer=answer)
+        return self._notice(f"{self.name}:seen:{self.coin.seen}", "bitcoin.seen", answer)
 
     def lost(self) -> Notice:
         """Return that it was on its way and does not come."""
@@ -443,8 +438,7 @@ class _About:
             reference=self.address,
             part=True,
         )
-        notice = self._notice(f"{self.name}:lost:{self.coin.seen}", "bitcoin.lost")
-        return replace(notice, answer=answer)
+        return self._notice(f"{self.name}:lost:{self.coin.seen}", "bitcoin.lost", answer)
 
     def _id(self, times: int) -> str:
         """Return the name of the money of an output that settled for the *times*-th time."""
@@ -458,10 +452,12 @@ class _About:
     def _block_time(self) -> datetime | None:
         return datetime.fromtimestamp(self.coin.day, UTC) if self.coin.day else None
 
-    def _notice(self, event_id: str, type_: str) -> Notice:
+    def _notice(self, event_id: str, type_: str, news: Movement | Outcome) -> Notice:
         return Notice(
             event_id=f"{event_id}@{self.scans}" if self.scans else event_id,
             type=type_,
+            answer=None if isinstance(news, Movement) else news,
+            movements=(news,) if isinstance(news, Movement) else (),
             reference=self.address,
             address_index=self.coin.place,
             # If nobody was asked to pay there, the money is booked all the same.
