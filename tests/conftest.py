@@ -82,6 +82,7 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "authorizenet/response-codes.json": (
         "https://developer.authorize.net/api/reference/responseCodes.html"
     ),
+    "paypal/webhook_vectors.json": "made with certificates of our own, beside the sheets",
     "authorizenet/webhook-vector.json": "https://github.com/stymiee/authnetjson, its tests",
 }
 """Where the files of the sheets that tests read are published."""

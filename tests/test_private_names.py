@@ -21,8 +21,14 @@ PROTOCOLS = {"asyncio.Protocol", "httpx.BaseTransport"}
 """What is there to be inherited from, and has no attributes of its own."""
 
 
+DOCUMENTED = {"_asdict", "_fields", "_make", "_replace"}
+"""What a named tuple has for everybody, with a name that no field can have."""
+
+
 def is_private(name: object) -> bool:
-    return isinstance(name, str) and name[:1] == "_" and name[1:2].isalpha()
+    if not isinstance(name, str) or name in DOCUMENTED:
+        return False
+    return name[:1] == "_" and name[1:2].isalpha()
 
 
 def by_text(call: ast.Call) -> str:

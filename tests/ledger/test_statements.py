@@ -35,6 +35,7 @@ GIVEN = {
     "identities._compared makes one": "the same",
     "identities._with_checksum makes one": "the same",
     "inbox._changed": "what changes a row of the inbox",
+    "items._change": "the statements of its module that change one invoice",
     "paging.listing makes one": "the row that a page begins behind; found where a listing is made",
     "paging.read": "the statements of a listing, which are found where it is made",
     "paging._begin": "the same",

@@ -28,9 +28,10 @@ def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
         from paygate.ledger.sqlite import MEMORY, SqliteStore
 
         return SqliteStore(path or MEMORY, busy_s=busy_s)
-    if url.startswith(_POSTGRES):
-        return _open_postgres(Sealed(url), busy_s)
+    postgres = Sealed(url) if url.startswith(_POSTGRES) else None
     del url  # a password may be in it, and a traceback shows the locals of each frame
+    if postgres is not None:
+        return _open_postgres(postgres, busy_s)
     raise InvalidValue(
         "a ledger is opened by a URL such as sqlite:///payments.db "
         "(three slashes: relative to here; four: from the root; two: in memory) "

@@ -27,19 +27,15 @@ VALUES (
 ON CONFLICT (tenant, kind, number) DO NOTHING
 """
 # Which payments hold an item is looked up only if something of it is held.
-_SELECT = """
-SELECT i.*, CASE WHEN i.claimed_minor > 0 THEN (
+_COLUMNS = """i.*, CASE WHEN i.claimed_minor > 0 THEN (
   SELECT group_concat(DISTINCT c.payment) FROM paygate_claim c
-  WHERE c.item = i.id AND c.state = 'hard') END AS claimed_by
+  WHERE c.item = i.id AND c.state = 'hard') END AS claimed_by"""
+# Who reads one invoice is likely to pay it: whether it can be paid on a page is read with it.
+_SELECT_ONE = f"""
+SELECT {_COLUMNS}, EXISTS (
+  SELECT 1 FROM paygate_claim s WHERE s.item = i.id AND s.state IN ('soft', 'superseded')) AS paged
 FROM paygate_item i
 """
-# Who reads one invoice is likely to pay it: whether it can be paid on a page is read with it.
-_SELECT_ONE = _SELECT.replace(
-    " AS claimed_by\n",
-    """ AS claimed_by, EXISTS (
-  SELECT 1 FROM paygate_claim s WHERE s.item = i.id AND s.state IN ('soft', 'superseded')) AS paged
-""",
-)
 _BY_NUMBER = f"{_SELECT_ONE} WHERE i.tenant = :tenant AND i.kind = 'invoice' AND i.number = :number"
 _BY_ID = f"{_SELECT_ONE} WHERE i.tenant = :tenant AND i.id = :id"
 # An open item has room for an amount that is neither paid, nor given up, nor held.
@@ -78,7 +74,7 @@ UPDATE paygate_item SET disputed = CASE WHEN EXISTS (
 WHERE id = :id
 """
 _LISTING = paging.listing(
-    _SELECT,
+    f"SELECT {_COLUMNS} FROM paygate_item i",
     table="paygate_item",
     alias="i",
     at="issued_at",
@@ -101,7 +97,7 @@ i.tenant = :tenant AND i.kind = 'invoice' AND i.status = 'open'
 AND i.total_minor - i.allocated_minor - i.written_off_minor > 0
 """
 _OWED = paging.listing(
-    _SELECT,
+    f"SELECT {_COLUMNS} FROM paygate_item i",
     table="paygate_item",
     alias="i",
     at="due",
