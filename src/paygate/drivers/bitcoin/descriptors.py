@@ -184,7 +184,7 @@ def read_wallet(text: str, network: BitcoinNetwork, form: str = "") -> Wallet:
     parts = _DESCRIPTOR.fullmatch(text)
     if parts is None or parts["end"] != ")" * (1 + parts["form"].count("(")):
         raise InvalidSettings(
-            "the descriptor is not wpkh(KEY), tr(KEY), sh(wpkh(KEY)) or pkh(KEY), "
+            "the descriptor has none of the forms wpkh(KEY), tr(KEY), sh(wpkh(KEY)) and pkh(KEY), "
             "with an xpub or tpub as KEY and /0/* behind it"
         )
     if form and form != parts["form"]:
