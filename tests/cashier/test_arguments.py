@@ -462,7 +462,7 @@ def test_the_id_of_a_stored_method_is_the_method_and_no_token() -> None:
     assert again.id == payment.id
     with pytest.raises(UsageError, match="no stored method 'met_0'"):
         shop.cashier.collect("N-2", via="card", method="met_0", key="other")
-    with pytest.raises(UsageError, match="stored already"):
+    with pytest.raises(UsageError, match="already stored"):
         shop.cashier.enroll("K-9", via="card", method=shop.stored.id, key="again")
 
 
