@@ -669,6 +669,9 @@ def test_any_event_is_a_notice_or_refused(told: Any) -> None:
         notice = read(signed(told))
     except NotAuthentic:
         return
+    if notice.unreadable:  # signed, and not JSON, such as an infinity
+        assert notice.movements == ()
+        return
     assert isinstance(told, dict)
     assert told.get("object") == "event"
     for movement in notice.movements:

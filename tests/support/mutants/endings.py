@@ -221,7 +221,7 @@ MUTANTS: Final = (
             Patch(
                 "ledger.feeds",
                 "_END",
-                without(":at_end AND since_stop = 'reading'", "since_stop = 'reading'"),
+                without(":at_end = 1 AND since_stop = 'reading'", "since_stop = 'reading'"),
             ),
         ),
         bias=Bias(
