@@ -142,8 +142,9 @@ def _handler(cashier: Cashier, account: str, came: threading.Event) -> type[Base
 
         def do_POST(self) -> None:
             """Receive a callback."""
-            length = int(self.headers.get("content-length") or 0)
-            if length > _BODY_BYTES_MAX:
+            given = self.headers.get("content-length") or "0"
+            length = int(given) if given.isascii() and given.isdigit() else -1
+            if not 0 <= length <= _BODY_BYTES_MAX:
                 self.send_error(413)
                 return
             parts = urlsplit(self.path)

@@ -158,7 +158,8 @@ def collect(
         variable_amount=rail.variable_amount,
         can_inquire=account.can_be_asked,
         request_id=heard.request_id,
-        # Who pays for somebody else was hidden; the customer's own facts were not read.
+        # The request holds the payer's facts, and `ask` has hidden them in the answer. If the payer
+        # is not the customer, the customer's own facts are still to be hidden.
         anonymous=order.payer is None,
         timing=timing,
     )

@@ -1,9 +1,9 @@
-"""The plain case: a charge that nothing had come of is approved in full, and pays what it held.
+"""The plain case: a new charge is approved in full, and pays the amounts that it held.
 
-Most payments are that. What such a payment says afterwards follows from what it said before and
-from what was written, so it is not read again: reading a payment takes as long as writing several
-rows. Whatever else is true of a payment or of an answer, `approved` returns None, and the payment
-is read. A test compares both.
+Most payments are like that. The state of such a payment afterwards follows from its state before
+and from what was written, so it is not read again: reading a payment costs as much as writing
+several rows. In every other case `approved` returns None, and the payment is read. A test compares
+the two ways.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def approved(
 
 
 def _is_approval(changes: Changes) -> bool:
-    """Return whether *changes* are that money came, and nothing besides."""
+    """Return whether *changes* say that one amount of money came, and nothing else."""
     only = Changes(
         state=AttemptState.SUCCEEDED,
         book=changes.book,
@@ -71,7 +71,7 @@ def _is_approval(changes: Changes) -> bool:
 
 
 def _is_untouched(before: AttemptRow, payment: Payment) -> bool:
-    """Return whether nothing has come of *payment* yet but that it was sent."""
+    """Return whether the only thing that has happened to *payment* is that it was sent."""
     attempt = before.attempt
     sent = attempt.operation is Operation.CHARGE and attempt.state is AttemptState.SENDING
     moved = (

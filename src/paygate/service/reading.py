@@ -37,8 +37,8 @@ class AnswerSource:
     What is perhaps `overtaken` may have been true before what we know by now. An inquiry
     that was not `answered` counts for nothing: nobody was asked, or nobody said anything.
     `request_id` is what the processor calls the request that it answered, `arrival` the money
-    that was seen at an address, if it is about that. An answer is `anonymous` if whom it is about
-    was taken out of it already, by who has the request.
+    that was seen at an address, if it is about that. An answer is `anonymous` if the facts about
+    persons, which the request shows, have already been removed from it.
     """
 
     source: Source

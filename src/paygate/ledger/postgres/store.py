@@ -1,9 +1,15 @@
-"""The ledger on PostgreSQL: many processes and machines, durable when a call returns.
+"""The ledger on PostgreSQL: several processes and machines, durable when a call returns.
 
-A unit of work is a transaction at READ COMMITTED, and a reading one sees the state of one
-moment. What another transaction was in the way of is done again, after a random pause; so is what
-began on a connection that the server had closed meanwhile, for instance because it was started
-again. If the connection is lost while it commits, nobody knows whether it did: `CommitUnknown`.
+A unit of work is a transaction at READ COMMITTED, and a unit that only reads sees the state of one
+moment. A unit that writes first takes one lock for the whole ledger and holds it until its
+transaction ends, because the rules of the books read before they write: two transactions side by
+side could both find that nothing has been refunded yet. So writers take it one after another, as
+on SQLite, and readers do not wait. It also makes the positions of events follow the order of the
+commits.
+
+A transaction that conflicts with another one is repeated after a random pause; so is one that
+began on a connection that the server had closed, for instance because it was restarted. If the
+connection is lost during a COMMIT, nobody knows whether it took effect: `CommitUnknown`.
 
 An exception may come between any two lines: a signal handler raises where the program happens to
 be. So what gives a connection back stands twice, one around the other, and does nothing if it was
@@ -71,7 +77,12 @@ _DEFAULTS: Final = {
 }
 """How a connection is made, unless the URL says otherwise."""
 
-_BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+# Any number will do, if it is the same in every process: it is the ledger's name among the
+# advisory locks of its database. Each statement after it sees what was committed before.
+_BEGIN: Final = (
+    b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+    b"SELECT pg_advisory_xact_lock(8099003266317905254)"
+)
 _BEGIN_READING: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 _PAUSE_S: Final = (0.002, 0.02)
@@ -196,7 +207,7 @@ class PostgresStore(Store):
         try:
             try:
                 lent.append(pool.getconn())
-                lent[0].execute(begin)
+                lent[0].execute(begin, prepare=False)  # two statements cannot be prepared
                 result = work(lent[0])
                 _commit(lent[0], result)
             except psycopg.Error as error:
