@@ -412,7 +412,17 @@ def span(value: timedelta) -> str:
     return " ".join(f"{count} {unit}" for count, unit in units if count) or "0 s"
 
 
+def command_names() -> Iterator[Row]:
+    """Yield every command with its line in the list of `paygate --help`."""
+    from paygate.cli.commands import commands
+
+    yield "Command", "What it does"
+    for words, command in commands():
+        yield code(f"paygate {words}"), command.summary
+
+
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
+    "command-names": command_names,
     "public-names": lambda: names_of(paygate),
     "verbs": verbs,
     "names-for-drivers": lambda: names_for_drivers(kit=False),
@@ -455,21 +465,25 @@ def written(rows: Iterable[Row]) -> str:
 
 
 def commands() -> Iterator[str]:
-    """Yield every command of the program, with its arguments and options."""
-    from paygate.cli.commands import COMMANDS
+    """Yield every command of the program, by noun, with its arguments and options."""
+    from paygate.cli.commands import EVERYDAY, NOUNS
 
-    def below(command: Any, path: str) -> Iterator[str]:
-        children: dict[str, Any] = getattr(command, "commands", {})
-        for name, child in children.items():
-            yield from below(child, f"{path} {name}")
-        if children:
-            return
-        yield from (f"**`{path}`**", "", command.help or "", "")
-        rows = [option(each) for each in command.params if each.name != "help"]
-        yield from (written([("Argument or option", "Meaning"), *rows]), "")
+    yield from ("### Everyday commands", "")
+    for name, command in EVERYDAY.items():
+        yield from one_command(name, command)
+    for name, noun in NOUNS.items():
+        yield from (f"### `paygate {name}`", "", noun.summary, "")
+        for verb, command in noun.commands.items():
+            yield from one_command(f"{name} {verb}", command)
 
-    for name, place in COMMANDS.items():
-        yield from below(place.load(name), f"paygate {name}")
+
+def one_command(words: str, place: Any) -> Iterator[str]:
+    from paygate.cli.app import load
+
+    command = load(words, place)
+    yield from (f"**`paygate {words}`**", "", command.help or "", "")
+    rows = [option(each) for each in command.params if each.name != "help"]
+    yield from (written([("Argument or option", "Meaning"), *rows]), "")
 
 
 def option(param: Any) -> Row:

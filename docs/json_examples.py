@@ -59,7 +59,7 @@ class Play:
 
     def cashier(self) -> Cashier:
         """Open the ledger, as the function that ``--app`` names."""
-        return Cashier.open(
+        cashier = Cashier.open(
             "sqlite:///shop.db",
             gateways={"card": self.card},
             clock=self.clock,
@@ -67,6 +67,8 @@ class Play:
             token_keys=[KEY],
             preload=False,
         )
+        cashier.subscribe("books", lambda _: None)
+        return cashier
 
     def run(self, command: str, *arguments: str, method: str = "") -> Any:
         """Run *command* with *arguments* and keep what it wrote."""
@@ -130,57 +132,63 @@ def play(at: Play) -> None:
     run("invoice issue", *issue)
     run("invoice import", "invoices.csv")
     run("check")
-    paid = run("collect", "INV-1", "--via", "card", "--key", "order-1", method="tok_visa")
-    held = run("authorize", "INV-2", "--via", "card", "--key", "order-2", method="tok_visa")
-    run("capture", held["payment"]["id"], "--key", "capture-2")
-    run("refund", held["payment"]["id"], "--key", "refund-2", "--amount", "5.00 USD")
-    again = run("collect", "INV-3", "--via", "card", "--key", "order-3", method="tok_visa")
-    run("cancel", again["payment"]["id"], "--key", "cancel-3")
+    paid = run("payment collect", "INV-1", "--via", "card", "--key", "order-1", method="tok_visa")
+    held = run("payment authorize", "INV-2", "--via", "card", "--key", "order-2", method="tok_visa")
+    run("payment capture", held["payment"]["id"], "--key", "capture-2")
+    run("payment refund", held["payment"]["id"], "--key", "refund-2", "--amount", "5.00 USD")
+    again = run("payment collect", "INV-3", "--via", "card", "--key", "order-3", method="tok_visa")
+    run("payment cancel", again["payment"]["id"], "--key", "cancel-3")
 
-    check = run("record", "INV-4", "--by", "check", "--key", "check-4", "--reference", "No. 17")
+    check = run(
+        "payment record", "INV-4", "--by", "check", "--key", "check-4", "--reference", "No. 17"
+    )
     back = ("--by", "cash", "--reference", "till 2", "--key", "back-4", "--amount", "3.00 USD")
-    given = run("record-refund", check["payment"]["id"], *back)
-    run("undo-record-refund", given["receipts"][0]["id"], "--reason", "not handed out")
-    run("reverse", check["payment"]["id"], "--reason", "check returned")
-    run("undo-reversal", check["payment"]["id"], "--reason", "it was another check")
+    given = run("refund record", check["payment"]["id"], *back)
+    run("refund undo", given["receipts"][0]["id"], "--reason", "not handed out")
+    run("reversal record", check["payment"]["id"], "--reason", "check returned")
+    run("reversal undo", check["payment"]["id"], "--reason", "it was another check")
 
-    lost = run("collect", "INV-5", "--via", "card", "--key", "order-5", method="tok_unknown_lost")
-    run("inquire", lost["payment"]["id"])
+    lost = run(
+        "payment collect", "INV-5", "--via", "card", "--key", "order-5", method="tok_unknown_lost"
+    )
+    run("payment inquire", lost["payment"]["id"])
     evidence = ("--ended", "declined", "--evidence", "the processor's page")
-    run("resolve", lost["payment"]["id"], *evidence)
+    run("payment resolve", lost["payment"]["id"], *evidence)
     other = ("--via", "card", "--key", "order-6")
-    euros = run("collect", "INV-6", *other, method="tok_other_currency")
-    run("assign", euros["payment"]["id"], "--reason", "the customer meant it so")
-    run("reviewed", euros["payment"]["id"], "--reason", "talked to the customer")
-    written = run("write-off", "INV-7", "--reason", "bankrupt", "--key", "write-off-7")
-    run("undo-write-off", written["write_off"]["id"])
+    euros = run("payment collect", "INV-6", *other, method="tok_other_currency")
+    run("payment assign", euros["payment"]["id"], "--reason", "the customer meant it so")
+    run("payment reviewed", euros["payment"]["id"], "--reason", "talked to the customer")
+    written = run("write-off record", "INV-7", "--reason", "bankrupt", "--key", "write-off-7")
+    run("write-off undo", written["write_off"]["id"])
     with at.cashier() as cashier:
         cashier.record([], by="cash", key="ahead", customer="C-1", amount=Money.of("USD", "70.00"))
-    used = run("pay-from-credit", "INV-7", "--key", "credit-7")
-    run("undo-credit-use", used["payment"]["id"])
-    run("credit", "C-1", "--limit", "1")
+    used = run("credit use", "INV-7", "--key", "credit-7")
+    run("credit undo-use", used["payment"]["id"])
+    run("credit list", "C-1", "--limit", "1")
     run("invoice void", "INV-8", "--reason", "wrong customer")
 
-    run("enroll", "C-1", "--via", "card", "--key", "card-1", method="tok_visa")
-    gone = run("enroll", "C-1", "--via", "card", "--key", "card-2", method="tok_unknown_lost")
-    run("methods inquire", gone["method_change"]["id"])
-    run("methods resolve", gone["method_change"]["id"], *evidence)
-    run("methods changes", "--limit", "1")
-    [stored] = run("methods list", "C-1")["methods"]
-    run("methods default", stored["id"])
-    run("methods forget", stored["id"], "--key", "forget-1")
-    run("rotate-keys")
+    run("method enroll", "C-1", "--via", "card", "--key", "card-1", method="tok_visa")
+    gone = run(
+        "method enroll", "C-1", "--via", "card", "--key", "card-2", method="tok_unknown_lost"
+    )
+    run("method inquire", gone["method_change"]["id"])
+    run("method resolve", gone["method_change"]["id"], *evidence)
+    run("method changes", "--limit", "1")
+    [stored] = run("method list", "C-1")["methods"]
+    run("method set-default", stored["id"])
+    run("method forget", stored["id"], "--key", "forget-1")
+    run("method rotate-keys")
 
-    run("number assign", "V-1", "C-1", "--via", "card")
-    run("number list")
-    run("number release", "V-1", "--via", "card", "--reason", "moved")
+    run("payer-number assign", "V-1", "C-1", "--via", "card")
+    run("payer-number list")
+    run("payer-number release", "V-1", "--via", "card", "--reason", "moved")
     at.receive_a_foreign_callback()
-    run("callbacks list")
-    run("callbacks replay", "1")
+    run("callback list")
+    run("callback replay", "1")
     at.wait_for_its_payment()
-    run("callbacks dismiss", "1", "--reason", "another shop's")
+    run("callback dismiss", "1", "--reason", "another shop's")
     at.disputed(paid["payment"]["reference"])
-    run("chargebacks")
+    run("chargeback list")
 
     run("invoice list", "--limit", "1")
     run("invoice show", "INV-2")
@@ -188,14 +196,15 @@ def play(at: Play) -> None:
     run("payment show", paid["payment"]["id"])
     run("receipt list", "--limit", "1")
     run("receipt export")
-    run("events", "--limit", "1")
-    run("publish")
-    run("dead-letters")
-    run("recover")
+    run("event list", "--limit", "1")
+    run("event publish")
+    run("dead-letter list")
+    run("dead-letter replay", "books")
+    run("payment recover")
     run("status")
     run("fsck")
-    run("stop-sending", "--reason", "restored from a backup")
-    run("resume-sending", "--evidence", "compared with the processor's list", "--force")
+    run("ledger stop-sending", "--reason", "restored from a backup")
+    run("ledger resume-sending", "--evidence", "compared with the processor's list", "--force")
 
 
 @contextmanager

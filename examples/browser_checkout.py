@@ -1,6 +1,6 @@
 """A FastAPI shop whose checkout you can try in a browser, together with the fake processor.
 
-    paygate fake-processor --port 8765 --callbacks-to http://127.0.0.1:8000/payments/page
+    paygate fake-processor serve --port 8765 --callbacks-to http://127.0.0.1:8000/payments/page
     python examples/browser_checkout.py
 
 Each runs in a terminal of its own. Then open http://127.0.0.1:8000/. Nothing leaves this

@@ -35,7 +35,16 @@ def shop(tmp_path: Path) -> Iterator[httpx.Client]:
     with ExitStack() as stack:
         processor = stack.enter_context(
             subprocess.Popen(
-                [program, "fake-processor", "--callbacks-to", told, "--late-s", "0", "--parent"],
+                [
+                    program,
+                    "fake-processor",
+                    "serve",
+                    "--callbacks-to",
+                    told,
+                    "--late-s",
+                    "0",
+                    "--parent",
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -25,27 +25,29 @@ def dispute(*numbers: str) -> None:
 def test_disputes_are_listed_a_page_at_a_time(imported: Run) -> None:
     dispute("A-1", "A-2")
 
-    first = imported("chargebacks", "--limit", "1", "--json").json
-    second = imported("chargebacks", "--after", first["next"], "--json").json
+    first = imported("chargeback", "list", "--limit", "1", "--json").json
+    second = imported("chargeback", "list", "--after", first["next"], "--json").json
 
     assert [one["state"] for one in first["chargebacks"]] == ["opened"]
     assert [one["lost"]["text"] for one in second["chargebacks"]] == ["30.00 USD"]
     assert second["next"] is None
-    assert "1,200 JPY" in imported("chargebacks").out
+    assert "1,200 JPY" in imported("chargeback", "list").out
 
 
 def test_disputes_of_one_state_or_payment_are_listed(imported: Run) -> None:
     dispute("A-1", "A-2")
-    [lost] = imported("chargebacks", "--state", "lost", "--json").json["chargebacks"]
+    [lost] = imported("chargeback", "list", "--state", "lost", "--json").json["chargebacks"]
 
-    [same] = imported("chargebacks", "--payment", lost["payment"], "--json").json["chargebacks"]
+    [same] = imported("chargeback", "list", "--payment", lost["payment"], "--json").json[
+        "chargebacks"
+    ]
 
     assert same == lost
-    assert imported("chargebacks", "--state", "won").out == "No chargebacks.\n"
+    assert imported("chargeback", "list", "--state", "won").out == "No chargebacks.\n"
 
 
 def test_a_state_that_there_is_not_is_told(imported: Run) -> None:
-    done = imported("chargebacks", "--state", "settled")
+    done = imported("chargeback", "list", "--state", "settled")
 
     assert done.code == 2
     assert "opened" in done.err

@@ -96,7 +96,7 @@ def test_invoices_are_listed_a_page_at_a_time(imported: Run) -> None:
 
 
 def test_only_open_invoices_are_listed_where_that_is_asked(imported: Run) -> None:
-    imported("record", "A-1", "--by", "cash", "--key", "k")
+    imported("payment", "record", "A-1", "--by", "cash", "--key", "k")
 
     page = imported("invoice", "list", "--open", "--json").json
 
@@ -104,7 +104,7 @@ def test_only_open_invoices_are_listed_where_that_is_asked(imported: Run) -> Non
 
 
 def test_an_invoice_is_shown_with_what_was_put_on_it(imported: Run) -> None:
-    imported("record", "A-1", "--by", "cash", "--key", "k", "--amount", "10")
+    imported("payment", "record", "A-1", "--by", "cash", "--key", "k", "--amount", "10")
 
     shown = imported("invoice", "show", "A-1", "--json").json
 
@@ -115,7 +115,7 @@ def test_an_invoice_is_shown_with_what_was_put_on_it(imported: Run) -> None:
 
 
 def test_collect_charges_once_per_key(imported: Run) -> None:
-    command = ("collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN, "--json")
+    command = ("payment", "collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN, "--json")
 
     first, second = imported(*command), imported(*command)
 
@@ -130,7 +130,17 @@ def test_collect_charges_once_per_key(imported: Run) -> None:
 
 def test_a_part_is_collected_in_the_invoices_currency(imported: Run) -> None:
     done = imported(
-        "collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN, "--amount", "10", "--json"
+        "payment",
+        "collect",
+        "A-1",
+        *COLLECT,
+        "--key",
+        "k",
+        "--method",
+        TOKEN,
+        "--amount",
+        "10",
+        "--json",
     )
 
     assert done.json["payment"]["received"]["text"] == "10.00 USD"
@@ -145,13 +155,17 @@ def test_a_part_is_collected_in_the_invoices_currency(imported: Run) -> None:
     ],
 )
 def test_a_script_stops_where_nothing_was_collected(imported: Run, token: str, status: str) -> None:
-    done = imported("collect", "A-1", *COLLECT, "--key", "k", "--method", token, "--json")
+    done = imported(
+        "payment", "collect", "A-1", *COLLECT, "--key", "k", "--method", token, "--json"
+    )
 
     assert (done.code, done.json["payment"]["status"]) == (1, status)
 
 
 def test_the_payer_is_told_what_to_do(imported: Run) -> None:
-    done = imported("collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_action", "--json")
+    done = imported(
+        "payment", "collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_action", "--json"
+    )
 
     assert (done.code, done.json["payment"]["status"]) == (0, "requires_action")
     assert done.json["payment"]["action"]["type"] == "Redirect"
@@ -161,10 +175,20 @@ def test_the_payer_is_told_what_to_do(imported: Run) -> None:
 
 def test_an_unknown_outcome_is_asked_about(imported: Run) -> None:
     made = imported(
-        "collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_unknown_executed", "--json"
+        "payment",
+        "collect",
+        "A-1",
+        *COLLECT,
+        "--key",
+        "k",
+        "--method",
+        "tok_unknown_executed",
+        "--json",
     ).json["payment"]
 
-    found = imported("inquire", made["id"], "--gateways", "gateways.toml", "--json").json["payment"]
+    found = imported(
+        "payment", "inquire", made["id"], "--gateways", "gateways.toml", "--json"
+    ).json["payment"]
 
     assert (found["status"], found["received"]["minor"]) == ("succeeded", 3000)
     shown = imported("payment", "show", made["id"], "--json").json
@@ -178,10 +202,14 @@ def test_an_inquiry_without_an_answer_stops_a_script(
     def look_up(self: FakeGateway, inquiry: Inquiry) -> Dialogue[Finding]:
         raise NoResponse("nothing within 30 s")
 
-    made = imported("collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_pending", "--json")
+    made = imported(
+        "payment", "collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_pending", "--json"
+    )
     monkeypatch.setattr(FakeGateway, "look_up", look_up)
 
-    asked = imported("inquire", made.json["payment"]["id"], "--gateways", "gateways.toml")
+    asked = imported(
+        "payment", "inquire", made.json["payment"]["id"], "--gateways", "gateways.toml"
+    )
 
     assert asked.code == 1
     assert "Not answered" in asked.out
@@ -189,15 +217,19 @@ def test_an_inquiry_without_an_answer_stops_a_script(
 
 
 def test_recover_asks_about_nothing_where_nothing_is_due(imported: Run) -> None:
-    assert imported("recover", "--json").json == {"payments": [], "unanswered": 0}
-    assert "Nothing is due" in imported("recover").out
+    assert imported("payment", "recover", "--json").json == {"payments": [], "unanswered": 0}
+    assert "Nothing is due" in imported("payment", "recover").out
 
 
 def test_a_recorded_check_is_reversed_with_a_fee(imported: Run) -> None:
-    made = imported("record", "A-1", "--by", "check", "--reference", "1042", "--key", "k", "--json")
+    made = imported(
+        "payment", "record", "A-1", "--by", "check", "--reference", "1042", "--key", "k", "--json"
+    )
     payment = made.json["payment"]["id"]
 
-    done = imported("reverse", payment, "--reason", "bounced", "--fee", "25.00 USD", "--json").json
+    done = imported(
+        "reversal", "record", payment, "--reason", "bounced", "--fee", "25.00 USD", "--json"
+    ).json
 
     assert done["reversal"]["amount"]["minor"] == 3000
     with ledger() as cashier:
@@ -207,7 +239,7 @@ def test_a_recorded_check_is_reversed_with_a_fee(imported: Run) -> None:
 
 def test_payments_are_listed_a_page_at_a_time(imported: Run) -> None:
     for number in ("A-1", "A-2"):
-        imported("record", number, "--by", "cash", "--key", number)
+        imported("payment", "record", number, "--by", "cash", "--key", number)
 
     first = imported("payment", "list", "--limit", "1", "--json").json
     second = imported("payment", "list", "--after", first["next"], "--json").json
@@ -218,8 +250,8 @@ def test_payments_are_listed_a_page_at_a_time(imported: Run) -> None:
 
 
 def test_payments_are_found_by_what_a_clerk_knows_of_them(imported: Run) -> None:
-    imported("collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN)
-    imported("record", "A-2", "--by", "cash", "--key", "c")
+    imported("payment", "collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN)
+    imported("payment", "record", "A-2", "--by", "cash", "--key", "c")
     day = str(datetime.now(UTC).date() - timedelta(days=1))
 
     def found(*filters: str) -> list[str]:
@@ -239,11 +271,11 @@ def test_a_list_in_eighty_columns_breaks_no_id(
     imported: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    imported("collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN)
+    imported("payment", "collect", "A-1", *COLLECT, "--key", "k", "--method", TOKEN)
     [payment] = imported("payment", "list", "--json").json["payments"]
 
     listed = imported("payment", "list").out
-    events = imported("events", "--about", payment["id"]).out
+    events = imported("event", "list", "--about", payment["id"]).out
 
     assert payment["id"] in listed
     assert payment["id"] in events
@@ -306,7 +338,9 @@ def test_an_invoice_of_an_absurd_amount_is_refused() -> None:
 
 
 def test_status_names_an_account_that_nobody_sees_to(imported: Run) -> None:
-    imported("collect", "A-1", *COLLECT, "--method", "tok_unknown_executed", "--key", "k")
+    imported(
+        "payment", "collect", "A-1", *COLLECT, "--method", "tok_unknown_executed", "--key", "k"
+    )
     with closing(sqlite3.connect("paygate.db")) as opened, opened:
         opened.execute("UPDATE paygate_attempt SET next_check_at = '2020-03-04T05:06:07+00:00'")
 
@@ -320,7 +354,7 @@ def test_status_names_an_account_that_nobody_sees_to(imported: Run) -> None:
 
 
 def test_status_tells_how_things_stand(imported: Run) -> None:
-    imported("record", "A-1", "--by", "cash", "--key", "k")
+    imported("payment", "record", "A-1", "--by", "cash", "--key", "k")
 
     done = imported("status", "--json")
     told = done.json["status"]
@@ -362,8 +396,8 @@ def test_fsck_exits_with_1_where_a_balance_differs(imported: Run, folder: Path) 
 
 
 def test_a_check_for_a_paid_invoice_is_credit_and_says_so(imported: Run) -> None:
-    imported("record", "A-1", "--by", "cash", "--key", "till")
-    check = ("record", "A-1", "--by", "check", "--key", "c", "--amount", "12.50")
+    imported("payment", "record", "A-1", "--by", "cash", "--key", "till")
+    check = ("payment", "record", "A-1", "--by", "check", "--key", "c", "--amount", "12.50")
 
     as_json, done = imported(*check, "--json"), imported(*check)
 
@@ -378,18 +412,41 @@ def test_a_check_for_a_paid_invoice_is_credit_and_says_so(imported: Run) -> None
     [
         (("invoice", "show", "nope"), 2, "InvoiceNotFound"),
         (("payment", "show", "nope"), 2, "PaymentNotFound"),
-        (("record", "A-1", "--by", "gold", "--key", "k"), 2, "InvalidValue"),
-        (("record", "A-1", "--by", "cash", "--key", "k", "--amount", "1.234"), 2, "InvalidAmount"),
-        (("record", "A-1", "--by", "cash", "--key", "k", "--on", "soon"), 2, "InvalidValue"),
-        (("record", "--by", "cash", "--key", "k", "--amount", "1"), 2, "InvalidValue"),
-        (("collect", "A-1", "--via", "nope", "--key", "k"), 2, "GatewayNotFound"),
-        (("collect", "A-9", *COLLECT, "--key", "k", "--method", TOKEN), 2, "InvoiceNotFound"),
-        (("publish",), 2, "InvalidValue"),
+        (("payment", "record", "A-1", "--by", "gold", "--key", "k"), 2, "InvalidValue"),
+        (
+            ("payment", "record", "A-1", "--by", "cash", "--key", "k", "--amount", "1.234"),
+            2,
+            "InvalidAmount",
+        ),
+        (
+            ("payment", "record", "A-1", "--by", "cash", "--key", "k", "--on", "soon"),
+            2,
+            "InvalidValue",
+        ),
+        (("payment", "record", "--by", "cash", "--key", "k", "--amount", "1"), 2, "InvalidValue"),
+        (("payment", "collect", "A-1", "--via", "nope", "--key", "k"), 2, "GatewayNotFound"),
+        (
+            ("payment", "collect", "A-9", *COLLECT, "--key", "k", "--method", TOKEN),
+            2,
+            "InvoiceNotFound",
+        ),
+        (
+            (
+                "event",
+                "publish",
+            ),
+            2,
+            "InvalidValue",
+        ),
         (("fsck", "--ledger", "sqlite:///nowhere.db"), 2, "InvalidValue"),
         (("fsck", "--ledger", "oracle://x"), 2, "InvalidValue"),
         (("fsck", "--ledger", "sqlite:///gateways.toml"), 4, "LedgerCorrupt"),
-        (("record", "A-1", "--by", "cash", "--key", "new"), 3, "AlreadyPaid"),
-        (("reverse", "{payment}", "--reason", "x", "--on", "2001-01-01"), 3, "BadReversalDate"),
+        (("payment", "record", "A-1", "--by", "cash", "--key", "new"), 3, "AlreadyPaid"),
+        (
+            ("reversal", "record", "{payment}", "--reason", "x", "--on", "2001-01-01"),
+            3,
+            "BadReversalDate",
+        ),
     ],
 )
 def test_an_error_is_a_sentence_and_an_exit_code(
@@ -397,7 +454,7 @@ def test_an_error_is_a_sentence_and_an_exit_code(
 ) -> None:
     payment = ""
     if code == 3:
-        made = imported("record", "A-1", "--by", "cash", "--key", "paid", "--json")
+        made = imported("payment", "record", "A-1", "--by", "cash", "--key", "paid", "--json")
         payment = made.json["payment"]["id"]
     command = [argument.format(payment=payment) for argument in arguments]
 

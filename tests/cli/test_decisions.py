@@ -13,7 +13,18 @@ KEYS = Fernet.generate_key().decode()
 
 
 def collected(run: Run, token: str, *more: str) -> str:
-    collect = ("collect", "A-1", *GATEWAYS, "--via", "card", "--key", "c", "--method", token)
+    collect = (
+        "payment",
+        "collect",
+        "A-1",
+        *GATEWAYS,
+        "--via",
+        "card",
+        "--key",
+        "c",
+        "--method",
+        token,
+    )
     done = run(*collect, "--json", *more)
     return str(done.json["payment"]["id"])
 
@@ -26,7 +37,16 @@ def still_open(number: str = "A-1") -> str:
 
 def test_a_lost_payment_is_resolved_as_what_the_dashboard_shows(imported: Run) -> None:
     payment = collected(imported, "tok_unknown_lost")
-    command = ("resolve", payment, "--ended", "succeeded", "--evidence", "dashboard", "--json")
+    command = (
+        "payment",
+        "resolve",
+        payment,
+        "--ended",
+        "succeeded",
+        "--evidence",
+        "dashboard",
+        "--json",
+    )
 
     refused = imported(*command)
     done = imported(*command, "--movement", "ch_9")
@@ -46,25 +66,29 @@ def test_a_lost_payment_is_resolved_as_what_the_dashboard_shows(imported: Run) -
 def test_a_lost_payment_is_resolved_as_not_paid(imported: Run, ended: str, status: str) -> None:
     payment = collected(imported, "tok_unknown_lost")
 
-    done = imported("resolve", payment, "--ended", ended, "--evidence", "statement", "--json")
+    done = imported(
+        "payment", "resolve", payment, "--ended", ended, "--evidence", "statement", "--json"
+    )
 
     assert done.json["payment"]["status"] == status
     assert still_open() == "30.00 USD"
 
 
 def test_a_lost_authorisation_is_resolved_as_held(imported: Run) -> None:
-    authorize = ("authorize", "A-1", *GATEWAYS, "--via", "card", "--key", "a", "--json")
+    authorize = ("payment", "authorize", "A-1", *GATEWAYS, "--via", "card", "--key", "a", "--json")
     made = imported(*authorize, "--method", "tok_unknown_lost")
     payment = made.json["payment"]["id"]
 
-    done = imported("resolve", payment, "--ended", "held", "--evidence", "dashboard", "--json")
+    done = imported(
+        "payment", "resolve", payment, "--ended", "held", "--evidence", "dashboard", "--json"
+    )
 
     assert done.json["payment"]["status"] == "authorized"
     assert done.json["payment"]["authorized"]["text"] == "30.00 USD"
 
 
 def test_an_invoice_with_money_on_it_is_voided_only_if_that_is_wanted(imported: Run) -> None:
-    imported("record", "A-1", "--by", "cash", "--key", "c")
+    imported("payment", "record", "A-1", "--by", "cash", "--key", "c")
 
     asked = imported("invoice", "void", "A-1", "--reason", "wrong customer", stdin=b"n\n")
     assert (asked.code, imported("invoice", "show", "A-1", "--json").json["invoice"]["status"]) == (
@@ -83,9 +107,20 @@ def test_an_invoice_is_issued_written_off_opened_again_and_voided(run: Run) -> N
     issued = run(*issue, "--due", "2026-12-01", "--create", "--json")
     assert issued.json["invoice"]["open"]["text"] == "10.00 USD"
 
-    gone = run("write-off", "B-1", "--reason", "bankrupt", "--key", "w", "--amount", "4", "--json")
+    gone = run(
+        "write-off",
+        "record",
+        "B-1",
+        "--reason",
+        "bankrupt",
+        "--key",
+        "w",
+        "--amount",
+        "4",
+        "--json",
+    )
     assert (gone.json["write_off"]["amount"]["text"], still_open("B-1")) == ("4.00 USD", "6.00 USD")
-    back = run("undo-write-off", gone.json["write_off"]["id"], "--json")
+    back = run("write-off", "undo", gone.json["write_off"]["id"], "--json")
     assert (back.json["write_off"]["undone"], still_open("B-1")) == (True, "10.00 USD")
     voided = run("invoice", "void", "B-1", "--reason", "wrong customer")
 
@@ -93,19 +128,30 @@ def test_an_invoice_is_issued_written_off_opened_again_and_voided(run: Run) -> N
 
 
 def test_credit_is_listed_used_and_given_back(imported: Run) -> None:
-    record = ("record", "--by", "cash", "--key", "r", "--amount", "20 USD", "--customer", "C-1")
+    record = (
+        "payment",
+        "record",
+        "--by",
+        "cash",
+        "--key",
+        "r",
+        "--amount",
+        "20 USD",
+        "--customer",
+        "C-1",
+    )
     assert imported(*record).code == 0
-    listed = imported("credit", "C-1", "--json")
+    listed = imported("credit", "list", "C-1", "--json")
     assert [lot["free"]["text"] for lot in listed.json["credits"]] == ["20.00 USD"]
     assert listed.json["balance"]["USD"]["text"] == "20.00 USD"
 
-    paid = imported("pay-from-credit", "A-1", "--key", "p", "--json")
+    paid = imported("credit", "use", "A-1", "--key", "p", "--json")
     assert still_open() == "10.00 USD"
-    imported("undo-credit-use", paid.json["payment"]["id"])
+    imported("credit", "undo-use", paid.json["payment"]["id"])
 
     assert still_open() == "30.00 USD"
-    assert "Balance: 20.00 USD" in imported("credit", "C-1").out
-    assert "No credit." in imported("credit", "C-9").out
+    assert "Balance: 20.00 USD" in imported("credit", "list", "C-1").out
+    assert "No credit." in imported("credit", "list", "C-9").out
 
 
 def test_money_that_was_not_asked_for_is_assigned(imported: Run) -> None:
@@ -115,9 +161,9 @@ def test_money_that_was_not_asked_for_is_assigned(imported: Run) -> None:
     shown = " ".join(imported("payment", "show", payment).out.split())
     assert "Received 30.00 EUR" in shown
     assert "Unassigned 30.00 EUR" in shown
-    assert "Next 'paygate assign'" in shown
+    assert "Next 'paygate payment assign'" in shown
 
-    done = imported("assign", payment, "--reason", "the customer meant it so", "--json")
+    done = imported("payment", "assign", payment, "--reason", "the customer meant it so", "--json")
 
     assert done.code == 0
     [other] = done.json["payment"]["foreign"]
@@ -125,13 +171,13 @@ def test_money_that_was_not_asked_for_is_assigned(imported: Run) -> None:
 
 
 def test_a_method_is_stored_and_a_lost_one_resolved(imported: Run) -> None:
-    enroll = ("enroll", "C-1", *GATEWAYS, "--via", "card", "--json")
+    enroll = ("method", "enroll", "C-1", *GATEWAYS, "--via", "card", "--json")
     stored = imported(*enroll, "--key", "1", "--method", "tok_visa", PAYGATE_TOKEN_KEYS=KEYS)
     lost = imported(*enroll, "--key", "2", "--method", "tok_unknown_lost", PAYGATE_TOKEN_KEYS=KEYS)
     assert (stored.code, lost.code) == (0, 1)
     change = lost.json["method_change"]["id"]
 
-    resolve = ("methods", "resolve", change, "--evidence", "dashboard", "--json")
+    resolve = ("method", "resolve", change, "--evidence", "dashboard", "--json")
     held = imported(*resolve, "--ended", "held")
     done = imported(
         *resolve, "--ended", "succeeded", PAYGATE_METHOD="pm_secret_9", PAYGATE_TOKEN_KEYS=KEYS
@@ -140,22 +186,33 @@ def test_a_method_is_stored_and_a_lost_one_resolved(imported: Run) -> None:
     assert held.code == 2
     assert done.json["method_change"]["state"] == "succeeded"
     assert "pm_secret_9" not in done.all
-    listed = imported("methods", "changes", "--json").json["method_changes"]
+    listed = imported("method", "changes", "--json").json["method_changes"]
     assert [one["state"] for one in listed] == ["succeeded", "succeeded"]
-    assert imported("methods", "changes", "--review", "--json").json["method_changes"] == []
-    asked = imported("methods", "inquire", change, *GATEWAYS, "--json")
+    assert imported("method", "changes", "--review", "--json").json["method_changes"] == []
+    asked = imported("method", "inquire", change, *GATEWAYS, "--json")
     assert asked.json["method_change"]["state"] == "succeeded"
 
 
 def test_a_restored_ledger_sends_nothing_until_somebody_says_so(imported: Run) -> None:
-    stopped = imported("stop-sending", "--reason", "restored", "--json")
-    collect = ("collect", "A-1", *GATEWAYS, "--via", "card", "--key", "c", "--method", "tok_visa")
+    stopped = imported("ledger", "stop-sending", "--reason", "restored", "--json")
+    collect = (
+        "payment",
+        "collect",
+        "A-1",
+        *GATEWAYS,
+        "--via",
+        "card",
+        "--key",
+        "c",
+        "--method",
+        "tok_visa",
+    )
 
     refused = imported(*collect, "--json")
     status = imported("status").out
-    early = imported("resume-sending", *GATEWAYS, "--evidence", "looked", "--json")
-    imported("recover", *GATEWAYS)
-    resumed = imported("resume-sending", *GATEWAYS, "--evidence", "looked")
+    early = imported("ledger", "resume-sending", *GATEWAYS, "--evidence", "looked", "--json")
+    imported("payment", "recover", *GATEWAYS)
+    resumed = imported("ledger", "resume-sending", *GATEWAYS, "--evidence", "looked")
 
     assert stopped.json["sending_stopped"]["reason"] == "restored"
     assert (refused.code, refused.error["type"]) == (3, "SendingStopped")
@@ -168,7 +225,7 @@ def test_a_restored_ledger_sends_nothing_until_somebody_says_so(imported: Run) -
 
 
 def test_what_a_person_must_look_at_is_listed(imported: Run) -> None:
-    other = ("record", "A-2", "--by", "cash", "--key", "r")
+    other = ("payment", "record", "A-2", "--by", "cash", "--key", "r")
     assert imported(*other).code == 0
     payment = collected(imported, "tok_other_currency")
 

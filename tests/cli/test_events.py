@@ -27,27 +27,27 @@ def told_of_a_payment_of_nobody() -> int:
 
 def test_events_are_listed_a_page_at_a_time(run: Run, imported: Run) -> None:
     del imported
-    every = run("events", "--json").json["events"]
-    page = run("events", "--limit", "1", "--json").json
-    behind = run("events", "--after", page["next"], "--limit", "1", "--json").json
+    every = run("event", "list", "--json").json["events"]
+    page = run("event", "list", "--limit", "1", "--json").json
+    behind = run("event", "list", "--after", page["next"], "--limit", "1", "--json").json
 
     assert [one["type"] for one in every] == ["invoice.generated"] * len(every)
     assert (page["events"], behind["events"]) == (every[:1], every[1:2])
     assert (page["next"], behind["next"]) == (str(every[0]["position"]), None)
-    assert "invoice.generated" in run("events").out
-    assert "--after 1" in run("events", "--limit", "1").out
+    assert "invoice.generated" in run("event", "list").out
+    assert "--after 1" in run("event", "list", "--limit", "1").out
 
 
 def test_callbacks_are_listed_without_their_bodies(run: Run, imported: Run) -> None:
     del imported
     number = told_of_a_payment_of_nobody()
 
-    [one] = run("callbacks", "list", "--json").json["callbacks"]
+    [one] = run("callback", "list", "--json").json["callbacks"]
 
     assert (one["id"], one["account"], one["state"]) == (number, "card", "new")
     assert "body" not in one
-    assert run("callbacks", "list", "--state", "orphan", "--json").json["callbacks"] == []
-    assert "card" in run("callbacks", "list").out
+    assert run("callback", "list", "--state", "orphan", "--json").json["callbacks"] == []
+    assert "card" in run("callback", "list").out
 
 
 def test_a_callback_about_nothing_of_ours_stays_so_when_it_is_replayed(
@@ -56,7 +56,7 @@ def test_a_callback_about_nothing_of_ours_stays_so_when_it_is_replayed(
     del imported
     number = told_of_a_payment_of_nobody()
 
-    done = run("callbacks", "replay", str(number), *GATEWAYS, "--json")
+    done = run("callback", "replay", str(number), *GATEWAYS, "--json")
 
     assert done.code == 1
     assert done.json["callback"]["state"] != "applied"
@@ -72,9 +72,9 @@ def test_dead_letters_are_listed_and_revived(imported: Run) -> None:
             lambda tx: outbox.delay(tx, "crm", event, tries=8, dead=True, error="409: who?"),
         )
 
-    told = imported("dead-letters", COLUMNS="80")
-    [letter] = imported("dead-letters", "--json").json["dead_letters"]
-    revived = imported("dead-letters", "--replay", "crm")
+    told = imported("dead-letter", "list", COLUMNS="80")
+    [letter] = imported("dead-letter", "list", "--json").json["dead_letters"]
+    revived = imported("dead-letter", "replay", "crm")
 
     assert told.code == 1
     assert all(text in told.out for text in ("crm", event.type, event.aggregate, "409: who?"))
@@ -83,4 +83,4 @@ def test_dead_letters_are_listed_and_revived(imported: Run) -> None:
         0,
         "1 event will be retried for crm at the next publish",
     )
-    assert imported("dead-letters").code == 0
+    assert imported("dead-letter", "list").code == 0

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from paygate.cli.commands import COMMANDS
+from paygate.cli.app import load
+from paygate.cli.commands import EVERYDAY, NOUNS, commands
 from tests.cli.conftest import Run
 
 PROGRAM = """
@@ -23,7 +24,9 @@ LATER = {"asyncio", "cryptography", "httpcore", "httptools", "httpx", "tenacity"
 
 LEDGER = {"paygate.cashier.sync", "paygate.registry", "paygate.ledger.sqlite", "sqlite3"}
 DRAWN = {"rich", "typer.rich_utils"}
-OTHERS = {place.module for name, place in COMMANDS.items() if name != "invoice"}
+OF_COMMANDS = {f"paygate.cli.{command.module}" for _, command in commands()}
+OTHERS = OF_COMMANDS - {"paygate.cli.invoices"}
+ENGINE = ("paygate.cashier", "paygate.service", "paygate.ledger", "paygate.domain")
 
 
 def imported_by(*command: str) -> set[str]:
@@ -42,12 +45,24 @@ def drivers(modules: set[str]) -> set[str]:
     return {name for name in modules if name.startswith(("paygate.drivers", "paygate.transport"))}
 
 
-def test_help_imports_no_command_no_ledger_and_nothing_that_draws(folder: Path) -> None:
-    modules = imported_by("--help")
+@pytest.mark.parametrize("command", [(), ("payment",)], ids=" ".join)
+def test_a_list_of_commands_imports_nothing_but_the_table(
+    folder: Path, command: tuple[str, ...]
+) -> None:
+    modules = imported_by(*command, "--help")
 
-    assert (
-        modules & (LATER | LEDGER | DRAWN | OTHERS | {"paygate.cli.invoices", "pydantic"}) == set()
-    )
+    ours = {name for name in modules if name.startswith("paygate.")}
+    assert ours == {
+        "paygate._version",
+        "paygate.cli",
+        "paygate.cli.commands",
+        "paygate.cli.listing",
+        "paygate.cli.main",
+    }
+    # Each of these takes longer to import than the list takes to write.
+    heavy = LATER | DRAWN | {"sqlalchemy", "sqlite3", "typer", "click", "pydantic", "dataclasses"}
+    assert modules & heavy == set()
+    assert {name for name in modules if name.startswith(ENGINE)} == set()
     assert drivers(modules) == set()
 
 
@@ -69,15 +84,39 @@ def test_the_help_of_a_command_opens_nothing(folder: Path) -> None:
     assert modules & (LATER | LEDGER | DRAWN | OTHERS) == set()
 
 
-def test_the_list_shows_each_command_on_a_line_of_its_own(run: Run) -> None:
+def test_the_list_shows_each_everyday_command_and_then_each_noun(run: Run) -> None:
     lines = run("--help", COLUMNS="80", TERMINAL_WIDTH="80").out.splitlines()
+    shown = [line.split() for line in lines]
 
-    for name, place in COMMANDS.items():
-        assert f"  {name}  {place.summary}".split() in [line.split() for line in lines]
+    every = [(name, command.summary) for name, command in EVERYDAY.items()]
+    every += [(name, noun.summary) for name, noun in NOUNS.items()]
+    places = [shown.index([name, *summary.split()]) for name, summary in every]
+    assert places == sorted(places)
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("name", NOUNS)
+def test_the_list_of_a_noun_shows_each_of_its_commands(run: Run, name: str) -> None:
+    lines = run(name, "--help").out.splitlines()
+    shown = [line.split() for line in lines]
+
+    for verb, command in NOUNS[name].commands.items():
+        assert [verb, *command.summary.split()] in shown
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("command", [(), ("payment",)], ids=" ".join)
+def test_the_list_that_answers_at_once_is_that_of_the_program(
+    run: Run, shell: Run, command: tuple[str, ...]
+) -> None:
+    # With an option before it, a list is written by the program itself.
+    assert shell(*command, "-h").out == shell("--debug", *command, "--help").out != ""
+    assert run(*command).code == 2
+    assert run(*command).err == shell(*command, "--help").out
 
 
 def test_every_command_is_where_the_table_says() -> None:
-    loaded = {name: place.load(name) for name, place in COMMANDS.items()}
+    loaded = {words: load(words.split()[-1], command) for words, command in commands()}
 
-    assert {name for name, command in loaded.items() if command.name != name} == set()
+    assert {words for words, each in loaded.items() if each.name != words.split()[-1]} == set()
     assert all(command.help for command in loaded.values())

@@ -26,22 +26,23 @@ def stored(imported: Run, monkeypatch: pytest.MonkeyPatch) -> list[PaymentMethod
 
 
 def test_methods_are_listed_and_one_is_the_default(run: Run, stored: list[PaymentMethod]) -> None:
-    chosen = run("methods", "default", stored[1].id, "--json")
+    chosen = run("method", "set-default", stored[1].id, "--json")
 
-    listed = run("methods", "list", "C-1", "--json").json["methods"]
+    listed = run("method", "list", "C-1", "--json").json["methods"]
 
     assert chosen.json["method"]["is_default"] is True
     assert [(one["brand"], one["is_default"]) for one in listed] == [
         ("mastercard", True),
         ("visa", False),
     ]
-    shown = run("methods", "list", "C-1").out
+    shown = run("method", "list", "C-1").out
     assert "mastercard 4242" in shown
-    assert "No method is stored" in run("methods", "list", "C-9").out
+    assert "No method is stored" in run("method", "list", "C-9").out
 
 
 def test_a_stored_method_pays(run: Run, stored: list[PaymentMethod]) -> None:
     done = run(
+        "payment",
         "collect",
         "A-1",
         *GATEWAYS,
@@ -60,18 +61,18 @@ def test_a_stored_method_pays(run: Run, stored: list[PaymentMethod]) -> None:
 
 
 def test_a_method_is_forgotten_and_deleted(run: Run, stored: list[PaymentMethod]) -> None:
-    command = ("methods", "forget", stored[0].id, *GATEWAYS, "--key", "f")
+    command = ("method", "forget", stored[0].id, *GATEWAYS, "--key", "f")
 
     done, again = run(*command), run(*command, "--json")
 
     assert (done.code, again.code) == (0, 0)
     assert "Deleted there" in done.out
     assert again.json["method_change"]["state"] == "succeeded"
-    assert len(run("methods", "list", "C-1", "--json").json["methods"]) == 1
+    assert len(run("method", "list", "C-1", "--json").json["methods"]) == 1
 
 
 def test_without_the_key_nothing_is_forgotten(run: Run, stored: list[PaymentMethod]) -> None:
-    command = ("methods", "forget", stored[0].id, *GATEWAYS, "--key", "f", "--json")
+    command = ("method", "forget", stored[0].id, *GATEWAYS, "--key", "f", "--json")
 
     missing = run(*command, PAYGATE_TOKEN_KEYS="")
     wrong = run(*command, PAYGATE_TOKEN_KEYS=NEW_KEY)
@@ -85,20 +86,20 @@ def test_without_the_key_nothing_is_forgotten(run: Run, stored: list[PaymentMeth
 def test_keys_are_rotated_once(run: Run, stored: list[PaymentMethod]) -> None:
     both = f"{NEW_KEY}, {KEY}"
 
-    first = run("rotate-keys", "--json", PAYGATE_TOKEN_KEYS=both)
-    second = run("rotate-keys", PAYGATE_TOKEN_KEYS=both)
-    alone = run("rotate-keys", "--json", PAYGATE_TOKEN_KEYS=NEW_KEY)
+    first = run("method", "rotate-keys", "--json", PAYGATE_TOKEN_KEYS=both)
+    second = run("method", "rotate-keys", PAYGATE_TOKEN_KEYS=both)
+    alone = run("method", "rotate-keys", "--json", PAYGATE_TOKEN_KEYS=NEW_KEY)
 
     assert first.json["tokens"] == {"rotated": 2, "current": 0}
     assert "0 rotated, 2 already under the first key" in second.out
     assert alone.json["tokens"] == {"rotated": 0, "current": 2}
-    assert run("rotate-keys").code == 2
+    assert run("method", "rotate-keys").code == 2
 
 
 def test_rotation_says_where_the_keys_go(run: Run, stored: list[PaymentMethod]) -> None:
-    done = run("rotate-keys", PAYGATE_TOKEN_KEYS="")
+    done = run("method", "rotate-keys", PAYGATE_TOKEN_KEYS="")
 
     assert done.code == 2
     assert "PAYGATE_TOKEN_KEYS" in done.err
-    bad = run("rotate-keys", PAYGATE_TOKEN_KEYS="not-a-key-at-all")
+    bad = run("method", "rotate-keys", PAYGATE_TOKEN_KEYS="not-a-key-at-all")
     assert (bad.code, "not-a-key-at-all" in bad.all) == (2, False)

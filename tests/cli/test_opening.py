@@ -26,7 +26,7 @@ def something_else():
 def keyed():
     raise ValueError("the key nqzkwyvbtrpl is too short")
 """
-PAY = ("collect", "A-1", "--via", "card", "--method")
+PAY = ("payment", "collect", "A-1", "--via", "card", "--method")
 ISSUE = ("invoice", "issue", "B-1", "--customer", "C", "--total", "9 USD", "--due", "2030-01-01")
 
 
@@ -56,7 +56,17 @@ def test_tenants_are_kept_apart(imported: Run) -> None:
     assert only["number"] == "B-1"
 
 
-@pytest.mark.parametrize("command", [("status",), ("invoice", "list"), ("recover",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("invoice", "list"),
+        (
+            "payment",
+            "recover",
+        ),
+    ],
+)
 def test_a_mistyped_tenant_is_not_taken_for_one_without_concerns(
     imported: Run, command: tuple[str, ...]
 ) -> None:
@@ -157,7 +167,7 @@ def test_an_account_that_is_not_there_is_refused(run: Run) -> None:
 @pytest.mark.parametrize("via", ["card", "nope"])
 def test_a_one_time_token_is_never_shown(imported: Run, via: str, as_json: tuple[str]) -> None:
     token = "pm_1NOTToBeShown"
-    command = ("collect", "A-1", "--gateways", "gateways.toml", "--via", via, *as_json)
+    command = ("payment", "collect", "A-1", "--gateways", "gateways.toml", "--via", via, *as_json)
 
     given = imported(*command, "--key", "k1", "--method", token)
     by_environment = imported(*command, "--key", "k2", PAYGATE_METHOD=token)
@@ -172,12 +182,22 @@ def test_an_application_brings_its_own_cashier(shell: Run, folder: Path) -> None
     assert shell("invoice", "import", "invoices.csv", *app).code == 0
 
     paid = shell(
-        "collect", "A-1", *app, "--via", "till", "--key", "k", "--method", "tok_visa", "--json"
+        "payment",
+        "collect",
+        "A-1",
+        *app,
+        "--via",
+        "till",
+        "--key",
+        "k",
+        "--method",
+        "tok_visa",
+        "--json",
     )
 
     assert paid.json["payment"]["account"] == "till"
     assert shell("check", *app, "--json").json["accounts"][0]["account"] == "till"
-    assert shell("publish", *app, "--json").json == {
+    assert shell("event", "publish", *app, "--json").json == {
         "published": {"delivered": 0, "delayed": 0, "dead": 0, "unreached": []}
     }
 
@@ -223,9 +243,15 @@ def test_debug_shows_the_trace_of_an_application(run: Run, folder: Path) -> None
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (("collect", "A-1", "--via", "page"), "come back to with --return-url"),
-        (("enroll", "C-1", "--via", "till"), "--method (a one-time token), --from-payment, or"),
-        (("collect", "A-1", "--via", "page", "--return-url", "/back"), "--return-url is"),
+        (("payment", "collect", "A-1", "--via", "page"), "come back to with --return-url"),
+        (
+            ("method", "enroll", "C-1", "--via", "till"),
+            "--method (a one-time token), --from-payment, or",
+        ),
+        (
+            ("payment", "collect", "A-1", "--via", "page", "--return-url", "/back"),
+            "--return-url is",
+        ),
         (("void", "A-1", "--reason", " "), "--reason 'issued twice'"),
     ],
 )

@@ -16,14 +16,34 @@ GATEWAYS = ("--gateways", "gateways.toml")
 
 def authorized(run: Run, token: str = "tok_visa") -> str:
     done = run(
-        "authorize", "A-1", *GATEWAYS, "--via", "card", "--key", "a", "--method", token, "--json"
+        "payment",
+        "authorize",
+        "A-1",
+        *GATEWAYS,
+        "--via",
+        "card",
+        "--key",
+        "a",
+        "--method",
+        token,
+        "--json",
     )
     return str(done.json["payment"]["id"])
 
 
 def collected(run: Run) -> str:
     done = run(
-        "collect", "A-1", *GATEWAYS, "--via", "card", "--key", "c", "--method", "tok_visa", "--json"
+        "payment",
+        "collect",
+        "A-1",
+        *GATEWAYS,
+        "--via",
+        "card",
+        "--key",
+        "c",
+        "--method",
+        "tok_visa",
+        "--json",
     )
     return str(done.json["payment"]["id"])
 
@@ -35,7 +55,7 @@ def still_open() -> Money:
 
 def test_what_is_authorized_is_captured_once_per_key(imported: Run) -> None:
     payment = authorized(imported)
-    command = ("capture", payment, *GATEWAYS, "--key", "k", "--json")
+    command = ("payment", "capture", payment, *GATEWAYS, "--key", "k", "--json")
 
     first, second = imported(*command), imported(*command)
 
@@ -52,7 +72,16 @@ def test_a_part_is_captured_and_the_rest_kept(imported: Run) -> None:
     payment = authorized(imported)
 
     done = imported(
-        "capture", payment, *GATEWAYS, "--key", "k", "--amount", "12", "--keep-rest", "--json"
+        "payment",
+        "capture",
+        payment,
+        *GATEWAYS,
+        "--key",
+        "k",
+        "--amount",
+        "12",
+        "--keep-rest",
+        "--json",
     )
 
     assert done.json["payment"]["status"] == "authorized"
@@ -61,7 +90,16 @@ def test_a_part_is_captured_and_the_rest_kept(imported: Run) -> None:
 
 def test_a_script_stops_where_nothing_was_authorized(imported: Run) -> None:
     done = imported(
-        "authorize", "A-1", *GATEWAYS, "--via", "card", "--key", "a", "--method", "tok_declined"
+        "payment",
+        "authorize",
+        "A-1",
+        *GATEWAYS,
+        "--via",
+        "card",
+        "--key",
+        "a",
+        "--method",
+        "tok_declined",
     )
 
     assert done.code == 1
@@ -70,7 +108,15 @@ def test_a_script_stops_where_nothing_was_authorized(imported: Run) -> None:
 
 def test_more_than_is_authorized_is_refused(imported: Run) -> None:
     done = imported(
-        "capture", authorized(imported), *GATEWAYS, "--key", "k", "--amount", "31", "--json"
+        "payment",
+        "capture",
+        authorized(imported),
+        *GATEWAYS,
+        "--key",
+        "k",
+        "--amount",
+        "31",
+        "--json",
     )
 
     assert (done.code, done.error["type"]) == (3, "NotCapturable")
@@ -79,8 +125,11 @@ def test_more_than_is_authorized_is_refused(imported: Run) -> None:
 def test_a_refund_reopens_the_invoice_or_credits_it(imported: Run) -> None:
     payment = collected(imported)
 
-    back = imported("refund", payment, *GATEWAYS, "--key", "1", "--amount", "10 USD", "--json")
+    back = imported(
+        "payment", "refund", payment, *GATEWAYS, "--key", "1", "--amount", "10 USD", "--json"
+    )
     note = imported(
+        "payment",
         "refund",
         payment,
         *GATEWAYS,
@@ -127,8 +176,8 @@ def test_a_refund_that_was_declined_says_why_and_stops_a_script(
 ) -> None:
     payment, app = collected(imported), scripted("refund", "declined_insufficient_funds")
 
-    done = imported("refund", payment, *app, "--key", "1", "--amount", "10")
-    told = imported("refund", payment, *app, "--key", "1", "--amount", "10", "--json")
+    done = imported("payment", "refund", payment, *app, "--key", "1", "--amount", "10")
+    told = imported("payment", "refund", payment, *app, "--key", "1", "--amount", "10", "--json")
 
     assert (done.code, told.code) == (1, 1)
     assert "Refund     declined, of 10.00 USD" in done.out
@@ -145,7 +194,9 @@ def test_a_refund_that_was_declined_says_why_and_stops_a_script(
 def test_a_refund_in_doubt_is_not_to_be_asked_for_again(imported: Run, scripted: Scripted) -> None:
     payment = collected(imported)
 
-    done = imported("refund", payment, *scripted("refund", "unknown_executed"), "--key", "1")
+    done = imported(
+        "payment", "refund", payment, *scripted("refund", "unknown_executed"), "--key", "1"
+    )
 
     assert done.code == 1
     assert "unknown, of 30.00 USD" in done.out
@@ -160,7 +211,9 @@ def test_a_capture_or_cancellation_that_was_not_done_stops_a_script(
     payment = authorized(imported)
     operation = "void" if command == "cancel" else command
 
-    done = imported(command, payment, *scripted(operation, "declined"), "--key", "k", "--json")
+    done = imported(
+        "payment", command, payment, *scripted(operation, "declined"), "--key", "k", "--json"
+    )
 
     assert done.code == 1
     assert (done.json["result"]["operation"], done.json["result"]["state"]) == (
@@ -171,14 +224,16 @@ def test_a_capture_or_cancellation_that_was_not_done_stops_a_script(
 
 
 def test_an_unknown_way_to_refund_is_a_usage_error(imported: Run) -> None:
-    done = imported("refund", collected(imported), *GATEWAYS, "--key", "1", "--to", "thin_air")
+    done = imported(
+        "payment", "refund", collected(imported), *GATEWAYS, "--key", "1", "--to", "thin_air"
+    )
 
     assert done.code == 2
     assert "to must be one of reopen, credit_note, from_credit" in done.err
 
 
 def test_a_charge_is_canceled(imported: Run) -> None:
-    done = imported("cancel", collected(imported), *GATEWAYS, "--key", "k", "--json")
+    done = imported("payment", "cancel", collected(imported), *GATEWAYS, "--key", "k", "--json")
 
     assert (done.code, done.json["payment"]["returned"]["text"]) == (0, "30.00 USD")
     assert still_open() == Money("USD", 3000)
@@ -187,7 +242,9 @@ def test_a_charge_is_canceled(imported: Run) -> None:
 def test_the_history_is_a_timeline(imported: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     payment = collected(imported)
-    imported("refund", payment, *GATEWAYS, "--key", "1", "--amount", "10", "--to", "reopen")
+    imported(
+        "payment", "refund", payment, *GATEWAYS, "--key", "1", "--amount", "10", "--to", "reopen"
+    )
 
     shown = imported("payment", "show", payment)
     told = imported("payment", "show", payment, "--json").json
@@ -219,7 +276,18 @@ def test_the_history_is_a_timeline(imported: Run, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_timeline_says_why_it_failed_and_who_decided(imported: Run) -> None:
-    imported("collect", "A-1", *GATEWAYS, "--via", "card", "--key", "c", "--method", "tok_declined")
+    imported(
+        "payment",
+        "collect",
+        "A-1",
+        *GATEWAYS,
+        "--via",
+        "card",
+        "--key",
+        "c",
+        "--method",
+        "tok_declined",
+    )
     payment = imported("payment", "list", "--json").json["payments"][0]["id"]
 
     shown = imported("payment", "show", payment).out
@@ -230,11 +298,13 @@ def test_the_timeline_says_why_it_failed_and_who_decided(imported: Run) -> None:
 
 def test_the_timeline_says_when_an_attempt_in_doubt_is_asked_about(imported: Run) -> None:
     unknown = ("--via", "card", "--key", "c", "--method", "tok_unknown_lost")
-    imported("collect", "A-1", *GATEWAYS, *unknown)
+    imported("payment", "collect", "A-1", *GATEWAYS, *unknown)
     shown = imported("payment", "show", "--key", "c", "--json").json
     [attempt] = shown["attempts"]
 
     asked = datetime.fromisoformat(attempt["next_check_at"])
     [text] = [moment["text"] for moment in shown["timeline"] if moment["sort"] == "attempt"]
 
-    assert text.endswith(f"'paygate recover' asks about it from {asked:%Y-%m-%d %H:%M} UTC on")
+    assert text.endswith(
+        f"'paygate payment recover' asks about it from {asked:%Y-%m-%d %H:%M} UTC on"
+    )

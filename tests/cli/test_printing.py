@@ -39,11 +39,17 @@ LISTS = [
     ("invoice", "show", "NUMBER"),
     ("payment", "list"),
     ("payment", "show", "PAYMENT"),
-    ("events",),
-    ("callbacks", "list"),
-    ("chargebacks",),
-    ("credit", "CUSTOMER"),
-    ("methods", "list", "CUSTOMER"),
+    (
+        "event",
+        "list",
+    ),
+    ("callback", "list"),
+    (
+        "chargeback",
+        "list",
+    ),
+    ("credit", "list", "CUSTOMER"),
+    ("method", "list", "CUSTOMER"),
     ("status",),
     ("fsck",),
 ]
@@ -105,7 +111,7 @@ def test_no_list_acts_on_the_terminal(
 
 
 def test_what_is_asked_for_in_vain_is_not_repeated_raw(imported: Run) -> None:
-    for command in (("invoice", "show"), ("payment", "show"), ("callbacks", "replay")):
+    for command in (("invoice", "show"), ("payment", "show"), ("callback", "replay")):
         for as_json in ((), ("--json",)):
             done = imported(*command, STRANGE, *as_json)
 

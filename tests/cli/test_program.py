@@ -50,7 +50,7 @@ def test_names_that_a_terminal_cannot_show_do_not_stop_it(shell: Run, folder: Pa
 
 
 def test_markup_in_a_ledger_is_only_text(imported: Run) -> None:
-    imported("record", "A-1", "--by", "check", "--reference", "[red]x[/]", "--key", "k")
+    imported("payment", "record", "A-1", "--by", "check", "--reference", "[red]x[/]", "--key", "k")
     payment = imported("payment", "list", "--json").json["payments"][0]["id"]
 
     assert "[red]x[/]" in imported("payment", "show", payment).out
@@ -70,7 +70,7 @@ def test_drivers_are_listed_with_their_kinds(run: Run) -> None:
 def test_the_fake_processor_serves_until_it_is_let_go(folder: Path) -> None:
     program = Path(sys.executable).with_name("paygate")
     with subprocess.Popen(
-        [program, "fake-processor", "--journal", "truth.jsonl", "--parent"],
+        [program, "fake-processor", "serve", "--journal", "truth.jsonl", "--parent"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -88,7 +88,7 @@ def test_the_fake_processor_serves_until_it_is_let_go(folder: Path) -> None:
 
 
 def test_the_fake_processor_stays_on_loopback(run: Run) -> None:
-    assert run("fake-processor", "--host", "0.0.0.0").code == 2  # noqa: S104
+    assert run("fake-processor", "serve", "--host", "0.0.0.0").code == 2  # noqa: S104
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,10 @@ def test_the_fake_processor_stays_on_loopback(run: Run) -> None:
     [
         ("payment", "list", "--nonsense"),
         ("payment", "list", "--limit", "many"),
-        ("reverse",),
+        (
+            "reversal",
+            "record",
+        ),
         ("nonsense",),
     ],
 )

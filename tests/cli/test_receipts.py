@@ -28,11 +28,21 @@ def rows(text: str) -> list[dict[str, str]]:
 def paid(imported: Run) -> Run:
     """Commands with a charge by card, a part of it refunded, and a check."""
     made = imported(
-        "collect", "A-1", "--via", "card", "--method", "tok_visa", "--key", "k-1", *CARD, "--json"
+        "payment",
+        "collect",
+        "A-1",
+        "--via",
+        "card",
+        "--method",
+        "tok_visa",
+        "--key",
+        "k-1",
+        *CARD,
+        "--json",
     ).json
-    refund = ("refund", made["payment"]["id"], "--amount", "12.50 USD", "--key", "k-2")
+    refund = ("payment", "refund", made["payment"]["id"], "--amount", "12.50 USD", "--key", "k-2")
     assert imported(*refund, "--to", "reopen", *CARD).code == 0
-    check = ("record", "A-2", "--by", "check", "--key", "k-3", "--reference", "=1+1")
+    check = ("payment", "record", "A-2", "--by", "check", "--key", "k-3", "--reference", "=1+1")
     assert imported(*check).code == 0
     return imported
 
@@ -58,14 +68,14 @@ def test_a_value_that_would_be_a_formula_is_text(paid: Run) -> None:
 
 
 def test_what_was_sent_back_by_hand_has_the_reference_of_its_sending(imported: Run) -> None:
-    check = ("record", "A-2", "--by", "check", "--key", "k-1", "--reference", "Nr. 1204")
+    check = ("payment", "record", "A-2", "--by", "check", "--key", "k-1", "--reference", "Nr. 1204")
     payment = imported(*check, "--json").json["payment"]["id"]
     sent = imported(
-        *("record-refund", payment, "--by", "cash", "--amount", "200 JPY"),
+        *("refund", "record", payment, "--by", "cash", "--amount", "200 JPY"),
         *("--reference", "till 2", "--key", "k-2", "--json"),
     ).json
     receipt = sent["receipts"][0]["id"]
-    assert imported("undo-record-refund", receipt, "--reason", "not handed out").code == 0
+    assert imported("refund", "undo", receipt, "--reason", "not handed out").code == 0
 
     lines = rows(imported("receipt", "export").out)
 
@@ -105,7 +115,7 @@ def test_the_bytes_of_an_export_are_utf8_with_lines_that_end_as_in_rfc_4180(
         'number,customer,currency,total,due\n"ü, ""1""",Zoë,USD,5.00,2026-12-01\n', "utf-8"
     )
     assert shell("invoice", "import", "invoices.csv").code == 0
-    assert shell("record", 'ü, "1"', "--by", "cash", "--key", "k-1").code == 0
+    assert shell("payment", "record", 'ü, "1"', "--by", "cash", "--key", "k-1").code == 0
 
     done = shell("receipt", "export", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
 

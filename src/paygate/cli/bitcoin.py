@@ -18,14 +18,11 @@ if TYPE_CHECKING:
 
 PAUSE_S: Final = 30.0
 
-bitcoin = typer.Typer(no_args_is_help=True, help="Check and watch Bitcoin accounts.")
-
 AccountArgument = Annotated[
     str | None, typer.Argument(help="One account; all of them if left out.")
 ]
 
 
-@bitcoin.command()
 def check(
     ctx: typer.Context,
     account: AccountArgument = None,
@@ -51,7 +48,6 @@ def check(
         raise typer.Exit(FINDINGS)
 
 
-@bitcoin.command()
 def watch(
     ctx: typer.Context,
     account: AccountArgument = None,
@@ -77,7 +73,6 @@ def watch(
         raise typer.Exit(FINDINGS)
 
 
-@bitcoin.command()
 def rescan(
     ctx: typer.Context,
     start: Annotated[int, typer.Option("--from", help="The block to continue at.", min=0)],

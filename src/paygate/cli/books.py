@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from paygate.cli import options, show
+from paygate.cli import show
 from paygate.cli.exits import FINDINGS
-from paygate.cli.opening import Where, with_gateways, with_ledger
-from paygate.errors import InvalidValue
+from paygate.cli.opening import Where, with_ledger
 from paygate.ledger.book import chosen
 from paygate.printing import counted
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from paygate.domain.status import AccountStatus, LedgerStatus
-    from paygate.ledger.sending import Stopped
 
 
 @with_ledger
@@ -151,59 +149,3 @@ _TOO_MUCH: Final = "too large to add up"
 
 def _at(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M} UTC"
-
-
-@with_ledger
-def stop_sending(
-    where: Where,
-    reason: Annotated[str, typer.Option(help="Why, for example which backup it came from.")],
-) -> None:
-    """Stop sending from a ledger that was restored from a backup, until it has caught up."""
-    with where.open() as cashier:
-        found = cashier.stop_sending(reason=reason)
-    if where.as_json:
-        show.write_json({"sending_stopped": found})
-        return
-    show.console().print(_stopped(found), soft_wrap=True)
-
-
-@with_gateways
-def resume_sending(
-    where: Where,
-    evidence: Annotated[str, typer.Option(help="How you know that it has caught up.")],
-    force: Annotated[
-        bool, typer.Option("--force", help="Even if something is due, such as a feed.")
-    ] = False,
-) -> None:
-    """Resume sending, after the ledger has caught up with the processors."""
-    with where.open() as cashier:
-        cashier.resume_sending(evidence=evidence, force=force)
-    if where.as_json:
-        show.write_json({"sending_stopped": None})
-        return
-    show.console().print("Sending is resumed.")
-
-
-def _stopped(of: Stopped) -> str:
-    since = f"{of.since:%Y-%m-%d %H:%M} UTC"
-    return f"Sending is stopped since {since}, by {of.actor}: {of.reason}"
-
-
-def publish(
-    ctx: typer.Context,
-    app: options.AppOption = None,
-    as_json: options.JsonOption = False,
-) -> None:
-    """Deliver waiting events to the sinks of your application, given by --app."""
-    if app is None:
-        raise InvalidValue("sinks are created in code; name yours with --app module:function")
-    where = Where(ctx=ctx, ledger=options.LEDGER, gateways=None, app=app, tenant="main")
-    with where.open() as cashier:
-        done = cashier.publish()
-    if as_json:
-        show.write_json({"published": done})
-        return
-    console = show.console()
-    console.print(f"{done.delivered} delivered, {done.delayed} delayed, {done.dead} dead")
-    for name in done.unreached:
-        console.print(f"{name} cannot be reached; its events wait", style="yellow", markup=False)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @with_ledger
-def chargebacks(
+def list_(
     where: Where,
     state: Annotated[
         str | None, typer.Option(help="Only those that are opened, lost or won.")

@@ -1,109 +1,215 @@
-"""The table of commands; each is imported when it is called.
+"""The table of commands: everyday ones by themselves, all others under the noun they are about.
 
 Importing every command would take longer than most commands run. So the program
-knows only the module of each, and the line to show in the list of commands.
+knows only the module of each, and the line to show in the list of commands. This
+module imports nothing else, because `paygate --help` needs only it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import typer
-from typer.core import TyperCommand
-from typing_extensions import override
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class CommandLocation:
-    """The module that defines a command or a group of commands, and its line in the list."""
+class Command(NamedTuple):
+    """The function of a command, in which module of `paygate.cli` it is, and its line in lists."""
 
     module: str
-    name: str
+    function: str
     summary: str
 
-    def load(self, name: str) -> Any:
-        """Import the command and return it under *name*, with all its options."""
-        found = getattr(import_module(self.module), self.name)
-        around = typer.Typer(rich_markup_mode=None)
-        if isinstance(found, typer.Typer):
-            around.add_typer(found, name=name)
-        else:
-            around.command(name)(found)
-        return typer.main.get_group(around).commands[name]
+
+class Noun(NamedTuple):
+    """What some commands are about: its line in the list, and the commands by their names."""
+
+    summary: str
+    commands: Mapping[str, Command]
 
 
-def _at(module: str, name: str, summary: str) -> CommandLocation:
-    return CommandLocation(f"paygate.cli.{module}", name, summary)
-
-
-COMMANDS: Final = {
-    "demo": _at("demo", "demo", "Play a day at the till on fake gateways."),
-    "fake-processor": _at(
-        "fake_processor", "fake_processor", "Serve a payment processor that moves no money."
-    ),
-    "drivers": _at("drivers", "drivers", "List the installed drivers."),
-    "check": _at("accounts", "check", "Check settings and credentials of accounts."),
-    "certify": _at("certify", "certify", "Try an account in its processor's sandbox."),
-    "collect": _at("payments", "collect", "Collect invoices through a gateway."),
-    "authorize": _at("operations", "authorize", "Hold the amount of invoices."),
-    "capture": _at("operations", "capture", "Capture what was authorised."),
-    "refund": _at("operations", "refund", "Send money of a payment back."),
-    "cancel": _at("operations", "cancel", "Cancel a payment in the cheapest way that works."),
-    "record": _at("payments", "record", "Record money received by hand."),
-    "record-refund": _at("payments", "record_refund", "Record money sent back by hand."),
-    "undo-record-refund": _at(
-        "payments", "undo_record_refund", "Undo a refund that was recorded by hand."
-    ),
-    "reverse": _at("payments", "reverse", "Book the opposite of a payment; send nothing."),
-    "undo-reversal": _at("payments", "undo_reversal", "Undo a reversal: the money had arrived."),
-    "resolve": _at("decisions", "resolve", "Record the outcome of an attempt in doubt."),
-    "assign": _at("decisions", "assign", "Put unexpected money on invoices."),
-    "write-off": _at("decisions", "write_off", "Write off an open amount of an invoice."),
-    "reviewed": _at("decisions", "reviewed", "Finish the review of a payment."),
-    "undo-write-off": _at("decisions", "undo_write_off", "Undo a write-off."),
-    "pay-from-credit": _at("decisions", "pay_from_credit", "Pay invoices from credit."),
-    "undo-credit-use": _at("decisions", "undo_credit_use", "Return used credit."),
-    "credit": _at("decisions", "credit", "List the credit of a customer."),
-    "chargebacks": _at("chargebacks", "chargebacks", "List disputes of payments."),
-    "enroll": _at("methods", "enroll", "Store a customer's method at a gateway."),
-    "inquire": _at("payments", "inquire", "Ask the gateway about a payment."),
-    "recover": _at("payments", "recover", "Ask about every payment whose inquiry is due."),
-    "fsck": _at("books", "fsck", "Check the file and every balance of the ledger."),
-    "status": _at("books", "status", "Show the state of the ledger, and what needs a person."),
-    "publish": _at("books", "publish", "Deliver waiting events to the sinks of --app."),
-    "stop-sending": _at("books", "stop_sending", "Stop sending from a restored ledger."),
-    "resume-sending": _at("books", "resume_sending", "Resume sending from a restored ledger."),
-    "events": _at("events", "events", "List events in the order in which they happened."),
-    "dead-letters": _at("events", "dead_letters", "List events that a sink has refused finally."),
-    "rotate-keys": _at("methods", "rotate_keys", "Encrypt all tokens under the first key."),
-    "new-driver": _at("new_driver", "new_driver", "Create a package with a gateway driver."),
-    "simulate": _at("simulate", "simulate", "Test the engine with crashes and faults."),
-    "invoice": _at("invoices", "invoice", "Issue, import, list, show and void invoices."),
-    "payment": _at("payments", "payment", "List and show payments."),
-    "receipt": _at("receipts", "receipt", "List receipts, and export them as CSV."),
-    "methods": _at("methods", "methods", "Store, list, choose and forget methods."),
-    "number": _at("numbers", "numbers", "Assign, list and release payer numbers."),
-    "callbacks": _at("events", "callbacks", "List callbacks of processors, and apply them again."),
-    "bitcoin": _at("bitcoin", "bitcoin", "Check and watch Bitcoin accounts."),
+EVERYDAY: Final[Mapping[str, Command]] = {
+    "demo": Command("demo", "demo", "Play a day at the till on fake gateways."),
+    "status": Command("books", "status", "Show the state of the ledger, and what needs a person."),
+    "fsck": Command("books", "fsck", "Check the file and every balance of the ledger."),
+    "check": Command("accounts", "check", "Check settings and credentials of accounts."),
+    "certify": Command("certify", "certify", "Try an account in its processor's sandbox."),
+    "drivers": Command("drivers", "drivers", "List the installed drivers."),
+    "new-driver": Command("new_driver", "new_driver", "Create a package with a gateway driver."),
+    "simulate": Command("simulate", "simulate", "Test the engine with crashes and faults."),
 }
-"""Every command of the program by its name, in the order of the list."""
+"""The commands at the top level, in the order of the list."""
+
+NOUNS: Final[Mapping[str, Noun]] = {
+    "invoice": Noun(
+        "Issue, import, list, show and void invoices.",
+        {
+            "issue": Command("invoices", "issue", "Issue an invoice, once per number."),
+            "import": Command("invoices", "import_", "Issue the invoices of a CSV file."),
+            "list": Command("invoices", "list_", "List invoices, the last issued first."),
+            "show": Command("invoices", "show_", "Show an invoice, and what was put on it."),
+            "void": Command("invoices", "void", "Void an invoice that was issued by mistake."),
+        },
+    ),
+    "payment": Noun(
+        "Collect, record, refund and clear payments.",
+        {
+            "collect": Command("payments", "collect", "Collect invoices through a gateway."),
+            "authorize": Command("operations", "authorize", "Hold the amount of invoices."),
+            "capture": Command("operations", "capture", "Capture what was authorized."),
+            "refund": Command("operations", "refund", "Send money of a payment back."),
+            "cancel": Command(
+                "operations", "cancel", "Cancel a payment in the cheapest way that works."
+            ),
+            "record": Command("payments", "record", "Record money received by hand."),
+            "list": Command("payments", "list_", "List payments, the newest first."),
+            "show": Command("payments", "show_", "Show a payment and its whole history."),
+            "inquire": Command("payments", "inquire", "Ask the gateway about a payment."),
+            "recover": Command(
+                "payments", "recover", "Ask about every payment whose inquiry is due."
+            ),
+            "resolve": Command(
+                "decisions", "resolve", "Record the outcome of an attempt in doubt."
+            ),
+            "assign": Command("decisions", "assign", "Put unexpected money on invoices."),
+            "reviewed": Command("decisions", "reviewed", "Finish the review of a payment."),
+        },
+    ),
+    "refund": Noun(
+        "Record refunds that were paid by hand.",
+        {
+            "record": Command("refunds", "record", "Record money sent back by hand."),
+            "undo": Command("refunds", "undo", "Undo a refund that was recorded by hand."),
+        },
+    ),
+    "reversal": Noun(
+        "Book the opposite of a payment, as of a bounced check.",
+        {
+            "record": Command(
+                "reversals", "record", "Book the opposite of a payment; send nothing."
+            ),
+            "undo": Command("reversals", "undo", "Undo a reversal: the money had arrived."),
+        },
+    ),
+    "write-off": Noun(
+        "Write off what is not paid any more.",
+        {
+            "record": Command("write_offs", "record", "Write off an open amount of an invoice."),
+            "undo": Command("write_offs", "undo", "Undo a write-off."),
+        },
+    ),
+    "credit": Noun(
+        "List a customer's credit, and pay invoices from it.",
+        {
+            "list": Command("credits", "list_", "List the credit of a customer."),
+            "use": Command("credits", "use", "Pay invoices from credit."),
+            "undo-use": Command("credits", "undo_use", "Return used credit."),
+        },
+    ),
+    "chargeback": Noun(
+        "List what payers' banks dispute and take.",
+        {
+            "list": Command("chargebacks", "list_", "List disputes of payments."),
+        },
+    ),
+    "receipt": Noun(
+        "List the money that moved, and export it as CSV.",
+        {
+            "list": Command("receipts", "list_", "List receipts by booking time."),
+            "export": Command("receipts", "export", "Write all receipts as CSV."),
+        },
+    ),
+    "method": Noun(
+        "Store, list, choose and forget cards and bank accounts.",
+        {
+            "enroll": Command("methods", "enroll", "Store a customer's method at a gateway."),
+            "list": Command("methods", "list_", "List the stored methods of a customer."),
+            "set-default": Command(
+                "methods", "set_default", "Make a method the default of its customer."
+            ),
+            "forget": Command("methods", "forget", "Stop charging a method, and delete it."),
+            "changes": Command("methods", "changes", "List requests to store or delete methods."),
+            "inquire": Command("methods", "inquire", "Ask the gateway about such a request."),
+            "resolve": Command("methods", "resolve", "Record the outcome of one in doubt."),
+            "rotate-keys": Command(
+                "methods", "rotate_keys", "Encrypt all tokens under the first key."
+            ),
+        },
+    ),
+    "payer-number": Noun(
+        "Assign numbers to which customers pay, and release them.",
+        {
+            "assign": Command("payer_numbers", "assign", "Assign a payer number to a customer."),
+            "list": Command("payer_numbers", "list_", "List the numbers that customers have."),
+            "release": Command("payer_numbers", "release", "Release a payer number."),
+        },
+    ),
+    "callback": Noun(
+        "List callbacks of processors, and apply them again.",
+        {
+            "list": Command("callbacks", "list_", "List callbacks, the newest first."),
+            "replay": Command("callbacks", "replay", "Apply one callback again."),
+            "dismiss": Command("callbacks", "dismiss", "Record that nothing is to be done."),
+        },
+    ),
+    "event": Noun(
+        "List events, and deliver them to other systems.",
+        {
+            "list": Command("events", "list_", "List events in the order in which they happened."),
+            "publish": Command(
+                "events", "publish", "Deliver waiting events to the sinks of --app."
+            ),
+        },
+    ),
+    "dead-letter": Noun(
+        "List events that a sink has refused finally, and retry them.",
+        {
+            "list": Command("dead_letters", "list_", "List events that a sink has refused."),
+            "replay": Command("dead_letters", "replay", "Let a sink try its dead letters again."),
+        },
+    ),
+    "ledger": Noun(
+        "Stop sending from a ledger that was restored from a backup.",
+        {
+            "stop-sending": Command(
+                "sending", "stop_sending", "Stop sending from a restored ledger."
+            ),
+            "resume-sending": Command(
+                "sending", "resume_sending", "Resume sending from a restored ledger."
+            ),
+        },
+    ),
+    "bitcoin": Noun(
+        "Check and watch Bitcoin accounts.",
+        {
+            "check": Command("bitcoin", "check", "Compare the wallet with the node."),
+            "watch": Command("bitcoin", "watch", "Read blocks, and book what arrived."),
+            "rescan": Command("bitcoin", "rescan", "Read the chain again from a block."),
+        },
+    ),
+    "fake-processor": Noun(
+        "Run a processor that moves no money, to try a checkout.",
+        {
+            "serve": Command(
+                "fake_processor", "serve", "Serve a payment processor that moves no money."
+            ),
+        },
+    ),
+}
+"""The commands of each noun, in the order of the lists."""
+
+OF_VERBS: Final[Mapping[str, str]] = {
+    "record_refund": "refund record",
+    "reverse": "reversal record",
+    "undo_reversal": "reversal undo",
+    **{verb: f"payment {verb}" for verb in NOUNS["payment"].commands},
+}
+"""The commands of the cashier's verbs that messages of the ledger recommend."""
 
 
-class Deferred(TyperCommand):
-    """A command in the list that is imported when its arguments are read."""
-
-    def __init__(self, name: str, place: CommandLocation) -> None:
-        super().__init__(name, short_help=place.summary, rich_markup_mode=None)
-        self._place = place
-
-    # The types are click's own, or those of the copy in newer versions of typer.
-
-    @override
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
-    ) -> Any:
-        """Read the arguments as the command itself does; its context runs it."""
-        command = self._place.load(self.name or "")
-        return command.make_context(info_name, args, parent=parent, **extra)
+def commands() -> Iterator[tuple[str, Command]]:
+    """Yield every command with the words that call it: ``payment refund``."""
+    yield from EVERYDAY.items()
+    for name, noun in NOUNS.items():
+        for verb, command in noun.commands.items():
+            yield f"{name} {verb}", command

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paygate.cli import facts, options, pages, payments, show
+from paygate.cli import options, payments
 from paygate.cli.opening import Where, read_amount, with_ledger
 from paygate.domain.kind import Operation
 from paygate.domain.movement import Movement, MovementKind
@@ -18,9 +18,7 @@ from paygate.service.resolve import MOVES
 
 if TYPE_CHECKING:
     from paygate.cashier.sync import Cashier
-    from paygate.domain.credit import Credit
     from paygate.domain.money import Money
-    from paygate.domain.reversal import WriteOff
 
 EvidenceOption = Annotated[str, typer.Option("--evidence", help="Where you saw it.")]
 
@@ -142,101 +140,6 @@ def assign(
     with where.open() as cashier:
         made = cashier.assign(payment, invoices or (), reason=reason, customer=customer)
     payments.tell(made, as_json=where.as_json)
-
-
-@with_ledger
-def write_off(
-    where: Where,
-    invoice: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
-    reason: options.ReasonOption,
-    key: options.KeyOption,
-    amount: options.AmountOption = None,
-) -> None:
-    """Write off an open amount of an invoice."""
-    with where.open() as cashier:
-        wanted = None if amount is None else read_amount(cashier, amount, [invoice])
-        made = cashier.write_off(invoice, reason=reason, key=key, amount=wanted)
-    _tell(made, where)
-
-
-@with_ledger
-def undo_write_off(
-    where: Where,
-    id_: Annotated[str, typer.Argument(metavar="WRITE-OFF", help="Id of the write-off.")],
-) -> None:
-    """Undo a write-off; the amount is open again."""
-    with where.open() as cashier:
-        made = cashier.undo_write_off(id_)
-    _tell(made, where)
-
-
-def _tell(made: WriteOff, where: Where) -> None:
-    if where.as_json:
-        show.write_json({"write_off": made})
-        return
-    sheet = {
-        "Write-off": made.id,
-        "Invoice": made.invoice,
-        "Amount": made.amount,
-        "Reason": made.reason,
-        "Undone": "yes" if made.undone else None,
-    }
-    show.write_sheet(sheet)
-
-
-@with_ledger
-def pay_from_credit(
-    where: Where,
-    invoices: Annotated[list[str], typer.Argument(help="Numbers of the invoices to pay.")],
-    key: options.KeyOption,
-    amount: options.AmountOption = None,
-) -> None:
-    """Pay invoices from the customer's credit, the oldest lots first."""
-    with where.open() as cashier:
-        wanted = None if amount is None else read_amount(cashier, amount, invoices)
-        made = cashier.pay_from_credit(invoices, key=key, amount=wanted)
-    payments.tell(made, as_json=where.as_json)
-
-
-@with_ledger
-def undo_credit_use(where: Where, payment: options.PaymentArgument) -> None:
-    """Return the credit that a payment used; its invoices are open again."""
-    with where.open() as cashier:
-        made = cashier.undo_credit_use(payment)
-    payments.tell(made, as_json=where.as_json)
-
-
-@with_ledger
-def credit(
-    where: Where,
-    customer: options.CustomerArgument,
-    after: Annotated[str, typer.Option(help="Continue after the lot with this id.")] = "",
-    limit: options.LimitOption = 100,
-) -> None:
-    """List the lots of a customer's balance, the oldest (used first) first, and what is free."""
-    with where.open() as cashier:
-
-        def list_lots(behind: str, most: int) -> list[Credit]:
-            return cashier.credits(customer, after=behind, limit=most)
-
-        lots, following = pages.read(list_lots, after, limit)
-        balance = cashier.balance(customer)
-    if where.as_json:
-        written = [facts.credit(one) for one in lots]
-        show.write_json({"credits": written, "next": following, "balance": balance})
-        return
-    console = show.console()
-    if not lots:
-        console.print("No credit.")
-        return
-    table = show.table("Lot", "Since", "From", ">Amount", ">Used", ">Free")
-    for one in lots:
-        since, reason = one.created_at.date(), show.words(one.reason)
-        show.add(table, one.id, since, reason, one.amount, one.used, one.free)
-    console.print(table)
-    pages.tell_more(following)
-    console.print()
-    console.print("Balance: " + ", ".join(map(str, balance.values())))
 
 
 def check_held(ended: End) -> None:

@@ -12,7 +12,6 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from paygate.cli.commands import COMMANDS, Deferred
 from paygate.domain.secret import DOTS
 from paygate.errors import ImportRejected, InvalidValue, PaygateError, Refused, UsageError
 from paygate.printing import printable_lines
@@ -56,11 +55,6 @@ class Commands(TyperGroup):
     """The root of the commands: an error of paygate becomes one sentence and an exit status."""
 
     # The context is click's own, or that of the copy in newer versions of typer.
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        for name, place in COMMANDS.items():
-            self.add_command(Deferred(name, place))
 
     @override
     def make_context(

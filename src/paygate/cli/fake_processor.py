@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 
-def fake_processor(
+def serve(
     host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 uses a free port.")] = 0,
     journal: Annotated[

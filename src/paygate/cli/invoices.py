@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from paygate.domain.invoice import Invoice
     from paygate.domain.words import InvoiceStatusWord
 
-invoice = typer.Typer(no_args_is_help=True, help="Issue, import, list, show and void invoices.")
 
-
-@invoice.command("import")
 @with_ledger
 def import_(
     where: Where,
@@ -94,7 +91,6 @@ def import_(
     _print_problems(where, [(problem.line, problem.reason) for problem in done.problems])
 
 
-@invoice.command("issue")
 @with_ledger
 def issue(
     where: Where,
@@ -114,7 +110,6 @@ def issue(
     _tell(made, where)
 
 
-@invoice.command("void")
 @with_ledger
 def void(
     where: Where,
@@ -135,7 +130,6 @@ def void(
     _tell(made, where)
 
 
-@invoice.command("list")
 @with_ledger
 def list_(
     where: Where,
@@ -199,7 +193,6 @@ def list_(
     pages.tell_more(following)
 
 
-@invoice.command("show")
 @with_ledger
 def show_(
     where: Where,

@@ -6,6 +6,8 @@ import sys
 from importlib.util import find_spec
 from io import TextIOWrapper
 
+from paygate.cli.listing import asked_for
+
 
 def main() -> None:
     """Run the command line."""
@@ -17,6 +19,11 @@ def main() -> None:
         )
         sys.stderr.write(f"{type(error).__name__}: {error.message}\n")
         raise SystemExit(2)
+    # A list of commands is written without what would run them: it answers at once.
+    text = asked_for(sys.argv[1:])
+    if text is not None:
+        sys.stdout.write(text)
+        return
     from paygate.cli.app import app
 
     for stream in (sys.stdout, sys.stderr):

@@ -21,13 +21,10 @@ if TYPE_CHECKING:
     from paygate.domain.method import MethodRequest, PaymentMethod
     from paygate.domain.words import KindWord
 
-methods = typer.Typer(no_args_is_help=True, help="Store, list, choose and forget methods.")
-
 ChangeArgument = Annotated[str, typer.Argument(metavar="CHANGE", help="Id of the request.")]
 MethodArgument = Annotated[str, typer.Argument(metavar="METHOD", help="Id of the stored method.")]
 
 
-@methods.command("list")
 @with_ledger
 def list_(
     where: Where,
@@ -87,7 +84,6 @@ def enroll(
     _tell(where, change)
 
 
-@methods.command("inquire")
 @with_gateways
 def inquire(where: Where, change: ChangeArgument) -> None:
     """Ask for the state of storing or deleting a method; exits with status 1 until it is done."""
@@ -96,7 +92,6 @@ def inquire(where: Where, change: ChangeArgument) -> None:
     _tell(where, found)
 
 
-@methods.command("changes")
 @with_ledger
 def changes(
     where: Where,
@@ -134,7 +129,6 @@ def changes(
     pages.tell_more(following)
 
 
-@methods.command("resolve")
 @with_ledger
 def resolve(
     where: Where,
@@ -167,9 +161,8 @@ def resolve(
     _tell(where, found, stop=False)
 
 
-@methods.command("default")
 @with_ledger
-def default(
+def set_default(
     where: Where,
     method: MethodArgument,
 ) -> None:
@@ -182,7 +175,6 @@ def default(
     _write(found)
 
 
-@methods.command("forget")
 @with_gateways
 def forget(
     where: Where,
@@ -263,7 +255,7 @@ def _next_step(of: MethodRequest, *, deletes: bool) -> dict[str, object]:
         failed = deletes and of.state.ended
         return {"Next": "delete it at the gateway by hand" if failed else None}
     if of.needs_review:
-        return {"Next": "it needs manual review: 'paygate methods resolve'"}
+        return {"Next": "it needs manual review: 'paygate method resolve'"}
     if deletes:
-        return {"Next": "it is not charged any more; 'paygate recover' repeats the deletion"}
-    return {"Next": "'paygate recover' asks for the outcome"}
+        return {"Next": "it is charged no more; 'paygate payment recover' repeats the deletion"}
+    return {"Next": "'paygate payment recover' asks for the outcome"}

@@ -152,6 +152,6 @@ def _rows(of: OperationResult) -> dict[str, object]:
 
 
 _THEN = {
-    OperationState.UNKNOWN: "do not repeat it; 'paygate recover' finds out the outcome",
+    OperationState.UNKNOWN: "do not repeat it; 'paygate payment recover' finds out the outcome",
     OperationState.PENDING: "the outcome is known later",
 }

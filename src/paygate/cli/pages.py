@@ -22,6 +22,8 @@ OldestFirstOption = Annotated[
 ]
 ViaOption = Annotated[str | None, typer.Option("--via", help="Only those of this account.")]
 
+AfterOption = Annotated[int, typer.Option("--after", help="Start after this number.")]
+
 
 class HasId(Protocol):
     """A row of a list."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from paygate.cli import facts, options, pages, show, steps, timeline
+from paygate.cli.commands import OF_VERBS
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import Where, read_amount, with_gateways, with_ledger
 from paygate.domain.payment import PaymentStatus
@@ -25,11 +26,7 @@ if TYPE_CHECKING:
         KindWord,
         PaymentStatusWord,
         RecordedBy,
-        RefundToWord,
-        SentBackBy,
     )
-
-payment = typer.Typer(no_args_is_help=True, help="List and show payments.")
 
 NOT_COLLECTED = frozenset(
     {
@@ -107,114 +104,6 @@ def record(
     tell(made, as_json=where.as_json)
 
 
-@with_ledger
-def record_refund(
-    where: Where,
-    by: Annotated[str, typer.Option(help="cash, check, transfer or bitcoin.")],
-    key: options.KeyOption,
-    reference: Annotated[str, typer.Option(help="Number of the check, or text of transfer.")],
-    payment: Annotated[str | None, typer.Argument(help="Id of the payment.")] = None,
-    amount: options.AmountOption = None,
-    to: Annotated[
-        str | None,
-        typer.Option(help="reopen, credit_note or from_credit: what happens to the invoices."),
-    ] = None,
-    on: Annotated[str | None, typer.Option(metavar="DATE", help="When it was sent.")] = None,
-    customer: Annotated[
-        str | None, typer.Option(help="Pay out the credit of this customer instead.")
-    ] = None,
-    reason: Annotated[str, typer.Option(help="Why.")] = "",
-) -> None:
-    """Record money that was sent back by hand; only the books change."""
-    with where.open() as cashier:
-        made = cashier.record_refund(
-            payment,
-            customer=customer,
-            amount=None if amount is None else read_amount(cashier, amount),
-            by=cast("SentBackBy", by),
-            reference=reference,
-            key=key,
-            on=on,
-            to=cast("RefundToWord | None", to),
-            reason=reason,
-        )
-    if where.as_json:
-        show.write_json({"receipts": made})
-        return
-    table = show.table("Receipt", "Payment", ">Amount", "On")
-    for one in made:
-        show.add(table, one.id, one.payment, one.amount, one.effective)
-    show.console().print(table)
-
-
-@with_ledger
-def undo_record_refund(
-    where: Where,
-    receipt: Annotated[str, typer.Argument(help="Id of the receipt of the recorded refund.")],
-    reason: options.ReasonOption,
-) -> None:
-    """Undo a refund that was recorded by hand but not sent after all."""
-    with where.open() as cashier:
-        made = cashier.undo_record_refund(receipt, reason=reason)
-    tell(made, as_json=where.as_json)
-
-
-@with_ledger
-def reverse(
-    where: Where,
-    payment: options.PaymentArgument,
-    reason: options.ReasonOption,
-    on: Annotated[str | None, typer.Option(metavar="DATE", help="Date of the reversal.")] = None,
-    number: Annotated[str | None, typer.Option(help="Number of its document.")] = None,
-    fee: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="Invoice this to the customer.")
-    ] = None,
-    bank_charge: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="What the bank charged us.")
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Even if the gateway still has the money.")
-    ] = False,
-) -> None:
-    """Book the opposite of a payment, for example of a bounced check; no money is sent."""
-    with where.open() as cashier:
-        made = cashier.reverse(
-            payment,
-            reason=reason,
-            on=on,
-            number=number,
-            fee=None if fee is None else read_amount(cashier, fee),
-            bank_charge=None if bank_charge is None else read_amount(cashier, bank_charge),
-            force=force,
-        )
-    if where.as_json:
-        show.write_json({"reversal": made})
-        return
-    show.write_sheet(
-        {
-            "Reversal": made.number,
-            "Payment": made.payment,
-            "Amount": made.amount,
-            "On": made.on,
-            "Reason": made.reason,
-            "Fee invoice": made.fee_invoice,
-            "Bank charge": made.bank_charge,
-        }
-    )
-
-
-@with_ledger
-def undo_reversal(
-    where: Where,
-    payment: options.PaymentArgument,
-    reason: options.ReasonOption,
-) -> None:
-    """Undo the reversal of a payment whose money arrived after all; its invoices are paid again."""
-    with where.open() as cashier:
-        made = cashier.undo_reversal(payment, reason=reason)
-    tell(made, as_json=where.as_json)
-
-
 @with_gateways
 def inquire(
     where: Where,
@@ -250,7 +139,6 @@ def recover(
         console.print(f"{unanswered} of {len(asked)}: the gateway did not respond; run it again.")
 
 
-@payment.command("list")
 @with_ledger
 def list_(
     where: Where,
@@ -296,7 +184,6 @@ def list_(
     pages.tell_more(following)
 
 
-@payment.command("show")
 @with_ledger
 def show_(
     where: Where,
@@ -356,7 +243,7 @@ def rows(of: Payment) -> dict[str, object]:
     """Return what is shown of a payment, by name; None is left out."""
     return {
         "Payment": of.id,
-        "Customer": of.customer or "not known; 'paygate assign' sets it",
+        "Customer": of.customer or "not known; 'paygate payment assign' sets it",
         "Paid to": of.payer_number or None,
         "Via": f"{of.account} ({show.words(of.kind)})",
         "Status": show.status(of.status),
@@ -423,7 +310,7 @@ def _next_step(of: Payment) -> dict[str, object]:
             "Next": "\n".join(dict.fromkeys(_commands(each) for each in of.reviews)),
         }
     if of.status is PaymentStatus.UNKNOWN:
-        return {"Next": "do not pay again; 'paygate recover' asks for the outcome"}
+        return {"Next": "do not pay again; 'paygate payment recover' asks for the outcome"}
     return {} if of.action is None else steps.rows(of.action)
 
 
@@ -434,7 +321,7 @@ def _amounts(amounts: Iterable[Money]) -> str:
 
 def _commands(of: Review) -> str:
     """Return the commands that end a review."""
-    return " or ".join(f"'paygate {verb.replace('_', '-')}'" for verb in of.verbs)
+    return " or ".join(f"'paygate {OF_VERBS[verb]}'" for verb in of.verbs)
 
 
 def _table(payments: list[Payment]) -> Any:

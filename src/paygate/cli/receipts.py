@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from paygate.domain.money import Money
     from paygate.domain.receipt import ReceiptLine
 
-receipt = typer.Typer(no_args_is_help=True, help="List receipts, and export them as CSV.")
-
 COLUMNS: Final = (
     *("receipt", "booked_at", "effective", "kind", "amount", "currency"),
     *("account", "driver", "payment", "customer", "invoices", "reference", "movement"),
@@ -39,7 +37,6 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 
-@receipt.command("list")
 @with_ledger
 def list_(
     where: Where,
@@ -80,7 +77,6 @@ def list_(
     pages.tell_more(following)
 
 
-@receipt.command("export")
 @with_ledger
 def export(
     where: Where,

@@ -83,7 +83,8 @@ def _asked_next(attempt: Attempt) -> str:
     """Return when recovery next asks about an attempt in doubt; until then it holds its items."""
     if not attempt.state.in_doubt or attempt.next_check_at is None:
         return ""
-    return f"'paygate recover' asks about it from {attempt.next_check_at:%Y-%m-%d %H:%M} UTC on"
+    due = f"{attempt.next_check_at:%Y-%m-%d %H:%M} UTC"
+    return f"'paygate payment recover' asks about it from {due} on"
 
 
 def _moved(receipt: Receipt) -> Moment:

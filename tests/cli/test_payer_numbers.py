@@ -26,23 +26,23 @@ def unknown(imported: Run) -> str:
 
 def test_a_number_is_assigned_listed_and_released(imported: Run) -> None:
     at = (*GATEWAYS, "--via", "card")
-    made = imported("number", "assign", "V-1", "C-1", *at, "--pays", "balance", "--json")
-    taken = imported("number", "assign", "V-1", "C-2", *at)
-    listed = imported("number", "list", *GATEWAYS, "--customer", "C-1")
-    released = imported("number", "release", "V-1", *at, "--reason", "moved", "--json")
+    made = imported("payer-number", "assign", "V-1", "C-1", *at, "--pays", "balance", "--json")
+    taken = imported("payer-number", "assign", "V-1", "C-2", *at)
+    listed = imported("payer-number", "list", *GATEWAYS, "--customer", "C-1")
+    released = imported("payer-number", "release", "V-1", *at, "--reason", "moved", "--json")
 
     assert made.json["payer_number"]["pays"] == "balance"
     assert (taken.code, taken.err.partition(":")[0]) == (3, "PayerNumberTaken")
     assert "V-1" in listed.out
     assert released.json["payer_number"]["released_at"]
-    assert imported("number", "list", *GATEWAYS, "--json").json["payer_numbers"] == []
+    assert imported("payer-number", "list", *GATEWAYS, "--json").json["payer_numbers"] == []
 
 
 def test_money_that_nobody_has_is_shown_and_assigned(run: Run, unknown: str) -> None:
     status = run("status")
     shown = run("payment", "show", unknown)
-    refused = run("assign", unknown, "--reason", "letter")
-    done = run("assign", unknown, "--reason", "letter", "--customer", "C-1", "--json")
+    refused = run("payment", "assign", unknown, "--reason", "letter")
+    done = run("payment", "assign", unknown, "--reason", "letter", "--customer", "C-1", "--json")
 
     assert status.code == 1
     assert "1 of them for payer numbers that nobody has" in " ".join(status.out.split())

@@ -13,14 +13,11 @@ from paygate.domain.payer_number import Pays
 if TYPE_CHECKING:
     from paygate.domain.payer_number import PayerNumber
 
-numbers = typer.Typer(no_args_is_help=True, help="Assign, list and release payer numbers.")
-
 NumberArgument = Annotated[
     str, typer.Argument(metavar="NUMBER", help="A virtual account or reference number.")
 ]
 
 
-@numbers.command("assign")
 @with_gateways
 def assign(
     where: Where,
@@ -34,7 +31,6 @@ def assign(
         _tell(cashier.assign_payer_number(customer, number, via=via, pays=pays), where)
 
 
-@numbers.command("release")
 @with_gateways
 def release(
     where: Where,
@@ -42,12 +38,11 @@ def release(
     via: options.ViaOption,
     reason: options.ReasonOption,
 ) -> None:
-    """Release a payer number; from then on, money for it waits for 'paygate assign'."""
+    """Release a payer number; from then on, money for it waits for 'paygate payment assign'."""
     with where.open() as cashier:
         _tell(cashier.release_payer_number(number, via=via, reason=reason), where)
 
 
-@numbers.command("list")
 @with_gateways
 def list_(
     where: Where,
