@@ -159,8 +159,10 @@ if TYPE_CHECKING:
         safe_url,
     )
     from paygate.driverkit.signatures import HmacKeys, alike, check_age, unix_stamp
+    from paygate.driverkit.tables import by_word
     from paygate.driverkit.writing import (
         Form,
+        Members,
         document,
         filled,
         form_body,
@@ -170,6 +172,7 @@ if TYPE_CHECKING:
         node,
         plain,
         short_key,
+        xml_body,
     )
     from paygate.driverkit.xml_fields import XmlFields, read_xml
     from paygate.settings import Settings
@@ -259,6 +262,7 @@ __all__ = [
     "LooksUp",
     "Mandate",
     "MandateScope",
+    "Members",
     "Method",
     "MethodFacts",
     "MethodNews",
@@ -324,6 +328,7 @@ __all__ = [
     "alike",
     "at_once",
     "brand_of",
+    "by_word",
     "check_age",
     "digest_key",
     "document",
@@ -348,6 +353,7 @@ __all__ = [
     "step_key",
     "unanswered",
     "unix_stamp",
+    "xml_body",
 ]
 
 # What is loaded when it is first used, as not all drivers need it: pydantic is slow, and so are
@@ -362,7 +368,10 @@ _KIT: Final = {
     "refusals": "BUSY CAUSES_BY_STATUS Cause refusal unanswered",
     "settings": "AmountTable Plain Secrets limits_of matching safe_url",
     "signatures": "HmacKeys alike check_age unix_stamp",
-    "writing": "Form document filled form_body json_body leaf listed node plain short_key",
+    "tables": "by_word",
+    "writing": """
+        Form Members document filled form_body json_body leaf listed node plain short_key xml_body
+    """,
     "xml_fields": "XmlFields read_xml",
 }
 _HOMES: Final = {

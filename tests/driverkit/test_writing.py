@@ -2,7 +2,16 @@
 
 import pytest
 
-from paygate.driver import digest_key, filled, form_body, json_body, listed, plain, short_key
+from paygate.driver import (
+    digest_key,
+    filled,
+    form_body,
+    json_body,
+    listed,
+    plain,
+    short_key,
+    xml_body,
+)
 
 
 def test_bodies_are_written_in_order() -> None:
@@ -14,6 +23,23 @@ def test_bodies_are_written_in_order() -> None:
 
 def test_empty_fields_of_a_form_are_left_out() -> None:
     assert filled({"b": "1", "a": "", "c": "0"}) == [("b", "1"), ("c", "0")]
+
+
+def test_fields_within_others_are_named_by_their_path() -> None:
+    cards: list[str | dict[str, str]] = [{"name": "Ada", "note": ""}, {"name": "Bo"}]
+
+    assert filled({"types": ["card", "", "link"], "cards": cards, "none": {"a": {"b": ""}}}) == [
+        ("types[0]", "card"),
+        ("types[2]", "link"),
+        ("cards[0][name]", "Ada"),
+        ("cards[1][name]", "Bo"),
+    ]
+
+
+def test_elements_are_written_in_order_and_empty_ones_left_out() -> None:
+    body = xml_body("a", {"d": ["1", "", "2"], "c": {"e": "3", "f": {"g": ""}}, "h": []})
+
+    assert body.endswith(b"<a><d>1</d><d>2</d><c><e>3</e></c></a>")
 
 
 def test_a_description_is_one_line_that_fits() -> None:

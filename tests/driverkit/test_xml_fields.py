@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from paygate.driver import BadResponse, Money, Response, document, leaf, node, read_xml
+from paygate.driver import BadResponse, Money, Response, read_xml, xml_body
 
 ANSWER = b"""<?xml version="1.0" encoding="utf-8"?>
 <Txn success="1"><Transaction reco="00">
@@ -46,7 +46,7 @@ def test_what_is_missing_is_named_by_its_path(path: str, says: str) -> None:
 
 
 def test_elements_of_another_namespace_are_not_seen() -> None:
-    body = document("a", leaf("b", "1"), '<b xmlns="urn:other">2</b>', namespace="urn:ours")
+    body = b'<a xmlns="urn:ours"><b>1</b><b xmlns="urn:other">2</b></a>'
 
     told = read_xml(body, "Penny", namespace="urn:ours")
     assert (told.name, told.texts("b")) == ("a", ["1"])
@@ -91,7 +91,7 @@ def test_elements_do_not_lie_within_each_other_without_end() -> None:
 
 
 def test_what_is_written_is_read_back() -> None:
-    body = document("a", node("b", leaf("c", "1 < 2 & 3 > 2"), leaf("d", "")), node("e"))
+    body = xml_body("a", {"b": {"c": "1 < 2 & 3 > 2", "d": ""}, "e": {}})
 
     assert body == (
         b'<?xml version="1.0" encoding="utf-8"?><a><b><c>1 &lt; 2 &amp; 3 &gt; 2</c></b></a>'

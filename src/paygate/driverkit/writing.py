@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlencode
 
 from paygate.gateway import digest_key, step_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 Form: TypeAlias = list[tuple[str, str]]
 """The fields of a form, in the order in which they are written."""
+
+Member: TypeAlias = "str | Mapping[str, Member] | Sequence[Member]"
+Members: TypeAlias = Mapping[str, Member]
+"""The members of a form or an XML element, in order: a text, members of its own, or several."""
 
 # --- Bodies ---------------------------------------------------------------------------
 
@@ -23,9 +28,16 @@ def json_body(value: Mapping[str, object] | Sequence[object]) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
-def filled(fields: Mapping[str, str]) -> Form:
-    """Return the fields of a form that are not empty."""
-    return [(name, text) for name, text in fields.items() if text]
+def filled(members: Members) -> Form:
+    """Return the fields of a form, such as ``card[name]`` and ``types[0]``, except empty ones."""
+    return [field for name, value in members.items() for field in _fields(name, value)]
+
+
+def _fields(name: str, value: Member) -> Form:
+    if isinstance(value, str):
+        return [(name, value)] if value else []
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value)
+    return [field for key, each in inner for field in _fields(f"{name}[{key}]", each)]
 
 
 def form_body(form: Form) -> bytes:
@@ -34,6 +46,26 @@ def form_body(form: Form) -> bytes:
 
 
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def xml_body(root: str, members: Members, *, namespace: str = "") -> bytes:
+    """Return an XML document with an element for each of *members*, except empty ones.
+
+    Several texts or members of one name are elements that follow each other.
+    """
+    within = f' xmlns="{namespace}"' if namespace else ""
+    inner = "".join(_elements(name, value) for name, value in members.items())
+    return f'<?xml version="1.0" encoding="utf-8"?><{root}{within}>{inner}</{root}>'.encode()
+
+
+def _elements(name: str, value: Member) -> str:
+    if isinstance(value, str):
+        inner = value.translate(_ESCAPES)
+    elif isinstance(value, Mapping):
+        inner = "".join(_elements(within, each) for within, each in value.items())
+    else:
+        return "".join(_elements(name, each) for each in value)
+    return f"<{name}>{inner}</{name}>" if inner else ""
 
 
 def leaf(name: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What Stripe can do, and which conversation does it."""
+"""What Stripe can do, and which dialogue does it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import (
-    AccountFacts,
-    ActionRequired,
-    CallbackStyle,
-    InquiryBy,
-    Keyed,
-    Kind,
-    Note,
-    NotFound,
-    OneTimeToken,
-    Operation,
-    Rail,
-    Reply,
-    SandboxTrigger,
-    SandboxTriggers,
-    StoredToken,
-    Traits,
-    limits_of,
-)
+from paygate import driver
+from paygate.driver import Kind, Operation, limits_of
 from paygate.drivers.stripe import cards, events, pages, payments, refunds, wire
 from paygate.drivers.stripe.codes import AMOUNTS
 from paygate.drivers.stripe.settings import StripeSettings
@@ -33,30 +16,12 @@ from paygate.drivers.stripe.wire import Api
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.driver import (
-        Applied,
-        Callback,
-        Capture,
-        Charge,
-        Completion,
-        Dialogue,
-        Enrollment,
-        FeedPage,
-        Finding,
-        Forgetting,
-        Inquiry,
-        Money,
-        Notice,
-        Outcome,
-        Refunding,
-        Voiding,
-        Withdrawal,
-    )
+    from paygate.driver import Charge, Dialogue, Finding, Outcome, Rail, Traits
 
 DRIVER_VERSION: Final = "3"
-"""Stored with every attempt; it grows when what we send, or read out of an answer, changes."""
+"""Stored with every attempt; raise it when what is sent, or read from an answer, changes."""
 
-# A kernel goes on sending what we wrote, after we gave up, for up to 15 minutes.
+# A kernel goes on sending what we wrote for up to 15 minutes after we gave up.
 IN_FLIGHT: Final = timedelta(minutes=20)
 
 
@@ -70,19 +35,18 @@ class Stripe:
         self._settings = settings
         self._api = Api(settings)
         self._verifier = events.StripeVerifier(settings)
-        self._traits = Traits(
+        verifies = bool(settings.webhook_secrets)
+        self._traits = driver.Traits(
             live=settings.live,
             merchant_account=settings.account,
             driver_version=DRIVER_VERSION,
             rails=_rails(settings),
-            idempotency=Keyed(ttl=timedelta(hours=24), replays_errors=True),
-            # By its name, which we have before money can move; by a scan for the rest.
-            inquiry=InquiryBy.LIST_SCAN,
+            idempotency=driver.Keyed(ttl=timedelta(hours=24), replays_errors=True),
+            # By its name, which is known before money can move; by a scan for the rest.
+            inquiry=driver.InquiryBy.LIST_SCAN,
             not_found_is_final_after=IN_FLIGHT,
             max_in_flight=IN_FLIGHT,
-            callbacks=(
-                CallbackStyle.ACKNOWLEDGED if settings.webhook_secrets else CallbackStyle.NONE
-            ),
+            callbacks=driver.CallbackStyle.ACKNOWLEDGED if verifies else driver.CallbackStyle.NONE,
         )
 
     def __repr__(self) -> str:
@@ -96,13 +60,12 @@ class Stripe:
         key = self._settings.publishable_key
         return {"publishable_key": key} if key else {}
 
-    def sandbox_triggers(self) -> Mapping[Kind, SandboxTriggers]:
-        """Return the test cards that Stripe documents, by their ids of a PaymentMethod."""
-        card = SandboxTriggers(
-            approve=SandboxTrigger(method=OneTimeToken.of("pm_card_visa")),
-            decline=SandboxTrigger(method=OneTimeToken.of("pm_card_visa_chargeDeclined")),
-        )
-        return {Kind.CARD: card}
+    def sandbox_triggers(self) -> Mapping[Kind, driver.SandboxTriggers]:
+        """Return the test cards that Stripe documents, as ids of PaymentMethods."""
+        good, bad = "pm_card_visa", "pm_card_visa_chargeDeclined"
+        approve = driver.SandboxTrigger(method=driver.OneTimeToken.of(good))
+        decline = driver.SandboxTrigger(method=driver.OneTimeToken.of(bad))
+        return {Kind.CARD: driver.SandboxTriggers(approve=approve, decline=decline)}
 
     # --- Collect ------------------------------------------------------------------------
 
@@ -119,23 +82,25 @@ class Stripe:
 
     def _charge(self, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
         payments.check(charge)
-        stored = isinstance(charge.method, StoredToken)
+        stored = isinstance(charge.method, driver.StoredToken)
         begin = payments.charge_stored if stored else payments.charge_token
         return begin(self._api, charge, hold=hold)
 
-    def complete(self, completion: Completion) -> Dialogue[Outcome]:
-        """Find out what the payer did on the bank's page or Stripe's; confirm what waits for it."""
+    def complete(self, completion: driver.Completion) -> Dialogue[Outcome]:
+        """Find out what the payer did on the bank's page or Stripe's, and confirm if it is ours."""
         reference, asked = completion.reference, completion.amount
-        yield Note(reference)
+        yield driver.Note(reference)
         finding = yield from self._find(reference, asked)
-        if not isinstance(finding, NotFound):
+        if not isinstance(finding, driver.NotFound):
             return finding
         if pages.is_page(reference) or _is_setup(reference):
-            return ActionRequired(action=None, reference=reference)
-        return (yield from payments.complete(self._api, asked, reference, completion.key))
+            return driver.ActionRequired(action=None, reference=reference)
+        return (
+            yield from payments.confirm(self._api, asked, reference, completion.key, "complete")
+        )
 
-    def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
-        """Make a page unpayable, or an intent that waits for the payer."""
+    def withdraw(self, withdrawal: driver.Withdrawal) -> Dialogue[Outcome]:
+        """Make a page unpayable, or cancel an intent that waits for the payer."""
         if pages.is_page(withdrawal.reference):
             return pages.expire(self._api, withdrawal)
         return payments.cancel(
@@ -144,25 +109,25 @@ class Stripe:
 
     # --- What follows -------------------------------------------------------------------
 
-    def capture(self, capture: Capture) -> Dialogue[Outcome]:
-        """Take what is held, or a part of it, once."""
+    def capture(self, capture: driver.Capture) -> Dialogue[Outcome]:
+        """Capture what is held, or a part of it, once."""
         payments.check_capture(capture)
         return payments.capture(self._api, capture)
 
-    def void(self, voiding: Voiding) -> Dialogue[Outcome]:
+    def void(self, voiding: driver.Voiding) -> Dialogue[Outcome]:
         """Release what is held. What was captured is refused: it can only be refunded."""
         return payments.cancel(
             self._api, voiding.reference, voiding.key, step="void", moves_money=True
         )
 
-    def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
+    def refund(self, refunding: driver.Refunding) -> Dialogue[Outcome]:
         """Send money back."""
         return refunds.refund(self._api, refunding, refunds.about(refunding))
 
     # --- Stored cards -------------------------------------------------------------------
 
-    def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
-        """Keep a card, from a one-time token, on Stripe's page, or of a payment just made."""
+    def enroll(self, enrollment: driver.Enrollment) -> Dialogue[Outcome]:
+        """Store a card from a one-time token, on Stripe's page, or of a payment just made."""
         cards.check(enrollment)
         if enrollment.from_reference:
             return payments.keep_card(self._api, enrollment.from_reference)
@@ -170,28 +135,26 @@ class Stripe:
             return pages.open_to_keep(self._api, enrollment)
         return cards.keep(self._api, enrollment)
 
-    def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
-        """Let Stripe forget a card."""
+    def forget(self, forgetting: driver.Forgetting) -> Dialogue[Outcome]:
+        """Detach a card at Stripe, so that it can no longer be charged."""
         return cards.forget(self._api, forgetting, cards.card_of(forgetting.token))
 
     # --- Find out -----------------------------------------------------------------------
 
-    def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
+    def look_up(self, inquiry: driver.Inquiry) -> Dialogue[Finding]:
         """Find an operation.
 
-        `NotFound` of a charge means that it was not confirmed: Stripe has the
-        intent as we made it, or has none with our reference. A confirmation may
-        still be on its way, which is why that is final only after a while. An
-        intent that Stripe named and now does not know is no such finding: the key
-        is another account's, and money may have moved at the first.
+        `NotFound` for a charge means that it was not confirmed: Stripe has the intent as it was
+        created, or none with our reference. A confirmation may still be on its way, so this is
+        final only after a while. An intent that Stripe named and no longer knows raises instead:
+        the key belongs to another account, and money may have moved at the first.
 
-        The reference of a charge of a stored card is its customer until Stripe has
-        named the intent: it is looked for in the list of the customer.
+        The reference of a charge of a stored card is its customer until Stripe has named the
+        intent, which is then looked for in the list of the customer.
 
-        Without a reference nothing was sent that could move money by this ledger,
-        because a name is stored before. A ledger that was restored from a backup may
-        have lost the name: then what was done to a payment is looked for under the
-        payment, and a charge in the list of its time.
+        Without a reference this ledger sent nothing that could move money, because the reference
+        is stored first. A ledger restored from a backup may have lost it: what followed a payment
+        is then looked for under the payment, and a charge in the list of its time.
         """
         api, reference = self._api, inquiry.reference or inquiry.parent_reference
         match inquiry.operation:
@@ -215,10 +178,10 @@ class Stripe:
             case Operation.ENROLL if reference:
                 return (yield from self._find_kept(reference))
             case _:
-                # Nothing was sent, or a card is to be forgotten, which may be done again.
-                return NotFound()
+                # Nothing was sent, or a card is to be forgotten, which may be repeated.
+                return driver.NotFound()
 
-    def _find(self, reference: str, asked: Money) -> Dialogue[Finding]:
+    def _find(self, reference: str, asked: driver.Money) -> Dialogue[Finding]:
         """Find a payment by its intent or its page, or a card by its own."""
         if pages.is_page(reference):
             read = partial(pages.paid_of, self._api, asked=asked, reference=reference)
@@ -228,7 +191,7 @@ class Stripe:
         return payments.find_with_refunds(self._api, reference, asked)
 
     def _find_kept(self, reference: str) -> Dialogue[Finding]:
-        """Find a card by its page, its SetupIntent, or the payment that left it."""
+        """Find a card by its page, its SetupIntent, or the payment that kept it."""
         if pages.is_page(reference):
             read = partial(pages.kept_of, self._api, reference=reference)
             return self._api.find(wire.PAGE_KEPT, reference, read)
@@ -237,59 +200,63 @@ class Stripe:
             return self._api.find(wire.SETUP, reference, read)
         return payments.find_kept_card(self._api, reference)
 
-    def check(self) -> Dialogue[AccountFacts]:
-        """Prove the key without moving money: every account has a balance, and it has a mode."""
+    def check(self) -> Dialogue[driver.AccountFacts]:
+        """Check the key without moving money: every account has a balance, which has a mode."""
         balance = yield from self._api.ask("balance", step="check")
         self._api.check_live(balance)
-        told = {each.text("currency", "").upper() for each in balance.each("available", ())}
-        return AccountFacts(
+        listed = {each.text("currency", "").upper() for each in balance.each("available", ())}
+        return driver.AccountFacts(
             merchant_account=self._settings.account,
             live=self._settings.live,
-            currencies=tuple(sorted(told & AMOUNTS.currencies)),
+            currencies=tuple(sorted(listed & AMOUNTS.currencies)),
         )
 
     # --- Webhooks -----------------------------------------------------------------------
 
-    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+    def verify(self, callback: driver.Callback) -> Dialogue[list[driver.Notice]]:
         """Authenticate a webhook and read it."""
         yield from ()
         return [self._verifier.read(callback)]
 
-    def feed(self, cursor: str) -> Dialogue[FeedPage]:
-        """Read the events after *cursor*: those whose webhooks were lost are among them."""
+    def feed(self, cursor: str) -> Dialogue[driver.FeedPage]:
+        """Read the events after *cursor*, among them those of lost webhooks."""
         return events.feed(self._api, cursor)
 
-    def reply(self, notice: Notice, result: Applied) -> Reply:
-        """Thank for whatever Stripe signed: what it means to us is not Stripe's to know."""
+    def reply(self, notice: driver.Notice, result: driver.Applied) -> driver.Reply:
+        """Acknowledge every signed webhook: what it means to us does not concern Stripe."""
         del notice, result
-        return Reply()
+        return driver.Reply()
 
 
 def _is_setup(reference: str) -> bool:
-    """Return whether *reference* is of a SetupIntent, and not of a payment."""
+    """Return whether *reference* names a SetupIntent rather than a payment."""
     return reference.startswith("seti_")
+
+
+_ON_PAGES: Final = frozenset(
+    {Operation.CHARGE, Operation.COMPLETE, Operation.WITHDRAW, Operation.REFUND}
+)
+_ON_CARDS: Final = _ON_PAGES | {
+    Operation.AUTHORIZE,
+    Operation.CAPTURE,
+    Operation.VOID,
+    Operation.ENROLL,
+    Operation.FORGET,
+}
 
 
 def _rails(settings: StripeSettings) -> dict[Kind, Rail]:
     limits = limits_of(settings.minimum, settings.maximum, AMOUNTS.currencies, "Stripe")
-    of_page = {Operation.CHARGE, Operation.COMPLETE, Operation.WITHDRAW, Operation.REFUND}
-    of_card = {
-        Operation.AUTHORIZE,
-        Operation.CAPTURE,
-        Operation.VOID,
-        Operation.ENROLL,
-        Operation.FORGET,
-    }
     return {
-        Kind.CARD: Rail(
-            operations=frozenset(of_page | of_card),
+        Kind.CARD: driver.Rail(
+            operations=_ON_CARDS,
             currencies=AMOUNTS.currencies,
             limits=limits,
-            methods=frozenset({OneTimeToken, StoredToken}),
+            methods=frozenset({driver.OneTimeToken, driver.StoredToken}),
             partial_capture=True,
         ),
-        Kind.REDIRECT: Rail(
-            operations=frozenset(of_page),
+        Kind.REDIRECT: driver.Rail(
+            operations=_ON_PAGES,
             currencies=AMOUNTS.currencies,
             limits=limits,
             needs_return_url=True,

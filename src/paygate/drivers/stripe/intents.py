@@ -1,115 +1,101 @@
-"""What a PaymentIntent and a SetupIntent have in common: the card, and what is left to do."""
+"""What PaymentIntents and SetupIntents have in common: the card, and what is left to do."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import (
-    ActionRequired,
-    BadResponse,
-    Ended,
-    Ending,
-    NotFound,
-    OneTimeToken,
-    Pending,
-    Redirect,
-    ScriptStep,
-    Secret,
-    StoredToken,
-    Unknown,
-    Unsupported,
-)
+from paygate import driver
 from paygate.drivers.stripe import codes
 
 if TYPE_CHECKING:
-    from paygate.driver import Fields, Finding, Form, Method
+    from paygate.driver import Fields, Finding
     from paygate.drivers.stripe.settings import StripeSettings
 
 STRIPE_JS: Final = "https://js.stripe.com/v3/"
-"""The processor's own form, where `handleNextAction` continues an intent by its client secret."""
+"""Stripe's script, in which `handleNextAction` continues an intent by its client secret."""
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def method_form(method: Method | None) -> Form:
-    """Name what is charged, or raise `Unsupported`."""
+def method_form(method: driver.Method | None) -> dict[str, str]:
+    """Return the fields that name what is charged, or raise `Unsupported`."""
     match method:
-        case OneTimeToken(value):
+        case driver.OneTimeToken(value):
             token = value.reveal()
             if token.startswith("tok_"):
-                raise Unsupported(
+                raise driver.Unsupported(
                     "Stripe charges a PaymentMethod (pm_…), not a token (tok_…); "
                     "let the form make one with createPaymentMethod"
                 )
-            form = [("payment_method", token)]
-        case StoredToken(value):
-            # Stripe wants the customer whom a stored card is attached to: "cus_…/pm_…".
+            form = {"payment_method": token}
+        case driver.StoredToken(value):
+            # Stripe needs the customer to whom a stored card is attached: "cus_…/pm_…".
             customer, _, token = value.reveal().rpartition("/")
-            form = [("customer", customer)] if customer else []
-            form.append(("payment_method", token))
+            form = {"customer": customer} if customer else {}
+            form["payment_method"] = token
         case _:
-            raise Unsupported(
+            raise driver.Unsupported(
                 "the Stripe driver charges a one-time token or a stored card, "
                 "never a card number that passed through us"
             )
-    if not all(_TOKEN.fullmatch(value) for _, value in form):
-        raise Unsupported("that is not the id of a Stripe PaymentMethod (pm_…)")
+    if not all(map(_TOKEN.fullmatch, form.values())):
+        raise driver.Unsupported("that is not the id of a Stripe PaymentMethod (pm_…)")
     return form
 
 
-def unfinished(settings: StripeSettings, told: Fields, reference: str) -> Finding:
-    """Return what a state of an intent means that is not success; `NotFound` before it began."""
-    match told.text("status", ""):
+def unfinished(settings: StripeSettings, intent: Fields, reference: str) -> Finding:
+    """Return what an intent that has not succeeded means; `NotFound` if it was never confirmed."""
+    match intent.text("status", ""):
         case "processing":
-            return Pending(reference=reference)
+            return driver.Pending(reference=reference)
         case "requires_action":
-            return _action_of(settings, told, reference)
+            return _action_of(settings, intent, reference)
         case "canceled":
-            return canceled(told, reference)
+            return canceled(intent, reference)
         case "requires_payment_method":
-            return _last_error(told, reference)
+            return _last_error(intent, reference)
         case "requires_confirmation":
-            return NotFound()
+            return driver.NotFound()
         case status:
             return new_state(status, reference)
 
 
-def canceled(told: Fields, reference: str) -> Ended:
-    """Return how an intent ended that is canceled."""
-    reason = told.text("cancellation_reason", "")
-    how = Ending.EXPIRED if reason in codes.RAN_OUT else Ending.CANCELED
-    return Ended(how=how, reference=reference)
+def canceled(intent: Fields, reference: str) -> driver.Ended:
+    """Return whether a canceled intent expired or was canceled by somebody."""
+    expired = intent.text("cancellation_reason", "") in codes.RAN_OUT
+    how = driver.Ending.EXPIRED if expired else driver.Ending.CANCELED
+    return driver.Ended(how=how, reference=reference)
 
 
-def new_state(status: str, reference: str) -> Unknown:
-    """Return what a state means that this driver does not know."""
-    return Unknown(reason=f"Stripe says {status[:40]!r}", reference=reference)
+def new_state(status: str, reference: str, of: str = "") -> driver.Unknown:
+    """Return the outcome of a state that this driver does not know."""
+    return driver.Unknown(reason=f"Stripe says {status[:40]!r}{of}", reference=reference)
 
 
-def _last_error(told: Fields, reference: str) -> Finding:
-    """Return the decline that put an intent back to the beginning, which only the error tells."""
-    name = f"last_{told.text('object', '').removesuffix('_intent')}_error"
-    if told.value(name) is None:
-        return NotFound()
-    error = told.at(name)
+def _last_error(intent: Fields, reference: str) -> Finding:
+    """Return the decline after which an intent wants another card; only its error shows it."""
+    name = f"last_{intent.text('object', '').removesuffix('_intent')}_error"
+    if intent.value(name) is None:
+        return driver.NotFound()
+    error = intent.at(name)
     if not error.text("code", "") and not error.text("type", ""):
-        raise BadResponse("Stripe tells of a failed try, and not what failed")
+        raise driver.BadResponse("Stripe reports a failed attempt without saying what failed")
     return codes.declined(error, reference)
 
 
-def _action_of(settings: StripeSettings, told: Fields, reference: str) -> ActionRequired:
-    """Send the payer to the bank's page if Stripe names one, else on in Stripe's script."""
+def _action_of(settings: StripeSettings, intent: Fields, reference: str) -> driver.ActionRequired:
+    """Send the payer to the bank's page if Stripe names one, or else to Stripe's script."""
     page = "next_action.redirect_to_url.url"
-    if told.text(page, ""):
-        url = told.url(page, also=[settings.api_base])
-        return ActionRequired(action=Redirect(url=url), reference=reference)
-    client_secret = told.text("client_secret", "")
+    if intent.text(page, ""):
+        url = intent.url(page, also=[settings.api_base])
+        return driver.ActionRequired(action=driver.Redirect(url=url), reference=reference)
+    client_secret = intent.text("client_secret", "")
     if not client_secret:
-        raise BadResponse("Stripe wants the payer to act, and does not say how")
-    step = ScriptStep(
+        raise driver.BadResponse("Stripe requires an action of the payer and does not say which")
+    step = driver.ScriptStep(
         script_url=STRIPE_JS,
         publishable_key=settings.publishable_key,
-        client_secret=Secret(client_secret),
+        client_secret=driver.Secret(client_secret),
     )
-    return ActionRequired(action=step, reference=reference)
+    return driver.ActionRequired(action=step, reference=reference)

@@ -1,4 +1,4 @@
-"""What a Stripe account needs to be told."""
+"""Settings of a Stripe account."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paygate.driver import AmountTable, Secret, Secrets, Settings, limits_of, ma
 from paygate.drivers.stripe.codes import AMOUNTS
 
 STRIPE: Final = "https://api.stripe.com"
-"""Where the API is, and the only place where a live key goes."""
+"""The address of the API, the only one that a live key is sent to."""
 
 
 class StripeSettings(Settings):
@@ -29,28 +29,23 @@ class StripeSettings(Settings):
     )
     publishable_key: Annotated[
         str,
-        matching(
-            "pk_.*",
-            "a publishable key begins with pk_; never give a secret one here",
-            optional=True,
-        ),
+        matching("pk_.*", "a publishable key begins with pk_, never a secret one", optional=True),
     ] = Field(
         default="",
-        description="The key (pk_…) that the payer's browser uses; without it there is no "
-        "step in Stripe's script",
+        description="The key (pk_…) for the payer's browser; without it there is no step in "
+        "Stripe's script",
     )
     webhook_secrets: Annotated[
         Secrets,
         matching(
-            r"whsec_[\x21-\x7e]+",
-            "a signing secret begins with whsec_; each endpoint shows its own",
+            r"whsec_[\x21-\x7e]+", "a signing secret begins with whsec_; each endpoint has its own"
         ),
     ] = Field(
         default=(),
         description="The signing secrets (whsec_…) of the webhook endpoint; two while one is "
         "being rolled over. Without any, webhooks are refused",
     )
-    # Every webhook is compared with it: a wrong one has them all refused.
+    # Every webhook is compared with it: with a wrong one all are refused.
     account: Annotated[
         str,
         matching(
@@ -63,12 +58,12 @@ class StripeSettings(Settings):
         str, safe_url("loopback"), matching("(?!.*/v1$).*", "leave /v1 out: the driver adds it")
     ] = Field(
         default=STRIPE,
-        description="Another place of the API, for tests: never for a live key; http only on "
+        description="Another address of the API, for tests: never for a live key; http only on "
         "loopback",
     )
     decline_if_authentication_is_needed: bool = Field(
         default=False,
-        description="Without a return_url, decline cards that want the payer to authenticate, "
+        description="Without a return_url, decline cards that require the payer to authenticate, "
         "instead of asking the host to show Stripe's form",
     )
     minimum: AmountTable = Field(

@@ -1,7 +1,7 @@
-"""How any request to Stripe is written, and any answer of Stripe's is read.
+"""How requests to Stripe are written and its answers are read.
 
-What an answer must have is checked; what disagrees is a `BadResponse`, never a
-guess. What only informs is read if it is there.
+What an answer must contain is checked, and a contradiction is a `BadResponse`, never a guess. What
+only informs is read if it is there.
 """
 
 from __future__ import annotations
@@ -11,40 +11,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlencode
 
-from paygate.driver import (
-    BUSY,
-    CAUSES_BY_STATUS,
-    Approved,
-    BadResponse,
-    Cause,
-    Declined,
-    Fields,
-    Note,
-    NotFound,
-    RejectCause,
-    Rejected,
-    Request,
-    Unknown,
-    filled,
-    form_body,
-    read_json,
-    refusal,
-    short_key,
-    unanswered,
-)
+from paygate import driver
+from paygate.driver import filled, form_body, read_json, refusal, short_key, unanswered
 from paygate.drivers.stripe import codes
 from paygate.drivers.stripe.codes import ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from paygate.driver import Customer, Dialogue, Finding, Form, Inquiry, Outcome, Response
+    from paygate.driver import Dialogue, Fields, Finding, Form, Members, Outcome, Request, Response
     from paygate.drivers.stripe.settings import StripeSettings
 
 API_VERSION: Final = "2026-06-24.dahlia"
 
 RETRY_HEADER: Final = "Stripe-Should-Retry"
-"""With it Stripe says whether the same request, under the same key, may be sent again."""
+"""Says whether the same request, with the same key, may be sent again."""
 
 KEY_MAX: Final = 255
 METADATA_MAX: Final = 500
@@ -56,22 +37,21 @@ SCAN_BEFORE: Final = timedelta(minutes=10)
 SCAN_AFTER: Final = timedelta(hours=1)
 
 OURS: Final = "metadata.paygate_attempt"
-"""Where our reference stands in whatever we made."""
+"""The path of our reference in everything we make."""
 
 TAKEN: Final = ("succeeded", "processing")
 """States of an intent whose money was taken, or is on its way."""
 
 BEGUN: Final = (*TAKEN, "requires_capture")
-"""States of an intent that was confirmed, and not declined."""
+"""States of an intent that was confirmed and not declined."""
 
-
-Read: TypeAlias = "Callable[[Fields, Rejected | None], Finding]"
+Read: TypeAlias = "Callable[[Fields, driver.Rejected | None], Finding]"
 """Reads an object after it was changed, or, with the refusal, after Stripe refused to change it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A kind of object: where it is, and what is asked for with it instead of its id."""
+    """A kind of object: its path, and the related object that is returned whole with it."""
 
     path: str
     expanded: str = ""
@@ -86,7 +66,7 @@ PAGE_KEPT: Final = Resource("checkout/sessions", "setup_intent.payment_method")
 
 
 class Api:
-    """One account at Stripe: its requests, and what its answers mean."""
+    """One account at Stripe: its requests, and what the answers mean."""
 
     def __init__(self, settings: StripeSettings) -> None:
         self.settings = settings
@@ -95,7 +75,7 @@ class Api:
 
     def get(self, path: str, query: Form | None = None, *, step: str) -> Request:
         """Return a request for what is at *path*."""
-        return Request(
+        return driver.Request(
             method="GET",
             url=f"{self.settings.api_base}/v1/{path}" + (f"?{urlencode(query)}" if query else ""),
             step=step,
@@ -105,10 +85,10 @@ class Api:
         )
 
     def post(
-        self, path: str, form: Form, *, key: str, step: str, moves_money: bool = False
+        self, path: str, form: Members, *, key: str, step: str, moves_money: bool = False
     ) -> Request:
-        """Return a request that makes or changes something, under a key of its own."""
-        return Request(
+        """Return a request that makes or changes something, with an idempotency key of its own."""
+        return driver.Request(
             method="POST",
             url=f"{self.settings.api_base}/v1/{path}",
             step=step,
@@ -117,11 +97,11 @@ class Api:
                 "Content-Type": "application/x-www-form-urlencoded",
                 "Idempotency-Key": short_key(key, step, KEY_MAX),
             },
-            body=form_body(form),
+            body=form_body(filled(form)),
             moves_money=moves_money,
             retry_header=RETRY_HEADER,
-            # Creating twice under one key creates once. The charge itself is not repeated blindly:
-            # a saved error would be played back, while the intent tells the truth.
+            # Creating twice with one key creates once. The charge itself is not repeated blindly:
+            # a saved error would be played back, while the intent has the real state.
             repeatable=not moves_money,
         )
 
@@ -132,23 +112,25 @@ class Api:
         }
 
     def ask(self, path: str, query: Form | None = None, *, step: str) -> Dialogue[Fields]:
-        """Ask for what is at *path*; an inquiry that is refused finds nothing out."""
+        """Return what is at *path*, or raise if the inquiry is refused."""
         return expect_ok((yield self.get(path, query, step=step)))
 
-    def create(self, path: str, form: Form, *, key: str, step: str) -> Dialogue[Fields | Outcome]:
-        """Make something that moves no money by itself; return it, or why there is none."""
+    def create(
+        self, path: str, form: Members, *, key: str, step: str
+    ) -> Dialogue[Fields | Outcome]:
+        """Return a new object that moves no money by itself, or why it was not made."""
         response = yield self.post(path, form, key=key, step=step)
         return read_json(response, "Stripe") if response.status == 200 else self.refused(response)
 
     def look(self, resource: Resource, reference: str) -> Dialogue[Fields]:
-        """Ask for one object by its id."""
-        query = expand(resource.expanded) if resource.expanded else None
+        """Return one object by its id."""
+        query = filled({"expand": [resource.expanded]})
         return (yield from self.ask(f"{resource.path}/{named(reference)}", query, step="look_up"))
 
     def find(
         self, resource: Resource, reference: str, read: Callable[[Fields], Finding]
     ) -> Dialogue[Finding]:
-        """Ask for one object by its id, and return what *read* makes of it."""
+        """Return what *read* makes of one object."""
         return read((yield from self.look(resource, reference)))
 
     def change(
@@ -156,8 +138,8 @@ class Api:
         resource: Resource,
         reference: str,
         verb: str,
-        form: Form,
         read: Read,
+        form: Members | None = None,
         *,
         left: str,
         key: str,
@@ -169,19 +151,21 @@ class Api:
         note: bool = True,
     ) -> Dialogue[Outcome]:
         """
-        Do *verb* with an object, and look at the object if that is refused; see `settle`.
+        Apply *verb* to an object, and look at the object if that is refused; see `settle`.
 
-        With *replays* it is looked at as well if Stripe kept the answer under our key while the
-        object was open, so that it may be outdated.
+        With *replays* the object is looked at as well if Stripe played back an answer from the
+        time when it was still open.
         """
 
-        def look(refusal: Rejected | None) -> Dialogue[Finding]:
+        def look(refusal: driver.Rejected | None) -> Dialogue[Finding]:
             return read((yield from self.look(resource, reference)), refusal)
 
         if note:
-            yield Note(reference)
+            yield driver.Note(reference)
         path = f"{resource.path}/{named(reference)}/{verb}"
-        response = yield self.post(path, form, key=key, step=step or verb, moves_money=moves_money)
+        response = yield self.post(
+            path, form or {}, key=key, step=step or verb, moves_money=moves_money
+        )
         outcome = yield from self.settle(
             response,
             read,
@@ -195,43 +179,43 @@ class Api:
         if not (replays and is_outdated(outcome, response)):
             return outcome
         found = yield from look(None)
-        return outcome if isinstance(found, NotFound) else found
+        return outcome if isinstance(found, driver.NotFound) else found
 
     def settle(
         self,
         response: Response,
         read: Read,
-        look: Callable[[Rejected], Dialogue[Finding]] | None,
+        look: Callable[[driver.Rejected], Dialogue[Finding]] | None,
         *,
-        left: str,
+        left: str = "",
         moves_money: bool = False,
         reference: str = "",
         look_at: Collection[int] = (),
         done: Collection[str] = (),
     ) -> Dialogue[Outcome]:
         """
-        Return what *read* makes of the object that was changed, or what the refusal means.
+        Return what *read* makes of the changed object, or what the refusal means.
 
-        Only the object says what became of it if it has moved on, or was locked, and with the
-        statuses *look_at*. It has moved on usually by an earlier sending of ours, which worked:
-        what it is now is the answer. If *look* finds it where it was, the refusal is. *left* is the
-        reason of the doubt about an object that was changed, and is where it was.
+        If the object was in another state or locked, or the status is one of *look_at*, *look*
+        finds the object, and its state is the answer: usually an earlier sending of ours worked. If
+        it is unchanged (`NotFound`), the refusal is the answer. *left* is the reason of the doubt
+        about an answer of success that shows the object unchanged.
         """
         if response.status == 200:
-            told = read_json(response, "Stripe")
-            found = read(told, None)
-            if not isinstance(found, NotFound):
+            changed = read_json(response, "Stripe")
+            found = read(changed, None)
+            if not isinstance(found, driver.NotFound):
                 return found
-            reason = left.format(status=told.text("status", ""))
-            return Unknown(reason=reason, reference=reference or told.id("id", ""))
+            reason = left.format(status=changed.text("status", ""))
+            return driver.Unknown(reason=reason, reference=reference or changed.id("id", ""))
         refused = self.refused(response, money_may_move=moves_money, reference=reference, done=done)
-        if look is None or not isinstance(refused, Rejected):
+        if look is None or not isinstance(refused, driver.Rejected):
             return refused
-        moved = refused.cause is RejectCause.STATE or refused.raw_code == codes.LOCKED
+        moved = refused.cause is driver.RejectCause.STATE or refused.raw_code == codes.LOCKED
         if not moved and response.status not in look_at:
             return refused
         found = yield from look(refused)
-        return refused if isinstance(found, NotFound) else found
+        return refused if isinstance(found, driver.NotFound) else found
 
     # --- Answers ------------------------------------------------------------------------
 
@@ -246,8 +230,8 @@ class Api:
         """
         Return what an error means for the money, or raise `BadResponse` if it is not Stripe's.
 
-        A decline that shows its own intent in one of the states *done* contradicts itself, and is
-        no decline before the intent was looked at: a second charge would take the money twice.
+        A decline that shows its own intent in one of the states *done* contradicts itself. It is
+        unknown until the intent is looked at: a second charge would take the money twice.
         """
         error = error_of(response)
         code, type_ = error.text("code", ""), error.text("type", "")
@@ -256,75 +240,73 @@ class Api:
         if intent:
             self.check_live(intent)
         if response.status == 402 or type_ == "card_error":
-            stands = intent.text("status", "") or error.text("setup_intent.status", "")
-            if stands in done:
-                return Unknown(
-                    reason=f"Stripe declined it ({raw_code}), though its intent is {stands}",
-                    reference=reference,
-                )
-            return codes.declined(error, reference)
-        # The same key with another body, or a sending that is still under way: either way an
-        # earlier request of ours exists.
+            status = intent.text("status", "") or error.text("setup_intent.status", "")
+            if status not in done:
+                return codes.declined(error, reference)
+            reason = f"Stripe declined it ({raw_code}), though its intent is {status}"
+            return driver.Unknown(reason=reason, reference=reference)
+        # The same key with another body, or a request that is still running: either way an earlier
+        # request of ours exists.
         mismatch = type_ == "idempotency_error"
         known = mismatch or response.status == 409 or code == codes.KEY_IN_USE
         if known and money_may_move:
-            return Unknown(
+            return driver.Unknown(
                 reason=f"Stripe knows this key already: {raw_code or response.status}",
                 reference=reference,
                 flagged=mismatch,
             )
-        cause = BUSY if known else _cause_of(response.status, error)
+        cause = driver.BUSY if known else _cause_of(response.status, error)
         return refusal(
             response,
             "Stripe",
             money_may_move=money_may_move,
-            cause=(RejectCause.KEY_MISMATCH, False) if mismatch else cause,
+            cause=(driver.RejectCause.KEY_MISMATCH, False) if mismatch else cause,
             certain=type_ in codes.REFUSES,
             raw_code=raw_code,
             message=error.text("message", ""),
             reference=reference,
         )
 
-    def identify(self, told: Fields, kind: str, reference: str = "") -> str:
+    def identify(self, found: Fields, kind: str, reference: str = "") -> str:
         """Return the id of an object, or raise `BadResponse` if it is not the one asked for."""
-        told.expect(object=kind)
-        identity = told.id("id", pattern=ID)
+        found.expect(object=kind)
+        identity = found.id("id", pattern=ID)
         if reference:
-            told.expect(id=reference)
+            found.expect(id=reference)
         # The schema of a refund has no livemode; that of everything else here requires one.
-        if kind != "refund" or "livemode" in told:
-            self.check_live(told)
+        if kind != "refund" or "livemode" in found:
+            self.check_live(found)
         return identity
 
-    def check_live(self, told: Fields) -> None:
-        """Raise `BadResponse` if what is told of is of the other mode than the key."""
-        if told.value("livemode") is not self.settings.live:
-            raise BadResponse(
+    def check_live(self, found: Fields) -> None:
+        """Raise `BadResponse` if an object is of the other mode than the key."""
+        if found.value("livemode") is not self.settings.live:
+            raise driver.BadResponse(
                 "Stripe answered in the wrong mode: the key is for "
                 f"{'live' if self.settings.live else 'test'} payments"
             )
 
 
 def error_of(response: Response) -> Fields:
-    """Return the error in an answer, or raise `BadResponse` if there is none."""
+    """Return the error in an answer, or raise `BadResponse` without one."""
     error = read_json(response, "Stripe").at("error")
     if not error:
-        raise BadResponse(f"status {response.status} without an error of Stripe's")
+        raise driver.BadResponse(f"status {response.status} without an error of Stripe's")
     return error
 
 
-def _cause_of(status: int, error: Fields) -> Cause | None:
+def _cause_of(status: int, error: Fields) -> driver.Cause | None:
     """Return why a request was refused by the code of *error*, if the status refuses it at all."""
-    code = error.text("code", "")
-    if status not in CAUSES_BY_STATUS:
+    if status not in driver.CAUSES_BY_STATUS:
         return None
+    code = error.text("code", "")
     if code == "resource_missing" and error.text("param", "") in ("payment_method", "customer"):
-        return RejectCause.METHOD_GONE, CAUSES_BY_STATUS[status][1]
+        return driver.RejectCause.METHOD_GONE, driver.CAUSES_BY_STATUS[status][1]
     return codes.CAUSES.get(code)
 
 
 def expect_ok(response: Response) -> Fields:
-    """Return what an inquiry found, or raise what Stripe says against us."""
+    """Return what an inquiry found, or raise the error that Stripe reports."""
     if response.status == 200:
         return read_json(response, "Stripe")
     error = error_of(response)
@@ -342,15 +324,15 @@ def read_page(page: Fields) -> tuple[list[Fields], str | None]:
 
 
 def is_outdated(outcome: Outcome, response: Response) -> bool:
-    """Return whether *outcome* is of an answer that Stripe kept while its object was open."""
+    """Return whether Stripe played back an answer from the time when its object was still open."""
     replayed = response.headers.get("idempotent-replayed", "").strip().lower() == "true"
-    ended = isinstance(outcome, Approved | Declined | Rejected)
-    return replayed and not ended and outcome.reference != ""
+    final = isinstance(outcome, driver.Approved | driver.Declined | driver.Rejected)
+    return replayed and not final and outcome.reference != ""
 
 
-def read_id(told: Fields, name: str) -> str:
-    """Return the id of a related object, whether that was expanded or not; or an empty text."""
-    return told.id(name, "", pattern=ID) or told.id(f"{name}.id", "", pattern=ID)
+def read_id(found: Fields, name: str) -> str:
+    """Return the id of a related object, expanded or not, or an empty text."""
+    return found.id(name, "", pattern=ID) or found.id(f"{name}.id", "", pattern=ID)
 
 
 # --- Parts of forms -------------------------------------------------------------------
@@ -359,49 +341,40 @@ def read_id(told: Fields, name: str) -> str:
 def named(reference: str) -> str:
     """Return *reference* if it can be a part of an address, or raise `BadResponse`."""
     if not ID.fullmatch(reference):
-        raise BadResponse(f"{reference[:40]!r} is not an id of Stripe's")
+        raise driver.BadResponse(f"{reference[:40]!r} is not an id of Stripe's")
     return reference
 
 
-def expand(*names: str) -> Form:
-    """Ask for whole objects instead of their ids."""
-    return [(f"expand[{number}]", name) for number, name in enumerate(names)]
-
-
-def scanned(inquiry: Inquiry, after: str) -> Form:
-    """Ask a list for what was made about the time of sending, after the object *after*."""
+def scanned(inquiry: driver.Inquiry, after: str) -> Members:
+    """Return the query for what was made around the time of sending, after the object *after*."""
     last = inquiry.last_sent_at or inquiry.sent_at
-    query = [
-        ("created[gte]", str(int((inquiry.sent_at - SCAN_BEFORE).timestamp()))),
-        ("created[lte]", str(int((last + SCAN_AFTER).timestamp()))),
-        ("limit", str(PAGE)),
-    ]
-    return [*query, *filled({"starting_after": after})]
-
-
-def our_ids(payment: str, our_ref: str, within: str = "") -> Form:
-    """Name our ids in the metadata, or in that of the object *within* is about."""
-    name = inside(within, "metadata")
-    ids = {"paygate_payment": payment, "paygate_attempt": our_ref}
-    return filled({f"{name}[{key}]": value[:METADATA_MAX] for key, value in ids.items()})
-
-
-def inside(within: str, name: str) -> str:
-    """Return the name of a parameter, or of that of the object *within* is about."""
-    return f"{within}[{name}]" if within else name
-
-
-def person(who: Customer, within: str = "") -> Form:
-    """Write name, telephone and address of *who*, of the object or of what is *within* it."""
-    address, place = inside(within, "address"), who.address
-    facts = {
-        inside(within, "name"): who.name,
-        inside(within, "phone"): who.phone,
-        f"{address}[line1]": place.line1,
-        f"{address}[line2]": place.line2,
-        f"{address}[city]": place.city,
-        f"{address}[state]": place.region,
-        f"{address}[postal_code]": place.postal_code,
-        f"{address}[country]": place.country,
+    created = {
+        "gte": str(int((inquiry.sent_at - SCAN_BEFORE).timestamp())),
+        "lte": str(int((last + SCAN_AFTER).timestamp())),
     }
-    return filled({name: fact[:TEXT_MAX] for name, fact in facts.items()})
+    return {"created": created, "limit": str(PAGE), "starting_after": after}
+
+
+def our_ids(payment: str, our_ref: str) -> dict[str, str]:
+    """Return our ids, as metadata."""
+    return {
+        "paygate_payment": payment[:METADATA_MAX],
+        "paygate_attempt": our_ref[:METADATA_MAX],
+    }
+
+
+def person(who: driver.Customer) -> Members:
+    """Return the name, telephone number and address of *who*."""
+    place = who.address
+    return {
+        "name": who.name[:TEXT_MAX],
+        "phone": who.phone[:TEXT_MAX],
+        "address": {
+            "line1": place.line1[:TEXT_MAX],
+            "line2": place.line2[:TEXT_MAX],
+            "city": place.city[:TEXT_MAX],
+            "state": place.region[:TEXT_MAX],
+            "postal_code": place.postal_code[:TEXT_MAX],
+            "country": place.country[:TEXT_MAX],
+        },
+    }
