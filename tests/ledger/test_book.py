@@ -187,7 +187,7 @@ def test_a_rule_that_many_rows_break_names_a_hundred_and_counts_the_others(
 
     changed = [each for each in found if each.rule == "rows-are-as-written"]
     assert len(changed) == NAMED_MAX + 1
-    assert changed[-1].detail.endswith("more rows break this rule")
+    assert changed[-1].detail.endswith("more rows violate this rule")
 
 
 def test_chosen_rules_alone_are_checked_and_told(path: Path) -> None:

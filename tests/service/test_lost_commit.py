@@ -217,7 +217,7 @@ def test_a_full_disk_at_the_commit_is_known_to_have_written_nothing(world: World
     bill(world.process())
     process = faulty(world, PlannedFault.DISK_FULL)
 
-    with pytest.raises(StoreFull, match="nothing of this step was written"):
+    with pytest.raises(StoreFull, match="this step wrote nothing"):
         pay(process)
 
     assert exchanges(process) == 0

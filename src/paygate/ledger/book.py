@@ -1,8 +1,7 @@
-"""The check of the books: every stored balance is rebuilt and compared (`paygate fsck`).
+"""The consistency check: rebuild every stored balance and compare (`paygate fsck`).
 
-The file itself is checked first. Each query is read row by row, and sorts on disk
-what it has to sort, so that the check of a large ledger needs no more memory than
-that of a small one.
+The database itself is checked first. Each query is read row by row and sorts on disk,
+so that checking a large ledger needs no more memory than checking a small one.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 RULES: Final[tuple[Rule, ...]] = (FILE, *BALANCES, *STANDINGS, *IDENTITIES)
-"""The invariants that a ledger can be checked for, each as a query."""
+"""The invariants of a ledger, each as a query for the rows that violate it."""
 
 NAMED_MAX: Final = 100
-"""How many violations of one rule are named; the others are counted."""
+"""How many violations of one rule are listed; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule of the books that does not hold, and for which row."""
+    """A row that violates a rule of the ledger."""
 
     rule: str
     subject: str
@@ -39,7 +38,7 @@ class Violation:
 
 
 def chosen(names: Collection[str] | None) -> Sequence[Rule]:
-    """Return the rules of these *names*, or all; raise `InvalidValue` if there is none such."""
+    """Return the rules with these *names*, or all; raise `InvalidValue` for an unknown name."""
     if names is None:
         return RULES
     known = {rule.name for rule in RULES}
@@ -58,12 +57,11 @@ def check(
     progress: Callable[[str, int, int], object] | None = None,
 ) -> list[Violation]:
     """
-    Check *rules* and return what breaks them; an empty list is a sound ledger.
+    Check *rules* and return the violations; an empty list means a sound ledger.
 
-    *progress* is called before each rule with its name, its number and how many there
-    are. The last violation of a rule that more than `NAMED_MAX` rows break says how many
-    those are. If a page of the file cannot be read at all, the rules that are left are not
-    checked.
+    *progress* is called before each rule with its name, its number and the number of rules.
+    If more than `NAMED_MAX` rows violate a rule, its last violation gives the number of the
+    others. If a page of the file is unreadable, the remaining rules are not checked.
     """
     found: list[Violation] = []
     with tx.sorting_on_disk():
@@ -93,17 +91,17 @@ def _broken(tx: Tx, rule: Rule) -> list[Violation]:
         else:
             named.append(Violation(rule.name, str(row["subject"]), detail))
     if more:
-        named.append(Violation(rule.name, "others", f"{more} more rows break this rule"))
+        named.append(Violation(rule.name, "others", f"{more} more rows violate this rule"))
     return named
 
 
 def _rows(tx: Tx, rule: Rule) -> Iterator[Any]:
-    """Yield what the queries of *rule* find; one that cannot be answered breaks it."""
+    """Yield the rows that the queries of *rule* find; a query that fails is a violation."""
     for sql in rule.statements:
         try:
             yield from tx.each(sql, {"tenant": tx.tenant})
         except sqlite3.OperationalError as error:
-            # Text that is not UTF-8 has no code: the file is damaged.
+            # The error for text that is not UTF-8 has no code: the file is damaged.
             if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
                 raise
             yield {"subject": "a row", "detail": f"cannot be read: {error}"}
@@ -115,13 +113,13 @@ def _is_damage(error: Exception) -> bool:
 
 
 def mode(tx: Tx) -> str | None:
-    """Tell whether this ledger is for ``live`` or ``test`` payments, once that is decided."""
+    """Return the ledger's mode, ``live`` or ``test``; None if it is not set yet."""
     row = tx.one(_MODE, {})
     return None if row is None else str(row["value"])
 
 
 def set_mode(tx: Tx, wanted: str) -> str:
-    """Decide what this ledger is for, unless that is decided, and tell what it is for."""
+    """Set the ledger's mode unless it is set already; return the mode it has."""
     tx.run(_SET_MODE, {"mode": wanted})
     return mode(tx) or wanted
 

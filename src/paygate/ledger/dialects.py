@@ -1,4 +1,4 @@
-"""Which database a URL names, and the store that speaks its dialect."""
+"""Opening the store that a database URL names."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _POSTGRES: Final = ("postgresql://", "postgres://")
 
 def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
     """
-    Open the ledger at *url*, made if it is not there.
+    Open the ledger at *url*; create it if it does not exist.
 
     ``sqlite:///file.db`` is a file relative to the working directory, ``sqlite:////abs/file.db``
-    an absolute one, ``sqlite://`` a ledger in memory; ``postgresql://role@host/database`` is on a
-    server, and takes what libpq takes. Raise `InvalidValue` for what is no such URL,
-    `MissingExtra` without psycopg, or a `StoreError`.
+    an absolute path, ``sqlite://`` a ledger in memory. ``postgresql://role@host/database`` is on a
+    server and accepts the parameters of libpq. Raise `InvalidValue` for any other URL,
+    `MissingExtra` if psycopg is not installed, or a `StoreError`.
     """
     path = _file_of(url)
     if path is not None:
@@ -29,12 +29,12 @@ def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
 
         return SqliteStore(path or MEMORY, busy_s=busy_s)
     postgres = Sealed(url) if url.startswith(_POSTGRES) else None
-    del url  # a password may be in it, and a traceback shows the locals of each frame
+    del url  # it may contain a password, and tracebacks can show local variables
     if postgres is not None:
         return _open_postgres(postgres, busy_s)
     raise InvalidValue(
         "a ledger is opened by a URL such as sqlite:///payments.db "
-        "(three slashes: relative to here; four: from the root; two: in memory) "
+        "(three slashes: a relative path; four: an absolute path; two: in memory) "
         "or postgresql://role@host/database"
     )
 
@@ -44,12 +44,13 @@ def _open_postgres(url: Sealed[str], busy_s: float) -> Store:
         from paygate.ledger.postgres.store import PostgresStore
     except ImportError as error:
         raise MissingExtra(
-            "a ledger on PostgreSQL needs psycopg; install paygate-sdk[postgres]", extra="postgres"
+            "a ledger on PostgreSQL requires psycopg; install paygate-sdk[postgres]",
+            extra="postgres",
         ) from error
     return PostgresStore(url.open(), busy_s=busy_s)
 
 
 def _file_of(url: str) -> str | None:
-    """Return the file that *url* names, empty in memory; None if it is no URL of SQLite."""
+    """Return the file that *url* names, "" for memory; None if it is not a SQLite URL."""
     rest = url.removeprefix("sqlite://")
     return rest[1:] if rest != url and rest[:1] in ("", "/") else None

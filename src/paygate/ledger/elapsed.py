@@ -1,8 +1,8 @@
-"""How much time has passed, whatever happened to the clocks meanwhile.
+"""Elapsed time that does not depend on the wall clock.
 
-A clock can be wrong, and be put right at any moment; by how much an instant lies
-back cannot be told from it alone. What tells is the counter that a machine starts
-when it boots: nobody sets it, and all processes of the machine read the same.
+The wall clock can be wrong and can be set at any moment, so it cannot measure how long ago
+something happened. The counter that a machine starts when it boots can: nobody sets it, and
+all processes of the machine read the same value.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment since a machine was booted."""
+    """A moment, in seconds since a machine was booted."""
 
     boot: str
     seconds: float
 
     def since(self, earlier: Mark | None) -> timedelta | None:
-        """Tell how long ago *earlier* was; None where nothing counted in between."""
+        """Return the time since *earlier*; None if it is not from the same boot."""
         if earlier is None or earlier.boot != self.boot or earlier.seconds > self.seconds:
             return None
         return timedelta(seconds=self.seconds - earlier.seconds)
@@ -37,7 +37,7 @@ class Mark:
 
 
 def read_mark(text: str | None) -> Mark | None:
-    """Read what `str` wrote of a mark."""
+    """Return the mark that `str` wrote as *text*."""
     if text is None:
         return None
     boot, _, seconds = text.rpartition("/")
@@ -45,22 +45,22 @@ def read_mark(text: str | None) -> Mark | None:
 
 
 class Stopwatch(Protocol):
-    """Counts time."""
+    """A source of marks."""
 
     def read(self) -> Mark | None:
-        """Tell the moment it is now; None where nothing counts."""
+        """Return the current moment; None if it cannot be measured."""
         ...
 
 
 class MachineStopwatch:
-    """The time since this machine was booted, with the time that it slept.
+    """The time since this machine was booted, including time asleep.
 
-    Linux only: elsewhere nothing names the boot, so that a count from before a
-    restart could be taken for one from after it.
+    Linux only: other systems do not identify the boot, so a mark from before a restart
+    could be mistaken for one from after it.
     """
 
     def read(self) -> Mark | None:
-        """Tell the moment it is now; None where this system does not say which boot it is."""
+        """Return the current moment; None if this system does not identify its boot."""
         boot = _boot()
         return None if boot is None else Mark(boot, time.clock_gettime(time.CLOCK_BOOTTIME))
 
@@ -68,7 +68,7 @@ class MachineStopwatch:
 @cache
 def _boot() -> str | None:
     try:
-        # As bytes: a codec that is imported by one thread is locked in a child that another forks.
+        # As bytes: importing a codec takes a lock, which a fork in another thread would copy.
         with open(_BOOT_ID, "rb") as file:  # noqa: PTH123  (pathlib is slow to import)
             return file.read().strip().decode()
     except OSError:
@@ -77,19 +77,19 @@ def _boot() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to send a request, until an instant and for a time, whichever ends first."""
+    """The right to send a request, until an instant or for a duration, whichever ends first."""
 
     until: datetime
     length: timedelta
     taken: Mark | None
 
     def left(self, now: datetime, mark: Mark | None) -> timedelta:
-        """Tell its holder how much is left of it; nothing, or less than that, when it has ended."""
+        """Return the time left for its holder; zero or negative once it has ended."""
         counted = self._counted(mark)
         return self.until - now if counted is None else min(self.until - now, counted)
 
     def left_to_others(self, now: datetime, mark: Mark | None) -> timedelta:
-        """Tell others for how long its holder may still send, whose clock is perhaps not ours."""
+        """Return the time for which its holder, whose clock may differ, may still send."""
         counted = self._counted(mark)
         return self.until - now if counted is None else counted
 
@@ -99,6 +99,6 @@ class Lease:
 
 
 def age(now: datetime, since: datetime, mark: Mark | None, began: Mark | None) -> timedelta:
-    """Tell how much time has passed at most: by the clock, or counted."""
+    """Return the elapsed time, by the clock or by the stopwatch, whichever is longer."""
     counted = None if mark is None else mark.since(began)
     return now - since if counted is None else max(now - since, counted)

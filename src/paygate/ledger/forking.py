@@ -1,12 +1,11 @@
-"""A fork waits until no thread is inside the ledger.
+"""Safe forking: a fork waits until no thread is using SQLite.
 
-A child has a copy of every lock, and only the thread that forked. A lock that another
-thread held at that moment, SQLite's own among them, is held in the child by nobody and
-is never released. So threads enter here before they use SQLite, and a fork waits for
-those that are inside and holds back those that come.
+A forked child has a copy of every lock, but only the thread that forked. A lock that another
+thread held at that moment, including SQLite's own, is never released in the child. So a thread
+calls `enter` before it uses SQLite; a fork waits for the threads inside and holds back new ones.
 
-There is no lock in this module: an exception between any two lines (a signal handler may
-raise there) leaves at most a thread that is listed as inside, until it enters again.
+This module uses no lock. If an exception comes between any two lines (a signal handler may
+raise there), at worst a thread stays listed as inside until it enters again.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _WAIT_S: Final = 5.0
-"""How long a fork waits at most: what a thread inside waits for may be the one that forks."""
+"""The longest wait of a fork: a thread inside may be waiting for the thread that forks."""
 
 _PAUSE_S: Final = 0.0005
 
@@ -29,10 +28,10 @@ _forking: Final[set[int]] = set()
 
 
 def enter() -> None:
-    """Begin to use SQLite in this thread, as soon as nobody forks."""
+    """Begin to use SQLite in this thread; wait while another thread forks."""
     me = get_ident()
     while True:
-        # In this order: a fork that does not see us is seen by us, and the other way round.
+        # Add first, then look: either the fork sees this thread, or this thread sees the fork.
         _inside.add(me)
         if not _forking or me in _forking:
             return
@@ -41,12 +40,12 @@ def enter() -> None:
 
 
 def leave() -> None:
-    """End the use of SQLite in this thread; a second call does nothing."""
+    """Stop using SQLite in this thread; a second call does nothing."""
     _inside.discard(get_ident())
 
 
 def after_fork_call(work: Callable[[], None]) -> None:
-    """Call *work* in each child that is forked from now on, before anything else runs there."""
+    """Call *work* first thing in each child that is forked from now on."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=work)
 

@@ -1,4 +1,4 @@
-"""How a SQLite database is brought up to the newest of the numbered schema files."""
+"""Upgrade of a SQLite database to the newest of the numbered schema files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def schema_of(connection: sqlite3.Connection) -> int:
-    """Return the number of the schema of a database; 0 if there is no ledger in it."""
+    """Return the schema number of a database; 0 if it has no ledger."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
         rows = cursor.execute("SELECT value FROM paygate_meta WHERE name = 'schema'").fetchall()
     except sqlite3.OperationalError as error:
-        if primary_code(error) == sqlite3.SQLITE_ERROR:  # no such table
+        if primary_code(error) == sqlite3.SQLITE_ERROR:  # the table does not exist
             return 0
         raise
     if not rows:
@@ -31,12 +31,12 @@ def schema_of(connection: sqlite3.Connection) -> int:
         return int(rows[0][0])
     except (TypeError, ValueError):
         raise LedgerCorrupt(
-            "the ledger is damaged (its schema has no number); restore it from a backup"
+            "the ledger is damaged (its schema number is missing); restore it from a backup"
         ) from None
 
 
-def bring_up(connection: sqlite3.Connection, found: int, files: SchemaFiles = SQLITE) -> None:
-    """Make what is missing of the tables since schema *found*."""
+def upgrade(connection: sqlite3.Connection, found: int, files: SchemaFiles = SQLITE) -> None:
+    """Apply the schema files that are newer than schema *found*."""
     for number in range(found + 1, files.newest + 1):
         for statement in _statements_of(files, number):
             connection.execute(statement)
@@ -48,17 +48,17 @@ def bring_up(connection: sqlite3.Connection, found: int, files: SchemaFiles = SQ
 
 
 @cache
-def blank() -> sqlite3.Connection:
-    """Make an empty ledger in memory, to copy from; it is only read afterwards."""
+def template() -> sqlite3.Connection:
+    """Return an empty ledger in memory to copy from; it is created once and then only read."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    bring_up(connection, 0)
+    upgrade(connection, 0)
     atexit.register(connection.close)
     return connection
 
 
 @cache
 def _statements_of(files: SchemaFiles, number: int) -> list[str]:
-    """Read the statements of schema file *number*; a trigger has semicolons inside."""
+    """Return the statements of schema file *number*; a trigger contains semicolons."""
     statements: list[str] = []
     lines: list[str] = []
     for line in files.text(number).splitlines():

@@ -1,4 +1,4 @@
-"""The numbered schema files of a database, of which each brings a ledger one version further."""
+"""The numbered schema files; each upgrades a ledger by one version."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 SCHEMA: Final = 1
-"""The number of the newest schema file, which is the same for each database."""
+"""The number of the newest schema file, the same for SQLite and PostgreSQL."""
 
 
 @dataclass(frozen=True)
 class SchemaFiles:
-    """The schema files in a folder; the newest one has the number of the schema that is known."""
+    """The schema files of one database, in one folder."""
 
     folder: Traversable
 
     @cached_property
     def newest(self) -> int:
-        """The number of the newest file; a ledger of a higher number is refused."""
+        """The highest number; a ledger with a higher one is refused."""
         return max(self._names)
 
     def text(self, number: int) -> str:
-        """Return what is in the file of schema *number*."""
+        """Return the text of schema file *number*."""
         return (self.folder / self._names[number]).read_text("utf-8")
 
     @cached_property

@@ -1,19 +1,17 @@
 """The ledger on SQLite: one writer at a time, durable when a call returns.
 
-Write-ahead logging with ``synchronous=FULL``: what was committed survives the
-loss of power. SQLite's own busy handler is unfair with several processes, so
-waiting for the write lock is our own loop with a random pause. Reads have
-connections of their own and never wait for a writer.
+The journal is write-ahead with ``synchronous=FULL``: committed transactions survive a power
+failure. SQLite's own busy handler is unfair among several processes, so this module waits for
+the write lock in a loop with random pauses. Readers have connections of their own and never
+wait for a writer.
 
-An exception may come between any two lines: a signal handler raises where the
-program happens to be (Ctrl-C in a notebook, a task queue's time limit). So each
-clean-up stands twice, one around the other, and does nothing if it was done
-before; an exception that interrupts the inner one finds the outer one. What is
-raised reaches the caller, no transaction stays open, and the turn to write is free.
+A signal handler may raise an exception between any two lines (Ctrl-C in a notebook, a task
+queue's time limit). So each clean-up is nested in itself and does nothing the second time: if an
+exception interrupts the inner one, the outer one still runs. The exception reaches the caller,
+no transaction stays open, and the write lock is released.
 
-A forked child must not touch a connection of its parent, not even to close it,
-so there the connections are abandoned and new ones opened. A fork waits until
-no thread is inside SQLite (`paygate.ledger.forking`).
+A forked child must not touch its parent's connections, not even to close them, so it abandons
+them and opens new ones. A fork waits until no thread is inside SQLite (`paygate.ledger.forking`).
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ from paygate.errors import (
     StoreError,
 )
 from paygate.ledger import forking
-from paygate.ledger.migrations import blank, bring_up, schema_of
+from paygate.ledger.migrations import schema_of, template, upgrade
 from paygate.ledger.schema_files import SQLITE, SchemaFiles
 from paygate.ledger.sqlite_errors import NOT_COMMITTED, damaged, primary_code, translated
 from paygate.ledger.sqlite_session import OVERWRITE, Session
@@ -50,10 +48,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MEMORY: Final = ":memory:"
-"""What `SqliteStore` takes instead of a path for a ledger that is kept in memory."""
+"""The path that means a ledger in memory."""
 
-# A savepoint keeps what it may have to undo. It needs no disk: after a crash the whole
-# transaction is undone, and that is what the write-ahead log is for.
+# Temporary storage holds the undo data of savepoints, which is useless after a crash: the
+# write-ahead log then rolls back the whole transaction.
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -64,7 +62,7 @@ _PRAGMAS = (
 
 _BUSY_PAUSE_S = (0.001, 0.015)
 
-# Connections of a parent process: kept from the garbage collector, which would close them.
+# Connections of a parent process, kept from the garbage collector, which would close them.
 _abandoned: list[sqlite3.Connection] = []
 
 _stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
@@ -73,30 +71,30 @@ _stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
 class SqliteStore(Store):
     """A ledger in one SQLite file, or in memory for tests.
 
-    Safe to use from threads; a fork opens connections of its own. Raises
-    `StoreBusy` after waiting *busy_s* seconds for other writers, `StoreFull` when
-    the disk is full, `SchemaMismatch` for a file of a newer paygate, `CommitUnknown`
-    if a COMMIT failed in a way that does not tell whether it took effect.
+    Thread-safe; a forked child opens connections of its own. Raises `StoreBusy` after waiting
+    *busy_s* seconds for other writers, `StoreFull` if the disk is full, `SchemaMismatch` for a
+    file of a newer paygate, and `CommitUnknown` if a COMMIT failed in a way that leaves open
+    whether it took effect.
     """
 
     connection_class: ClassVar[type[sqlite3.Connection]] = sqlite3.Connection
-    """What a connection is made of; a test has one that fails on purpose."""
+    """The class of its connections; a test has one that fails on purpose."""
     schema_files: ClassVar[SchemaFiles] = SQLITE
-    """What its tables are made of; a test has one more file."""
+    """The schema files of the ledger; a test adds one."""
 
     def __init__(self, path: str, *, busy_s: float = BUSY_S) -> None:
         self.path = path
-        # SQLite opens a relative path from where the process is now, and so it stays.
+        # A relative path stays relative to the working directory at this moment.
         self._file = path if path == MEMORY else os.path.abspath(path)  # noqa: PTH100
         self._identity: tuple[int, int] | None = None
         self._busy_s = busy_s
         self._closed = False
         self._pid = os.getpid()
-        self._turn = threading.RLock()
+        self._write_lock = threading.RLock()
         self._write_connection: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
         try:
-            self._in_turn(self._open)
+            self._as_writer(self._open)
         except BaseException:
             self.close()
             raise
@@ -104,96 +102,96 @@ class SqliteStore(Store):
     # --- Writing ------------------------------------------------------------------------------
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work* in one transaction that is durable on return, or not at all."""
-        said: list[logs.LogLine] = []
+        """Run *work* in one transaction, atomic and durable on return."""
+        lines: list[logs.LogLine] = []
 
         def unit(connection: sqlite3.Connection) -> T:
             tx = Tx(Session(connection), context)
             result = work(tx)
             tx.finish()
-            said.extend(tx.lines)
+            lines.extend(tx.lines)
             return result
 
         try:
-            done = self._in_turn(
+            done = self._as_writer(
                 lambda connection: self._transact(connection, lambda: unit(connection))
             )
         except CommitUnknown as lost:
-            _tell_lost(lost)
+            _log_lost_commit(lost)
             raise
-        logs.write_lines(said)
+        logs.write_lines(lines)
         return done
 
     def write_group(
         self, group: Sequence[tuple[Context, Callable[[Tx], Any]]]
     ) -> list[tuple[Any, BaseException | None]]:
         """
-        Do several units of work in one transaction, each undone alone if it fails.
+        Run several units of work in one transaction; one that fails is rolled back alone.
 
-        The results come in order, each with the error that its unit raised. An
-        error of the transaction itself is raised, and then nothing was done. If nobody
-        knows whether it was, each unit gets a `CommitUnknown` with its own result.
+        Return the result and the error of each unit, in order. If the transaction itself
+        fails, raise, and none of them is written. If it is unknown whether the commit took
+        effect, each unit gets a `CommitUnknown` with its own result.
         """
-        said: list[logs.LogLine] = []
+        lines: list[logs.LogLine] = []
 
         def units(connection: sqlite3.Connection) -> list[tuple[Any, BaseException | None]]:
-            return [self._unit(connection, context, work, said) for context, work in group]
+            return [self._unit(connection, context, work, lines) for context, work in group]
 
         try:
-            done = self._in_turn(
+            done = self._as_writer(
                 lambda connection: self._transact(connection, lambda: units(connection))
             )
         except CommitUnknown as lost:
-            _tell_lost(lost)
+            _log_lost_commit(lost)
             return [(None, failure or lost.with_result(result)) for result, failure in lost.result]
-        logs.write_lines(said)
+        logs.write_lines(lines)
         return done
 
-    def _in_turn(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do *work* on the connection that writes, when it is the turn of this thread."""
+    def _as_writer(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run *work* on the write connection while this thread holds the write lock."""
         self._check_process()
-        turn = self._turn
-        if _has(turn):
+        lock = self._write_lock
+        if _holds(lock):
             raise NotAllowedHere(
-                "the ledger is being written by this thread; a signal handler cannot use it "
-                "at once, let it set a flag and call later"
+                "this thread is writing to the ledger, so a signal handler cannot use it now; "
+                "let it set a flag and call later"
             )
         try:
-            return self._take_turn(turn, work)
+            return self._with_lock(lock, work)
         finally:
-            _end_turn(turn)
+            _release(lock)
             forking.leave()
 
-    def _take_turn(self, turn: threading.RLock, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _with_lock(self, lock: threading.RLock, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            forking.leave()  # while we wait for the thread whose turn it is
-            turn.acquire()
+            forking.leave()  # while we wait for the lock
+            lock.acquire()
             forking.enter()
             return work(self._writer())
         finally:
-            self._undo()
-            _end_turn(turn)
+            self._roll_back()
+            _release(lock)
             forking.leave()
 
     def _transact(self, connection: sqlite3.Connection, work: Callable[[], T]) -> T:
-        self._undo()  # it is our turn: what is still open was left by an interrupted one
+        self._roll_back()  # an interrupted transaction may have been left open
         try:
             self._begin(connection)
             self._check_file()
             result = work()
             _commit(connection, result)
         except BaseException as error:  # noqa: BLE001  (raised again, translated)
-            self._undo()
+            self._roll_back()
             raise translated(error) from error.__cause__
         return result
 
-    def _undo(self) -> None:
-        """Leave no transaction open; after some errors, such as a full disk, SQLite has undone it.
+    def _roll_back(self) -> None:
+        """Roll back the open transaction, unless SQLite has done so after an error.
 
-        A connection that cannot even roll back is closed, which does it, too.
+        If the rollback fails, close the connection, which rolls back, too.
         """
         connection = self._write_connection
-        if connection is None or not connection.in_transaction or not _has(self._turn):
+        if connection is None or not connection.in_transaction or not _holds(self._write_lock):
             return
         try:
             connection.execute("ROLLBACK")
@@ -204,35 +202,35 @@ class SqliteStore(Store):
     # --- Reading ------------------------------------------------------------------------------
 
     def read(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work*, which only reads, on one consistent state."""
+        """Run *work*, which only reads, on one consistent snapshot."""
         if self.path == MEMORY:
-            return self._in_turn(lambda connection: work(Tx(Session(connection), context)))
+            return self._as_writer(lambda connection: work(Tx(Session(connection), context)))
         self._check_process()
         lent: list[sqlite3.Connection] = []
         try:
             forking.enter()
             self._check_file()
-            return self._look(lent, context, work)
+            return self._read(lent, context, work)
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
         finally:
             forking.leave()
-            _drop(lent)
+            _close_all(lent)
 
-    def _look(self, lent: list[sqlite3.Connection], context: Context, work: Callable[[Tx], T]) -> T:
+    def _read(self, lent: list[sqlite3.Connection], context: Context, work: Callable[[Tx], T]) -> T:
         try:
             self._lend_reader(lent)
             connection = lent[0]
             connection.execute("BEGIN")
             try:
                 result = work(Tx(Session(connection), context))
-            except PaygateError:  # our own refusal: the connection is as good as before
+            except PaygateError:  # raised by our code: the connection is still usable
                 self._take_back(lent)
                 raise
             self._take_back(lent)
         finally:
-            # One on which anything else was raised is not used again: it may still be reading.
-            _drop(lent)
+            # After any other exception the connection may still be reading, so it is not reused.
+            _close_all(lent)
             forking.leave()
         return result
 
@@ -254,34 +252,34 @@ class SqliteStore(Store):
         self._closed = True
         if self._pid != os.getpid():
             return
-        turn = self._turn
+        lock = self._write_lock
         try:
-            with turn:
+            with lock:
                 if self._write_connection is not None:
                     self._write_connection.close()
                     self._write_connection = None
         finally:
-            _end_turn(turn)
-            _drop(self._readers)
+            _release(lock)
+            _close_all(self._readers)
 
     def _check_process(self) -> None:
         if self._closed:
             raise NotAllowedHere("the ledger is closed; open a new cashier")
         if self._pid != os.getpid():
             if self.path == MEMORY:
-                raise NotAllowedHere("a ledger in memory does not survive a fork; use a file")
+                raise NotAllowedHere("a ledger in memory cannot be used after a fork; use a file")
             self._forget_parent()
 
     def _forget_parent(self) -> None:
-        """Abandon the connections of the parent process, in a child that was just forked."""
+        """Abandon the parent's connections, in a child that was just forked."""
         if self.path == MEMORY or self._pid == os.getpid():
             return
         _abandoned.extend(self._readers)
         if self._write_connection is not None:
             _abandoned.append(self._write_connection)
         self._write_connection, self._readers = None, []
-        # The turn may be that of a thread which this process does not have.
-        self._turn = threading.RLock()
+        # The lock may be held by a thread that does not exist in this process.
+        self._write_lock = threading.RLock()
         self._pid = os.getpid()
 
     def _writer(self) -> sqlite3.Connection:
@@ -290,13 +288,13 @@ class SqliteStore(Store):
         return self._write_connection
 
     def _connect(self) -> sqlite3.Connection:
-        """Open the file, made for its owner alone if it is not there yet."""
+        """Open the file; create it, readable by its owner only, if it does not exist."""
         opened: list[sqlite3.Connection] = []
         try:
             if self._identity is not None:
                 self._check_file()
             elif self._file != MEMORY:
-                _make(self._file)
+                _create(self._file)
             opened.append(
                 sqlite3.connect(
                     self._file,
@@ -310,18 +308,18 @@ class SqliteStore(Store):
             opened[0].row_factory = sqlite3.Row
             deadline = time.monotonic() + self._busy_s
             for pragma in _PRAGMAS:
-                _patiently(opened[0], f"PRAGMA {pragma}", deadline)
+                _execute_retrying(opened[0], f"PRAGMA {pragma}", deadline)
             return opened.pop()
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
         except UnicodeDecodeError as error:
             raise damaged(self.path, error) from None
         finally:
-            _drop(opened)
+            _close_all(opened)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         try:
-            _patiently(connection, "BEGIN IMMEDIATE", time.monotonic() + self._busy_s)
+            _execute_retrying(connection, "BEGIN IMMEDIATE", time.monotonic() + self._busy_s)
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
 
@@ -335,11 +333,11 @@ class SqliteStore(Store):
         return found.st_dev, found.st_ino
 
     def _check_file(self) -> None:
-        """Refuse to go on in a file that no longer has its name: nobody would find it again."""
+        """Raise `StoreError` if the file was deleted or replaced: what is written would be lost."""
         if self._identity is not None and self._identify() != self._identity:
             raise StoreError(
                 f"{self.path} was deleted or replaced while it was open; nothing was written or "
-                "sent. Put the file back (or its backup) and start this process again"
+                "sent. Restore the file (or its backup) and restart this process"
             )
 
     @staticmethod
@@ -347,7 +345,7 @@ class SqliteStore(Store):
         connection: sqlite3.Connection,
         context: Context,
         work: Callable[[Tx], Any],
-        said: list[logs.LogLine],
+        lines: list[logs.LogLine],
     ) -> tuple[Any, BaseException | None]:
         connection.execute("SAVEPOINT unit")
         tx = Tx(Session(connection), context)
@@ -356,17 +354,17 @@ class SqliteStore(Store):
             tx.finish()
         except Exception as error:
             if not connection.in_transaction:
-                raise  # a full disk rolled back everything, the other units too
+                raise  # a full disk rolls back the whole transaction
             connection.execute("ROLLBACK TO unit")
             connection.execute("RELEASE unit")
             return None, translated(error)
         connection.execute("RELEASE unit")
-        said.extend(tx.lines)
+        lines.extend(tx.lines)
         return result, None
 
     def _open(self, connection: sqlite3.Connection) -> None:
         _stores.add(self)
-        if self._file == MEMORY:  # nobody else has it, and Python 3.13 warns of what is open
+        if self._file == MEMORY:  # not shared, and Python 3.13 warns of unclosed connections
             weakref.finalize(self, connection.close)
         self._migrate(connection)
         self._identity = self._identify()
@@ -376,13 +374,13 @@ class SqliteStore(Store):
             if schema_of(connection) == self.schema_files.newest:
                 return
             if self._file == MEMORY:
-                blank().backup(connection)  # a copy is made faster than the tables are
+                template().backup(connection)  # faster than creating the tables
                 return
             self._begin(connection)
-            # Another process may have been faster: look again now that we hold the lock.
+            # Check again with the lock held: another process may have upgraded the file.
             found = schema_of(connection)
             self._check_schema(found)
-            bring_up(connection, found, self.schema_files)
+            upgrade(connection, found, self.schema_files)
             connection.execute("COMMIT")
         except UnicodeDecodeError as error:
             raise damaged(self.path, error) from None
@@ -393,14 +391,15 @@ class SqliteStore(Store):
         known = self.schema_files.newest
         if found > known:
             raise SchemaMismatch(
-                f"{self.path} has schema {found}, this paygate knows {known}; upgrade paygate",
+                f"{self.path} has schema {found}, but this paygate supports {known}; "
+                "upgrade paygate",
                 found=found,
                 known=known,
             )
 
 
-def _patiently(connection: sqlite3.Connection, sql: str, deadline: float) -> None:
-    """Execute *sql*, waiting in small random pauses while somebody else holds the lock."""
+def _execute_retrying(connection: sqlite3.Connection, sql: str, deadline: float) -> None:
+    """Execute *sql*; retry after short random pauses while another connection holds the lock."""
     while True:
         try:
             connection.execute(sql)
@@ -409,7 +408,7 @@ def _patiently(connection: sqlite3.Connection, sql: str, deadline: float) -> Non
                 raise
             if time.monotonic() > deadline:
                 raise
-            forking.leave()  # nobody who forks has to wait for a pause
+            forking.leave()  # a fork need not wait for the pause
             time.sleep(random.uniform(*_BUSY_PAUSE_S))  # noqa: S311  (no secret)
             forking.enter()
         else:
@@ -418,11 +417,11 @@ def _patiently(connection: sqlite3.Connection, sql: str, deadline: float) -> Non
 
 def _commit(connection: sqlite3.Connection, result: object) -> None:
     """
-    Make the transaction durable, or raise.
+    Commit the transaction, or raise.
 
-    After some errors it is known that nothing was written: the transaction is still
-    open, or SQLite says why it undid it. After the others (the disk failed, a
-    connection broke) it may be there or not, and only a look can tell.
+    Some errors mean that nothing was written: the transaction is still open, or SQLite says why
+    it rolled back. After any other error, such as a failed disk, the transaction may have been
+    committed or not; only reading the ledger again can tell.
     """
     try:
         connection.execute("COMMIT")
@@ -432,35 +431,35 @@ def _commit(connection: sqlite3.Connection, result: object) -> None:
         raise CommitUnknown.of(str(error), result) from error
 
 
-def _tell_lost(lost: CommitUnknown) -> None:
+def _log_lost_commit(lost: CommitUnknown) -> None:
     logs.write(LOGGER, "ledger.commit_unknown", lost.message, logs.NOTHING)
 
 
-def _has(turn: threading.RLock) -> bool:
-    """Return whether it is this thread's turn, whatever interrupted it when it took it."""
-    return bool(cast("Any", turn)._is_owned())  # noqa: SLF001  (a Condition asks it, too)
+def _holds(lock: threading.RLock) -> bool:
+    """Return whether this thread holds *lock*, even if acquiring it was interrupted."""
+    return bool(cast("Any", lock)._is_owned())  # noqa: SLF001  (threading.Condition uses it, too)
 
 
-def _end_turn(turn: threading.RLock) -> None:
-    while _has(turn):
-        turn.release()
+def _release(lock: threading.RLock) -> None:
+    while _holds(lock):
+        lock.release()
 
 
-def _drop(connections: list[sqlite3.Connection]) -> None:
-    """Close connections that nobody else has, with what is open on them."""
+def _close_all(connections: list[sqlite3.Connection]) -> None:
+    """Close *connections* and remove them from the list."""
     while connections:
         connections.pop().close()
 
 
-def _make(path: str) -> None:
-    """Make the file, for its owner alone: it holds names and addresses. An old one stays as it is.
+def _create(path: str) -> None:
+    """Create the file, readable by its owner only, because it holds personal data.
 
-    SQLite gives the log beside it the same mode.
+    An existing file is left unchanged. SQLite gives the write-ahead log the same mode.
     """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError:
-        return  # it is there, or SQLite says in its own words what is wrong
+        return  # the file exists, or SQLite reports the problem itself
 
 
 def _forget_parents() -> None:

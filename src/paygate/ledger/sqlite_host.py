@@ -1,4 +1,4 @@
-"""The ledger on SQLite inside a transaction that the host opened on its own connection."""
+"""The ledger on SQLite, inside a transaction of the host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class HostStore(Writes):
     """The ledger inside a transaction that the host opened on its own connection.
 
-    Every unit of work is a savepoint in it; the host commits or rolls back.
+    Each unit of work is a savepoint in it; the host commits or rolls back.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -35,19 +35,19 @@ class HostStore(Writes):
             )
         if schema_of(connection) != SCHEMA:
             raise SchemaMismatch(
-                "this database has no ledger of this version; open it once with Cashier.open"
+                "this database has no ledger of this version; open it once with Cashier.open()"
             )
         connection.execute(f"PRAGMA {OVERWRITE}")
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work* in a savepoint of the host's transaction."""
+        """Run *work* in a savepoint of the host's transaction."""
         if not self._connection.in_transaction:
             raise NotAllowedHere("the host's transaction has ended; call within() again")
         try:
             return self._in_savepoint(context, work)
         except BaseException as error:  # noqa: BLE001  (raised again, translated)
-            self._undo()
-            raise self._in_words(error) from error.__cause__
+            self._roll_back()
+            raise self._translated(error) from error.__cause__
 
     def _in_savepoint(self, context: Context, work: Callable[[Tx], T]) -> T:
         try:
@@ -57,34 +57,34 @@ class HostStore(Writes):
             tx.finish()
             self._connection.execute("RELEASE paygate")
         except BaseException:
-            self._undo()
+            self._roll_back()
             raise
         return result
 
-    def _undo(self) -> None:
-        """Undo what was done in our savepoint, if it is still there."""
+    def _roll_back(self) -> None:
+        """Roll back to our savepoint, if it still exists."""
         if not self._connection.in_transaction:
             return
         try:
             self._connection.execute("ROLLBACK TO paygate")
             self._connection.execute("RELEASE paygate")
         except sqlite3.OperationalError as error:
-            if primary_code(error) != sqlite3.SQLITE_ERROR:  # no such savepoint: it was undone
+            if primary_code(error) != sqlite3.SQLITE_ERROR:  # the savepoint is already gone
                 raise
 
-    def _in_words(self, error: BaseException) -> BaseException:
-        """Translate what SQLite said, for a transaction that is the host's."""
+    def _translated(self, error: BaseException) -> BaseException:
+        """Return the store error for an error of SQLite in the host's transaction."""
         if not isinstance(error, sqlite3.Error):
             return error
         if primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return StoreBusy(
                 f"the ledger: {error}; another process has written since your transaction began, "
-                "or writes now, and waiting inside it cannot help: roll it back and begin it "
-                "again with BEGIN IMMEDIATE"
+                "or is writing now, and waiting does not help: roll it back and begin again with "
+                "BEGIN IMMEDIATE"
             )
-        told = translated(error)
-        if not self._connection.in_transaction and isinstance(told, StoreError):
-            return type(told)(
-                f"{told.message}; SQLite rolled back your whole transaction, begin it again"
+        found = translated(error)
+        if not self._connection.in_transaction and isinstance(found, StoreError):
+            return type(found)(
+                f"{found.message}; SQLite rolled back your whole transaction, begin it again"
             )
-        return told
+        return found

@@ -1,4 +1,4 @@
-"""How the statements of the ledger are executed on a SQLite connection."""
+"""Execution of the ledger's statements on a SQLite connection."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from paygate.ledger.tx import Row
 
-# What was deleted, or written over by something shorter, does not stay in free space of the file:
-# facts about a person are erased, and tokens of methods.
+# Deleted and overwritten bytes are zeroed, not left in the file's free space: among them are
+# personal data and tokens of stored methods.
 OVERWRITE: Final = "secure_delete=ON"
-"""The pragma of every connection that may delete something."""
+"""The pragma of every connection that may delete rows."""
 
 
 def _by_name(rows: list[sqlite3.Row]) -> Sequence[Row]:
-    """Return *rows* as dicts; a `sqlite3.Row` compares half of its names for each look-up."""
+    """Return *rows* as dicts; a `sqlite3.Row` searches its column names for each lookup."""
     if not rows:
         return rows
     names = rows[0].keys()
@@ -30,7 +30,7 @@ def _by_name(rows: list[sqlite3.Row]) -> Sequence[Row]:
 
 
 class Session:
-    """The statements of the ledger on one SQLite connection."""
+    """Executes the ledger's statements on one SQLite connection."""
 
     __slots__ = ("_connection", "_execute", "_executemany")
 
@@ -49,7 +49,7 @@ class Session:
 
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
         """Return all rows of a query."""
-        # The cursor has no name: a traceback would keep it, and with it the state it reads.
+        # The cursor is not a local: a traceback would keep it alive, and its snapshot too.
         try:
             text, values = positional(sql)
             return _by_name(self._execute(text, values(params)).fetchall())
@@ -70,12 +70,12 @@ class Session:
         self._executemany(text, map(values, params))
 
     def sorting_on_disk(self) -> AbstractContextManager[None]:
-        """Sort in temporary files meanwhile."""
+        """Return a context in which large sorts use temporary files."""
         return _sorting_on_disk(self._connection)
 
 
 class HostSession:
-    """The statements of the ledger on the host's connection, whatever its row factory is."""
+    """Executes the ledger's statements on the host's connection, whatever its row factory."""
 
     __slots__ = ("_connection",)
 
@@ -117,17 +117,17 @@ class HostSession:
         self._cursor().executemany(text, map(values, params))
 
     def sorting_on_disk(self) -> AbstractContextManager[None]:
-        """Sort in temporary files meanwhile."""
+        """Return a context in which large sorts use temporary files."""
         return _sorting_on_disk(self._connection)
 
 
 @contextmanager
 def _sorting_on_disk(connection: sqlite3.Connection) -> Generator[None]:
-    """Let SQLite sort in temporary files; otherwise it would in memory, however much that is."""
+    """Let SQLite sort in temporary files instead of memory."""
     cursor = connection.cursor()
     cursor.row_factory = None
     [before] = cursor.execute("PRAGMA temp_store").fetchone()
-    with suppress(sqlite3.OperationalError):  # a host's transaction has temporary tables
+    with suppress(sqlite3.OperationalError):  # the host's transaction has temporary tables
         cursor.execute("PRAGMA temp_store=FILE")
     try:
         yield

@@ -1,9 +1,9 @@
-"""Statements: written once with named parameters, executed with positional ones.
+"""Statements: written with named parameters, executed with positional ones.
 
-A statement is a text with `:name` parameters and is given a mapping, which is what reads well. A
-database is faster with parameters in order: SQLite's module looks each name up again for every
-execution, which took as long as the rest of a wide INSERT. So a text is compiled once, when it is
-first used, into one with marks and a getter of its values.
+Statements have `:name` parameters and take a mapping, because that reads well. Positional
+parameters are faster: the sqlite3 module looks up each name for every execution, which takes as
+long as the rest of a wide INSERT. So each statement is compiled once, on first use, into a text
+with ``?`` placeholders and a getter of the values.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Values: TypeAlias = "Callable[[Mapping[str, Any]], tuple[Any, ...]]"
-"""Return the parameters of a statement in order."""
+"""Returns the parameters of a statement in order."""
 
-# A colon in a text of SQL or in a comment begins no parameter.
+# A colon in an SQL string or comment does not begin a parameter.
 _TOKEN: Final = re.compile(r"'[^']*'|--[^\n]*|:(\w+)")
 
 
 @cache
 def positional(sql: str) -> tuple[str, Values]:
     """
-    Return *sql* with a mark for each named parameter, and what takes their values in order.
+    Return *sql* with a ``?`` for each named parameter, and a getter of their values in order.
 
-    A parameter that is used twice is taken twice. What takes the values raises KeyError for
-    one that is not given.
+    A parameter that is used twice appears twice. The getter raises KeyError if a parameter
+    is missing.
     """
     names: list[str] = []
 

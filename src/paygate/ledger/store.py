@@ -1,4 +1,4 @@
-"""What the cashier needs of the place where the ledger is kept, whatever database that is."""
+"""The store: the interface between the cashier and the database of the ledger."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ BUSY_S: Final = 30.0
 
 
 class Writes(Protocol):
-    """What does a unit of work that writes: a store, or a transaction that the host lends."""
+    """Runs a unit of work that writes: a store, or a transaction that the host lends."""
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work* whole or not at all; what it did in a store is durable on return."""
+        """Run *work* atomically; a store's result is durable on return."""
         ...
 
 
 class Store(Writes, Protocol):
-    """A ledger in a database of its own connections.
+    """A ledger in a database, with connections of its own.
 
-    A unit of work may be done twice, so it changes nothing but rows (see `Tx`).
+    A unit of work may run twice, so it has no side effects besides rows (see `Tx`).
     """
 
     def read(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work*, which only reads, on one consistent state."""
+        """Run *work*, which only reads, on one consistent snapshot."""
         ...
 
     def write_group(
         self, group: Sequence[tuple[Context, Callable[[Tx], Any]]]
     ) -> list[tuple[Any, BaseException | None]]:
         """
-        Do several units of work in one durable transaction, each undone alone if it fails.
+        Run several units of work; one that fails is rolled back without the others.
 
-        Return their results in order, each with the error that its unit raised. An error
-        of the transaction itself is raised, and then nothing was done. If nobody knows whether
-        it was, each unit gets a `CommitUnknown` with its own result.
+        Return the result and the error of each unit, in order. If the transaction itself
+        fails, raise, and none of them is written. If it is unknown whether the commit took
+        effect, each unit gets a `CommitUnknown` with its own result.
         """
         ...
 

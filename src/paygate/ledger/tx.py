@@ -1,4 +1,4 @@
-"""One transaction: the only way to read and write the ledger."""
+"""Transactions: the only way to read and write the ledger."""
 
 from __future__ import annotations
 
@@ -27,64 +27,64 @@ T = TypeVar("T")
 _UTC: Final = ZoneInfo("UTC")
 
 LOGGER: Final = "paygate.ledger"
-"""The logger of what has become true in the ledger."""
+"""The logger of committed changes to the ledger."""
 
 
 class Clock(Protocol):
-    """Where the time comes from."""
+    """The source of the time."""
 
     def now(self) -> datetime:
-        """Tell the present instant, in UTC."""
+        """Return the current time, in UTC."""
         ...
 
 
 class SystemClock:
-    """The clock of the machine."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
-        """Tell the present instant, in UTC."""
+        """Return the current time, in UTC."""
         return datetime.now(UTC)
 
 
 class Ids(Protocol):
-    """Where new ids come from."""
+    """The source of new ids."""
 
     def new(self, noun: str) -> str:
-        """Make an id that no other row has, beginning with *noun*."""
+        """Return a unique id that begins with *noun*."""
         ...
 
 
 class TimedIds:
-    """Ids that begin with the time, so that rows lie and are listed in the order they were made."""
+    """Ids that begin with the time, so that rows are stored and listed in order of creation."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def new(self, noun: str) -> str:
-        """Make an id of the microsecond, later than the last one's, and 64 bits of chance."""
+        """Return an id of the time in microseconds, always increasing, and 64 random bits."""
         self._last = max(self._last + 1, time.time_ns() // 1000)
         return f"{noun}_{self._last:014x}{os.urandom(8).hex()}"
 
 
 class Row(Protocol):
-    """A row of a result, by column name."""
+    """A row of a result; columns are read by name."""
 
     def __getitem__(self, key: str, /) -> Any: ...
 
 
 class Connection(Protocol):
-    """What the statements of the ledger need of a database connection."""
+    """Executes the ledger's statements on a database connection."""
 
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
-        """Execute a statement and tell how many rows it changed."""
+        """Execute a statement and return the number of rows it changed."""
         ...
 
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
-        """Read all rows of a query."""
+        """Return all rows of a query."""
         ...
 
     def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
-        """Read the rows of a query one by one, so that no more than one is in memory."""
+        """Yield the rows of a query one by one, without keeping them all in memory."""
         ...
 
     def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
@@ -92,16 +92,16 @@ class Connection(Protocol):
         ...
 
     def sorting_on_disk(self) -> AbstractContextManager[None]:
-        """Sort on disk meanwhile, and not in memory, however much it is."""
+        """Return a context in which large sorts use disk instead of memory."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """On whose behalf, by which clock, and with which keys transactions run.
+    """The tenant, actor, clock and keys of a transaction.
 
-    *zone* is the merchant's, for customers whose own is not known.
-    Without a *stopwatch*, as with a clock that a test moves, time is what the clock says.
+    *zone* is the merchant's, used for customers whose time zone is not known. Without a
+    *stopwatch*, elapsed time is measured by *clock*, such as one that a test moves.
     """
 
     tenant: str
@@ -114,14 +114,14 @@ class Context:
 
 
 class Tx:
-    """An open transaction, with the instant it began at and who acts.
+    """An open transaction, with its start time and its actor.
 
-    Work that is given a Tx may run twice (after a conflict, or in a group that
-    is tried again), so it changes nothing but rows.
+    Work that is given a Tx may run twice (after a conflict, or when a group is retried), so it
+    must have no side effects besides rows.
 
-    `known` is what was read or written here, by what it is and whose, so that no row is read
-    twice. Only the module that writes a table keeps something of it there, and each of its
-    statements that changes a row brings that up to date or drops it.
+    `known` caches what this transaction has read or written, so that no row is read twice. Its
+    keys are the kind of fact and the id of its owner. Only the module that writes a table caches
+    its rows, and each of its statements that changes a row updates or drops the cached value.
     """
 
     __slots__ = (
@@ -162,57 +162,57 @@ class Tx:
         self.at = write_instant(self.now)
 
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
-        """Read all rows of a query."""
+        """Return all rows of a query."""
         return self._all(sql, params)
 
     def one(self, sql: str, params: Mapping[str, Any]) -> Row | None:
-        """Read the first row of a query, or None."""
+        """Return the first row of a query, or None."""
         rows = self._all(sql, params)
         return rows[0] if rows else None
 
     def at_end(self, sql: str, params: Mapping[str, Any]) -> None:
         """
-        Execute a statement when the work of this transaction is done, with others of its kind.
+        Execute a statement at the end of this transaction, in one batch with the same statements.
 
-        It is for rows that nothing reads in the transaction that writes them. They are written in
-        the order in which they were given.
+        Use it for rows that are not read in the transaction that writes them. Rows of one
+        statement keep their order.
         """
         self._at_end.setdefault(sql, []).append(params)
 
     def finish(self) -> None:
-        """Write what was left for the end; whoever opened this transaction calls it."""
+        """Execute the statements left for the end; the store calls this before it commits."""
         for sql, params in self._at_end.items():
             self.many(sql, params)
 
     def new_id(self, noun: str) -> str:
-        """Make a new id."""
+        """Return a new id that begins with *noun*."""
         return self._ids.new(noun)
 
     def say(self, name: str, text: str, about: logs.About, *, level: int | None = None) -> None:
         """
-        Write a line to the log when this transaction is durable, once; otherwise never.
+        Write a line to the log once this transaction is committed; otherwise never.
 
-        Inside a transaction of the host's own nothing is written: only the host learns
-        whether that became durable.
+        In a transaction of the host, no line is written, because only the host knows whether
+        it was committed.
         """
-        loud = logs.level_of(name) if level is None else level
-        if logs.wanted(LOGGER, loud):
+        severity = logs.level_of(name) if level is None else level
+        if logs.wanted(LOGGER, severity):
             self.lines.append(
-                logs.LogLine(LOGGER, name, loud, text, replace(about, tenant=self.tenant))
+                logs.LogLine(LOGGER, name, severity, text, replace(about, tenant=self.tenant))
             )
 
     @property
     def mark(self) -> Mark | None:
-        """The moment it is now by the machine's own count; None where nothing counts."""
+        """The current reading of the stopwatch; None without a stopwatch."""
         return None if self._stopwatch is None else self._stopwatch.read()
 
     def lease(self, length: timedelta) -> Lease:
-        """Make a lease that begins with this transaction."""
+        """Return a lease that begins with this transaction."""
         return Lease(self.now + length, length, self.mark)
 
 
 def in_turns(queues: Sequence[Sequence[T]]) -> list[T]:
-    """Return what waits in *queues*: the first of each, then the second of each, and so on."""
+    """Return the elements of *queues* in rotation: the first of each, then the second of each."""
     missing = object()
     return [
         cast("T", each)

@@ -154,7 +154,9 @@ def test_a_ledger_is_brought_up_to_a_newer_schema_and_keeps_its_rows(
 
     assert found is not None
     assert (found["name"], found["value"]) == ("a", 1)
-    with pytest.raises(SchemaMismatch, match="has schema 2, this paygate knows 1") as refused:
+    with pytest.raises(
+        SchemaMismatch, match="has schema 2, but this paygate supports 1"
+    ) as refused:
         opened(1)
     assert (refused.value.__dict__["found"], refused.value.__dict__["known"]) == (2, 1)
 

@@ -140,7 +140,7 @@ def test_a_failed_statement_that_nobody_minds_does_not_pass_for_a_commit(
         with pytest.raises(psycopg.errors.UndefinedTable):
             tx.run("DELETE FROM nowhere", {})
 
-    with pytest.raises(StoreError, match="a statement had failed before, and nothing was written"):
+    with pytest.raises(StoreError, match="a statement failed earlier, and nothing was written"):
         store.write(CONTEXT, careless)
     assert names(store) == []
 
@@ -173,7 +173,7 @@ def test_another_transaction_is_waited_for_so_long_and_no_longer(url: str) -> No
         store.write(CONTEXT, add("a"))
         with psycopg.connect(url) as other:
             other.execute("UPDATE paygate_sequence SET value = 2")
-            with pytest.raises(StoreBusy, match="held it too long"):
+            with pytest.raises(StoreBusy, match="held the lock too long"):
                 store.write(CONTEXT, execute("DELETE FROM paygate_sequence"))
         store.write(CONTEXT, execute("DELETE FROM paygate_sequence"))
         assert names(store) == []
@@ -390,6 +390,6 @@ def test_connections_that_are_all_in_use_are_waited_for(url: str) -> None:
         def nested(tx: Tx) -> None:
             store.write(CONTEXT, add("inner"))
 
-        with pytest.raises(StoreBusy, match=r"each of 1 connections was in use for 0\.2 seconds"):
+        with pytest.raises(StoreBusy, match=r"all 1 connections were in use for 0\.2 seconds"):
             store.write(CONTEXT, nested)
         assert names(store) == []

@@ -1,1 +1,1 @@
-"""The ledger on PostgreSQL, which needs the extra ``postgres``."""
+"""The ledger on PostgreSQL; requires the extra ``postgres``."""

@@ -1,4 +1,4 @@
-"""How a PostgreSQL database is brought up to the newest of the numbered schema files."""
+"""Upgrade of a PostgreSQL database to the newest of the numbered schema files."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from paygate.ledger.postgres.session import Connection
     from paygate.ledger.schema_files import SchemaFiles
 
-# Everybody who opens a ledger in this database waits for who makes its tables.
+# Only one process creates the tables; others that open the ledger meanwhile wait for it.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('paygate_meta'))"
-_IS_THERE: Final = "SELECT to_regclass('paygate_meta') IS NOT NULL"
+_EXISTS: Final = "SELECT to_regclass('paygate_meta') IS NOT NULL"
 _SCHEMA: Final = "SELECT value FROM paygate_meta WHERE name = 'schema'"
 _SET_SCHEMA: Final = """
 INSERT INTO paygate_meta (name, value) VALUES ('schema', %(number)s)
 ON CONFLICT (name) DO UPDATE SET value = %(number)s
 """
 _ENCODING: Final = "SELECT current_setting('server_encoding')"
-_OTHERWISE_SORTED: Final = """
+_OTHER_COLLATION: Final = """
 SELECT c.relname || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relname LIKE 'paygate\\_%' AND c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid)
   AND a.attnum > 0 AND NOT a.attisdropped AND a.attcollation NOT IN (
@@ -32,43 +32,43 @@ ORDER BY 1 LIMIT 1
 
 def migrate(connection: Connection, files: SchemaFiles, name: str) -> None:
     """
-    Make what is missing of the tables, in one transaction; two at once do it once.
+    Create the missing tables in one transaction; concurrent calls create them once.
 
-    Raise `SchemaMismatch` for a ledger of a newer paygate, or a `StoreError` for a database that
-    cannot keep one.
+    Raise `SchemaMismatch` for a ledger of a newer paygate, or `StoreError` for a database that
+    cannot hold a ledger.
     """
     if schema_of(connection) != files.newest:
         with connection.transaction():
             connection.execute(_LOCK)
             found = schema_of(connection)
             _check(found, files.newest, name)
-            _bring_up(connection, files, found, name)
-    column = _value(connection, _OTHERWISE_SORTED)
+            _upgrade(connection, files, found, name)
+    column = _value(connection, _OTHER_COLLATION)
     if column is not None:
         raise StoreError(
-            f"{name} does not sort {column} byte by byte, and the ledger would read its rows in "
-            'another order; restore it with tables whose text is COLLATE "C"'
+            f"{name} does not sort {column} byte by byte, so the ledger would read its rows in "
+            'the wrong order; restore it with tables whose text columns are COLLATE "C"'
         )
 
 
 def schema_of(connection: Connection) -> int:
-    """Return the number of the schema of a database; 0 if there is no ledger in it."""
-    if not _value(connection, _IS_THERE):
+    """Return the schema number of a database; 0 if it has no ledger."""
+    if not _value(connection, _EXISTS):
         return 0
     value = _value(connection, _SCHEMA)
     if value is not None and str(value).isdecimal():
         return int(value)
     raise LedgerCorrupt(
-        "the ledger is damaged (its schema has no number); restore it from a backup"
+        "the ledger is damaged (its schema number is missing); restore it from a backup"
     )
 
 
-def _bring_up(connection: Connection, files: SchemaFiles, found: int, name: str) -> None:
+def _upgrade(connection: Connection, files: SchemaFiles, found: int, name: str) -> None:
     encoding = _value(connection, _ENCODING)
     if encoding != "UTF8":
         raise StoreError(
-            f"{name} stores text as {encoding}, which cannot hold every name; create the database "
-            "with ENCODING 'UTF8'"
+            f"{name} stores text as {encoding}, which cannot represent every name; create the "
+            "database with ENCODING 'UTF8'"
         )
     for number in range(found + 1, files.newest + 1):
         connection.execute(files.text(number).encode())
@@ -78,7 +78,7 @@ def _bring_up(connection: Connection, files: SchemaFiles, found: int, name: str)
 def _check(found: int, known: int, name: str) -> None:
     if found > known:
         raise SchemaMismatch(
-            f"{name} has schema {found}, this paygate knows {known}; upgrade paygate",
+            f"{name} has schema {found}, but this paygate supports {known}; upgrade paygate",
             found=found,
             known=known,
         )

@@ -1,6 +1,6 @@
-"""How the statements of the ledger are executed on a connection to PostgreSQL.
+"""Execution of the ledger's statements on a PostgreSQL connection.
 
-Rows look as they do on SQLite: every number is an integer, what is true is 1, JSON is text.
+Rows look as they do on SQLite: numbers are integers, true is 1, JSON is text.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 Connection: TypeAlias = "psycopg.Connection[dict[str, Any]]"
 
 _ROWS_AT_ONCE: Final = 500
-"""How many rows a query that is read one by one brings with each answer."""
+"""How many rows a query that is read row by row fetches at a time."""
 
 
 class _TruthDumper(Dumper):
-    """Writes a boolean as the number that the columns hold."""
+    """Writes a boolean as the integer 0 or 1."""
 
     oid = psycopg.adapters.types["int8"].oid
 
@@ -43,7 +43,7 @@ class _TruthLoader(Loader):
 
 
 class _WholeNumberLoader(Loader):
-    """Reads a sum, which PostgreSQL gives as a number of any size; a fraction is an error."""
+    """Reads a sum, which PostgreSQL returns as numeric; a fraction raises ValueError."""
 
     def load(self, data: Buffer) -> int:
         return int(bytes(data))
@@ -51,7 +51,7 @@ class _WholeNumberLoader(Loader):
 
 def _adapters() -> AdaptersMap:
     adapters = AdaptersMap(psycopg.adapters)
-    # One type of parameter for every number: a statement is prepared once, whatever its size.
+    # One parameter type for every integer: a statement is prepared once, whatever their size.
     adapters.register_dumper(int, Int8Dumper)
     adapters.register_dumper(bool, _TruthDumper)
     adapters.register_loader("bool", _TruthLoader)
@@ -61,39 +61,39 @@ def _adapters() -> AdaptersMap:
 
 
 ADAPTERS: Final = _adapters()
-"""How values are written for PostgreSQL and read from it."""
+"""The conversions between Python and PostgreSQL values."""
 
 
 class Record:
-    """A row that is read one by one, by column name or in order."""
+    """A row of a query that is read row by row; columns are read by name or in order."""
 
-    __slots__ = ("_places", "_values")
+    __slots__ = ("_indexes", "_values")
 
-    def __init__(self, places: Mapping[str, int], values: Sequence[Any]) -> None:
-        self._places = places
+    def __init__(self, indexes: Mapping[str, int], values: Sequence[Any]) -> None:
+        self._indexes = indexes
         self._values = values
 
     def __getitem__(self, key: str | int, /) -> Any:
-        return self._values[self._places[key] if isinstance(key, str) else key]
+        return self._values[self._indexes[key] if isinstance(key, str) else key]
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._values)
 
 
 def record_row(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Record]:
-    """Return what makes records of the rows that *cursor* reads."""
-    places = _places(tuple(column.name for column in cursor.description or ()))
-    return lambda values: Record(places, values)
+    """Return a row factory that makes a `Record` of each row of *cursor*."""
+    indexes = _indexes(tuple(column.name for column in cursor.description or ()))
+    return lambda values: Record(indexes, values)
 
 
 @lru_cache(maxsize=1024)
-def _places(names: tuple[str, ...]) -> Mapping[str, int]:
-    """Return where the value of each column is."""
-    return {name: place for place, name in enumerate(names)}
+def _indexes(names: tuple[str, ...]) -> Mapping[str, int]:
+    """Return the index of each column."""
+    return {name: index for index, name in enumerate(names)}
 
 
 class Session:
-    """The statements of the ledger on one connection to PostgreSQL, inside a transaction."""
+    """Executes the ledger's statements on one PostgreSQL connection, inside a transaction."""
 
     __slots__ = ("_connection", "_cursor", "_opened")
 
@@ -111,7 +111,7 @@ class Session:
         return self._cursor.execute(compiled(sql), params).fetchall()
 
     def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
-        """Yield the rows of a query one by one; the server keeps those that are to come."""
+        """Yield the rows of a query one by one, through a server-side cursor."""
         self._opened += 1
         try:
             name = f"paygate_{self._opened}"
@@ -127,5 +127,5 @@ class Session:
 
     @contextmanager
     def sorting_on_disk(self) -> Generator[None]:
-        """Do nothing: beyond ``work_mem``, PostgreSQL sorts on disk."""
+        """Do nothing: PostgreSQL sorts on disk beyond ``work_mem``."""
         yield

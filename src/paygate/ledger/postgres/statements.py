@@ -1,14 +1,14 @@
-"""The statements of the ledger in the words of PostgreSQL.
+"""Translation of the ledger's statements into PostgreSQL's dialect.
 
-Each statement is written once, for both databases, with parameters such as ``:tenant``. Here its
-text is made into what psycopg takes, and what only SQLite says is said as PostgreSQL does:
+Each statement is written once, in SQLite's dialect, with parameters such as ``:tenant``. This
+module rewrites its text for psycopg and PostgreSQL:
 
-- ``INDEXED BY`` and the sign that keeps SQLite's planner from an index (``+p.tenant``) are left
-  out: PostgreSQL has no hints.
-- ``a IS NOT b`` compares values there, and ``IS DISTINCT FROM`` does here.
-- ``max`` and ``min`` of several values, JSON and empty bytes have other names.
+- ``INDEXED BY`` and the unary plus that keeps SQLite's planner from an index (``+p.tenant``) are
+  removed: PostgreSQL has no hints.
+- ``a IS NOT b``, which compares values in SQLite, becomes ``IS DISTINCT FROM``.
+- ``max`` and ``min`` of several values, JSON functions and empty bytes have other names.
 
-Three statements ask a database about itself and have a text of their own for each.
+Three statements query the database about itself; each has a separate text for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from paygate.ledger.identities import FILE, MISSING_REFERENCES, NUMBERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-# A constraint that was switched off, or an index whose making was interrupted, guards nothing.
+# A disabled constraint or trigger, or an index whose creation was interrupted, enforces nothing.
 _GUARDS: Final = """
-SELECT c.relname AS subject, 'the rule ' || k.conname || ' was never checked' AS detail
+SELECT c.relname AS subject, 'the constraint ' || k.conname || ' is not validated' AS detail
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
 WHERE NOT k.convalidated AND c.oid = ANY (
   SELECT oid FROM pg_class WHERE relname LIKE 'paygate_%' AND pg_table_is_visible(oid))
 UNION ALL
-SELECT c.relname, 'the trigger ' || t.tgname || ' is switched off'
+SELECT c.relname, 'the trigger ' || t.tgname || ' is disabled'
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE t.tgenabled <> 'O' AND c.relname LIKE 'paygate_%' AND pg_table_is_visible(c.oid)
 UNION ALL
-SELECT c.relname, 'the index ' || i.relname || ' is not valid; make it again with REINDEX'
+SELECT c.relname, 'the index ' || i.relname || ' is not valid; rebuild it with REINDEX'
 FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 WHERE NOT x.indisvalid AND c.relname LIKE 'paygate_%' AND pg_table_is_visible(c.oid)
 """
 
-# A number that a rollback gave up stays a gap, so that numbers count nothing here. What matters is
-# that the next one is free: after a table was restored without its sequence it may not be.
+# A rollback leaves a gap in the numbers, so they do not count rows. They only have to be free: the
+# next one may be taken if a table was restored without its sequence.
 _NEXT_NUMBERS: Final = " UNION ALL ".join(
-    f"SELECT 'paygate_{table}' AS subject, 'rows are numbered to ' || max(t.{column}) "
-    f"|| ', and the next one gets a number that is taken' AS detail FROM paygate_{table} t "
+    f"SELECT 'paygate_{table}' AS subject, 'rows are numbered up to ' || max(t.{column}) "
+    f"|| ', but the next number is already taken' AS detail FROM paygate_{table} t "
     f"HAVING max(t.{column}) > coalesce("
     f"pg_sequence_last_value(pg_get_serial_sequence('paygate_{table}', '{column}')), 0)"
     for table, column in (("posting", "id"), ("inbox", "id"), ("outbox", "position"))
@@ -77,11 +77,11 @@ FOREIGN_KEYS: Final = (
     ("quote", "attempt", "attempt"),
     ("arrival", "attempt", "attempt"),
 )
-"""The references of the schema: table, column, and the table whose `id` it holds."""
+"""The foreign keys of the schema: table, column, and the table whose `id` the column holds."""
 
 _MISSING: Final = " UNION ALL ".join(
     f"SELECT 'paygate_{table} ' || t.{column} AS subject, "
-    f"'refers to a row of paygate_{parent} that is not there' AS detail "
+    f"'refers to a row of paygate_{parent} that does not exist' AS detail "
     f"FROM paygate_{table} t LEFT JOIN paygate_{parent} o ON o.id = t.{column} "
     f"WHERE t.{column} IS NOT NULL AND o.id IS NULL"
     for table, column, parent in FOREIGN_KEYS
@@ -92,11 +92,11 @@ OVERRIDES: Final[Mapping[str, str]] = {
     NUMBERS: _NEXT_NUMBERS,
     MISSING_REFERENCES: _MISSING,
 }
-"""The statements that are others on PostgreSQL, by what they are on SQLite."""
+"""The statements with a separate text for PostgreSQL, by their text for SQLite."""
 
-_WORDS: Final = (
+_REWRITES: Final = (
     (re.compile(r" INDEXED BY \w+"), ""),
-    (re.compile(r"\+(?=[a-z_]+\b)"), ""),  # a sum has a space there
+    (re.compile(r"\+(?=[a-z_]+\b)"), ""),  # an addition has a space after the plus
     (re.compile(r"\bIS NOT (?!NULL\b|DISTINCT\b|TRUE\b|FALSE\b)"), "IS DISTINCT FROM "),
     (re.compile(r"\bx''"), "CAST('' AS bytea)"),
 )
@@ -111,18 +111,18 @@ _CALLS: Final[Mapping[str, Callable[[Sequence[str]], str]]] = {
     "json_extract": lambda of: f"(paygate_json({of[0]}) ->> {of[1].replace('$.', '')})",
 }
 
-# A colon in a text of SQL or in a comment begins no parameter.
+# A colon in an SQL string or comment does not begin a parameter.
 _PARAMETER: Final = re.compile(r"('[^']*'|--[^\n]*)|:(\w+)")
 
 
 @cache
 def compiled(sql: str) -> bytes:
-    """Return the text of a statement of the ledger that psycopg executes."""
+    """Return the text of a statement for psycopg."""
     text = OVERRIDES.get(sql, sql)
-    for pattern, word in _WORDS:
-        text = pattern.sub(word, text)
+    for pattern, replacement in _REWRITES:
+        text = pattern.sub(replacement, text)
     for name, write in _CALLS.items():
-        text = _call_otherwise(text, name, write)
+        text = _rewrite_calls(text, name, write)
     return _PARAMETER.sub(_marked, text.replace("%", "%%")).encode()
 
 
@@ -130,8 +130,8 @@ def _marked(token: re.Match[str]) -> str:
     return token[1] or f"%({token[2]})s"
 
 
-def _call_otherwise(sql: str, name: str, write: Callable[[Sequence[str]], str]) -> str:
-    """Replace each call of a function, the inner ones first, by what *write* makes of it."""
+def _rewrite_calls(sql: str, name: str, write: Callable[[Sequence[str]], str]) -> str:
+    """Replace each call of function *name* with the result of *write*, inner calls first."""
     for found in reversed(list(re.finditer(rf"\b{name}\(", sql))):
         arguments, end = _arguments(sql, found.end())
         sql = f"{sql[: found.start()]}{write(arguments)}{sql[end:]}"
@@ -139,22 +139,22 @@ def _call_otherwise(sql: str, name: str, write: Callable[[Sequence[str]], str]) 
 
 
 def _arguments(sql: str, start: int) -> tuple[list[str], int]:
-    """Return the arguments of the call whose first one begins at *start*, and where it ends."""
+    """Return the arguments of a call, the first of which begins at *start*, and its end."""
     depth, begin, quoted = 0, start, False
     arguments: list[str] = []
-    for place in range(start, len(sql)):
-        sign = sql[place]
-        if sign == "'":
+    for position in range(start, len(sql)):
+        character = sql[position]
+        if character == "'":
             quoted = not quoted
         elif quoted:
             continue
-        elif sign == "(":
+        elif character == "(":
             depth += 1
-        elif sign in ",)" and depth == 0:
-            arguments.append(sql[begin:place].strip())
-            begin = place + 1
-            if sign == ")":
+        elif character in ",)" and depth == 0:
+            arguments.append(sql[begin:position].strip())
+            begin = position + 1
+            if character == ")":
                 return arguments, begin
-        elif sign == ")":
+        elif character == ")":
             depth -= 1
     raise AssertionError(f"a parenthesis is not closed: {sql}")

@@ -1,20 +1,18 @@
-"""The ledger on PostgreSQL: several processes and machines, durable when a call returns.
+"""The ledger on PostgreSQL, for several processes and machines; durable when a call returns.
 
-A unit of work is a transaction at READ COMMITTED, and a unit that only reads sees the state of one
-moment. A unit that writes first takes one lock for the whole ledger and holds it until its
-transaction ends, because the rules of the books read before they write: two transactions side by
-side could both find that nothing has been refunded yet. So writers take it one after another, as
-on SQLite, and readers do not wait. It also makes the positions of events follow the order of the
-commits.
+A unit of work that writes is a transaction at READ COMMITTED; one that only reads sees one
+snapshot. A writer first takes one lock for the whole ledger and holds it until its transaction
+ends, because the rules read before they write: two concurrent transactions could both find that
+nothing has been refunded yet. So writers run one at a time, as on SQLite, and readers do not
+wait. The lock also makes the positions of events follow the order of commits.
 
-A transaction that conflicts with another one is repeated after a random pause; so is one that
-began on a connection that the server had closed, for instance because it was restarted. If the
-connection is lost during a COMMIT, nobody knows whether it took effect: `CommitUnknown`.
+A transaction that conflicts with another one is retried after a random pause, and so is one that
+began on a connection that the server had closed, for example because it was restarted. If the
+connection is lost during COMMIT, it is unknown whether the commit took effect: `CommitUnknown`.
 
-An exception may come between any two lines: a signal handler raises where the program happens to
-be. So what gives a connection back stands twice, one around the other, and does nothing if it was
-done before. A forked child must not touch a connection of its parent, not even to close it, so
-there the connections are abandoned and new ones opened.
+A signal handler may raise an exception between any two lines. So the clean-up that returns a
+connection to the pool is nested in itself and does nothing the second time. A forked child must
+not touch its parent's connections, not even to close them, so it abandons them and opens new ones.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ from paygate.ledger.postgres.errors import (
     OUTDATED_PLAN,
     TAKEN_MEANWHILE,
     is_lost,
-    said,
+    message_of,
     translated,
 )
 from paygate.ledger.postgres.migrations import migrate
@@ -59,10 +57,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECTIONS_MAX: Final = 10
-"""How many connections a ledger has open at most; the threads that come later wait for one."""
+"""The most connections that a store opens; further threads wait for a free one."""
 
 _CONNECT_S: Final = 10.0
-"""How many seconds the first connection of a process is waited for."""
+"""How many seconds a process waits for its first connection."""
 
 _OLDEST_SERVER: Final = 140_000
 
@@ -70,15 +68,15 @@ _DEFAULTS: Final = {
     "application_name": "paygate",
     "client_encoding": "UTF8",
     "connect_timeout": f"{_CONNECT_S:.0f}",
-    # A server that is gone without a word is noticed within a minute.
+    # Detects a server that has vanished within a minute.
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
-"""How a connection is made, unless the URL says otherwise."""
+"""Connection parameters, unless the URL sets them."""
 
-# Any number will do, if it is the same in every process: it is the ledger's name among the
-# advisory locks of its database. Each statement after it sees what was committed before.
+# The number identifies the ledger among the advisory locks of its database. It is arbitrary, but
+# the same in every process. Each later statement sees everything committed before it.
 _BEGIN: Final = (
     b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
     b"SELECT pg_advisory_xact_lock(8099003266317905254)"
@@ -87,9 +85,9 @@ _BEGIN_READING: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 _PAUSE_S: Final = (0.002, 0.02)
 _CONFLICTS_MAX: Final = 20
-_LOOKS_MAX: Final = 3
+_RERUNS_MAX: Final = 3
 
-# Connections of a parent process: kept from the garbage collector, which would close them.
+# Pools of a parent process, kept from the garbage collector, which would close their connections.
 _abandoned: list[ConnectionPool[Any]] = []
 
 _stores: weakref.WeakSet[PostgresStore] = weakref.WeakSet()
@@ -98,19 +96,19 @@ _stores: weakref.WeakSet[PostgresStore] = weakref.WeakSet()
 class PostgresStore(Store):
     """A ledger in one PostgreSQL database.
 
-    Safe to use from threads; a fork opens connections of its own. Raises `StoreBusy` after
-    waiting *busy_s* seconds for other transactions or for a connection, `StoreFull` when the
-    disk is full, `SchemaMismatch` for a ledger of a newer paygate, `CommitUnknown` if the
-    connection was lost during a COMMIT.
+    Thread-safe; a forked child opens connections of its own. Raises `StoreBusy` after waiting
+    *busy_s* seconds for other transactions or for a connection, `StoreFull` if the disk is full,
+    `SchemaMismatch` for a ledger of a newer paygate, and `CommitUnknown` if the connection was
+    lost during COMMIT.
     """
 
     schema_files: ClassVar[SchemaFiles] = POSTGRES
-    """What its tables are made of; a test has one more file."""
+    """The schema files of the ledger; a test adds one."""
 
     def __init__(
         self, url: str, *, busy_s: float = BUSY_S, connections_max: int = CONNECTIONS_MAX
     ) -> None:
-        # A traceback shows the locals of each frame: none of them holds the password.
+        # Tracebacks can show local variables, so none may hold the password.
         self._target = _target(Sealed(url))
         del url
         self._name = _name_of(self._target.open())
@@ -126,7 +124,7 @@ class PostgresStore(Store):
     # --- Writing ------------------------------------------------------------------------------
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work* in one transaction that is durable on return, or not at all."""
+        """Run *work* in one transaction, atomic and durable on return."""
         lines: list[logs.LogLine] = []
 
         def unit(connection: Connection) -> T:
@@ -137,7 +135,7 @@ class PostgresStore(Store):
             return result
 
         try:
-            done = self._patiently(lambda: self._transact(_BEGIN, unit))
+            done = self._retrying(lambda: self._transact(_BEGIN, unit))
         except CommitUnknown as lost:
             logs.write(LOGGER, "ledger.commit_unknown", lost.message, logs.NOTHING)
             raise
@@ -148,10 +146,10 @@ class PostgresStore(Store):
         self, group: Sequence[tuple[Context, Callable[[Tx], Any]]]
     ) -> list[tuple[Any, BaseException | None]]:
         """
-        Do several units of work, each in a transaction of its own.
+        Run several units of work, each in a transaction of its own.
 
-        In one transaction they would hold the rows of all their customers until the last one is
-        done, and other processes would wait for all of them.
+        A single transaction would hold the rows of all their customers until the last unit is
+        done, and other processes would have to wait for all of them.
         """
         return [self._unit(context, work) for context, work in group]
 
@@ -160,14 +158,14 @@ class PostgresStore(Store):
     ) -> tuple[Any, BaseException | None]:
         try:
             return self.write(context, work), None
-        except Exception as error:  # noqa: BLE001  (handed to who asked for this unit)
+        except Exception as error:  # noqa: BLE001  (returned to the caller of this unit)
             return None, error
 
     # --- Reading ------------------------------------------------------------------------------
 
     def read(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work*, which only reads, on one consistent state."""
-        return self._patiently(
+        """Run *work*, which only reads, on one consistent snapshot."""
+        return self._retrying(
             lambda: self._transact(
                 _BEGIN_READING, lambda connection: work(Tx(Session(connection), context))
             )
@@ -175,8 +173,8 @@ class PostgresStore(Store):
 
     # --- A transaction ------------------------------------------------------------------------
 
-    def _patiently(self, transact: Callable[[], T]) -> T:
-        """Do a transaction, again if another one was in its way or the connection was dead."""
+    def _retrying(self, transact: Callable[[], T]) -> T:
+        """Run a transaction; retry it if it conflicted or its connection was closed."""
         self._check_process()
         tries = 0
         while True:
@@ -184,7 +182,7 @@ class PostgresStore(Store):
             try:
                 return transact()
             except PoolTimeout:
-                raise self._why_none() from None
+                raise self._no_connection() from None
             except PoolClosed:
                 raise NotAllowedHere("the ledger is closed; open a new cashier") from None
             except psycopg.Error as error:
@@ -193,12 +191,12 @@ class PostgresStore(Store):
             time.sleep(random.uniform(*_PAUSE_S) * tries)  # noqa: S311  (no secret)
 
     def _tries_max(self, error: psycopg.Error) -> int:
-        """Return how often a transaction is done again that ended with *error*."""
+        """Return how often a transaction that failed with *error* is retried."""
         if error.sqlstate in CONFLICTS:
             return _CONFLICTS_MAX
         if error.sqlstate in (TAKEN_MEANWHILE, OUTDATED_PLAN):
-            return _LOOKS_MAX
-        # Each connection that waits in the pool may be dead.
+            return _RERUNS_MAX
+        # Every idle connection of the pool may be closed.
         return self._connections_max if is_lost(error) else 0
 
     def _transact(self, begin: bytes, work: Callable[[Connection], T]) -> T:
@@ -207,7 +205,7 @@ class PostgresStore(Store):
         try:
             try:
                 lent.append(pool.getconn())
-                lent[0].execute(begin, prepare=False)  # two statements cannot be prepared
+                lent[0].execute(begin, prepare=False)  # two statements cannot be prepared at once
                 result = work(lent[0])
                 _commit(lent[0], result)
             except psycopg.Error as error:
@@ -235,7 +233,7 @@ class PostgresStore(Store):
         self._forget_parent()
 
     def _forget_parent(self) -> None:
-        """Abandon the connections of the parent process, in a child that was just forked."""
+        """Abandon the parent's connections, in a child that was just forked."""
         if self._pid == os.getpid():
             return
         if self._pool is not None:
@@ -258,7 +256,7 @@ class PostgresStore(Store):
                     open=True,
                 )
                 try:
-                    pool.wait(_CONNECT_S)  # however short somebody waits for a transaction
+                    pool.wait(_CONNECT_S)  # even if busy_s is shorter
                 except BaseException:
                     pool.close()
                     raise
@@ -267,14 +265,15 @@ class PostgresStore(Store):
 
     def _configure(self, connection: Connection) -> None:
         """
-        Set what holds for all transactions of a connection.
+        Configure a new connection for all its transactions.
 
-        Behind a pooler each transaction may have another session of the server: nothing is
-        prepared there, and what is set must not stay. It shows in the number of the session.
+        Behind a pooler, each transaction may run in another session of the server, so nothing may
+        be prepared there or set for the session. A pooler is recognized by the backend's process
+        id, which differs from the one that the connection reports.
         """
         connection.prepared_max = None
         row = connection.execute(_ABOUT_SESSION, {"pid": connection.info.backend_pid}).fetchone()
-        assert row is not None, "a row of constants is there"
+        assert row is not None, "a query of constants returns a row"
         if not row["direct"]:
             connection.prepare_threshold = None
             return
@@ -290,26 +289,26 @@ class PostgresStore(Store):
             raise translated(error, self._name) from None
 
     def _connect(self) -> Connection:
-        # How rows are made is one of these, and no type checker sees it.
+        # The row factory is one of the parameters, which type checkers cannot see.
         return cast("Connection", psycopg.connect(**self._target.open()))
 
-    def _why_none(self) -> StoreError:
-        """Find out why no connection could be had."""
+    def _no_connection(self) -> StoreError:
+        """Find out why the pool has no connection, and return the error that says so."""
         try:
             self._connect().close()
         except psycopg.Error as error:
             found = translated(error, self._name)
-            assert isinstance(found, StoreError), "an error of psycopg is one of the store"
+            assert isinstance(found, StoreError), "an error of psycopg becomes a StoreError"
             return found
         return StoreBusy(
-            f"{self._name}: each of {self._connections_max} connections was in use for "
+            f"{self._name}: all {self._connections_max} connections were in use for "
             f"{self._busy_s:g} seconds, and nothing was written; try again"
         )
 
 
 _ABOUT_SESSION: Final = b"SELECT pg_backend_pid() = %(pid)s AS direct"
-# A commit waits for the disk, whatever the server's own setting is. A statement is planned once:
-# each finds its rows by an index, whatever its parameters are.
+# A commit always waits for the disk, even if the server's default is not to. A statement is planned
+# once, because it finds its rows by the same index whatever its parameters are.
 _SETTINGS: Final = b"""
 SELECT set_config('lock_timeout', %(wait)s, false),
   set_config('plan_cache_mode', 'force_generic_plan', false),
@@ -319,21 +318,21 @@ SELECT set_config('lock_timeout', %(wait)s, false),
 
 
 def _target(url: Sealed[str]) -> Sealed[dict[str, Any]]:
-    """Return what a connection is made with."""
+    """Return the parameters of a connection."""
     try:
         given = conninfo_to_dict(url.open())
     except psycopg.Error:
         raise InvalidValue(
-            "this is no URL of PostgreSQL; it is written "
-            "postgresql://role:password@host:5432/database, and a sign of the password such as "
-            "@ or / as %40 or %2F",
+            "this is not a PostgreSQL URL; write it as "
+            "postgresql://role:password@host:5432/database, with special characters of the "
+            "password percent-encoded (@ as %40, / as %2F)",
             argument="url",
         ) from None
     return Sealed(
         {
             **_DEFAULTS,
             **given,
-            "autocommit": True,  # a transaction begins where we say so
+            "autocommit": True,  # transactions begin explicitly
             "context": _Context(),
             "row_factory": dict_row,
         }
@@ -341,37 +340,37 @@ def _target(url: Sealed[str]) -> Sealed[dict[str, Any]]:
 
 
 class _Context:
-    """What psycopg asks for how values are written and read."""
+    """The adaptation context that psycopg takes the adapters from."""
 
     adapters = ADAPTERS
     connection = None
 
 
 def _name_of(target: Mapping[str, Any]) -> str:
-    """Return what a message calls the ledger: the place of its database, and no password."""
+    """Return the ledger's name in messages: the host and database, without the password."""
     host, port = target.get("host") or "localhost", target.get("port")
     return f"the ledger at {host}{f':{port}' if port else ''}/{target.get('dbname') or ''}"
 
 
 def _commit(connection: Connection, result: object) -> None:
     """
-    Make the transaction durable, or raise.
+    Commit the transaction, or raise.
 
-    The server answers that it rolled back if a statement had failed before. If it does not
-    answer, the transaction may be there or not, and only a look can tell.
+    If a statement failed before, the server replies that it rolled back. If it does not reply,
+    the transaction may have been committed or not; only reading the ledger again can tell.
     """
     try:
         done = connection.execute(b"COMMIT").statusmessage
     except psycopg.Error as error:
         if connection.closed or is_lost(error):
-            raise CommitUnknown.of(said(error), result) from None
+            raise CommitUnknown.of(message_of(error), result) from None
         raise
     if done != "COMMIT":
-        raise StoreError("the ledger: a statement had failed before, and nothing was written")
+        raise StoreError("the ledger: a statement failed earlier, and nothing was written")
 
 
 def _give_back(pool: ConnectionPool[Connection], lent: list[Connection]) -> None:
-    """Give a connection back with no transaction open; one that cannot roll back is closed."""
+    """Return a connection to the pool, rolled back; close it if that fails."""
     while lent:
         connection = lent[0]
         if connection.info.transaction_status is not TransactionStatus.IDLE:
