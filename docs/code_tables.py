@@ -180,7 +180,7 @@ def log_lines() -> Iterator[Row]:
 def rules() -> Iterator[Row]:
     yield "Rule", "Meaning"
     for rule in RULES:
-        yield code(rule.name), rule.says
+        yield code(rule.name), rule.description
 
 
 def unnoticed() -> Iterator[Row]:

@@ -23,7 +23,7 @@ DAMAGE = {
     "suspense-rebuilds": "UPDATE paygate_receipt SET unallocated_minor = 1",
     "suspense-is-held": "UPDATE paygate_receipt SET unallocated_minor = 999999",
     "one-currency": "UPDATE paygate_allocation SET currency = 'JPY'",
-    "void-invoices-rest": "UPDATE paygate_item SET status = 'void' WHERE number = 'A'",
+    "void-invoices-sum-to-zero": "UPDATE paygate_item SET status = 'void' WHERE number = 'A'",
     "awaiting-rebuilds": "UPDATE paygate_receipt SET awaiting_minor = 1",
     "in-transit-rebuilds": "UPDATE paygate_receipt SET in_transit_minor = in_transit_minor + 1",
     "disputes-are-marked": "UPDATE paygate_item SET disputed = 1",
@@ -31,7 +31,7 @@ DAMAGE = {
     "written-off-adds-up": "UPDATE paygate_item SET written_off_minor = 1",
     "claims-add-up": "UPDATE paygate_item SET claimed_minor = claimed_minor + 1",
     "one-soft-claim": "UPDATE paygate_claim SET state = 'soft'",
-    "dead-payments-hold-nothing": "UPDATE paygate_claim SET state = 'soft'",
+    "ended-payments-hold-nothing": "UPDATE paygate_claim SET state = 'soft'",
     "open-pages-hold-nothing": "UPDATE paygate_claim SET state = 'hard'",
     "late-money-is-asked-about": "UPDATE paygate_attempt SET late_pending = 1",
     "credit-reserved-adds-up": "UPDATE paygate_credit SET reserved_minor = 1",
@@ -45,7 +45,7 @@ DAMAGE = {
     "status-follows-attempt": "UPDATE paygate_payment SET status = 'declined'",
     "operations-add-up": "UPDATE paygate_payment SET refunding_minor = 1",
     "captured-within-authorized": "UPDATE paygate_payment SET authorized_minor = 1",
-    "doubt-is-followed-up": "UPDATE paygate_attempt SET next_check_at = NULL",
+    "unknown-outcomes-are-followed-up": "UPDATE paygate_attempt SET next_check_at = NULL",
     "settlement-is-followed-up": "UPDATE paygate_payment SET settles_within_s = 86400",
     "events-have-no-gaps": "DELETE FROM paygate_outbox WHERE seq = 1",
 }
@@ -53,23 +53,23 @@ DAMAGE = {
 # The same for rules about what the small ledger has not seen.
 DAMAGE_OF_MORE = {
     "file-is-sound": "UPDATE paygate_item SET claimed_minor = -1",
-    "rows-are-there": "DELETE FROM paygate_attempt_try",
+    "no-rows-are-missing": "DELETE FROM paygate_attempt_try",
     "rows-are-as-written": "UPDATE paygate_receipt SET movement_id = movement_id || 'x'",
-    "references-are-there": "DELETE FROM paygate_payment WHERE status = 'declined'",
+    "references-exist": "DELETE FROM paygate_payment WHERE status = 'declined'",
     "rows-belong-together": "UPDATE paygate_item SET currency = 'JPY'",
     "customers-are-known": "DELETE FROM paygate_customer WHERE tenant = 'main'",
-    "entries-are-of-one-piece": "UPDATE paygate_posting SET actor = 'nobody' WHERE id = 1",
-    "whose-money-it-is": "UPDATE paygate_payment SET customer = '', payer_number = 'V'",
+    "entries-are-uniform": "UPDATE paygate_posting SET actor = 'nobody' WHERE id = 1",
+    "unidentified-money-is-flagged": "UPDATE paygate_payment SET customer = '', payer_number = 'V'",
     "receipts-are-posted": "DELETE FROM paygate_posting WHERE ledger_account = 'in_transit'",
     "keys-are-kept": "DELETE FROM paygate_key",
     "payments-have-attempts": "DELETE FROM paygate_attempt WHERE state = 'unknown'",
     "refunds-are-followed-up": "UPDATE paygate_payment SET settle_check_at = NULL",
     "refunds-name-their-money": "UPDATE paygate_attempt SET movement = 'another'",
-    "invoices-stand": "UPDATE paygate_item SET status = 'draft'",
+    "voids-are-posted": "UPDATE paygate_item SET status = 'draft'",
     "reviews-are-flagged": "UPDATE paygate_payment SET needs_review = 1 - needs_review",
     "callbacks-are-followed-up": "UPDATE paygate_inbox SET next_try_at = NULL",
-    "holds-stand": "UPDATE paygate_hold SET state = 'held'",
-    "reversals-stand": "UPDATE paygate_payment SET reversal = NULL",
+    "holds-follow-refunds": "UPDATE paygate_hold SET state = 'held'",
+    "reversals-match-payments": "UPDATE paygate_payment SET reversal = NULL",
     "settlements-are-posted": "UPDATE paygate_receipt SET fee_minor = 1",
     "write-offs-are-posted": "UPDATE paygate_write_off SET ledger_account = 'fees'",
     "numbers-are-counted": "UPDATE paygate_sequence SET value = value - 1",
@@ -116,7 +116,7 @@ def test_a_posting_after_the_void_of_its_invoice_is_found(path: Path) -> None:
         found = cashier.fsck()
 
     # Whoever adds rows by hand does not know their checksum either.
-    assert {each.rule for each in found} == {"void-invoices-rest", "rows-are-as-written"}
+    assert {each.rule for each in found} == {"void-invoices-sum-to-zero", "rows-are-as-written"}
 
 
 def test_every_rule_has_its_damage() -> None:

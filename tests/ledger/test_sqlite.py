@@ -408,7 +408,7 @@ def test_a_stale_transaction_of_the_host_must_be_begun_again(path: Path) -> None
         host.execute("SELECT count(*) FROM paygate_item").fetchall()
         cashier.issue(number="B-1", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01")
 
-        with pytest.raises(StoreBusy, match="begin it again with BEGIN IMMEDIATE"):
+        with pytest.raises(StoreBusy, match="begin again with BEGIN IMMEDIATE"):
             cashier.within(host).issue(
                 number="B-2", customer="C-2", total=Money.of("EUR", 9), due="2031-02-01"
             )

@@ -31,7 +31,7 @@ GIVEN = {
     "checksums.renew": "the statements that it makes of the facts of a table",
     "checksums.renew makes one": "the row with this key",
     "customers.erase_contact": "a few statements in a row",
-    "identities._brought_together makes one": "a rule of the check, made where it is defined",
+    "identities._compared_with_owner makes one": "a rule of the check, made where it is defined",
     "identities._compared makes one": "the same",
     "identities._with_checksum makes one": "the same",
     "inbox._changed": "what changes a row of the inbox",

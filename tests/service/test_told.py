@@ -127,7 +127,7 @@ def test_the_same_event_with_other_contents_is_kept_for_a_person(desk: Desk) -> 
 
     first, second = cashier.callbacks(oldest_first=True)
     assert (first.state, second.state) == (InboxState.APPLIED, InboxState.CONFLICTED)
-    assert f"callback {first.id} told the same event" in second.error
+    assert f"callback {first.id} reported the same event" in second.error
     assert cashier.payment(payment).returned == usd("20.00")
     assert conflicts(cashier) == ["evt-4"]
 

@@ -551,9 +551,9 @@ def test_credit_of_nobody_breaks_the_books(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
         connection.execute("UPDATE paygate_credit SET customer = ''")
 
-    found = [each for each in cashier.fsck() if each.rule == "whose-money-it-is"]
+    found = [each for each in cashier.fsck() if each.rule == "unidentified-money-is-flagged"]
     cashier.close()
-    assert [each.detail for each in found] == ["it is credit or debt of nobody"]
+    assert [each.detail for each in found] == ["this credit or debit has no customer"]
 
 
 @pytest.mark.parametrize("amounts", [["20"], ["15", "5"]])

@@ -1,1 +1,1 @@
-"""What is written down: the tables, every statement over them, and the rules they must keep."""
+"""The ledger: its tables, every statement over them, and the rules that they must satisfy."""

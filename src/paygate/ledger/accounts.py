@@ -1,4 +1,4 @@
-"""The gateway accounts that processes were opened with, and whether their credentials are good."""
+"""The known gateway accounts, and whether their gateways accept our credentials."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ON CONFLICT (tenant, name) DO UPDATE SET
 _ALL = "SELECT * FROM paygate_account WHERE tenant = :tenant ORDER BY name"
 _FED = "SELECT tenant, name FROM paygate_account WHERE has_feed = 1"
 _BY_NAME = "SELECT * FROM paygate_account WHERE tenant = :tenant AND name = :name"
-# An account of which nobody has opened a cashier here, as in a test of the engine, is added.
+# Adds an account for which no cashier was opened, as in tests of the engine.
 _ADD = """
 INSERT INTO paygate_account (tenant, name, driver, has_feed, first_seen_at, last_seen_at)
 VALUES (:tenant, :name, '', 0, :at, :at) ON CONFLICT DO NOTHING
@@ -44,7 +44,7 @@ _WHY_MAX: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class KnownAccount:
-    """What the ledger knows of an account: its driver, and since when it rejects credentials."""
+    """A gateway account as the ledger knows it; `rejected_since` is None if it accepts us."""
 
     name: str
     driver: str
@@ -57,7 +57,7 @@ class KnownAccount:
 
 
 def unseen(tx: Tx, accounts: Mapping[str, tuple[str, bool]]) -> list[str]:
-    """Return which of *accounts* (driver, and whether it has a feed) are to be written down."""
+    """Return the names of *accounts* (driver, and whether it has a feed) that need storing."""
     known = {each.name: each for each in all_known(tx)}
     return [
         name
@@ -69,53 +69,53 @@ def unseen(tx: Tx, accounts: Mapping[str, tuple[str, bool]]) -> list[str]:
 
 
 def see(tx: Tx, accounts: Mapping[str, tuple[str, bool]]) -> None:
-    """Write down that a process was opened with *accounts*."""
+    """Store that a process was opened with *accounts*."""
     for name, (driver, has_feed) in accounts.items():
         params = {"tenant": tx.tenant, "name": name, "at": tx.at}
         tx.run(_SEEN, params | {"driver": driver, "has_feed": int(has_feed)})
 
 
 def all_known(tx: Tx) -> list[KnownAccount]:
-    """Return the accounts that processes were opened with, by name."""
+    """Return the known accounts, by name."""
     return [_known(row) for row in tx.all(_ALL, {"tenant": tx.tenant})]
 
 
 def with_feeds(tx: Tx) -> list[tuple[str, str]]:
-    """Return the accounts of all tenants, each with its tenant, that have a feed to read."""
+    """Return tenant and name of each account that has a feed, for all tenants."""
     return [(row["tenant"], row["name"]) for row in tx.all(_FED, {})]
 
 
 def reject(tx: Tx, name: str, why: str) -> None:
-    """Write down that the gateway of account *name* rejects our credentials; tell once."""
+    """Store that the gateway of account *name* rejects our credentials; emit an event once."""
     params = {"tenant": tx.tenant, "name": name, "at": tx.at, "why": why[:_WHY_MAX]}
     tx.known.pop(("rejected", name), None)
     tx.run(_ADD, params)
     row = tx.one(_BY_NAME, params)
     tx.run(_REJECTED, params)
     if row is None or row["rejected_since"] is None:
-        _tell(tx, "account.credentials_rejected", name, why)
+        _emit(tx, "account.credentials_rejected", name, why)
 
 
 def accept(tx: Tx, name: str) -> None:
-    """Write down that the gateway of account *name* accepts our credentials."""
+    """Store that the gateway of account *name* accepts our credentials."""
     if not tx.known.get(("rejected", name), True):
         return
     if tx.run(_ACCEPTED, {"tenant": tx.tenant, "name": name}):
-        _tell(tx, "account.credentials_accepted", name, "")
+        _emit(tx, "account.credentials_accepted", name, "")
 
 
-def read_with(tx: Tx, name: str, *, rejected: bool) -> None:
-    """Remember whether account *name* is rejected, which was read with one of its attempts."""
+def cache_rejected(tx: Tx, name: str, *, rejected: bool) -> None:
+    """Cache whether account *name* is rejected, as read with one of its attempts."""
     tx.known["rejected", name] = rejected
 
 
 def are_rejected(tx: Tx, name: str) -> bool:
-    """Return whether the gateway of account *name* rejected our credentials last."""
+    """Return whether the gateway of account *name* last rejected our credentials."""
     row = tx.one(_BY_NAME, {"tenant": tx.tenant, "name": name})
     return row is not None and row["rejected_since"] is not None
 
 
-def _tell(tx: Tx, type_: str, name: str, why: str) -> None:
+def _emit(tx: Tx, type_: str, name: str, why: str) -> None:
     outbox.emit(tx, type_, f"account:{name}", {"account": name, "reason": why[:_WHY_MAX]})
 
 

@@ -1,8 +1,8 @@
 """
-What a payer is to do for an attempt, as it is stored.
+Storage of actions: what a payer must do to complete an attempt.
 
-The action is JSON without its secret. The secret is encrypted in a column of its own, if
-there are keys for tokens.
+The action is stored as JSON without its secret. The secret is stored encrypted in a separate
+column, if there are token keys.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _RESEAL = "UPDATE paygate_attempt SET action_secret_encrypted = :secret WHERE id
 
 def with_kept_secret(tx: Tx, attempt_id: str, action: Action | None) -> Action | None:
     """
-    Return *action* of an attempt with its secret, if that was kept.
+    Return *action* of an attempt with its secret, if the secret was stored.
 
-    It was not if there was no key to keep it under. One that none of the keys opens
-    counts as not kept.
+    Without token keys the secret is not stored. A secret that none of the keys decrypts is left
+    out.
     """
     found = tx.one(_SEALED_OF, {"id": attempt_id})
     sealed = None if found is None else found["action_secret_encrypted"]
@@ -50,10 +50,10 @@ def with_kept_secret(tx: Tx, attempt_id: str, action: Action | None) -> Action |
 
 def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
     """
-    Put secrets of actions, of attempts after id *after*, under the first key, at most *limit*.
+    Encrypt secrets of attempts after id *after* under the first key, at most *limit*.
 
-    Return what `methods.reseal_page` does. A secret that none of the keys opens stays
-    as it is: it is good for as long as a page is, and the page can be withdrawn.
+    Return the same as `methods.reseal_page`. A secret that none of the keys decrypts is left
+    unchanged: it is valid only as long as its page, and the page can be withdrawn.
     """
     vault = vault_of(tx)
     rows = tx.all(_SEALED, {"tenant": tx.tenant, "after": after, "limit": limit})
@@ -69,7 +69,7 @@ def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
 
 
 def seal(tx: Tx, attempt_id: str, action: Action) -> bytes | None:
-    """Return the secret of *action* encrypted; None if it has none, or there is no key."""
+    """Return the encrypted secret of *action*; None if it has none, or without token keys."""
     secret: Secret[str] | None = secret_of(action)
     if tx.vault is None or secret is None:
         return None
@@ -77,7 +77,7 @@ def seal(tx: Tx, attempt_id: str, action: Action) -> bytes | None:
 
 
 def _owner(attempt_id: str) -> str:
-    """Return the name that the secret of an attempt's action is sealed in with."""
+    """Return the owner that is encrypted together with the secret."""
     return f"action of {attempt_id}"
 
 
@@ -85,12 +85,12 @@ _TYPES: dict[str, Callable[..., Action]] = {each.__name__: each for each in get_
 
 
 def write(action: Action) -> str:
-    """Return an action as text, without its secret."""
+    """Return *action* as text, without its secret."""
     return json.dumps({"action": type(action).__name__, **asdict(with_secret(action, None))})
 
 
 def read(text: str | None) -> Action | None:
-    """Return the action of a text that `write` wrote; it has no secret."""
+    """Return the action that `write` wrote, without its secret; None for None."""
     if text is None:
         return None
     facts: dict[str, Any] = json.loads(text)

@@ -1,7 +1,7 @@
-"""Addresses to pay to, such as those of a wallet: who has which number, and which were paid to.
+"""Addresses to pay to, such as those of a wallet: their owners, and which were paid to.
 
-Numbers are counted upwards and never given to somebody else, because an address
-does not expire: whoever knows it may pay to it years later.
+Addresses are numbered upward and never reassigned, because an address does not expire: a payer
+who knows it may pay to it years later.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ INSERT INTO paygate_address (source, number, tenant, account, owner, created_at,
 VALUES (:source, :number, :tenant, :account, :owner, :at, :checksum)
 ON CONFLICT DO NOTHING
 """
-# A number beyond those allotted was given away by a ledger that this one has forgotten.
+# A higher number was issued by the ledger before it was restored from an older backup.
 _REACH = """
 UPDATE paygate_address_count SET
   reached = CASE WHEN reached < :number THEN :number ELSE reached END,
   allotted = CASE WHEN allotted <= :number THEN :number + 1 ELSE allotted END
 WHERE source = :source
 """
-_TELL_GAP = """
+_NOTE_GAP = """
 UPDATE paygate_address_count SET told_reached = reached, told_limit = :limit
 WHERE source = :source AND allotted - 1 - reached > :limit
   AND (told_reached IS NULL OR told_reached < reached OR told_limit < :limit)
@@ -54,8 +54,8 @@ WHERE tenant = :tenant AND account = :account
   AND kind IN ({", ".join(f"'{each.value}'" for each in MovementKind)})
   AND movement_id = :movement_id AND attempt IS NOT NULL
 """
-_COMES = (MovementKind.CHARGE, MovementKind.CAPTURE)
-# One that is on its way, else the oldest that waits, else the newest that ended.
+_INCOMING = (MovementKind.CHARGE, MovementKind.CAPTURE)
+# A pending attempt, or else the oldest that waits for its payer, or else the newest that ended.
 _AT = """
 SELECT a.* FROM paygate_attempt a JOIN paygate_payment p ON p.id = a.payment
 WHERE a.tenant = :tenant AND a.account = :account AND a.reference = :reference
@@ -72,20 +72,20 @@ LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class AddressCounts:
-    """How many numbers of a wallet were allotted, and the highest that was paid to (-1: none)."""
+    """The number of addresses allotted in a wallet, and the highest that was paid to, or -1."""
 
     allotted: int
     reached: int
 
     @property
     def unused(self) -> int:
-        """How many at the end of all numbers were never paid to."""
+        """The number of addresses after the highest that was paid to."""
         return self.allotted - 1 - self.reached
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A number, how many at the end of all numbers were never paid to, and whether it is new."""
+    """The number of an address, the count of unused ones at the end, and whether it is new."""
 
     number: int
     unused: int
@@ -93,7 +93,7 @@ class Address:
 
 
 def allot(tx: Tx, source: str, account: str, owner: str) -> Address:
-    """Return the number of *owner*, always the same; the next free one the first time."""
+    """Return the address of *owner*, always the same one; allot the next free one if it is new."""
     params = {
         "source": source,
         "tenant": tx.tenant,
@@ -113,19 +113,19 @@ def allot(tx: Tx, source: str, account: str, owner: str) -> Address:
 
 
 def counts(tx: Tx, source: str) -> AddressCounts:
-    """Return how many numbers of *source* were allotted, and how far they were paid to."""
+    """Return the address counts of *source*."""
     row = tx.one(_COUNT, {"source": source})
     return AddressCounts(0, -1) if row is None else AddressCounts(row["allotted"], row["reached"])
 
 
 def reach(tx: Tx, source: str, number: int) -> None:
-    """Remember that *number* was paid to, so that it is never given away as a new one."""
+    """Store that *number* was paid to, so that it is never issued as a new address."""
     tx.run(_BEGIN, {"source": source})
     tx.run(_REACH, {"source": source, "number": number})
 
 
 def take(tx: Tx, source: str, account: str, number: int) -> None:
-    """Let money at a number that nobody was given be that of this tenant, and of no other."""
+    """Assign a number that was never issued to this tenant, because money came to it."""
     params = {
         "source": source,
         "number": number,
@@ -137,16 +137,16 @@ def take(tx: Tx, source: str, account: str, number: int) -> None:
     tx.run(_TAKE, checksums.signed(checksums.ADDRESS, params))
 
 
-def tell_gap(tx: Tx, source: str, limit: int) -> bool:
-    """Return whether more than *limit* at the end are unpaid, and no alert has said so.
+def note_gap(tx: Tx, source: str, limit: int) -> bool:
+    """Return whether more than *limit* addresses at the end are unused and no alert is stored.
 
-    That is said again after one of them was paid, and for a higher limit.
+    It is True again after one of them was paid to, and for a higher limit.
     """
-    return bool(tx.run(_TELL_GAP, {"source": source, "limit": limit}))
+    return bool(tx.run(_NOTE_GAP, {"source": source, "limit": limit}))
 
 
 def ours(tx: Tx, source: str, number: int | None) -> bool:
-    """Return whether *number* is not another tenant's of the same wallet."""
+    """Return whether *number* of a wallet does not belong to another tenant."""
     if number is None:
         return True
     row = tx.one(_WHOSE, {"source": source, "number": number})
@@ -154,10 +154,10 @@ def ours(tx: Tx, source: str, number: int | None) -> bool:
 
 
 def attempt_of_booked(tx: Tx, account: str, movements: Iterable[Movement]) -> AttemptRow | None:
-    """Return the attempt of which one of *movements*, or what it undoes, was booked."""
+    """Return the attempt for which one of *movements*, or one that it undoes, was booked."""
     params = {"tenant": tx.tenant, "account": account}
     for movement in movements:
-        # What undoes another movement without a name of its own goes by the name of that.
+        # A movement that undoes another one may have no id of its own, but that of the other.
         for movement_id in (movement.movement_id, movement.undoes):
             rows = tx.all(_OF_MOVEMENT, {**params, "movement_id": movement_id})
             booked = {MovementKind(row["kind"]): str(row["attempt"]) for row in rows}
@@ -168,12 +168,12 @@ def attempt_of_booked(tx: Tx, account: str, movements: Iterable[Movement]) -> At
 
 
 def _related(kind: MovementKind) -> list[MovementKind]:
-    """Return the kinds of movement under whose name a movement of *kind* may be booked."""
+    """Return the kinds whose booked movements may have the same id as one of *kind*."""
     opposite = [each for each in MovementKind if each.inward is not kind.inward]
-    return [*_COMES, *opposite] if kind in _COMES else opposite
+    return [*_INCOMING, *opposite] if kind in _INCOMING else opposite
 
 
 def attempt_expecting(tx: Tx, account: str, reference: str) -> AttemptRow | None:
-    """Return the attempt that expects money at the place *reference* most, or did so last."""
+    """Return the attempt that expects money at *reference*, or was the last to expect it."""
     row = tx.one(_AT, {"tenant": tx.tenant, "account": account, "reference": reference})
     return None if row is None else attempts.attempt_of(row)

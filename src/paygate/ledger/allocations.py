@@ -1,4 +1,4 @@
-"""Allocations: money of a receipt or credit on an item; never changed, cancelled by a twin."""
+"""Allocations of receipts and credit to items; never changed, but canceled by a negative twin."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VALUES (
   :id, :tenant, :item, :currency, :amount, :payment, :receipt, :credit, :cancels, :effective,
   :at, :actor, :checksum)
 """
-# An allocation stands as long as no negative twin of it was written.
+# An allocation stands until its negative twin is stored.
 _STANDING = """
 SELECT a.* FROM paygate_allocation a
 WHERE a.amount_minor > 0
@@ -55,12 +55,12 @@ def insert(
     receipt: str | None = None,
     credit: str | None = None,
 ) -> str:
-    """Write that money of a receipt or credit is on *item*, and return the id of that."""
+    """Allocate money of a receipt or credit to *item*, and return the id of the allocation."""
     return _write(tx, item, amount, payment, receipt, credit, None, effective)
 
 
 def cancel(tx: Tx, allocation: Allocation, effective: date) -> str:
-    """Write the negative twin of *allocation*."""
+    """Store the negative twin of *allocation*, and return its id."""
     return _write(
         tx,
         allocation.invoice,
@@ -103,34 +103,34 @@ def _write(
 
 
 def on_items(tx: Tx, payment: str) -> dict[str, int]:
-    """Return how much money that a payment brought stands on each item."""
+    """Return how much of the money of a payment is allocated to each item."""
     rows = tx.all(_ON_ITEMS, {"payment": payment})
     return {row["item"]: row["minor"] for row in rows}
 
 
 def standing_of_payment(tx: Tx, payment: str) -> list[Allocation]:
-    """Return what a payment put on items and nobody took off again."""
+    """Return the standing allocations of a payment."""
     return [allocation_of(row) for row in tx.all(_STANDING_OF_PAYMENT, {"payment": payment})]
 
 
 def standing_of_item(tx: Tx, item: str) -> list[Allocation]:
-    """Return the allocations that stand on *item*."""
+    """Return the standing allocations of *item*."""
     return [allocation_of(row) for row in tx.all(_STANDING_OF_ITEM, {"item": item})]
 
 
 def standing_of_credit(tx: Tx, credit: str) -> list[Allocation]:
-    """Return the allocations that use a credit lot."""
+    """Return the standing allocations of a credit lot."""
     return [allocation_of(row) for row in tx.all(_STANDING_OF_CREDIT, {"credit": credit})]
 
 
 def of_item(tx: Tx, item: str) -> list[Allocation]:
-    """Return every allocation of *item*, the cancelled ones and their twins too."""
+    """Return every allocation of *item*, including canceled ones and their twins."""
     params = {"tenant": tx.tenant, "item": item}
     return [allocation_of(row) for row in tx.all(_OF_ITEM, params)]
 
 
 def of_payment(tx: Tx, payment: str) -> list[Allocation]:
-    """Return every allocation of a payment's money, the cancelled ones and their twins too."""
+    """Return every allocation of a payment, including canceled ones and their twins."""
     params = {"tenant": tx.tenant, "payment": payment}
     return [allocation_of(row) for row in tx.all(_OF_PAYMENT, params)]
 

@@ -1,7 +1,7 @@
-"""Arrivals: money seen on its way to an address, or that came, and the price it counts at.
+"""Arrivals: money seen at an address, and the price at which it counts.
 
-For which payment it is, since when it is known and what it is worth are settled when it is
-first seen. What changes later is how sure it is, and whether it was booked or is gone.
+The payment, the time and the value of an arrival are fixed when it is first seen. Only its
+confirmations and its state (booked or gone) change later.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ WHERE attempt = :attempt AND state = 'seen' GROUP BY cost_minor
 
 
 class ArrivalState(StrEnum):
-    """What became of money that was seen."""
+    """The state of money that was seen."""
 
     SEEN = "seen"
-    """It is on its way."""
+    """Seen, but not yet booked."""
     BOOKED = "booked"
-    """It is in the books."""
+    """Booked as a receipt."""
     GONE = "gone"
-    """It did not come, or went back."""
+    """Never confirmed, or reversed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """Money at an address.
 
-    `valuation` is None if it came in the currency of its payment, or if no price was believed.
+    `valuation` is None if it came in the currency of its payment, or if no price was accepted.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Arrival:
 
 
 def insert(tx: Tx, account: str, arrival: Arrival) -> None:
-    """Write what was seen for the first time."""
+    """Store an arrival that was seen for the first time."""
     valued = arrival.valuation
     price = None if valued is None else valued.price
     params = {
@@ -95,13 +95,13 @@ def insert(tx: Tx, account: str, arrival: Arrival) -> None:
 
 
 def find(tx: Tx, account: str, name: str) -> Arrival | None:
-    """Return what is known of money that was seen, if it was."""
+    """Return the arrival with this *name* at *account*, or None."""
     row = tx.one(_FIND, {"tenant": tx.tenant, "account": account, "sighting": name})
     return None if row is None else _arrival_of(row)
 
 
 def follow(tx: Tx, account: str, sighting: Sighting, state: ArrivalState) -> None:
-    """Write how sure money is now, and what became of it."""
+    """Store the confirmations and the state of an arrival."""
     params = {
         "tenant": tx.tenant,
         "account": account,
@@ -115,7 +115,7 @@ def follow(tx: Tx, account: str, sighting: Sighting, state: ArrivalState) -> Non
 
 
 def on_their_way(tx: Tx, attempt: str) -> dict[int | None, int]:
-    """Return how much was seen for an attempt, and is neither booked nor gone, by its price."""
+    """Return the sums seen for an attempt that are neither booked nor gone, by price."""
     rows = tx.all(_ON_THEIR_WAY, {"attempt": attempt})
     return {row["cost_minor"]: row["quantity"] for row in rows}
 

@@ -1,4 +1,4 @@
-"""Attempts: each request to a gateway, stored before it is sent, and what is known of it."""
+"""Attempts: each request to a gateway, stored before it is sent, and its known outcome."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
 
-# An operation that follows from another by rule; recovery sends it.
+# An operation that follows from another one; recovery sends it.
 _INSERT_FOLLOWING = """
 INSERT INTO paygate_attempt (
   id, tenant, payment, operation, account, kind, driver, driver_version, livemode,
@@ -61,7 +61,7 @@ SELECT
 WHERE :exempt = 1 OR
   NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped')
 """
-# With what its answer is merged by: the stored request, and whether its account was rejected.
+# With what merging its answer needs: the stored request, and whether its account is rejected.
 _BY_ID = """
 SELECT a.*, q.body AS request_body, k.rejected_since FROM paygate_attempt a
 LEFT JOIN paygate_attempt_request q ON q.attempt = a.id
@@ -76,7 +76,7 @@ _MAIN = """
 SELECT * FROM paygate_attempt
 WHERE payment = :payment AND operation IN ('charge', 'authorize')
 """
-# A completion has the name of the charge that it completed; the charge was there first.
+# A completion has the same reference as its charge; the charge was stored first.
 _BY_REFERENCE = """
 SELECT * FROM paygate_attempt
 WHERE tenant = :tenant AND account = :account AND reference = :reference AND reference <> ''
@@ -91,7 +91,7 @@ LIMIT 1
 _IN_DOUBT = """
 SELECT id FROM paygate_attempt WHERE payment = :payment AND state IN ('sending', 'unknown')
 """
-# The amount was held, and is not any more: nothing is to be asked about it.
+# The amount is no longer held, so it needs no further inquiry.
 _END_AUTHORIZATION = """
 UPDATE paygate_attempt SET state = 'succeeded', next_check_at = NULL, version = version + 1
 WHERE payment = :payment AND operation = 'authorize' AND state = 'authorized'
@@ -106,7 +106,7 @@ _UNATTENDED = """
 SELECT account, count(*) AS attempts, min(next_check_at) AS since FROM paygate_attempt
 WHERE tenant = :tenant AND next_check_at <= :before GROUP BY account ORDER BY account
 """
-# Nothing more is asked about what has ended.
+# An attempt that has ended needs no further inquiry.
 _PUT_BACK = """
 UPDATE paygate_attempt SET next_check_at = :at, needs_review = 1, reason = :reason,
   version = version + 1
@@ -174,7 +174,7 @@ _SET_METHOD = "UPDATE paygate_attempt SET method = :method WHERE id = :id"
 _CLEAR_REVIEW = """
 UPDATE paygate_attempt SET needs_review = 0, version = version + 1 WHERE id = :id
 """
-# What a refund sent back is a question of its own.
+# The outcome of a refund is reviewed separately.
 _CLEAR_REVIEWS = """
 UPDATE paygate_attempt SET needs_review = 0, version = version + 1
 WHERE payment = :id AND needs_review = 1 AND state NOT IN ('sending', 'unknown')
@@ -189,7 +189,7 @@ _TRIES = "SELECT reference, raw_code FROM paygate_attempt_try WHERE attempt = :i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:
-    """An attempt with what the merge needs beside the public facts."""
+    """An attempt, with the additional facts that merging an answer needs."""
 
     attempt: Attempt
     kind: Kind
@@ -217,7 +217,7 @@ class AttemptRow:
 
     @property
     def in_log(self) -> logs.About:
-        """What a line of the log about this attempt names."""
+        """The fields of a log line about this attempt."""
         one = self.attempt
         return logs.About(
             account=one.account,
@@ -228,11 +228,11 @@ class AttemptRow:
         )
 
     def offers_to(self, operation: Operation) -> bool:
-        """Return whether the account could do *operation* when this was stored."""
+        """Return whether the account offered *operation* when this attempt was stored."""
         return operation.value in self.offers
 
     def lease(self, length: timedelta) -> Lease:
-        """Return the lease, of *length*, under which it was last sent."""
+        """Return the lease, of *length*, under which this attempt was last sent."""
         return Lease(self.lease_until, length, self.sent_mark)
 
 
@@ -267,18 +267,17 @@ def insert(
     reported: bool = False,
 ) -> None:
     """
-    Write the intent to ask *account* for *operation*, before anything is sent.
+    Store the intent to ask *account* for *operation*, before anything is sent.
 
-    *about* is the processor's name of what a later operation is about, *movement*
-    that of the money a refund sends back, and *refund_to* what that does to the
-    invoices. An intent with no *sends* yet is sent by recovery. *method* is the stored
-    method that it is about, or is to make; one about a method alone has no *payment*, and
-    *method_plan* says whose the method is.
-    *request* is what is needed to send it again, and *person* whose facts are in that. One
-    that a gateway *reported* was never to be sent: its money came by itself. *address_index* is the
-    number of the address_index to pay to, if it has one.
+    *about* is the processor's reference of the object that a later operation concerns,
+    *movement* the id of the movement that a refund sends back, and *refund_to* the effect of the
+    refund on the invoices. Recovery sends an intent with no *sends*. *method* is the stored
+    method to use or create; an intent about a method alone has no *payment*, and its
+    *method_plan* names the method's owner. *request* is needed to send it again, and *person* is
+    the customer whose personal data it contains. An intent that a gateway *reported* is never
+    sent: its money came unrequested. *address_index* is the index of the address to pay to.
 
-    Raise `SendingStopped` while nothing is sent from this ledger.
+    Raise `SendingStopped` while sending is stopped.
     """
     params = {
         "id": id_,
@@ -314,10 +313,10 @@ def insert(
     signed = checksums.signed(checksums.ATTEMPT, params | _not_answered(params))
     if not tx.run(_INSERT, signed):
         found = sending.stopped(tx)
-        assert found is not None, "nothing else keeps an attempt from being written"
+        assert found is not None, "an attempt is refused only while sending is stopped"
         raise SendingStopped(
-            f"nothing is sent since {found.since:%Y-%m-%d %H:%M} UTC ({found.reason}); "
-            "recover until the ledger has caught up, and resume sending",
+            f"sending is stopped since {found.since:%Y-%m-%d %H:%M} UTC ({found.reason}); "
+            "run recovery until the ledger has caught up, then resume sending",
             since=found.since,
             reason=found.reason,
         )
@@ -328,7 +327,7 @@ def insert(
 def insert_following(
     tx: Tx, after: AttemptRow, operation: Operation, *, gateway_key: str, about: str
 ) -> None:
-    """Write the intent of an operation that follows from *after*, once; recovery sends it."""
+    """Store the intent of an operation that follows from *after*, once; recovery sends it."""
     params = {
         "id": tx.new_id("att"),
         "operation": operation.value,
@@ -345,7 +344,7 @@ def insert_following(
 
 
 def _not_answered(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the checksum of what is known of an attempt that was just stored: nothing yet."""
+    """Return the checksum of the outcome of a new attempt, which is not known yet."""
     known = {
         "id": params["id"],
         "state": AttemptState.SENDING.value,
@@ -370,17 +369,17 @@ def _written(mark: Mark | None) -> str | None:
 
 
 def by_id(tx: Tx, id_: str) -> AttemptRow | None:
-    """Read an attempt."""
+    """Return the attempt with this id, or None."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     if row is None:
         return None
-    stored_requests.read_with(tx, id_, row["request_body"])
-    accounts.read_with(tx, row["account"], rejected=row["rejected_since"] is not None)
+    stored_requests.cache(tx, id_, row["request_body"])
+    accounts.cache_rejected(tx, row["account"], rejected=row["rejected_since"] is not None)
     return attempt_of(row)
 
 
 def named(tx: Tx, account: str, *, our_ref: str, reference: str) -> AttemptRow | None:
-    """Find what *account* calls by our id or by the processor's, never another account's."""
+    """Return the attempt of *account* with our id or the processor's reference, or None."""
     found = by_id(tx, our_ref) if our_ref else None
     if found is not None and found.attempt.account == account:
         return found
@@ -389,7 +388,7 @@ def named(tx: Tx, account: str, *, our_ref: str, reference: str) -> AttemptRow |
 
 
 def is_name_shared(tx: Tx, account: str, *, reference: str, payment: str) -> bool:
-    """Return whether *account* calls another payment than *payment* by *reference*, too."""
+    """Return whether another payment of *account* has the same *reference*."""
     params = {
         "tenant": tx.tenant,
         "account": account,
@@ -400,25 +399,25 @@ def is_name_shared(tx: Tx, account: str, *, reference: str, payment: str) -> boo
 
 
 def main_of(tx: Tx, payment: str) -> AttemptRow:
-    """Read the attempt that was to bring the money of a payment."""
+    """Return the charge or authorization of a payment."""
     [row] = tx.all(_MAIN, {"payment": payment})
     return attempt_of(row)
 
 
 def of_payment(tx: Tx, payment: str) -> list[AttemptRow]:
-    """Read the attempts of a payment, the oldest first."""
+    """Return the attempts of a payment, oldest first."""
     params = {"tenant": tx.tenant, "payment": payment}
     return [attempt_of(row) for row in tx.all(_OF_PAYMENT, params)]
 
 
 def of_method(tx: Tx, method: str) -> list[AttemptRow]:
-    """Read the attempts to store or delete a method, the oldest first."""
+    """Return the attempts to store or delete a method, oldest first."""
     rows = tx.all(_OF_METHOD, {"tenant": tx.tenant, "method": method})
     return [attempt_of(row) for row in rows]
 
 
 def changes_page(tx: Tx, *, needs_review: bool | None, which: Page) -> list[str]:
-    """Return the ids of a page of the attempts that are about a method alone."""
+    """Return the ids of one page of the attempts that concern a method alone."""
     index = "paygate_attempt_of_methods" + ("_to_review" if needs_review else "")
     flag = None if needs_review is None else int(needs_review)
     return [row["id"] for row in _CHANGES.read(tx, index, which, needs_review=flag)]
@@ -431,24 +430,24 @@ def changes_to_review(tx: Tx, limit: int) -> list[str]:
 
 
 def in_doubt(tx: Tx, payment: str) -> bool:
-    """Return whether an attempt of *payment* may have moved money without our knowing."""
+    """Return whether an attempt of *payment* has an outcome that is not known."""
     return bool(tx.all(_IN_DOUBT, {"payment": payment}))
 
 
 def end_authorization(tx: Tx, payment: str) -> None:
-    """Write that nothing is held any longer for *payment*: all was captured, or the rest let go."""
+    """End the authorization of *payment*, after its final capture or the release of the rest."""
     if tx.run(_END_AUTHORIZATION, {"payment": payment}):
         renew_answers(tx, payment)
 
 
 def renew_answers(tx: Tx, payment: str) -> None:
-    """Write new checksums of the attempts of *payment*, after what they say has changed."""
+    """Recompute the outcome checksums of the attempts of *payment*, after they changed."""
     for row in tx.all(_IDS_OF_PAYMENT, {"payment": payment}):
         checksums.renew(tx, checksums.ANSWER, row["id"])
 
 
 def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, str]]:
-    """Return the attempts of *accounts* that want an inquiry now; the accounts take turns."""
+    """Return the attempts of *accounts* that are due for an inquiry, alternating accounts."""
     queues = [
         [
             (account, row["id"])
@@ -465,9 +464,9 @@ def unattended(
     tx: Tx, callbacks: Mapping[str, tuple[int, datetime]], before: datetime
 ) -> list[Unattended]:
     """
-    Return the accounts with attempts that wanted an inquiry *before* an instant.
+    Return the accounts with attempts that were due for an inquiry *before* an instant.
 
-    *callbacks* are those that wait as long: how many by account, and the first instant.
+    *callbacks* maps accounts to the number of callbacks that wait as long, and the first instant.
     """
     attempts = {
         row["account"]: (int(row["attempts"]), read_instant(row["since"]))
@@ -486,7 +485,7 @@ def unattended(
 
 
 def put_back(tx: Tx, attempt_id: str, again: datetime, reason: str) -> None:
-    """Flag an attempt whose news could not be written, and ask about it at the instant *again*."""
+    """Flag an attempt whose answer could not be stored, and inquire again at *again*."""
     tx.run(_PUT_BACK, {"id": attempt_id, "at": write_instant(again), "reason": reason})
     checksums.renew(tx, checksums.ANSWER, attempt_id)
 
@@ -514,7 +513,7 @@ def update(
     checks_: CardChecks | None = None,
     request_id: str = "",
 ) -> bool:
-    """Write what is known now, if nobody else wrote since *before* was read."""
+    """Store what is known now; return False if the row changed since *before* was read."""
     params = {
         "id": before.attempt.id,
         "version": before.version,
@@ -545,31 +544,31 @@ def update(
 
 
 def set_method(tx: Tx, attempt: str, method: str) -> None:
-    """Name the method that an attempt has stored, if that was there before."""
+    """Set the method of an attempt to one that was stored earlier."""
     tx.run(_SET_METHOD, {"id": attempt, "method": method})
     checksums.renew(tx, checksums.ATTEMPT, attempt)
 
 
 def clear_review(tx: Tx, attempt: str) -> None:
-    """Note that a person has looked at an attempt."""
+    """Clear the review flag of an attempt."""
     tx.run(_CLEAR_REVIEW, {"id": attempt})
     checksums.renew(tx, checksums.ANSWER, attempt)
 
 
 def clear_reviews_of(tx: Tx, payment: str) -> None:
-    """Store that a person has decided about the money that came by the attempts of *payment*."""
+    """Clear the review flags of the attempts of *payment* that brought money."""
     tx.run(_CLEAR_REVIEWS, {"id": payment})
     renew_answers(tx, payment)
 
 
 def note(tx: Tx, attempt_id: str, reference: str) -> None:
-    """Write down the name that the processor gave to its object; by that it may be asked now."""
+    """Store the processor's reference of its object; an unknown outcome becomes due for inquiry."""
     if tx.run(_NOTE, {"id": attempt_id, "reference": reference, "at": tx.at}):
         checksums.renew(tx, checksums.ANSWER, attempt_id)
 
 
 def send_again(tx: Tx, row: AttemptRow, lease: Lease) -> bool:
-    """Take the lease to send the same request once more, if nobody else did."""
+    """Take the lease to send the same request again; return False if another process did."""
     params = {
         "id": row.attempt.id,
         "version": row.version,
@@ -584,18 +583,18 @@ def send_again(tx: Tx, row: AttemptRow, lease: Lease) -> bool:
 
 
 def note_try(tx: Tx, attempt_id: str, reference: str, raw_code: str) -> None:
-    """Store that a payer's try on a page was declined."""
+    """Store a declined try of a payer on a page."""
     tx.run(_NOTE_TRY, {"id": attempt_id, "reference": reference, "raw_code": raw_code})
 
 
 def tries_of(tx: Tx, attempt_id: str) -> frozenset[tuple[str, str]]:
-    """Return the declined tries on a page that were noted, by reference and raw code."""
+    """Return the stored declined tries on a page, as pairs of reference and raw code."""
     rows = tx.all(_TRIES, {"id": attempt_id})
     return frozenset((row["reference"], row["raw_code"]) for row in rows)
 
 
 def attempt_of(row: Row) -> AttemptRow:
-    """Read an attempt from its row."""
+    """Return the attempt of a row."""
     return AttemptRow(
         attempt=Attempt(
             id=row["id"],

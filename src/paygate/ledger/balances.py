@@ -1,4 +1,4 @@
-"""Rules about sums: every stored balance is rebuilt from the rows that made it."""
+"""Rules about sums: every stored balance is rebuilt from its rows and compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BALANCES: Final = (
     ),
     Rule(
         "receivable-rebuilds",
-        "what is open on an invoice is what its receivable postings sum to",
+        "the open amount of an invoice is the sum of its receivable postings",
         """
         SELECT max(subject) AS subject,
           'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
@@ -34,7 +34,7 @@ BALANCES: Final = (
     ),
     Rule(
         "credit-rebuilds",
-        "what is left of a credit is what its postings sum to",
+        "the remaining amount of a credit is the sum of its postings",
         """
         SELECT max(subject) AS subject,
           'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
@@ -49,7 +49,7 @@ BALANCES: Final = (
     ),
     Rule(
         "suspense-rebuilds",
-        "what waits for a decision on a receipt is what its suspense postings sum to",
+        "the unallocated amount of a receipt is the sum of its suspense postings",
         """
         SELECT max(subject) AS subject,
           'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
@@ -64,11 +64,11 @@ BALANCES: Final = (
     ),
     Rule(
         "suspense-is-held",
-        "what waits for a decision about a payment is money that it still holds, or, if nobody "
-        "knows whose it is, that went out beyond what came",
+        "the unallocated amount of a payment is at most the money that it still holds; without a "
+        "customer it may be negative, by at most the money returned in excess",
         """
         SELECT payment || ' ' || currency AS subject,
-          sum(unallocated_minor) || ' waits, and it holds '
+          sum(unallocated_minor) || ' is unallocated, but it holds '
           || sum(CASE inward WHEN 1 THEN amount_minor ELSE -amount_minor END) AS detail
         FROM paygate_receipt WHERE tenant = :tenant AND payment IS NOT NULL
         GROUP BY payment, currency, customer
@@ -80,10 +80,10 @@ BALANCES: Final = (
     ),
     Rule(
         "one-currency",
-        "an allocation, a credit and a write-off have the currency of their receipt, credit and "
+        "an allocation, credit, write-off or posting has the currency of its receipt, credit and "
         "invoice",
         """
-        SELECT a.id AS subject, 'an allocation of ' || a.currency || ' on an invoice in '
+        SELECT a.id AS subject, 'an allocation in ' || a.currency || ' to an invoice in '
           || i.currency || ', of money in ' || coalesce(r.currency, c.currency) AS detail
         FROM paygate_allocation a JOIN paygate_item i ON i.id = a.item
         LEFT JOIN paygate_receipt r ON r.id = a.receipt
@@ -91,15 +91,15 @@ BALANCES: Final = (
         WHERE a.tenant = :tenant
           AND (a.currency <> i.currency OR a.currency <> coalesce(r.currency, c.currency))
         UNION ALL
-        SELECT c.id, 'a credit of ' || c.currency || ', of money in ' || r.currency
+        SELECT c.id, 'a credit in ' || c.currency || ', of money in ' || r.currency
         FROM paygate_credit c JOIN paygate_receipt r ON r.id = c.receipt
         WHERE c.tenant = :tenant AND c.currency <> r.currency
         UNION ALL
-        SELECT w.id, 'a write-off of ' || w.currency || ' on an invoice in ' || i.currency
+        SELECT w.id, 'a write-off in ' || w.currency || ' of an invoice in ' || i.currency
         FROM paygate_write_off w JOIN paygate_item i ON i.id = w.item
         WHERE w.tenant = :tenant AND w.currency <> i.currency
         UNION ALL
-        SELECT p.entry, 'a posting of ' || p.currency || ' to something in '
+        SELECT p.entry, 'a posting in ' || p.currency || ' to an invoice or credit in '
           || coalesce(i.currency, c.currency)
         FROM paygate_posting p
         LEFT JOIN paygate_item i ON i.id = p.item
@@ -109,15 +109,15 @@ BALANCES: Final = (
         """,
     ),
     Rule(
-        "void-invoices-rest",
-        "a void invoice sums to zero on every account, and nothing is posted to it after the void",
+        "void-invoices-sum-to-zero",
+        "a void invoice sums to zero on every account, and has no posting after it was voided",
         """
         SELECT i.number AS subject, p.ledger_account || ' sums to ' || sum(p.amount_minor) AS detail
         FROM paygate_item i JOIN paygate_posting p ON p.item = i.id
         WHERE i.tenant = :tenant AND i.status = 'void'
         GROUP BY i.id, p.ledger_account HAVING sum(p.amount_minor) <> 0
         UNION ALL
-        SELECT i.number, 'entry ' || p.entry || ' came after the void'
+        SELECT i.number, 'entry ' || p.entry || ' was posted after it was voided'
         FROM paygate_item i JOIN paygate_posting p ON p.item = i.id
         WHERE i.tenant = :tenant AND i.status = 'void' AND p.id > (
           SELECT max(v.id) FROM paygate_posting v
@@ -126,7 +126,7 @@ BALANCES: Final = (
     ),
     Rule(
         "awaiting-rebuilds",
-        "what of a receipt counts only when it has settled is what its postings sum to",
+        "the amount of a receipt that awaits settlement is the sum of its postings",
         """
         SELECT max(subject) AS subject,
           'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
@@ -141,7 +141,7 @@ BALANCES: Final = (
     ),
     Rule(
         "in-transit-rebuilds",
-        "what of a payment has not settled is what its postings in transit sum to",
+        "the amount of a payment in transit is the sum of its postings",
         """
         SELECT payment AS subject,
           'stored ' || sum(stored) || ' ' || currency || ', postings say ' || sum(posted) AS detail
@@ -158,7 +158,7 @@ BALANCES: Final = (
     ),
     Rule(
         "allocated-adds-up",
-        "what is allocated on an invoice is the sum of its allocations",
+        "the allocated amount of an invoice is the sum of its allocations",
         """
         SELECT max(subject) AS subject,
           'stored ' || sum(stored) || ', allocations say ' || sum(found) AS detail
@@ -172,7 +172,7 @@ BALANCES: Final = (
     ),
     Rule(
         "written-off-adds-up",
-        "what is written off an invoice is the sum of its standing write-offs",
+        "the written-off amount of an invoice is the sum of its write-offs that were not undone",
         """
         SELECT max(subject) AS subject,
           'stored ' || sum(stored) || ', write-offs say ' || sum(found) AS detail
@@ -187,7 +187,7 @@ BALANCES: Final = (
     ),
     Rule(
         "claims-add-up",
-        "what is claimed on an invoice is the sum of the hard claims of live payments",
+        "the claimed amount of an invoice is the sum of its hard claims",
         """
         SELECT max(subject) AS subject,
           'stored ' || sum(stored) || ', claims say ' || sum(found) AS detail
@@ -201,7 +201,7 @@ BALANCES: Final = (
     ),
     Rule(
         "credit-reserved-adds-up",
-        "what is reserved of a credit is the sum of the claims and refunds that hold it",
+        "the reserved amount of a credit is the sum of the claims and refunds that hold it",
         """
         SELECT k.id AS subject,
           'stored ' || k.reserved_minor || ', claims and refunds say '
@@ -216,7 +216,7 @@ BALANCES: Final = (
     ),
     Rule(
         "credit-used-adds-up",
-        "what is used of a credit is the sum of its allocations",
+        "the used amount of a credit is the sum of its allocations",
         """
         SELECT k.id AS subject,
           'stored ' || k.used_minor || ', allocations say ' || coalesce(sum(a.amount_minor), 0)
@@ -228,7 +228,8 @@ BALANCES: Final = (
     ),
     Rule(
         "receipts-are-accounted-for",
-        "receipts in less receipts out are allocations, credit and money that waits (I4)",
+        "money received less money returned equals allocations, credit, and money that is "
+        "unallocated or awaits settlement (I4)",
         """
         SELECT customer || ' ' || currency AS subject,
           'receipts ' || sum(received) || ', accounted for ' || sum(accounted) AS detail
@@ -249,7 +250,8 @@ BALANCES: Final = (
     ),
     Rule(
         "payments-are-accounted-for",
-        "what a payment holds is what it has on invoices, made of credit, and lets wait",
+        "the money that a payment holds equals its allocations, its credit, and its money that is "
+        "unallocated or awaits settlement",
         """
         SELECT payment || ' ' || currency AS subject,
           'holds ' || sum(held) || ', accounted for ' || sum(accounted) AS detail
@@ -270,7 +272,7 @@ BALANCES: Final = (
     ),
     Rule(
         "payment-received-adds-up",
-        "what a payment received and returned is the sum of its receipts",
+        "the received, returned and collected amounts of a payment are the sums of its receipts",
         """
         SELECT id AS subject,
           'stored less booked: ' || sum(received) || ' in, ' || sum(returned) || ' out, '
@@ -291,4 +293,4 @@ BALANCES: Final = (
         """,
     ),
 )
-"""Each balance against the rows that made it."""
+"""The rules about sums."""

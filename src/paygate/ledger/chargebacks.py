@@ -1,4 +1,4 @@
-"""Chargebacks as they stand in the books, and what each took off which invoice."""
+"""Chargebacks, and what each took off which invoice."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ VALUES (
   :at, 0)
 ON CONFLICT (tenant, account, reference) DO NOTHING
 """
-# What is known of the money stands in the receipts of the payment that carry the reference of the
-# dispute; a later turn of the dispute numbers its movements, as `dispute_of` says.
+# The amounts come from the receipts of the payment that have the reference of the dispute. If a
+# dispute turns more than once, its later movements have a number after ``#``; see `dispute_of`.
 _SELECT = """
 SELECT k.*,
   (SELECT coalesce(sum(CASE r.kind WHEN 'chargeback' THEN r.amount_minor ELSE -r.amount_minor END),
@@ -117,7 +117,7 @@ WHERE chargeback = :chargeback AND item = :item
 
 @dataclass(frozen=True, slots=True)
 class TakenByDispute:
-    """What a chargeback keeps off one invoice, and the write-off of it, where it was lost."""
+    """The amount that a chargeback took off an invoice, and its write-off if it was lost."""
 
     item: str
     minor: int
@@ -125,7 +125,7 @@ class TakenByDispute:
 
 
 def open_(tx: Tx, payment: Payment, dispute: Dispute) -> bool:
-    """Write a dispute of *payment*; false where it is there already."""
+    """Store a dispute of *payment*; return False if it is stored already."""
     params = {
         "id": tx.new_id("cbk"),
         "tenant": tx.tenant,
@@ -145,14 +145,14 @@ def open_(tx: Tx, payment: Payment, dispute: Dispute) -> bool:
 
 
 def find(tx: Tx, account: str, reference: str) -> Chargeback | None:
-    """Find a chargeback by the processor's name of it."""
+    """Return the chargeback with the processor's *reference*, or None."""
     params = {"tenant": tx.tenant, "account": account, "reference": reference}
     row = tx.one(_BY_REFERENCE, params)
     return None if row is None else chargeback_of(row)
 
 
 def on_item(tx: Tx, item: str) -> Chargeback | None:
-    """Return the oldest chargeback that took something off *item* and was not won."""
+    """Return the oldest chargeback on *item* that was not won, or None."""
     row = tx.one(_ON_ITEM, {"tenant": tx.tenant, "item": item})
     return None if row is None else chargeback_of(row)
 
@@ -165,7 +165,7 @@ def page(
     account: str | None = None,
     state: DisputeState | None = None,
 ) -> list[Chargeback]:
-    """Read a page of the chargebacks, by when they were opened; None asks for all."""
+    """Return one page of the chargebacks, by time opened; None for all."""
     wanted = None if state is None else state.value
     rows = _LISTING.read(
         tx,
@@ -193,7 +193,7 @@ def _index_for(payment: str | None, account: str | None, state: str | None) -> s
 
 
 def describe(tx: Tx, chargeback: str, dispute: Dispute) -> None:
-    """Write the reason of a dispute and its deadline, where they are told later."""
+    """Store the reason and the deadline of a dispute, if they were not known before."""
     respond_by = write_instant(dispute.respond_by)
     tx.run(_DESCRIBE, {"id": chargeback, "reason": dispute.reason, "respond_by": respond_by})
     checksums.renew(tx, checksums.CHARGEBACK, chargeback)
@@ -201,7 +201,7 @@ def describe(tx: Tx, chargeback: str, dispute: Dispute) -> None:
 
 @dataclass(frozen=True, slots=True)
 class KnownDispute:
-    """What is known of a dispute: how often its money moved, and what was reported of it."""
+    """How often the money of a dispute moved, and which results were reported."""
 
     taken: int
     given_back: int
@@ -210,14 +210,14 @@ class KnownDispute:
 
 
 def report(tx: Tx, chargeback: str, state: DisputeState) -> None:
-    """Write that the processor reported *state*; what it reported before is kept."""
+    """Store that the processor reported *state*; earlier reports are kept."""
     lost, won = state is DisputeState.LOST, state is DisputeState.WON
     tx.run(_REPORT, {"id": chargeback, "lost": int(lost), "won": int(won)})
     checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
 
 def known(tx: Tx, chargeback: str) -> KnownDispute:
-    """Read what is known of a dispute."""
+    """Return the known facts of a dispute."""
     row = tx.one(_KNOWN, {"id": chargeback})
     assert row is not None, f"chargeback {chargeback} was just read"
     return KnownDispute(
@@ -229,37 +229,37 @@ def known(tx: Tx, chargeback: str) -> KnownDispute:
 
 
 def set_state(tx: Tx, chargeback: str, state: DisputeState) -> None:
-    """Write how a dispute ended."""
+    """Store the state in which a dispute ended."""
     tx.run(_SET_STATE, {"id": chargeback, "state": state.value, "at": tx.at})
     checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
 
 def take(tx: Tx, chargeback: str, item: str, minor: int) -> None:
-    """Write that a chargeback took *minor* off an invoice."""
+    """Store that a chargeback took *minor* off an invoice."""
     tx.run(_TAKE, {"chargeback": chargeback, "item": item, "amount": minor})
     checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 
 def put_back(tx: Tx, chargeback: str, item: str, minor: int) -> None:
-    """Write that *minor* of what a chargeback took off an invoice is on it again."""
+    """Store that *minor* of what a chargeback took was returned to an invoice."""
     tx.run(_PUT_BACK, {"chargeback": chargeback, "item": item, "amount": minor})
     checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 
 def taken(tx: Tx, chargeback: str) -> list[TakenByDispute]:
-    """Read what a chargeback keeps off invoices."""
+    """Return the amounts that a chargeback took off invoices."""
     rows = tx.all(_ITEMS, {"chargeback": chargeback})
     return [TakenByDispute(row["item"], row["amount_minor"], row["write_off"]) for row in rows]
 
 
 def lose(tx: Tx, chargeback: str, item: str, write_off: str | None) -> None:
-    """Name the write-off of what was lost on an invoice; None where it came back."""
+    """Set the write-off of the amount lost on an invoice; None if it was returned."""
     tx.run(_LOSE, {"chargeback": chargeback, "item": item, "write_off": write_off})
     checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 
 def chargeback_of(row: Row) -> Chargeback:
-    """Read a chargeback from its row."""
+    """Return the chargeback of a row."""
     currency: str = row["currency"]
     return Chargeback(
         id=row["id"],

@@ -1,15 +1,13 @@
-"""Checksums: each row carries one of its facts, so that a fact that changes by itself is found.
+"""Checksums of rows, which reveal a change that did not go through the ledger.
 
-What a row says once and for all, such as the name that a processor gave to a
-movement, stands nowhere else in the ledger, and no sum would miss it. So what
-writes a row writes a checksum of these columns beside them, and `paygate fsck`
-computes it again. It shows the disk that fails and the statement that was meant
-for another database. It has no key: who knows how it is made can make it fit.
+Some facts are stored only once, such as the id that a processor gave to a movement, so no sum
+would reveal a change. Each row therefore has a checksum of such columns, and `paygate fsck`
+computes it again. This detects a failing disk, or a statement meant for another database. The
+checksum has no key, so it does not protect against someone who computes a matching one.
 
-Columns that are left out change on their own: balances, which the postings
-rebuild, and states, which follow from other rows.
-Facts about a person are left out, too: they can be erased, and a checksum of
-them would stay.
+It leaves out columns that change separately: balances, which the postings rebuild, and states,
+which follow from other rows. It also leaves out personal data, because a checksum would remain
+after they are erased.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CoveredColumns:
-    """The columns that a checksum covers, the key of its row first."""
+    """The columns that a checksum covers; those of the row's key come first."""
 
     table: str
     key: tuple[str, ...]
@@ -38,7 +36,7 @@ class CoveredColumns:
 
     @property
     def subject(self) -> str:
-        """The key of a row in SQL, as one text."""
+        """The SQL expression for the key of a row, as one text."""
         return " || ' ' || ".join(f"t.{name}" for name in self.key)
 
 
@@ -46,7 +44,7 @@ _VALUE: Final = "%s\x1f"
 
 
 def _facts(table: str, text: str, checksum: str = "checksum") -> CoveredColumns:
-    """Read *text*: the columns, each with the name of its parameter if that is another one."""
+    """Parse *text*: the columns, each followed by ``=`` and its parameter if the names differ."""
     key, _, rest = text.partition(";")
     names = [each.partition("=") for each in (*key.split(), *rest.split())]
     return CoveredColumns(
@@ -213,20 +211,20 @@ ALL: Final = (
 def of(values: Sequence[Any]) -> int:
     """Return the checksum of *values*, the CRC-32 of their text.
 
-    It finds any change of up to four bytes in one place, and misses one of four
-    thousand million others. A digest would miss none, and doubles the time of a check.
+    It detects any change of up to four adjacent bytes, and misses one in four billion others.
+    A cryptographic digest would miss none, but doubles the time of a check.
     """
     return crc32((_VALUE * len(values) % tuple(values)).encode())
 
 
 def signed(facts: CoveredColumns, params: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of an INSERT with the checksum of the row that they make."""
+    """Add the checksum of a row to *params*, the parameters of its INSERT, and return them."""
     params[facts.checksum] = crc32((facts.template % facts.values(params)).encode())
     return params
 
 
 def renew(tx: Tx, facts: CoveredColumns, *key: Any) -> None:
-    """Write the checksum of one row anew, after a statement that changed some of its columns."""
+    """Recompute the checksum of one row, after a statement that changed some of its columns."""
     where = " AND ".join(f"{name} = :{name}" for name in facts.key)
     params: dict[str, Any] = dict(zip(facts.key, key, strict=True))
     row = tx.one(f"SELECT {', '.join(facts.columns)} FROM {facts.table} WHERE {where}", params)

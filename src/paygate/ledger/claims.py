@@ -1,4 +1,4 @@
-"""Claims: the parts of items that a payment is for, and the credit it takes for them."""
+"""Claims: the parts of items that a payment is for, and the credit that it uses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WHERE payment = :payment AND position = :position
 _SOFT_ON = """
 SELECT payment FROM paygate_claim WHERE item = :item AND state = 'soft'
 """
-# Also what another payment took over: it can be paid until it has ended at its processor.
+# Includes superseded payments: their pages can be paid until they end at the processor.
 _PAGES_ON = """
 SELECT DISTINCT c.payment FROM paygate_claim c JOIN paygate_payment p ON p.id = c.payment
 WHERE c.item = :item AND c.state IN ('soft', 'superseded') AND p.status = 'requires_action'
@@ -50,7 +50,7 @@ _OF_PAGES: Final = ("soft", "superseded")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A part of an item that a payment is for; from a credit lot where `credit` names one."""
+    """A part of an item that a payment is for; `credit` is the credit lot that pays it, if any."""
 
     position: int
     item: str
@@ -60,15 +60,15 @@ class Claim:
 
 
 def insert(tx: Tx, payment: str, claims: Sequence[Claim]) -> None:
-    """Write what a payment is for."""
+    """Store the claims of a payment."""
     tx.many(_INSERT, [_params(payment, claim) for claim in claims])
     tx.known.pop(("claims", payment), None)
     for claim in claims:
-        _paged(tx, claim.item, claim.state)
+        _uncache_pages(tx, claim.item, claim.state)
 
 
-def _paged(tx: Tx, item: str, state: str) -> None:
-    """Forget that no page could pay *item*, if a claim of it comes to a *state* of pages."""
+def _uncache_pages(tx: Tx, item: str, state: str) -> None:
+    """Drop the cached fact that no page could pay *item*, if *state* is one of pages."""
     if state in _OF_PAGES:
         tx.known.pop(("pages", item), None)
 
@@ -86,7 +86,7 @@ def _params(payment: str, claim: Claim) -> dict[str, Any]:
 
 
 def of_payment(tx: Tx, payment: str) -> list[Claim]:
-    """Return what a payment is for, in the order it fills."""
+    """Return the claims of a payment, in the order in which they are filled."""
     found: list[Claim] | None = tx.known.get(("claims", payment))
     if found is None:
         found = [
@@ -97,8 +97,8 @@ def of_payment(tx: Tx, payment: str) -> list[Claim]:
     return found.copy()
 
 
-def read_with(tx: Tx, payment: str, claims: list[Claim]) -> None:
-    """Remember the *claims* of *payment*, which were read with its row."""
+def cache(tx: Tx, payment: str, claims: list[Claim]) -> None:
+    """Cache the *claims* of *payment*, as read with its row."""
     tx.known["claims", payment] = claims
 
 
@@ -106,7 +106,7 @@ def set_state(tx: Tx, payment: str, claim: Claim, state: str) -> None:
     """Change the state of one claim."""
     now = Claim(claim.position, claim.item, claim.minor, claim.credit, state)
     tx.run(_SET_STATE, _params(payment, now))
-    _paged(tx, claim.item, state)
+    _uncache_pages(tx, claim.item, state)
     known: list[Claim] | None = tx.known.get(("claims", payment))
     if known is not None:
         known[:] = [now if each.position == now.position else each for each in known]
@@ -114,14 +114,14 @@ def set_state(tx: Tx, payment: str, claim: Claim, state: str) -> None:
 
 def split(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -> None:
     """
-    Count *minor* of a claim as used (or as in *state*), and keep the rest of it.
+    Count *minor* of a claim as used (or as in *state*), and keep the rest.
 
-    It joins what is in that state already, so that money in a thousand parts makes no thousand
-    claims.
+    The part is added to a matching claim in that state, so that money in a thousand parts does
+    not make a thousand claims.
     """
     part = Claim(0, claim.item, minor, claim.credit, state)
     tx.known.pop(("claims", payment), None)
-    _paged(tx, claim.item, state)
+    _uncache_pages(tx, claim.item, state)
     tx.run(_SET_AMOUNT, _params(payment, replace(claim, minor=claim.minor - minor)))
     claims = of_payment(tx, payment)
     for each in claims:
@@ -134,13 +134,13 @@ def split(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -
     insert(tx, payment, [replace(part, position=last + 1)])
 
 
-def none_on(tx: Tx, item: str) -> None:
-    """Remember that no page could pay *item*, which was read with its row."""
+def cache_no_pages(tx: Tx, item: str) -> None:
+    """Cache that no page can pay *item*, as read with its row."""
     tx.known["pages", item] = False
 
 
 def soft_on(tx: Tx, item: str) -> list[str]:
-    """Return the payments that hold a soft claim on *item*."""
+    """Return the payments that have a soft claim on *item*."""
     if not tx.known.get(("pages", item), True):
         return []
     # One payment may hold several parts of an item. SQLite would build a table for DISTINCT.
@@ -148,19 +148,19 @@ def soft_on(tx: Tx, item: str) -> list[str]:
 
 
 def pages_on(tx: Tx, item: str) -> list[str]:
-    """Return the payments whose page, slip or address is open and was for *item*."""
+    """Return the payments for *item* whose page, slip or address is open."""
     if not tx.known.get(("pages", item), True):
         return []
     return [row["payment"] for row in tx.all(_PAGES_ON, {"item": item})]
 
 
 def reserving(tx: Tx, credit: str) -> list[str]:
-    """Return the live payments that reserved part of a credit lot."""
+    """Return the live payments that have reserved part of a credit lot."""
     return list(dict.fromkeys(row["payment"] for row in tx.all(_RESERVING, {"credit": credit})))
 
 
 def reserved_of(tx: Tx, credit: str) -> int:
     """Return how much of a credit lot live payments have reserved."""
     row = tx.one(_RESERVED, {"credit": credit})
-    assert row is not None, "an aggregate query gives a row"
+    assert row is not None, "an aggregate query returns a row"
     return int(row["minor"])

@@ -1,4 +1,4 @@
-"""How values are written into columns of text, and read from them."""
+"""Conversion of values to and from text columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_instant(at: datetime | None) -> str | None: ...
 
 
 def write_instant(at: datetime | None) -> str | None:
-    """Return an instant as text, of which the order is that of time; None for None."""
+    """Return an instant as text that sorts by time; None for None."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -35,7 +35,7 @@ def read_instant(text: str) -> datetime:
 
 
 def read_instant_or_none(text: str | None) -> datetime | None:
-    """Return the instant that `write_instant` wrote; None if there is none."""
+    """Return the instant that `write_instant` wrote; None for None."""
     return None if text is None else datetime.fromisoformat(text)
 
 
@@ -62,28 +62,28 @@ def read_date(text: str) -> date:
 
 
 def read_date_or_none(text: str | None) -> date | None:
-    """Return the date that `write_date` wrote; None if there is none."""
+    """Return the date that `write_date` wrote; None for None."""
     return None if text is None else date.fromisoformat(text)
 
 
 def read_money_or_none(currency: str | None, minor: int | None) -> Money | None:
-    """Return the amount of a pair of columns that are empty together; None if they are."""
+    """Return the amount in a pair of columns; None if both are NULL."""
     return None if currency is None or minor is None else Money(currency, minor)
 
 
 def write_method_facts(facts: MethodFacts | None) -> str | None:
-    """Write what may be printed of a card or account as text; None if nothing is known."""
+    """Return the printable facts of a card or account as text; None if nothing is known."""
     known = {} if facts is None else {name: each for name, each in asdict(facts).items() if each}
     return json.dumps(known) if known else None
 
 
 def read_method_facts(text: str | None) -> MethodFacts | None:
-    """Read what `write_method_facts` wrote."""
+    """Return the facts that `write_method_facts` wrote."""
     return None if text is None else MethodFacts(**json.loads(text))
 
 
 def write_checks(found: CardChecks | None) -> str | None:
-    """Write the results of checks as text; None if nothing was checked."""
+    """Return the results of checks as text; None if nothing was checked."""
     known = {
         each.name: [check.result.value, check.raw_code]
         for each in (() if found is None else fields(found))
@@ -93,8 +93,10 @@ def write_checks(found: CardChecks | None) -> str | None:
 
 
 def read_checks(text: str | None) -> CardChecks | None:
-    """Read what `write_checks` wrote."""
+    """Return the results that `write_checks` wrote."""
     if text is None:
         return None
-    told: dict[str, list[str]] = json.loads(text)
-    return CardChecks(**{name: CardCheck(CheckResult(of), raw) for name, (of, raw) in told.items()})
+    found: dict[str, list[str]] = json.loads(text)
+    return CardChecks(
+        **{name: CardCheck(CheckResult(result), raw) for name, (result, raw) in found.items()}
+    )

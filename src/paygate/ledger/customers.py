@@ -1,4 +1,4 @@
-"""Customers, and apart from them the contact facts that may be erased."""
+"""Customers, and separately their contact facts, which may be erased."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _ERASE = "DELETE FROM paygate_contact WHERE tenant = :tenant AND customer = :id"
 _ERASE_HOLDER = """
 UPDATE paygate_method SET holder = '' WHERE tenant = :tenant AND customer = :id
 """
-# What is empty cannot be sent again; the gateway can still be asked about it.
+# An empty request cannot be sent again, but the gateway can still be asked for its outcome.
 _ERASE_REQUESTS = """
 UPDATE paygate_attempt_request SET body = '' WHERE tenant = :tenant AND customer = :id
 """
@@ -66,13 +66,13 @@ WHERE tenant = :tenant AND customer = :customer AND account = :account
 
 
 def save(tx: Tx, customer: Customer | str) -> str:
-    """Make a customer known; contact facts, where any is given, replace all that are there."""
+    """Store a customer and return the id; contact facts, if any, replace all that are stored."""
     if isinstance(customer, str):
         customer = Customer(customer)
     id_ = cast("object", getattr(customer, "id", None))
     if not isinstance(id_, str) or not id_:
         raise InvalidValue(
-            "a customer needs an id, as text; pass the one that your system knows them by"
+            "a customer needs an id, as text; pass the id that your system uses for them"
         )
     identifier(id_, "customer")
     if customer.zone:
@@ -96,9 +96,9 @@ def save(tx: Tx, customer: Customer | str) -> str:
 
 def amend_contact(tx: Tx, id_: str, facts: Mapping[str, str]) -> None:
     """
-    Change the contact facts that *facts* names and no others; an empty text clears one.
+    Change only the contact facts named in *facts*; an empty text clears a fact.
 
-    Parts of the address are named like the others: ``city``, ``postal_code``.
+    Parts of the address are named directly: ``city``, ``postal_code``.
     """
     if not facts:
         return
@@ -108,22 +108,22 @@ def amend_contact(tx: Tx, id_: str, facts: Mapping[str, str]) -> None:
     address = known.get("address", {}) | {
         name: facts[name] for name in sorted(parts & facts.keys())
     }
-    told = known | {name: facts[name] for name in facts.keys() - parts}
-    told["address"] = {name: value for name, value in address.items() if value}
-    amended = {name: value for name, value in told.items() if value}
+    merged = known | {name: facts[name] for name in facts.keys() - parts}
+    merged["address"] = {name: value for name, value in address.items() if value}
+    amended = {name: value for name, value in merged.items() if value}
     if amended != known:
         params = {"tenant": tx.tenant, "id": id_, "facts": json.dumps(amended)}
         tx.run(_SAVE_CONTACT, params)
 
 
 def find(tx: Tx, id_: str) -> Customer | None:
-    """Read a customer with the contact facts we have."""
+    """Return a customer with the stored contact facts, or None."""
     row = tx.one(_SELECT, {"tenant": tx.tenant, "id": id_})
     return None if row is None else _found(row)
 
 
 def find_at(tx: Tx, id_: str, account: str) -> tuple[Customer | None, str]:
-    """Return a customer as `find` does, and what the processor of *account* calls them."""
+    """Return a customer as `find` does, and the processor's reference of them at *account*."""
     row = tx.one(_SELECT_AT, {"tenant": tx.tenant, "id": id_, "account": account})
     return (None, "") if row is None else (_found(row), row["reference"] or "")
 
@@ -134,7 +134,7 @@ def _found(row: Row) -> Customer:
 
 
 def keep_reference(tx: Tx, id_: str, account: str, reference: str) -> None:
-    """Write what the processor of *account* calls a customer, if it says it."""
+    """Store the processor's reference of a customer at *account*, unless it is empty."""
     if reference:
         params = {"tenant": tx.tenant, "customer": id_, "account": account, "at": tx.at}
         params["reference"] = reference
@@ -142,22 +142,22 @@ def keep_reference(tx: Tx, id_: str, account: str, reference: str) -> None:
 
 
 def reference_at(tx: Tx, id_: str, account: str) -> str:
-    """Return what the processor of *account* calls a customer; empty if it never said."""
+    """Return the processor's reference of a customer at *account*; empty if it is not known."""
     row = tx.one(_REFERENCE_AT, {"tenant": tx.tenant, "customer": id_, "account": account})
     return "" if row is None else str(row["reference"])
 
 
 def today(tx: Tx, id_: str) -> date:
     """
-    Return the calendar date on which this transaction happens to the customer *id_*.
+    Return the calendar date of this transaction for the customer *id_*.
 
-    It is the date in the customer's zone, else in the merchant's.
+    It is the date in the customer's time zone, or else in the merchant's.
     """
     return tx.now.astimezone(_zone(tx, id_)).date()
 
 
 def date_of(tx: Tx, id_: str, when: datetime | date | None) -> date:
-    """Return the date on which *when* counts for the customer *id_*; today if it is not known."""
+    """Return the calendar date of *when* for the customer *id_*; today for None."""
     if when is None:
         return today(tx, id_)
     return when.astimezone(_zone(tx, id_)).date() if isinstance(when, datetime) else when
@@ -165,15 +165,15 @@ def date_of(tx: Tx, id_: str, when: datetime | date | None) -> date:
 
 def recorded_on(tx: Tx, id_: str, on: date | None) -> date:
     """
-    Return the date on which a person says that money moved, by default today.
+    Return the date of money that is recorded by hand: *on*, by default today.
 
-    It is at most tomorrow for the customer *id_*: what is still to come is not recorded.
+    Raise `InvalidValue` for a date after tomorrow in the time zone of the customer *id_*.
     """
     now = today(tx, id_)
     if on is not None and on > now + timedelta(days=1):
         raise InvalidValue(
-            f"on is {on}, and it is {now} for customer {id_}: what has not happened yet is not "
-            "recorded",
+            f"on is {on}, but today is {now} for customer {id_}: money can be recorded only after "
+            "it has moved",
             argument="on",
         )
     return now if on is None else on
@@ -187,17 +187,17 @@ def _zone(tx: Tx, id_: str) -> ZoneInfo:
     return zone_of(own) if own else tx.zone
 
 
-def zone_read_with(tx: Tx, id_: str, zone: str | None) -> None:
-    """Remember the *zone* of a customer, which was read with a row of theirs."""
+def cache_zone(tx: Tx, id_: str, zone: str | None) -> None:
+    """Cache the *zone* of a customer, as read with another row."""
     tx.known["zone", id_] = zone or ""
 
 
 def erase_contact(tx: Tx, id_: str) -> None:
     """
-    Erase the contact facts of a customer; the books keep only the id.
+    Erase the contact facts of a customer; the ledger keeps only the id.
 
-    Names on cards go, too, and what is kept to send a request again: what hangs on that
-    request is found out by inquiry alone.
+    Cardholder names and stored requests are erased, too; the outcome of such a request can then
+    be found only by inquiry.
     """
     for statement in (_ERASE, _ERASE_HOLDER, _ERASE_REQUESTS):
         tx.run(statement, {"tenant": tx.tenant, "id": id_})
@@ -206,7 +206,7 @@ def erase_contact(tx: Tx, id_: str) -> None:
 
 
 def contact_facts(customer: Customer) -> dict[str, Any]:
-    """Tell the contact facts that are given, without id and zone."""
+    """Return the contact facts that are not empty, without id and zone."""
     facts = asdict(customer)
     del facts["id"], facts["zone"]
     facts["address"] = {name: value for name, value in facts["address"].items() if value}
@@ -214,7 +214,7 @@ def contact_facts(customer: Customer) -> dict[str, Any]:
 
 
 def customer_of(facts: dict[str, Any]) -> Customer:
-    """Build a customer from id, zone and contact facts."""
+    """Return the customer with this id, zone and contact facts."""
     rest = dict(facts)
     address: dict[str, str] = rest.pop("address", {})
     return Customer(**rest, address=PostalAddress(**address))

@@ -1,4 +1,4 @@
-"""Returns that were reported before the money that they return was booked."""
+"""Returns that were reported before the money they return was booked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ORDER BY movement_id
 
 
 def keep(tx: Tx, payment: Payment, movement: Movement) -> None:
-    """Keep a return of money that is not in the books, once."""
+    """Store a return of money that is not booked yet, once."""
     params = {
         "tenant": tx.tenant,
         "account": payment.account,
@@ -47,19 +47,19 @@ def keep(tx: Tx, payment: Payment, movement: Movement) -> None:
     tx.run(_KEEP, checksums.signed(checksums.EARLY_RETURN, params))
 
 
-def read_with(tx: Tx, payment: str, *, any_: bool) -> None:
-    """Remember whether anything was kept for *payment*, which was read with its row."""
+def cache(tx: Tx, payment: str, *, any_: bool) -> None:
+    """Cache whether *payment* has early returns, as read with its row."""
     tx.known["early", payment] = any_
 
 
 def any_of(tx: Tx, payment: str) -> bool:
-    """Return whether anything may have been kept for *payment*."""
+    """Return whether *payment* may have early returns."""
     found: bool = tx.known.get(("early", payment), True)
     return found
 
 
 def of_money(tx: Tx, payment: str, movement: Movement) -> list[Movement]:
-    """Return what was reported as returned of the money that *movement* brings."""
+    """Return the early returns of the money that *movement* brings."""
     if not any_of(tx, payment):
         return []
     params = {

@@ -1,4 +1,4 @@
-"""How far each feed has been read, who is reading it, and what keeps it from being read."""
+"""Feeds: the cursor of each, its current reader, and its last failure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from paygate.ledger.tx import Tx
 
-# After a stop a feed does not rest: somebody waits for it to be read.
+# After a stop of sending, a feed does not rest, because resuming waits for it to be read.
 _READ_SINCE = """
 SELECT account FROM paygate_feed
 WHERE tenant = :tenant AND read_at > :since AND since_stop <> 'unread'
@@ -32,8 +32,8 @@ WHERE tenant = :tenant AND account = :account
   AND (lease_until IS NULL OR lease_until <= :at)
 """
 _FEED = "SELECT * FROM paygate_feed WHERE tenant = :tenant AND account = :account"
-# Only from where this reader began: if another one took over, it reads the page itself. The cursor
-# alone does not tell, since a page can change what is remembered and leave the cursor.
+# Advances only from the version that this reader began with: a reader that took over reads the page
+# itself. The cursor is not enough, because a page can change the memory and leave the cursor.
 _ADVANCE = """
 UPDATE paygate_feed SET cursor = :cursor, version = version + 1, lease_until = :until
 WHERE tenant = :tenant AND account = :account AND version = :version
@@ -50,7 +50,7 @@ DO UPDATE SET value = excluded.value, checksum = excluded.checksum
 _FORGET = """
 DELETE FROM paygate_feed_memory WHERE tenant = :tenant AND account = :account AND name = :name
 """
-# A feed of which only some pages were read does not rest: there is more to read.
+# A feed that was not read to its end does not rest, because there is more to read.
 _END = """
 UPDATE paygate_feed SET lease_until = NULL,
   read_at = CASE WHEN :at_end = 1 OR :fault <> '' THEN :at ELSE read_at END,
@@ -61,7 +61,7 @@ UPDATE paygate_feed SET lease_until = NULL,
   alerted_at = CASE WHEN :at_end = 1 AND :fault = '' THEN NULL ELSE alerted_at END
 WHERE tenant = :tenant AND account = :account
 """
-# It is to be read at once.
+# The feed is due again immediately.
 _LET_GO = """
 UPDATE paygate_feed SET lease_until = NULL, read_at = NULL
 WHERE tenant = :tenant AND account = :account
@@ -75,7 +75,7 @@ _EVERY = "SELECT tenant, account FROM paygate_feed"
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The right to read a feed: from where, after how many pages, and since when."""
+    """The right to read a feed: its cursor, its version, and the time the reading began."""
 
     cursor: str
     version: int
@@ -89,7 +89,7 @@ def resting(tx: Tx, pause: timedelta) -> set[str]:
 
 
 def begin(tx: Tx, account: str, length: timedelta) -> Begun | datetime:
-    """Become the reader of a feed, or return until when another one may read it."""
+    """Take the lease of a feed; if another reader has it, return when that lease ends."""
     params = {
         "tenant": tx.tenant,
         "account": account,
@@ -100,14 +100,14 @@ def begin(tx: Tx, account: str, length: timedelta) -> Begun | datetime:
     leased = tx.run(_LEASE, params)
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
     row = tx.one(_FEED, params)
-    assert row is not None, "the row is there"
+    assert row is not None, "the row was just inserted"
     if not leased:
         return read_instant(row["lease_until"])
     return Begun(row["cursor"], row["version"], tx.now)
 
 
 def advance(tx: Tx, account: str, *, version: int, after: str, until: datetime) -> bool:
-    """Remember how far the feed has been read; false if another reader took over."""
+    """Store the cursor of a feed; return False if another reader took over."""
     params = {
         "tenant": tx.tenant,
         "account": account,
@@ -121,13 +121,13 @@ def advance(tx: Tx, account: str, *, version: int, after: str, until: datetime) 
 
 
 def memory(tx: Tx, account: str) -> dict[str, bytes]:
-    """Return what the gateway remembers beside the cursor of its feed."""
+    """Return what the driver remembers in addition to the cursor of its feed."""
     rows = tx.all(_MEMORY, {"tenant": tx.tenant, "account": account})
     return {row["name"]: row["value"] for row in rows}
 
 
 def remember(tx: Tx, account: str, changes: Mapping[str, bytes | None]) -> None:
-    """Write what is new or different in the memory, and delete what has become None."""
+    """Store the *changes* of the memory; a value of None deletes the name."""
     rows = [
         {"tenant": tx.tenant, "account": account, "name": name, "value": value}
         for name, value in changes.items()
@@ -140,14 +140,14 @@ def remember(tx: Tx, account: str, changes: Mapping[str, bytes | None]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FeedEnd:
-    """How the feed stood before a reading ended: failing since then, and whether that was told."""
+    """The state of a feed before a reading ended: failing since when, and whether alerted."""
 
     since: datetime | None
     alerted: bool
 
 
 def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> FeedEnd:
-    """Write how a reading that *began* then has ended; return how the feed stood before."""
+    """Store the end of a reading that began at *began*; return the feed's state before."""
     params = {"tenant": tx.tenant, "account": account}
     before = tx.one(_FEED, params)
     more = {"at": tx.at, "began": write_instant(began), "at_end": int(at_end), "fault": fault}
@@ -160,21 +160,21 @@ def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> F
 
 
 def let_go(tx: Tx, account: str) -> None:
-    """End a reading that has read nothing."""
+    """Release the lease of a feed without having read anything."""
     tx.run(_LET_GO, {"tenant": tx.tenant, "account": account})
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
 
 
 def alert(tx: Tx, account: str) -> None:
-    """Note that it was told that the feed is failing."""
+    """Store that an alert about the failing feed was emitted."""
     tx.run(_ALERT, {"tenant": tx.tenant, "account": account, "at": tx.at})
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a feed stands: when it was last read to its end, and what keeps it from being read.
+    """The state of a feed: when it was last read to its end, and its current failure.
 
-    `complete_since` is when the last reading that came to its end began.
+    `complete_since` is the time at which the last complete reading began.
     """
 
     account: str
@@ -184,7 +184,7 @@ class Standing:
 
 
 def standing(tx: Tx) -> list[Standing]:
-    """Return how each feed stands that anybody has begun to read."""
+    """Return the state of each feed that has ever been read."""
     return [
         Standing(
             account=row["account"],
@@ -198,18 +198,16 @@ def standing(tx: Tx) -> list[Standing]:
 
 def read_since_stop(tx: Tx) -> dict[tuple[str, str], bool]:
     """
-    Return, for each feed that anybody has begun to read, whether it is read since the stop.
+    Return whether each feed was read to its end by a reading that began after sending stopped.
 
-    The feeds are those of all tenants, each by its tenant and account.
-
-    It is if a reading that began after sending was stopped has come to the feed's end.
+    The keys are tenant and account, for all tenants; only feeds that were ever read are included.
     """
     rows = tx.all(_BEGUN, {})
     return {(row["tenant"], row["account"]): row["since_stop"] == "read" for row in rows}
 
 
 def begin_again(tx: Tx) -> None:
-    """Let no reading that has begun by now count, in the whole ledger."""
+    """Mark all feeds of all tenants as unread since the stop; current readings do not count."""
     tx.run(_BEGIN_AGAIN, {})
     for row in tx.all(_EVERY, {}):
         checksums.renew(tx, checksums.FEED, row["tenant"], row["account"])

@@ -1,8 +1,7 @@
-"""Rules about rows: they are all there, say what they said, and belong to each other.
+"""Rules about rows: none is missing or altered, and related rows agree.
 
-A sum shows that an amount was changed. That the name of a movement was changed, or
-that a row has another customer, tenant or currency than the row that it refers to,
-no sum shows: these rules do.
+A changed amount shows in the sums. A changed movement id does not, nor does a row whose
+customer, tenant or currency differs from the row that it refers to; these rules find them.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 FILE: Final = Rule(
     "file-is-sound",
-    "the file can be read: each page, index and constraint of it",
+    "every page, index and constraint of the database is sound",
     """
     SELECT 'file' AS subject, integrity_check AS detail FROM pragma_integrity_check
     WHERE integrity_check <> 'ok'
@@ -27,7 +26,7 @@ FILE: Final = Rule(
     cheap=False,
 )
 
-# --- Rows that are gone, and rows that say something else ------------------------------------
+# --- Missing and altered rows ----------------------------------------------------------------
 
 _COUNTED: Final = [
     "allocation",
@@ -63,15 +62,15 @@ _COUNTED: Final = [
     "taken",
     "write_off",
 ]
-"""The tables from which nothing is ever deleted; a trigger counts what is written to them."""
+"""The tables from which no row is ever deleted; a trigger counts the rows written to them."""
 
 _COUNTS: Final = """
-SELECT name AS subject, written || ' rows were written, and ' || there || ' are there' AS detail
+SELECT name AS subject, written || ' rows were written, but ' || there || ' exist' AS detail
 FROM ({there}) AS tables LEFT JOIN (
   SELECT name, sum(written) AS written FROM paygate_row_count GROUP BY name) AS counts USING (name)
 WHERE written IS NOT there
 UNION ALL
-SELECT name, written || ' rows were written to a table that nobody counts' FROM paygate_row_count
+SELECT name, written || ' rows were written to a table that is not counted' FROM paygate_row_count
 WHERE name NOT IN ({names})
 """.format(
     there=" UNION ALL ".join(
@@ -80,7 +79,7 @@ WHERE name NOT IN ({names})
     ),
     names=", ".join(f"'paygate_{name}'" for name in _COUNTED),
 )
-# Their ids are those that SQLite gives: the next one each time.
+# SQLite assigns these ids in sequence.
 NUMBERS: Final = " UNION ALL ".join(
     f"SELECT 'paygate_{table}' AS subject, count(*) || ' rows, numbered ' || min({column}) "
     f"|| ' to ' || max({column}) AS detail FROM paygate_{table} "
@@ -90,11 +89,11 @@ NUMBERS: Final = " UNION ALL ".join(
 
 MISSING_REFERENCES: Final = """
 SELECT "table" || coalesce(' ' || "rowid", '') AS subject,
-  'refers to a row of ' || parent || ' that is not there' AS detail
+  'refers to a row of ' || parent || ' that does not exist' AS detail
 FROM pragma_foreign_key_check
 """
 
-# A table without a tenant belongs to that of the row that it is about.
+# A row of a table without a tenant column belongs to the tenant of its owner.
 _OWNERS: Final = {
     "paygate_review": "JOIN paygate_payment o ON o.id = t.payment",
     "paygate_claim": "JOIN paygate_payment o ON o.id = t.payment",
@@ -109,7 +108,8 @@ _OWNERS: Final = {
 def _with_checksum(facts: checksums.CoveredColumns) -> str:
     owner = _OWNERS.get(facts.table)
     mine = "t" if owner is None else "o"
-    # Nobody checks the books of a tenant that is not there: whoever checks does it for that, too.
+    # Rows of a tenant without customers are checked with every tenant, because nobody would check
+    # that tenant.
     return f"""
     SELECT {facts.subject} AS subject, '{facts.table}' AS "table", t.{facts.checksum} AS checksum,
       {", ".join(f"t.{name}" for name in facts.columns)}
@@ -122,37 +122,37 @@ def _changed(row: FoundRow) -> str | None:
     values = tuple(row)
     if checksums.of(values[3:]) == values[2]:
         return None
-    return f"a row of {values[1]} is not as it was written"
+    return f"a row of {values[1]} differs from what was written"
 
 
 _WRITTEN: Final = (
     Rule(
-        "rows-are-there",
-        "as many rows are there as were written, and their numbers have no gaps",
+        "no-rows-are-missing",
+        "no row that was written is missing, and the numbers of rows have no gaps",
         (_COUNTS, NUMBERS),
         cheap=False,
     ),
     Rule(
         "rows-are-as-written",
-        "the facts of a row are those that its checksum was made of",
+        "the columns of a row match its checksum",
         tuple(_with_checksum(facts) for facts in checksums.ALL),
         judge=_changed,
         cheap=False,
     ),
     Rule(
-        "references-are-there",
-        "what a row must refer to is there",
+        "references-exist",
+        "every row that another row refers to exists",
         MISSING_REFERENCES,
         cheap=False,
     ),
 )
 
-# --- Rows that belong to each other ----------------------------------------------------------
+# --- Rows that refer to each other -----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A column that names a row of another table, and the columns that are equal in both."""
+    """A column that refers to a row of another table, and the columns that both must share."""
 
     column: str
     to: str
@@ -164,8 +164,8 @@ def _reference(text: str, equal: str = "tenant") -> Reference:
     return Reference(column, to or column, tuple(equal.split()))
 
 
-# Payment rows of a customer whom another one pays for have that customer. The currency of a
-# receipt may differ from that of its payment: other money came than was asked for.
+# If one customer pays for another, the payment's customer is the other one. The currency of a
+# receipt may differ from its payment's, if the payer paid in another currency.
 REFERENCES: Final[dict[str, tuple[Reference, ...]]] = {
     "payment": (
         _reference("method"),
@@ -208,13 +208,13 @@ REFERENCES: Final[dict[str, tuple[Reference, ...]]] = {
 }
 
 
-def _but(table: str, name: str) -> str:
-    """Except what was posted before anybody knew whose money it is; see `whose-money-it-is`."""
+def _except_unassigned(table: str, name: str) -> str:
+    """Exclude postings from before the customer was known, which another rule checks."""
     return "AND t.customer <> '' " if (table, name) == ("posting", "customer") else ""
 
 
 def _compared(table: str) -> str:
-    """Write the query that compares the rows of *table* with those that they refer to."""
+    """Return the query that compares the rows of *table* with the rows that they refer to."""
     joins, wrong = list[str](), list[str]()
     for number, each in enumerate(REFERENCES[table]):
         alias = f"r{number}"
@@ -224,8 +224,9 @@ def _compared(table: str) -> str:
             f"THEN 'there is no {each.column} ' || t.{each.column}"
         )
         wrong += [
-            f"WHEN {alias}.id IS NOT NULL AND {alias}.{name} IS NOT t.{name} {_but(table, name)}"
-            f"THEN 'its {name} is ' || coalesce(t.{name}, 'none') || ', and that of its "
+            f"WHEN {alias}.id IS NOT NULL AND {alias}.{name} IS NOT t.{name} "
+            f"{_except_unassigned(table, name)}"
+            f"THEN 'its {name} is ' || coalesce(t.{name}, 'none') || ', but that of its "
             f"{each.column} ' || {alias}.id || ' is ' || coalesce({alias}.{name}, 'none')"
             for name in each.equal
         ]
@@ -239,8 +240,8 @@ def _compared(table: str) -> str:
     """
 
 
-def _brought_together(table: str, owner: str, *references: Reference) -> str:
-    """Write the query that compares what a row of *table* refers to with its *owner*."""
+def _compared_with_owner(table: str, owner: str, *references: Reference) -> str:
+    """Return the query that compares the rows that *table* refers to with its *owner*."""
     joins, wrong = list[str](), list[str]()
     for number, each in enumerate(references):
         alias = f"r{number}"
@@ -259,35 +260,35 @@ def _brought_together(table: str, owner: str, *references: Reference) -> str:
     """
 
 
-def _nobody(table: str) -> str:
-    """Except money of which nobody knows whose it is."""
-    nobodys = {
+def _except_unidentified(table: str) -> str:
+    """Exclude money whose customer is not known yet."""
+    unidentified = {
         "payment": "AND NOT (t.customer = '' AND t.payer = '' AND t.payer_number <> '')",
     }
-    return nobodys.get(table, "")
+    return unidentified.get(table, "")
 
 
 _BELONGING: Final = (
     Rule(
         "rows-belong-together",
-        "a row has the tenant of what it refers to, and the customer, currency, account and "
-        "payment wherever both have one",
+        "a row has the same tenant as the row that it refers to, and the same customer, currency, "
+        "account and payment if both have one",
         (
             *(_compared(table) for table in REFERENCES),
-            _brought_together(
+            _compared_with_owner(
                 "claim",
                 "payment",
                 _reference("item", "tenant customer currency"),
                 _reference("credit", "tenant customer currency"),
             ),
-            _brought_together("hold", "attempt", _reference("credit", "tenant currency")),
-            _brought_together("refund_item", "attempt", _reference("item", "tenant currency")),
-            _brought_together(
+            _compared_with_owner("hold", "attempt", _reference("credit", "tenant currency")),
+            _compared_with_owner("refund_item", "attempt", _reference("item", "tenant currency")),
+            _compared_with_owner(
                 "chargeback_item", "chargeback", _reference("item"), _reference("write_off")
             ),
             """
             SELECT 'paygate_delivery ' || d.position AS subject,
-              'sink and event of a delivery are not there, or are about something else' AS detail
+              'the sink or event of this delivery is missing or does not match' AS detail
             FROM paygate_delivery d
             LEFT JOIN paygate_outbox o ON o.position = d.position AND o.tenant = d.tenant
               AND o.aggregate = d.aggregate
@@ -296,7 +297,8 @@ _BELONGING: Final = (
             """,
             """
             SELECT 'paygate_attempt_request ' || r.attempt AS subject,
-              'it is about ' || r.customer || ', and its payment is paid by ' || p.payer AS detail
+              'its customer is ' || r.customer || ', but its payment is paid by ' || p.payer
+                AS detail
             FROM paygate_attempt_request r JOIN paygate_attempt a ON a.id = r.attempt
             JOIN paygate_payment p ON p.id = a.payment
             WHERE a.tenant = :tenant
@@ -307,14 +309,14 @@ _BELONGING: Final = (
     ),
     Rule(
         "customers-are-known",
-        "whom an invoice, payment, credit, method or mandate is about is a known customer",
+        "the customer of every invoice, payment, credit, method and mandate is known",
         tuple(
             f"""
             SELECT 'paygate_{table} ' || t.{key} AS subject,
               'there is no customer ' || t.customer AS detail
             FROM paygate_{table} t
             WHERE (t.tenant = :tenant OR t.tenant NOT IN (SELECT tenant FROM paygate_customer))
-              {_nobody(table)} AND NOT EXISTS (
+              {_except_unidentified(table)} AND NOT EXISTS (
                 SELECT 1 FROM paygate_customer c WHERE c.tenant = t.tenant AND c.id = t.customer)
             """
             for table, key in (
@@ -330,8 +332,9 @@ _BELONGING: Final = (
         cheap=False,
     ),
     Rule(
-        "entries-are-of-one-piece",
-        "the lines of an entry have one tenant, customer, payment, effective date, time and actor",
+        "entries-are-uniform",
+        "the lines of an entry have the same tenant, customer, payment, effective date, time and "
+        "actor",
         """
         SELECT min(entry) AS subject, 'its lines differ' AS detail FROM paygate_posting
         WHERE tenant = :tenant GROUP BY entry, booked_at
@@ -342,42 +345,44 @@ _BELONGING: Final = (
         cheap=False,
     ),
     Rule(
-        "whose-money-it-is",
-        "money of a payment without a customer is on no invoice, is no credit or debt of nobody "
-        "and waits for a person; when its customer is found, nothing stays posted to nobody",
+        "unidentified-money-is-flagged",
+        "money of a payment without a customer is not allocated to an invoice, is not booked as "
+        "credit or debit, and is flagged for manual review; once the customer is known, no balance "
+        "remains posted without a customer",
         (
             """
-            SELECT p.id AS subject, 'it has no customer, and is on an invoice' AS detail
+            SELECT p.id AS subject, 'it has no customer, but is for an invoice' AS detail
             FROM paygate_payment p
             WHERE p.tenant = :tenant AND p.customer = '' AND (
               EXISTS (SELECT 1 FROM paygate_claim c WHERE c.payment = p.id)
               OR EXISTS (SELECT 1 FROM paygate_allocation a WHERE a.payment = p.id))
             """,
             """
-            SELECT p.id AS subject, 'it has no customer, and nobody is to find out' AS detail
+            SELECT p.id AS subject, 'it has no customer, and is not flagged for review' AS detail
             FROM paygate_payment p
             WHERE p.tenant = :tenant AND p.customer = '' AND p.needs_review = 0 AND EXISTS (
               SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor <> 0)
             """,
             """
-            SELECT id AS subject, 'it is credit or debt of nobody' AS detail FROM paygate_credit
-            WHERE tenant = :tenant AND customer = ''
+            SELECT id AS subject, 'this credit or debit has no customer' AS detail
+            FROM paygate_credit WHERE tenant = :tenant AND customer = ''
             """,
             """
-            SELECT entry AS subject, 'it is posted to ' || ledger_account || ' of nobody' AS detail
+            SELECT entry AS subject,
+              'posted to ' || ledger_account || ' without a customer' AS detail
             FROM paygate_posting WHERE tenant = :tenant AND customer = ''
               AND ledger_account IN ('customer_credit', 'receivable')
             """,
             """
-            SELECT min(t.entry) AS subject, 'of its payment ' || sum(t.amount_minor) || ' on '
-              || t.ledger_account || ' are posted to nobody' AS detail
+            SELECT min(t.entry) AS subject, sum(t.amount_minor) || ' of its payment on '
+              || t.ledger_account || ' remain posted without a customer' AS detail
             FROM paygate_posting t JOIN paygate_payment p ON p.id = t.payment
             WHERE t.tenant = :tenant AND t.customer = '' AND p.customer <> ''
             GROUP BY t.payment, t.ledger_account, t.currency, t.receipt, t.credit
             HAVING sum(t.amount_minor) <> 0
             """,
             """
-            SELECT entry AS subject, 'it is posted to nobody, and for no payment' AS detail
+            SELECT entry AS subject, 'posted without a customer and without a payment' AS detail
             FROM paygate_posting WHERE tenant = :tenant AND customer = '' AND payment IS NULL
             """,
         ),
@@ -385,9 +390,9 @@ _BELONGING: Final = (
     ),
     Rule(
         "receipts-are-posted",
-        "money that came has a posting that names its receipt",
+        "every receipt of incoming money has a posting",
         """
-        SELECT r.id AS subject, 'nothing is posted for it' AS detail
+        SELECT r.id AS subject, 'it has no posting' AS detail
         FROM paygate_receipt r LEFT JOIN (
           SELECT DISTINCT receipt FROM paygate_posting WHERE receipt IS NOT NULL) p
           ON p.receipt = r.id
@@ -397,25 +402,25 @@ _BELONGING: Final = (
     ),
 )
 
-# --- What a call left behind ------------------------------------------------------------------
+# --- What each call must leave ----------------------------------------------------------------
 
 _BY_HAND: Final = f"'{RECORDED}', 'credit'"
 
 _CALLS: Final = (
     Rule(
         "keys-are-kept",
-        "every payment, capture, refund, void and withdrawal has the key that its call used, so "
-        "that the same call again does nothing, and a key names what came of its call",
+        "every payment, capture, refund, void and withdrawal has the key of its call, so that a "
+        "repeated call does nothing, and every key names the result of its call",
         (
             """
-            SELECT p.id AS subject, 'the key of its call is not there' AS detail
+            SELECT p.id AS subject, 'the key of its call is missing' AS detail
             FROM paygate_payment p LEFT JOIN (
               SELECT DISTINCT result FROM paygate_key WHERE tenant = :tenant) k ON k.result = p.id
             WHERE p.tenant = :tenant AND k.result IS NULL
             """,
-            # A refund may be sent in parts, of which the key names the first.
+            # A refund may be sent in parts; the key names the first one.
             """
-            SELECT min(a.id) AS subject, 'the key of its call is not there' AS detail
+            SELECT min(a.id) AS subject, 'the key of its call is missing' AS detail
             FROM paygate_attempt a LEFT JOIN (
               SELECT DISTINCT result FROM paygate_key WHERE tenant = :tenant) k ON k.result = a.id
             WHERE a.tenant = :tenant AND a.gateway_key NOT LIKE '%-late'
@@ -425,7 +430,7 @@ _CALLS: Final = (
             """,
             """
             SELECT k.operation || ' ' || k.key AS subject,
-              'there is no ' || k.result || ', which it names' AS detail
+              'it names ' || k.result || ', which does not exist' AS detail
             FROM paygate_key k
             LEFT JOIN paygate_payment p ON p.id = k.result AND p.tenant = k.tenant
             LEFT JOIN paygate_attempt a ON a.id = k.result AND a.tenant = k.tenant
@@ -438,10 +443,10 @@ _CALLS: Final = (
     ),
     Rule(
         "payments-have-attempts",
-        "a payment through a gateway has the one attempt that was to bring its money, for its "
-        "amount, and no other payment has one",
+        "a payment through a gateway has exactly one charge or authorization, for its amount; any "
+        "other payment has none",
         f"""
-        SELECT p.id AS subject, count(a.id) || ' attempts to bring ' || p.amount_minor AS detail
+        SELECT p.id AS subject, count(a.id) || ' attempts to collect ' || p.amount_minor AS detail
         FROM paygate_payment p LEFT JOIN paygate_attempt a
           ON a.payment = p.id AND a.operation IN ('charge', 'authorize')
           AND a.amount_minor = p.amount_minor
@@ -452,7 +457,7 @@ _CALLS: Final = (
     ),
     Rule(
         "refunds-name-their-money",
-        "a refund sends back a movement of its payment, and no more than that brought",
+        "a refund names a movement of its payment, and is not more than that movement",
         """
         SELECT a.id AS subject, a.amount_minor || ' of the movement ' || a.movement AS detail
         FROM paygate_attempt a LEFT JOIN paygate_receipt r
@@ -466,4 +471,4 @@ _CALLS: Final = (
 )
 
 IDENTITIES: Final = (*_WRITTEN, *_BELONGING, *_CALLS)
-"""That rows are there, as they were written, and belong to each other."""
+"""The rules about missing, altered and inconsistent rows."""

@@ -1,9 +1,9 @@
-"""The inbox: what processors told us, kept before anything is made of it, once per fact.
+"""The inbox: callbacks, each stored once, before they are applied.
 
-A callback may carry the token of a stored method, and no driver can promise that
-it does not. So what came word for word goes through the vault; without a vault
-only the digest of the body is kept. What is applied, now or in a replay, is the
-notice that was read when the signature held, and that holds no token.
+A callback may contain the token of a stored method; no driver can promise otherwise. So the raw
+body is stored encrypted; without token keys, only its digest is stored. What is applied, at once
+or in a replay, is the notice that was parsed when the signature was verified, which contains no
+token.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ SELECT * FROM paygate_inbox
 WHERE tenant = :tenant AND account = :account AND body_digest = :digest AND body_digest <> ''
 ORDER BY id DESC LIMIT 1
 """
-# One that waits is applied for all that came meanwhile. One that was applied is applied again.
-_HEAR_AGAIN = """
+# A waiting hint is applied once for all repeats; one that was already applied is applied again.
+_REPEAT = """
 UPDATE paygate_inbox SET times = times + 1, state = 'new', applied_at = NULL,
   tries = CASE state WHEN 'new' THEN tries ELSE 0 END,
   error = CASE state WHEN 'new' THEN error ELSE '' END,
@@ -80,8 +80,8 @@ _LISTING = paging.listing(
     },
     noun="callback",
 )
-# Whoever comes second finds nothing to do: the first one's transaction has ended it. What came
-# again while it was being applied is not ended: nobody has looked since.
+# Of two concurrent transactions, only the first ends the callback. A callback that came again while
+# it was being applied is not ended, because the repeat was not processed.
 _END = """
 UPDATE paygate_inbox
 SET state = :state, applied_at = :at, next_try_at = NULL, error = :error
@@ -112,12 +112,12 @@ _KEEP_REPLY = "UPDATE paygate_inbox SET reply = :reply WHERE id = :id"
 
 
 _LONG: Final = 4000
-"""What is longer than this tells of about twenty movements or more."""
+"""The length above which a notice has about twenty movements or more."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboxRow:
-    """What is in the inbox, with what it says and what was replied."""
+    """A callback in the inbox, with its parsed notice and our reply."""
 
     callback: StoredCallback
     digest: str
@@ -138,10 +138,10 @@ def insert(
     received_at: datetime,
     conflicts_with: int | None = None,
 ) -> InboxRow:
-    """Write what was told, to be applied; or not, if it *conflicts_with* what is there."""
+    """Store a callback to be applied; one that *conflicts_with* an earlier one is not applied."""
     error = ""
     if conflicts_with is not None:
-        error = f"callback {conflicts_with} told the same event with other contents"
+        error = f"callback {conflicts_with} reported the same event with other contents"
     params = {
         "tenant": tx.tenant,
         "account": account,
@@ -163,21 +163,21 @@ def insert(
 
 
 def by_event(tx: Tx, account: str, event_id: str) -> list[InboxRow]:
-    """Return what an account told under its own id of an event, the first one first."""
+    """Return the callbacks of *account* with the gateway's *event_id*, oldest first."""
     params = {"tenant": tx.tenant, "account": account, "event_id": event_id}
     return [inbox_row_of(row) for row in tx.all(_BY_EVENT, params)]
 
 
 def by_body(tx: Tx, account: str, body: bytes) -> InboxRow | None:
-    """Return what an account told in just these bytes, the last of it."""
+    """Return the latest callback of *account* with exactly these bytes, or None."""
     digest = hashlib.sha256(body).hexdigest()
     row = tx.one(_BY_BODY, {"tenant": tx.tenant, "account": account, "digest": digest})
     return None if row is None else inbox_row_of(row)
 
 
-def hear_again(tx: Tx, row: InboxRow) -> InboxRow:
-    """Let a hint that came again be applied: with the one that waits, or once more."""
-    tx.run(_HEAR_AGAIN, {"id": row.callback.id, "at": tx.at})
+def repeat(tx: Tx, row: InboxRow) -> InboxRow:
+    """Store that a hint came again: it is applied with the one that waits, or once more."""
+    tx.run(_REPEAT, {"id": row.callback.id, "at": tx.at})
     checksums.renew(tx, checksums.INBOX, row.callback.id)
     again = by_id(tx, row.callback.id)
     assert again is not None, "nothing is deleted from the inbox"
@@ -185,16 +185,16 @@ def hear_again(tx: Tx, row: InboxRow) -> InboxRow:
 
 
 def by_id(tx: Tx, id_: int) -> InboxRow | None:
-    """Read one row."""
+    """Return the callback with this id, or None."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     return None if row is None else inbox_row_of(row)
 
 
 def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[int]:
     """
-    Return what *accounts* told that wants to be applied now.
+    Return the ids of the callbacks of *accounts* that are due, alternating accounts.
 
-    The accounts take turns. What tells of many movements takes long, and comes after all others.
+    A callback with many movements takes long to apply, so it comes after all others.
     """
     queues = [
         tx.all(_DUE, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit})
@@ -205,7 +205,7 @@ def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[int]:
 
 
 def unattended(tx: Tx, before: datetime) -> dict[str, tuple[int, datetime]]:
-    """Return what wanted to be applied *before* an instant: how many by account, since when."""
+    """Return the number of callbacks due *before* an instant, and the first time, by account."""
     rows = tx.all(_UNATTENDED, {"tenant": tx.tenant, "before": write_instant(before)})
     return {row["account"]: (row["callbacks"], read_instant(row["since"])) for row in rows}
 
@@ -213,7 +213,7 @@ def unattended(tx: Tx, before: datetime) -> dict[str, tuple[int, datetime]]:
 def page(
     tx: Tx, which: Page, *, state: InboxState | None = None, account: str | None = None
 ) -> list[StoredCallback]:
-    """Read a page of what was told, by when it came, word for word; None asks for all."""
+    """Return one page of the callbacks, with their raw bodies, by time received; None for all."""
     index = "paygate_inbox_listed"
     if account is not None and state is not None:
         index = "paygate_inbox_by_account_and_state"
@@ -227,7 +227,7 @@ def page(
 
 
 def end(tx: Tx, row: InboxRow, state: InboxState, error: str = "") -> bool:
-    """Write what became of *row*; false if somebody else has, or if it came again since."""
+    """Store the final state of *row*; return False if it has ended, or came again since."""
     params = {
         "id": row.callback.id,
         "times": row.callback.times,
@@ -239,7 +239,7 @@ def end(tx: Tx, row: InboxRow, state: InboxState, error: str = "") -> bool:
 
 
 def wait(tx: Tx, row: InboxRow, again: datetime, error: str, *, counts: bool = True) -> bool:
-    """Try it again at the instant *again*; one that *counts* brings it nearer to its last try."""
+    """Retry a callback at *again*; *counts* says whether this try counts toward the limit."""
     params = {
         "id": row.callback.id,
         "tries": row.callback.tries,
@@ -258,13 +258,13 @@ def _changed(tx: Tx, row: InboxRow, statement: str, params: Mapping[str, Any]) -
 
 
 def revive(tx: Tx, id_: int) -> None:
-    """Let it be applied again, from the beginning."""
+    """Make a callback due again, with no tries counted."""
     if tx.run(_REVIVE, {"tenant": tx.tenant, "id": id_, "at": tx.at}):
         checksums.renew(tx, checksums.INBOX, id_)
 
 
 def dismiss(tx: Tx, id_: int, reason: str) -> bool:
-    """Write that a person has seen that nothing is to be done about one that is stuck."""
+    """Dismiss a stuck callback for a *reason*; return False if it is not stuck."""
     params = {"tenant": tx.tenant, "id": id_, "at": tx.at, "actor": tx.actor, "reason": reason}
     dismissed = bool(tx.run(_DISMISS, params))
     if dismissed:
@@ -273,17 +273,17 @@ def dismiss(tx: Tx, id_: int, reason: str) -> bool:
 
 
 def keep_reply(tx: Tx, id_: int, reply: str) -> None:
-    """Keep what we replied, for whoever asks again."""
+    """Store our reply, to be sent again if the callback is repeated."""
     tx.run(_KEEP_REPLY, {"id": id_, "reply": reply})
     checksums.renew(tx, checksums.INBOX, id_)
 
 
 def reseal_page(tx: Tx, after: int, limit: int) -> tuple[int, int, int]:
     """
-    Put what came behind *after* under the first key, at most *limit*.
+    Encrypt raw callbacks after id *after* under the first key, at most *limit*.
 
-    Tells as `methods.reseal_page` does. What none of the keys opens stays as it is:
-    it is evidence, which no payment waits for.
+    Return the same as `methods.reseal_page`. A callback that none of the keys decrypts is left
+    unchanged: it is evidence only, and no payment depends on it.
     """
     vault = vault_of(tx)
     rows = tx.all(_SEALED, {"tenant": tx.tenant, "after": after, "limit": limit})
@@ -300,14 +300,14 @@ def reseal_page(tx: Tx, after: int, limit: int) -> tuple[int, int, int]:
 
 
 def _owner(account: str, event_id: str) -> str:
-    """Name the callback that is sealed in; a processor's id of an event may be any text."""
+    """Return the owner that is encrypted with a callback; an event id may be any text."""
     return f"callback {hashlib.sha256(json.dumps([account, event_id]).encode()).hexdigest()}"
 
 
 def _sealed(
     tx: Tx, account: str, event_id: str, headers: Mapping[str, str], body: bytes
 ) -> bytes | None:
-    """Encrypt what came; None where nothing came, or where there is no key."""
+    """Return the encrypted callback; None if its body is empty, or without token keys."""
     if tx.vault is None or not body:
         return None
     raw = {"headers": dict(headers), "body": base64.b64encode(body).decode()}
@@ -315,19 +315,19 @@ def _sealed(
 
 
 def _opened(tx: Tx, row: Row) -> StoredCallback:
-    """Read a callback, with what came where one of the keys opens it."""
-    told = inbox_row_of(row).callback
+    """Return the callback of a row, with its raw body if one of the keys decrypts it."""
+    found = inbox_row_of(row).callback
     if row["raw_encrypted"] is None or tx.vault is None:
-        return told
+        return found
     try:
-        raw = tx.vault.open(row["raw_encrypted"], of=_owner(told.account, told.event_id))
+        raw = tx.vault.open(row["raw_encrypted"], of=_owner(found.account, found.event_id))
     except TokenUnreadable:
-        return told
-    return replace(told, body=base64.b64decode(json.loads(raw.reveal())["body"]))
+        return found
+    return replace(found, body=base64.b64decode(json.loads(raw.reveal())["body"]))
 
 
 def inbox_row_of(row: Row) -> InboxRow:
-    """Read what is in the inbox from its row, without what came word for word."""
+    """Return the callback of a row, without its raw body."""
     return InboxRow(
         StoredCallback(
             id=row["id"],

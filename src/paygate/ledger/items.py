@@ -1,4 +1,4 @@
-"""Open items: invoices, and how much of each is paid, given up, or held by a live payment."""
+"""Open items: invoices, and the amounts that are paid, written off, or claimed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ VALUES (
   :reversal, :effective, :at, :actor, :checksum)
 ON CONFLICT (tenant, kind, number) DO NOTHING
 """
-# Which payments hold an item is looked up only if something of it is held.
+# The payments that claim an item are read only if part of it is claimed.
 _COLUMNS = """i.*, CASE WHEN i.claimed_minor > 0 THEN (
   SELECT group_concat(DISTINCT c.payment) FROM paygate_claim c
   WHERE c.item = i.id AND c.state = 'hard') END AS claimed_by"""
-# Who reads one invoice is likely to pay it: whether it can be paid on a page is read with it.
+# Reading one invoice often precedes paying it, so whether a page can pay it is read with it.
 _SELECT_ONE = f"""
 SELECT {_COLUMNS}, EXISTS (
   SELECT 1 FROM paygate_claim s WHERE s.item = i.id AND s.state IN ('soft', 'superseded')) AS paged
@@ -38,7 +38,7 @@ FROM paygate_item i
 """
 _BY_NUMBER = f"{_SELECT_ONE} WHERE i.tenant = :tenant AND i.kind = 'invoice' AND i.number = :number"
 _BY_ID = f"{_SELECT_ONE} WHERE i.tenant = :tenant AND i.id = :id"
-# An open item has room for an amount that is neither paid, nor given up, nor held.
+# The room of an open item is the amount that is neither paid, written off, nor claimed.
 _ROOM = "total_minor - allocated_minor - written_off_minor - claimed_minor"
 _CLAIM = f"""
 UPDATE paygate_item SET claimed_minor = claimed_minor + :amount
@@ -121,7 +121,7 @@ def insert(
     assignment_key: str | None = None,
     reversal: str | None = None,
 ) -> str | None:
-    """Write a new invoice and tell its id, or None where the number is taken."""
+    """Store a new invoice and return its id; None if the number is taken."""
     id_ = tx.new_id("inv")
     params = {
         "id": id_,
@@ -145,25 +145,25 @@ def insert(
 
 
 def by_number(tx: Tx, number: str) -> Invoice | None:
-    """Find an invoice by its number."""
+    """Return the invoice with this number, or None."""
     row = tx.one(_BY_NUMBER, {"tenant": tx.tenant, "number": number})
     return None if row is None else _one(tx, row)
 
 
 def by_id(tx: Tx, id_: str) -> Invoice | None:
-    """Find an invoice by its id."""
+    """Return the invoice with this id, or None."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     return None if row is None else _one(tx, row)
 
 
 def _one(tx: Tx, row: Row) -> Invoice:
     if not row["paged"]:
-        claims.none_on(tx, row["id"])
+        claims.cache_no_pages(tx, row["id"])
     return invoice_of(row)
 
 
 def amounts_of(tx: Tx, id_: str) -> Invoice | None:
-    """Return an invoice as `by_id` does, but perhaps without the payments that hold it."""
+    """Return an invoice as `by_id` does, but possibly without the payments that claim it."""
     found: Invoice | None = tx.known.get(("item", id_))
     return by_id(tx, id_) if found is None else found
 
@@ -171,7 +171,7 @@ def amounts_of(tx: Tx, id_: str) -> Invoice | None:
 def page(
     tx: Tx, which: Page, *, customer: str | None, standing: InvoiceStatus | None
 ) -> list[Invoice]:
-    """Read a page of the invoices, by when they were issued; None asks for all."""
+    """Return one page of the invoices, by time issued; None for all."""
     index = "paygate_item_listed"
     if customer is not None:
         index = "paygate_item_by_customer"
@@ -183,61 +183,61 @@ def page(
 
 
 def owed_page(tx: Tx, which: Page, *, customer: str | None) -> list[Invoice]:
-    """Read a page of the invoices on which something is open, by their due dates."""
+    """Return one page of the invoices with an open amount, by due date."""
     index = "paygate_item_owed" + ("" if customer is None else "_by_customer")
     return [invoice_of(row) for row in _OWED.read(tx, index, which, customer=customer)]
 
 
 def _change(tx: Tx, sql: str, params: Mapping[str, Any]) -> int:
-    """Execute a statement that changes one item, of which what was known is over."""
+    """Execute a statement that changes one item, and drop its cached row."""
     tx.known.pop(("item", params["id"]), None)
     return tx.run(sql, params)
 
 
 def claim(tx: Tx, item: str, minor: int) -> bool:
-    """Hold *minor* of *item* for a payment, if that much is open and not held."""
+    """Claim *minor* of *item*; return False if that much is not free."""
     return bool(_change(tx, _CLAIM, {"id": item, "amount": minor}))
 
 
 def unclaim(tx: Tx, item: str, minor: int) -> None:
-    """Let go of *minor* that was held."""
+    """Release *minor* of the claimed amount."""
     _change(tx, _UNCLAIM, {"id": item, "amount": minor})
 
 
 def fill_claim(tx: Tx, item: str, *, claimed: int, minor: int) -> None:
-    """Put *minor* of money on *item* and let go of the *claimed* amount that was held for it."""
+    """Allocate *minor* to *item*, and release the *claimed* amount."""
     row = tx.one(_FILL_CLAIM, {"id": item, "claimed": claimed, "amount": minor})
     assert row is not None, "items are never deleted"
     tx.known["item", item] = invoice_of(row)
 
 
 def fill(tx: Tx, item: str, minor: int) -> bool:
-    """Put *minor* of money on *item*, if that much is open and not held by another payment."""
+    """Allocate *minor* to *item*; return False if that much is not free."""
     return bool(_change(tx, _FILL, {"id": item, "amount": minor}))
 
 
 def empty(tx: Tx, item: str, minor: int) -> None:
-    """Take *minor* of money off *item* again."""
+    """Remove *minor* of the allocated amount from *item*."""
     _change(tx, _EMPTY, {"id": item, "amount": minor})
 
 
 def write_off(tx: Tx, item: str, minor: int) -> bool:
-    """Give up *minor* of *item*, if that much is open and not held."""
+    """Write off *minor* of *item*; return False if that much is not free."""
     return bool(_change(tx, _WRITE_OFF, {"id": item, "amount": minor}))
 
 
 def undo_write_off(tx: Tx, item: str, minor: int) -> None:
-    """Make *minor* that was given up open again."""
+    """Reopen *minor* of the written-off amount."""
     _change(tx, _UNDO_WRITE_OFF, {"id": item, "amount": minor})
 
 
 def mark_disputed(tx: Tx, item: str) -> None:
-    """Write whether a chargeback that stands took money off *item*."""
+    """Store whether *item* has a chargeback that was not won."""
     _change(tx, _MARK_DISPUTED, {"id": item})
 
 
 def void(tx: Tx, item: str) -> bool:
-    """Mark *item* void, unless a live payment holds part of it; its money becomes credit."""
+    """Void *item*, whose money becomes credit; return False if part of it is claimed."""
     done = bool(_change(tx, _VOID, {"id": item}))
     if done:
         checksums.renew(tx, checksums.ITEM, item)
@@ -245,7 +245,7 @@ def void(tx: Tx, item: str) -> bool:
 
 
 def invoice_of(row: Row) -> Invoice:
-    """Read an invoice from its row."""
+    """Return the invoice of a row."""
     currency: str = row["currency"]
     total: int = row["total_minor"]
     allocated: int = row["allocated_minor"]

@@ -1,4 +1,4 @@
-"""Idempotency keys: which call of ours used which key, and what came of it."""
+"""Idempotency keys: the call that used each key, and its result."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ RETURNING value
 """
 
 
-# Made once: with options of its own, json.dumps makes an encoder for every call.
+# Created once, because json.dumps with options creates an encoder for every call.
 _write = json.JSONEncoder(sort_keys=True, default=str).encode
 
 
 def fingerprint(**facts: Any) -> str:
-    """Digest the facts of a call, without anything secret, to see whether it is the same again."""
+    """Return a digest of the facts of a call, which must contain no secret."""
     return hashlib.sha256(_write(facts).encode()).hexdigest()
 
 
 def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | None:
     """
-    Take *key* for *operation*; if it was taken before, tell the result of that call.
+    Take *key* for *operation*; if the same call took it before, return the result of that call.
 
-    Raises `KeyReused` if it was taken by a call with other facts.
+    Raise `KeyReused` if a call with other facts took it.
     """
     key = identifier(key, "key")
     params = {
@@ -58,11 +58,11 @@ def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | No
     if tx.run(_INSERT, checksums.signed(checksums.KEY, params)):
         return None
     row = tx.one(_SELECT, params)
-    assert row is not None, "the row that was in the way is gone, though keys are never deleted"
+    assert row is not None, "keys are never deleted"
     if row["fingerprint"] != print_:
         raise KeyReused(
             f"the key {shown(key)} was used for another {operation} "
-            f"(see {_seen(tx, row['result'])}); "
+            f"(see {_findable(tx, row['result'])}); "
             "use a new key for a new payment, and the same arguments with the same key",
             key=key,
             operation=operation,
@@ -71,20 +71,20 @@ def take(tx: Tx, operation: str, key: str, print_: str, result: str) -> str | No
     return str(row["result"])
 
 
-def _seen(tx: Tx, result: str) -> str:
-    """Return what a person can look up of the call before; nobody looks up an attempt."""
+def _findable(tx: Tx, result: str) -> str:
+    """Return the name of *result* that a clerk can look up: of an attempt, its payment."""
     row = tx.one(_PAYMENT_OF, {"id": result})
     return result if row is None else f"payment {row['payment']}"
 
 
 def used(tx: Tx, operation: str, key: str) -> bool:
-    """Tell whether *key* was taken for *operation*."""
+    """Return whether *key* was taken for *operation*."""
     params = {"tenant": tx.tenant, "operation": operation, "key": key}
     return tx.one(_SELECT, params) is not None
 
 
 def next_number(tx: Tx, name: str) -> int:
-    """Count on in the sequence *name*; without gaps, because a rollback takes it back."""
+    """Return the next number of the sequence *name*, without gaps: a rollback undoes the count."""
     row = tx.one(_SEQUENCE, {"tenant": tx.tenant, "name": name})
-    assert row is not None, "an upsert with RETURNING gives a row"
+    assert row is not None, "an upsert with RETURNING returns a row"
     return int(row["value"])

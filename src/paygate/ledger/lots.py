@@ -1,4 +1,4 @@
-"""Credit lots of customers: made, reserved, used, given back, canceled."""
+"""Customers' credit lots: created, reserved, used, returned, canceled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WHERE tenant = :tenant AND customer = :customer AND currency = :currency
   AND amount_minor - used_minor - reserved_minor - canceled_minor > 0
 ORDER BY created_at, id
 """
-# A lot on which nothing is left adds nothing, and is in no index of those that stand.
+# An exhausted lot adds nothing, and is not in the index of lots with a remainder.
 _SPENDABLE = """
 SELECT coalesce(sum(amount_minor - used_minor - reserved_minor - canceled_minor), 0) AS minor
 FROM paygate_credit
@@ -84,7 +84,7 @@ def insert(
     receipt: str | None = None,
     item: str | None = None,
 ) -> str:
-    """Write a new lot and tell its id; a negative amount is what the customer owes us."""
+    """Store a new lot and return its id; a negative amount is a customer debit."""
     id_ = tx.new_id("crd")
     params = {
         "id": id_,
@@ -104,26 +104,26 @@ def insert(
 
 
 def free_of(tx: Tx, customer: str, currency: str) -> list[Credit]:
-    """Read the lots of a customer that can be used, the oldest first."""
+    """Return the lots of a customer that can be used, oldest first."""
     params = {"tenant": tx.tenant, "customer": customer, "currency": currency}
     return [credit_of(row) for row in tx.all(_FREE, params)]
 
 
 def spendable(tx: Tx, customer: str, currency: str) -> int:
-    """Tell how much credit a customer can spend: what is free, less what he owes us back."""
+    """Return how much credit a customer can spend: free credit less debits."""
     row = tx.one(_SPENDABLE, {"tenant": tx.tenant, "customer": customer, "currency": currency})
-    assert row is not None, "an aggregate query gives a row"
+    assert row is not None, "an aggregate query returns a row"
     return max(0, int(row["minor"]))
 
 
 def standing_page(tx: Tx, which: Page, *, customer: str) -> list[Credit]:
-    """Read a page of the lots of a customer on which something is left."""
+    """Return one page of the lots of a customer that have a remainder."""
     rows = _STANDING.read(tx, "paygate_credit_standing", which, customer=customer)
     return [credit_of(row) for row in rows]
 
 
 def free_in(tx: Tx, customer: str) -> dict[str, int]:
-    """Return the free credit of a customer by currency, debits counted against it."""
+    """Return the free credit of a customer less debits, by currency."""
     found: dict[str, int] = {}
     for row in tx.all(_FREE_IN, {"tenant": tx.tenant, "customer": customer}):
         found[row["currency"]] = found.get(row["currency"], 0) + row["minor"]
@@ -131,48 +131,48 @@ def free_in(tx: Tx, customer: str) -> dict[str, int]:
 
 
 def of_payment(tx: Tx, payment: str) -> list[Credit]:
-    """Read the lots that a payment made."""
+    """Return the lots that a payment created."""
     return [credit_of(row) for row in tx.all(_OF_PAYMENT, {"payment": payment})]
 
 
 def debits_of(tx: Tx, payment: str) -> list[Credit]:
-    """Read what the customer owes because more of a payment went out than was there."""
+    """Return the customer debits that arose because more of a payment went out than it held."""
     return [credit_of(row) for row in tx.all(_DEBITS_OF, {"payment": payment})]
 
 
 def by_id(tx: Tx, id_: str) -> Credit | None:
-    """Read a lot."""
+    """Return the lot with this id, or None."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     return None if row is None else credit_of(row)
 
 
 def reserve(tx: Tx, credit: str, minor: int) -> bool:
-    """Hold *minor* of a lot for a payment, if that much is free."""
+    """Reserve *minor* of a lot; return False if that much is not free."""
     return bool(tx.run(_RESERVE, {"id": credit, "amount": minor}))
 
 
 def release(tx: Tx, credit: str, minor: int) -> None:
-    """Let go of what was held."""
+    """Release *minor* of the reserved amount."""
     tx.run(_RELEASE, {"id": credit, "amount": minor})
 
 
 def use_reserved(tx: Tx, credit: str, minor: int) -> None:
-    """Use what was held."""
+    """Use *minor* of the reserved amount."""
     tx.run(_USE_RESERVED, {"id": credit, "amount": minor})
 
 
 def give_back(tx: Tx, credit: str, minor: int) -> None:
-    """Undo a use."""
+    """Return *minor* of the used amount to the lot."""
     tx.run(_GIVE_BACK, {"id": credit, "amount": minor})
 
 
 def cancel(tx: Tx, credit: str, minor: int) -> None:
-    """Take *minor* of a lot away: the money behind it is gone; less than zero puts it back."""
+    """Cancel *minor* of a lot, because its money is gone; a negative amount restores it."""
     tx.run(_CLOSE, {"id": credit, "amount": minor})
 
 
 def credit_of(row: Row) -> Credit:
-    """Read a lot from its row; what was canceled no longer counts in its amount."""
+    """Return the lot of a row; its amount excludes what was canceled."""
     currency: str = row["currency"]
     return Credit(
         id=row["id"],

@@ -1,4 +1,4 @@
-"""Stored methods and mandates; a token goes in and out through the vault only."""
+"""Stored methods and mandates; tokens are stored encrypted, through the vault only."""
 
 from __future__ import annotations
 
@@ -106,11 +106,11 @@ SELECT * FROM paygate_mandate WHERE tenant = :tenant AND id = :id
 
 
 def vault_of(tx: Tx) -> Vault:
-    """Find the vault, or raise `TokenKeysMissing`."""
+    """Return the vault, or raise `TokenKeysMissing`."""
     if tx.vault is None:
         raise TokenKeysMissing(
-            "tokens of stored methods are kept encrypted, and there is no key; open the cashier "
-            "with token_keys=[…], or set PAYGATE_TOKEN_KEYS for the command paygate"
+            "tokens of stored methods are encrypted, but no key is set; open the cashier with "
+            "token_keys=[…], or set PAYGATE_TOKEN_KEYS for the command paygate"
         )
     return tx.vault
 
@@ -129,9 +129,9 @@ def insert(
     network_transaction_id: str = "",
 ) -> bool:
     """
-    Write a method that a gateway keeps for us; false where it was written before.
+    Store a method that a gateway has stored for us; return False if it is stored already.
 
-    The first method of a customer is the default one.
+    The first method of a customer becomes the default.
     """
     params = {
         "tenant": tx.tenant,
@@ -149,9 +149,9 @@ def insert(
 
 def same_as(tx: Tx, stored: StoredMethod, *, customer: str, account: str) -> str | None:
     """
-    Return the id of the customer's method that is the same one at the gateway, if there is one.
+    Return the id of the customer's method that is the same at the gateway, or None.
 
-    It has the same token, or the same fingerprint of the card's or account's number.
+    It has the same token, or the same fingerprint of the card or account number.
     """
     params = {
         "tenant": tx.tenant,
@@ -164,7 +164,7 @@ def same_as(tx: Tx, stored: StoredMethod, *, customer: str, account: str) -> str
             return str(row["id"])
         try:
             token = vault_of(tx).open(row["token_encrypted"], of=row["id"])
-        except TokenUnreadable:  # it was stored under a key that is not here
+        except TokenUnreadable:  # encrypted under a key that is not configured
             continue
         if token.reveal() == stored.token.reveal():
             return str(row["id"])
@@ -174,7 +174,7 @@ def same_as(tx: Tx, stored: StoredMethod, *, customer: str, account: str) -> str
 def renew(
     tx: Tx, id_: str, stored: StoredMethod, mandate: str | None, network_transaction_id: str
 ) -> None:
-    """Write what the gateway now says of a method; without a new mandate the old one stays."""
+    """Store the gateway's current facts of a method; without a new mandate, keep the old one."""
     tx.run(_RENEW, _facts(tx, id_, stored, mandate, network_transaction_id))
     checksums.renew(tx, checksums.METHOD, id_)
 
@@ -199,18 +199,18 @@ def _facts(
 
 
 def named(tx: Tx, account: str, reference: str) -> list[PaymentMethod]:
-    """Read the methods that *account* calls *reference*, without those that were forgotten."""
+    """Return the methods of *account* with the gateway's *reference*, except forgotten ones."""
     rows = tx.all(_NAMED, {"tenant": tx.tenant, "account": account, "reference": reference})
     return [method_of(row) for row in rows]
 
 
 def change(tx: Tx, method: PaymentMethod, news: MethodNews, at: datetime | None) -> bool:
-    """Write what has changed of *method*; false if that is known, or newer news came before."""
-    said = news.facts
-    expires = _last_day(said.expires_year, said.expires_month) or method.expires
+    """Store changed facts of *method*; return False if known already, or older than the last."""
+    reported = news.facts
+    expires = _last_day(reported.expires_year, reported.expires_month) or method.expires
     facts = {
-        "brand": said.brand or method.brand,
-        "last_four": said.last4 or method.last4,
+        "brand": reported.brand or method.brand,
+        "last_four": reported.last4 or method.last4,
         "expires": write_date(expires),
     }
     told_at = tx.at if at is None else write_instant(at)
@@ -222,22 +222,22 @@ def change(tx: Tx, method: PaymentMethod, news: MethodNews, at: datetime | None)
 
 
 def by_id(tx: Tx, id_: str) -> PaymentMethod | None:
-    """Read a method, also one that was forgotten."""
+    """Return the method with this id, or None; forgotten methods are included."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     return None if row is None else method_of(row)
 
 
 def page(tx: Tx, which: Page, *, customer: str) -> list[PaymentMethod]:
-    """Read a page of the methods of a customer, without those that were forgotten."""
+    """Return one page of the methods of a customer, except forgotten ones."""
     rows = _LISTING.read(tx, "paygate_method_by_customer", which, customer=customer)
     return [method_of(row) for row in rows]
 
 
 def token_of(tx: Tx, id_: str) -> tuple[Secret[str], str]:
     """
-    Take the token out for one request, with the network's id of the first transaction.
+    Return the token for one request, and the network's id of the first transaction.
 
-    Raises `TokenKeysMissing` or `TokenUnreadable`.
+    Raise `TokenKeysMissing` or `TokenUnreadable`.
     """
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     assert row is not None, f"method {id_} was just read"
@@ -246,7 +246,7 @@ def token_of(tx: Tx, id_: str) -> tuple[Secret[str], str]:
 
 
 def set_default(tx: Tx, method: PaymentMethod) -> None:
-    """Make *method* the one default of its customer."""
+    """Make *method* the default of its customer."""
     params = {"tenant": tx.tenant, "customer": method.customer, "id": method.id}
     tx.run(_SET_DEFAULT, params)
     for row in tx.all(_IDS_OF_CUSTOMER, params):
@@ -254,7 +254,7 @@ def set_default(tx: Tx, method: PaymentMethod) -> None:
 
 
 def forget(tx: Tx, id_: str) -> bool:
-    """Write that a method is not charged any more; false where that is written already."""
+    """Store that a method must not be charged any more; return False if it was stored before."""
     news = bool(tx.run(_FORGET, {"id": id_, "at": tx.at}))
     checksums.renew(tx, checksums.METHOD, id_)
     return news
@@ -267,9 +267,9 @@ def wipe(tx: Tx, id_: str) -> None:
 
 def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
     """
-    Put the tokens of the methods behind id *after* under the first key, at most *limit*.
+    Encrypt tokens of methods after id *after* under the first key, at most *limit*.
 
-    Tells the last id, how many there were, and how many were under another key.
+    Return the last id, the number of tokens read, and the number that were under another key.
     """
     vault = vault_of(tx)
     rows = tx.all(_SEALED, {"tenant": tx.tenant, "after": after, "limit": limit})
@@ -285,11 +285,11 @@ def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
 
 
 def insert_mandate(tx: Tx, customer: str, mandate: Mandate) -> str:
-    """Write what a payer allowed, and return its id; nobody has agreed in the future yet."""
+    """Store a mandate and return its id; raise `InvalidValue` if it was accepted in the future."""
     if mandate.accepted_at > tx.now + timedelta(days=1):
         raise InvalidValue(
-            f"the payer agreed at {mandate.accepted_at:%Y-%m-%d %H:%M} says the mandate, and "
-            f"it is {tx.now:%Y-%m-%d %H:%M} UTC",
+            f"the mandate was accepted at {mandate.accepted_at:%Y-%m-%d %H:%M}, which is in the "
+            f"future; it is now {tx.now:%Y-%m-%d %H:%M} UTC",
             argument="mandate",
         )
     id_ = tx.new_id("man")
@@ -310,7 +310,7 @@ def insert_mandate(tx: Tx, customer: str, mandate: Mandate) -> str:
 
 
 def mandate(tx: Tx, id_: str) -> Mandate | None:
-    """Read what a payer allowed."""
+    """Return the mandate with this id, or None."""
     row = tx.one(_MANDATE, {"tenant": tx.tenant, "id": id_})
     if row is None:
         return None
@@ -329,7 +329,7 @@ def mandate(tx: Tx, id_: str) -> Mandate | None:
 
 
 def method_of(row: Row) -> PaymentMethod:
-    """Read a method from its row, without its token."""
+    """Return the method of a row, without its token."""
     return PaymentMethod(
         id=row["id"],
         customer=row["customer"],
@@ -346,7 +346,7 @@ def method_of(row: Row) -> PaymentMethod:
 
 
 def _last_day(year: int | None, month: int | None) -> date | None:
-    """Tell the last day on which a card is good: the last one of its month."""
+    """Return the last day of the month in which a card expires."""
     if year is None or month is None:
         return None
     following = date(year + month // 12, month % 12 + 1, 1)

@@ -1,8 +1,7 @@
-"""The outbox: events, stored in the transaction that made them true, and how far sinks have read.
+"""The outbox: events, stored in the transaction that caused them, and the positions of sinks.
 
-A sink reads the outbox in order and remembers its position. An event that it
-cannot take becomes a delivery row; later events of the same aggregate queue up
-behind it, and everything else goes on.
+A sink reads the outbox in order and stores its position. An event that it cannot take becomes a
+delivery row; later events of the same aggregate queue behind it, and all others continue.
 """
 
 from __future__ import annotations
@@ -120,9 +119,9 @@ _SILENCES = "SELECT silences FROM paygate_sink WHERE tenant = :tenant AND name =
 
 
 ERROR_MAX: Final = 500
-"""How much of what a sink said is kept."""
+"""The number of characters of a sink's error message that are stored."""
 
-# Made once: with options of its own, json.dumps makes an encoder for every call.
+# Created once, because json.dumps with options creates an encoder for every call.
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -133,7 +132,7 @@ def emit(
     data: Mapping[str, Any],
     about: logs.About = logs.NOTHING,
 ) -> None:
-    """Store an event about *aggregate* in this transaction; its line names what it is *about*."""
+    """Store an event of *aggregate* in this transaction, and log it with the fields of *about*."""
     assert type_ in EVENT_TYPES, f"undocumented event type {type_}"
     params = {
         "id": tx.new_id("evt"),
@@ -151,14 +150,14 @@ def emit(
         account = about.account or data.get("account") or ""
         payment = about.payment or data.get("payment") or ""
         about = replace(about, account=account, payment=payment)
-        tx.say(type_, _told(type_, aggregate, data), about, level=level)
+        tx.say(type_, _line(type_, aggregate, data), about, level=level)
 
 
 _SHOWN: Final = ("event_id", "type", "code", "raw_code")
 
 
-def _told(type_: str, aggregate: str, data: Mapping[str, Any]) -> str:
-    """Return what the line of an event says: what it is about, how much money, and why."""
+def _line(type_: str, aggregate: str, data: Mapping[str, Any]) -> str:
+    """Return the log line of an event: its aggregate, amount, codes and reason."""
     parts = [f"{type_.partition('.')[0]} {data.get('number') or aggregate}"]
     minor = data.get("amount_minor", data.get("total_minor"))
     if isinstance(minor, int) and "currency" in data:
@@ -169,25 +168,25 @@ def _told(type_: str, aggregate: str, data: Mapping[str, Any]) -> str:
 
 
 def after(tx: Tx, position: int, limit: int, aggregate: str | None = None) -> list[Event]:
-    """Read events behind *position*, in order: all, or those of one *aggregate*."""
+    """Return events after *position*, in order: all, or those of one *aggregate*."""
     params = {"tenant": tx.tenant, "position": position, "limit": limit, "aggregate": aggregate}
     rows = tx.all(_AFTER, params) if aggregate is None else tx.all(_OF_AGGREGATE_AFTER, params)
     return [event_of(row) for row in rows]
 
 
 def of_aggregate(tx: Tx, aggregate: str, seq: int, limit: int) -> list[Event]:
-    """Read the events of one aggregate behind its number *seq*."""
+    """Return the events of one aggregate after its number *seq*."""
     params = {"tenant": tx.tenant, "aggregate": aggregate, "seq": seq, "limit": limit}
     return [event_of(row) for row in tx.all(_BY_AGGREGATE, params)]
 
 
 def only_of_others(tx: Tx) -> bool:
-    """Return whether something happened in this ledger, and nothing of it to this tenant."""
+    """Return whether the ledger has events, but none of this tenant."""
     return tx.one(_ANY_OF, {"tenant": tx.tenant}) is None and tx.one(_ANY, {}) is not None
 
 
 def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:
-    """Make *name* known, once; it reads from the first event, or from the next one."""
+    """Register sink *name*, once; it reads from the first event, or from the next one."""
     position = 0
     if not from_beginning:
         row = tx.one(_LAST, {"tenant": tx.tenant})
@@ -196,15 +195,16 @@ def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:
 
 
 def sinks(tx: Tx) -> list[str]:
-    """Return the names of the sinks and subscribers that ever read."""
+    """Return the names of the known sinks and subscribers."""
     return [row["name"] for row in tx.all(_SINKS, {"tenant": tx.tenant})]
 
 
 def lease_sink(tx: Tx, name: str, lease: str, until: str) -> int | None:
     """
-    Become the reader for sink *name*, and return its position.
+    Take the lease of sink *name*, and return its position.
 
-    It is None while another one reads, or while the sink is left alone because it was not reached.
+    Return None while another reader has the lease, or while the sink is paused because it could
+    not be reached.
     """
     params = {"tenant": tx.tenant, "name": name, "lease": lease, "until": until, "at": tx.at}
     if not tx.run(_LEASE, params):
@@ -218,18 +218,18 @@ def lease_sink(tx: Tx, name: str, lease: str, until: str) -> int | None:
 
 
 def advance_sink(tx: Tx, name: str, lease: str, position: int) -> bool:
-    """Remember how far sink *name* has read; false if another reader took over."""
+    """Store the position of sink *name*; return False if another reader took over."""
     params = {"tenant": tx.tenant, "name": name, "lease": lease, "position": position}
     return bool(tx.run(_ADVANCE, params))
 
 
 def release_sink(tx: Tx, name: str, lease: str) -> None:
-    """Let another reader take over."""
+    """Release the lease of sink *name*."""
     tx.run(_RELEASE, {"tenant": tx.tenant, "name": name, "lease": lease})
 
 
 def blocked(tx: Tx, sink: str, aggregates: Iterable[str]) -> set[str]:
-    """Return which of *aggregates* wait because an earlier event of theirs was not taken."""
+    """Return the *aggregates* that are blocked by an earlier event that was not taken."""
     params = {"tenant": tx.tenant, "sink": sink}
     return {each for each in aggregates if tx.one(_BLOCKED, {**params, "aggregate": each})}
 
@@ -245,7 +245,7 @@ def delay(
     dead: bool = False,
     error: str = "",
 ) -> None:
-    """Set *event* aside for sink, to be tried again, or as a dead letter."""
+    """Set *event* aside for *sink*, to be tried again, or as a dead letter."""
     params = {
         "tenant": tx.tenant,
         "sink": sink,
@@ -263,7 +263,7 @@ def delay(
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An event that was set aside: how often it was refused, and how often nobody was reached."""
+    """An event that was set aside: how often it was refused, and how often the sink was silent."""
 
     event: Event
     tries: int
@@ -271,13 +271,13 @@ class SetAside:
 
 
 def due(tx: Tx, sink: str, limit: int) -> list[SetAside]:
-    """Return set-aside events that may be tried now, the first of each aggregate."""
+    """Return set-aside events that are due, the first of each aggregate."""
     params = {"tenant": tx.tenant, "sink": sink, "at": tx.at, "limit": limit}
     return [SetAside(event_of(row), row["tries"], row["silences"]) for row in tx.all(_DUE, params)]
 
 
 def unreached(tx: Tx, sink: str, fault: str, pauses: Sequence[timedelta]) -> bool:
-    """Leave *sink* alone for a growing pause; return whether it was reached until now."""
+    """Pause *sink*, longer each time; return whether it was reached the time before."""
     row = tx.one(_SILENCES, {"tenant": tx.tenant, "sink": sink})
     silences = 0 if row is None else int(row["silences"])
     pause = pauses[min(silences, len(pauses) - 1)]
@@ -287,17 +287,17 @@ def unreached(tx: Tx, sink: str, fault: str, pauses: Sequence[timedelta]) -> boo
 
 
 def reached(tx: Tx, sink: str) -> bool:
-    """Note that *sink* answered; return whether it did not before."""
+    """Store that *sink* was reached; return whether it was unreachable before."""
     return bool(tx.run(_REACHED, {"tenant": tx.tenant, "sink": sink}))
 
 
 def done(tx: Tx, sink: str, event: Event) -> None:
-    """Forget that *event* was set aside: the sink has taken it."""
+    """Delete the delivery of a set-aside *event*, because the sink has taken it."""
     tx.run(_DONE, {"tenant": tx.tenant, "sink": sink, "position": event.position})
 
 
 def dead_letters(tx: Tx, sink: str | None, limit: int) -> list[DeadLetter]:
-    """Return the events that were given up for *sink*, or for any, the oldest of each first."""
+    """Return the dead letters of *sink*, or of all sinks, oldest of each first."""
     params = {"tenant": tx.tenant, "sink": sink, "limit": limit}
     return [
         DeadLetter(
@@ -312,13 +312,13 @@ def dead_letters(tx: Tx, sink: str | None, limit: int) -> list[DeadLetter]:
 
 
 def revive(tx: Tx, sink: str) -> int:
-    """Let sink try its dead letters again, at once; return how many."""
+    """Make the dead letters of *sink* due again; return their number."""
     reached(tx, sink)
     return tx.run(_REVIVE, {"tenant": tx.tenant, "sink": sink})
 
 
 def event_of(row: Row) -> Event:
-    """Read an event from its row."""
+    """Return the event of a row."""
     return Event(
         id=row["id"],
         position=row["position"],

@@ -1,10 +1,10 @@
-"""Pages of a listing: which rows, in which direction, and from where on.
+"""Keyset pagination of listings.
 
-A listing is in the order of an instant (or date) and of the id. A page begins behind the last row
-of the one before, by these two, and not after so many rows: so the hundredth page costs what the
-first one does, and what is written meanwhile shifts nothing. Each statement names the index that
-it walks. The planner could choose another one, by statistics that ``ANALYZE`` left in the file,
-and would then read and sort all rows for each page.
+A listing is ordered by an instant (or date) and the id. A page begins after the last row of the
+page before, identified by these two values and not by an offset. So the hundredth page costs the
+same as the first, and rows that are written meanwhile do not shift it. Each statement names the
+index that it scans, because statistics left by ``ANALYZE`` could lead the planner to another one,
+and then each page would read and sort all rows.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Row, Tx
 
 LIMIT_MAX: Final = 1_000
-"""How many rows a page has at most."""
+"""The most rows that a page has."""
 
-_LAST: Final = "~"  # behind every instant and every date
+_LAST: Final = "~"  # after every instant and every date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """
-    Which part of a listing is read: at most *limit* rows, those behind the row *after*.
+    The part of a listing to read: at most *limit* rows, after the row with the id *after*.
 
-    *since* is the first instant (or date) of the rows that count and *until* the first that
-    does not count, as they are stored; empty for all.
+    Rows count from the instant (or date) *since*, inclusive, to *until*, exclusive, in their
+    stored form; empty for no bound.
     """
 
     after: str | int = ""
@@ -44,9 +44,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A listing: a statement for each of its indexes and both directions.
+    """A listing: one statement for each index and direction.
 
-    *position* finds the instant of a row by its id; if there is no such row, *missing* is raised.
+    The statement *position* finds the instant of a row by its id; if the row does not exist,
+    *missing* is raised.
     """
 
     statements: Mapping[tuple[str, bool], str]
@@ -55,7 +56,7 @@ class Listing:
     missing: type[RecordNotFound] = RecordNotFound
 
     def read(self, tx: Tx, index: str, page: Page, **values: Any) -> Sequence[Row]:
-        """Read the rows of *page*, in the order of *index*; *values* are those it is to find."""
+        """Return the rows of *page*, in the order of *index*; *values* are the conditions."""
         at, id_ = self._begin(tx, page)
         params = {"tenant": tx.tenant, **values, "at": at, "id": id_, "limit": page.limit}
         if page.oldest_first:
@@ -65,7 +66,7 @@ class Listing:
         return tx.all(self.statements[index, page.oldest_first], params)
 
     def _begin(self, tx: Tx, page: Page) -> tuple[str, str | int]:
-        """Return behind which instant and id the page begins."""
+        """Return the instant and the id after which the page begins."""
         nothing = 0 if isinstance(page.after, int) else ""
         first = page.since if page.oldest_first else page.until or _LAST
         if not page.after:
@@ -74,7 +75,7 @@ class Listing:
         if row is None:
             raise self.missing(
                 f"there is no {self.noun} {told(page.after)} in this ledger, so no page begins "
-                "behind it; pass the id of the last one of the page before",
+                "after it; pass the id of the last one on the previous page",
                 after=page.after,
                 argument="after",
             )
@@ -96,17 +97,17 @@ def listing(
     missing: type[RecordNotFound] = RecordNotFound,
 ) -> Listing:
     """
-    Return the listing of *table*, which *select* reads as *alias*, by the column *at*.
+    Return the listing of *table*, which *select* reads as *alias*, ordered by the column *at*.
 
-    *where* has, by index, the condition that the index finds; *rest* is what each row must meet
-    besides. Without an index (``""``) the condition finds few rows by itself, which are sorted.
+    *where* maps each index to the condition that it serves; *rest* is a further condition on each
+    row. The index ``""`` means none: the condition must then match few rows, which are sorted.
     """
     source = f"FROM {table} {alias}"
-    assert select.count(source) == 1, f"the statement reads {table} once as {alias}"
+    assert select.count(source) == 1, f"the statement must read {table} once as {alias}"
     statements: dict[tuple[str, bool], str] = {}
     for index, condition in where.items():
         walked = select.replace(source, f"{source} INDEXED BY {index}") if index else select
-        # A sign keeps the planner from an index in the order of the list: it would read all rows.
+        # The plus keeps the planner from an index in list order, which would read all rows.
         own = f"{alias}." if index else f"+{alias}."
         found = f"{walked} WHERE {condition} AND ({rest.replace(f'{alias}.', own)})"
         row = f"({own}{at}, {own}id)"

@@ -1,4 +1,4 @@
-"""The numbers that customers pay to by themselves: whose they are, and whose they were."""
+"""Payer numbers, which customers pay to unrequested: their current and former customers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _LISTING = paging.listing(
 
 
 def insert(tx: Tx, *, account: str, number: str, customer: str, pays: Pays) -> PayerNumber:
-    """Write that *number*, which nobody has, is the customer's from now on."""
+    """Assign *number*, which is free, to *customer*."""
     params = {
         "id": tx.new_id("num"),
         "tenant": tx.tenant,
@@ -62,30 +62,30 @@ def insert(tx: Tx, *, account: str, number: str, customer: str, pays: Pays) -> P
     }
     tx.run(_INSERT, checksums.signed(checksums.PAYER_NUMBER, params))
     found = by_id(tx, str(params["id"]))
-    assert found is not None, "it was just written"
+    assert found is not None, "the row was just inserted"
     return found
 
 
 def find(tx: Tx, account: str, number: str) -> PayerNumber | None:
-    """Find whose *number* is at *account* now."""
+    """Return the current assignment of *number* at *account*, or None."""
     row = tx.one(_FIND, {"tenant": tx.tenant, "account": account, "number": number})
     return None if row is None else payer_number_of(row)
 
 
 def by_id(tx: Tx, id_: str) -> PayerNumber | None:
-    """Read an assignment of a number."""
+    """Return the assignment with this id, or None."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     return None if row is None else payer_number_of(row)
 
 
 def release(tx: Tx, id_: str, reason: str) -> None:
-    """Write that a number is nobody's from now on, and why."""
+    """End an assignment, for a *reason*."""
     if tx.run(_RELEASE, {"id": id_, "at": tx.at, "actor": tx.actor, "reason": reason}):
         checksums.renew(tx, checksums.PAYER_NUMBER, id_)
 
 
 def page(tx: Tx, which: Page, *, customer: str | None, account: str | None) -> list[PayerNumber]:
-    """Read a page of the numbers that customers have; None asks for all."""
+    """Return one page of the current assignments; None for all."""
     index = "paygate_payer_number_listed"
     if customer is not None:
         index = "paygate_payer_number_by_customer"
@@ -96,7 +96,7 @@ def page(tx: Tx, which: Page, *, customer: str | None, account: str | None) -> l
 
 
 def payer_number_of(row: Row) -> PayerNumber:
-    """Read a number from its row."""
+    """Return the assignment of a row."""
     return PayerNumber(
         id=row["id"],
         account=row["account"],

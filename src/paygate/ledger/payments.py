@@ -1,4 +1,4 @@
-"""Payments: what each is for, where it stands, and how much of its money moved."""
+"""Payments: their purpose, their state, and the money that moved."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ VALUES (
   :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key,
   :payer_number, :at, :actor, :checksum)
 """
-# Both look at the rows that decide, however many receipts there are.
+# Both subqueries stop at the first row that decides, however many receipts there are.
 _SETTLED = """
 (EXISTS (
   SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.kind IN ('charge', 'capture'))
@@ -56,8 +56,8 @@ AND NOT EXISTS (
   SELECT 1 FROM paygate_receipt r
   WHERE r.payment = p.id AND r.kind IN ('charge', 'capture') AND r.in_transit_minor <> 0))
 """
-# The attempt that was to bring the money tells reference, codes and action of its payment. An
-# invoice is named once, in the order of the claims; one that was chosen later comes last.
+# The payment's reference, codes and action are those of its charge or authorization. Each invoice
+# is listed once, in the order of the claims; one that was chosen later comes last.
 _SELECT = f"""
 SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.action,
   a.expires_at, a.method_facts, a.verified, a.address_index, a.offers,
@@ -104,7 +104,7 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
 FROM paygate_payment p
 LEFT JOIN paygate_attempt a ON a.payment = p.id AND a.operation IN ('charge', 'authorize')
 """
-# With what is done by to the money of one payment.
+# With what handling the money of one payment needs.
 _BY_ID = (
     _SELECT.replace(
         " AS paid\n",
@@ -119,7 +119,7 @@ _FOR_ITEM = """
 SELECT payment FROM paygate_claim WHERE item = :item
 UNION ALL SELECT payment FROM paygate_allocation WHERE item = :item AND payment IS NOT NULL
 """
-# A key of a payment names it; one of a capture or a refund names the attempt.
+# The key of a payment names the payment; that of a capture or refund names the attempt.
 _BY_KEY = """
 SELECT coalesce(p.id, a.payment) AS payment FROM paygate_key k
 LEFT JOIN paygate_payment p ON p.id = k.result
@@ -146,7 +146,7 @@ _LISTING = paging.listing(
             "p.tenant = :tenant AND p.account = :account AND p.status = :status"
         ),
         "paygate_payment_to_review": "p.tenant = :tenant AND p.needs_review = 1",
-        "": f"+p.tenant = :tenant AND p.id IN ({_FOR_ITEM})",  # few are for one invoice
+        "": f"+p.tenant = :tenant AND p.id IN ({_FOR_ITEM})",  # an invoice has few payments
     },
     rest=_MORE,
     noun="payment",
@@ -176,7 +176,7 @@ SET received_minor = received_minor + :received, returned_minor = returned_minor
 WHERE id = :id
 """
 _SETTLES_WITHIN = "SELECT settles_within_s FROM paygate_payment WHERE id = :id"
-# The first money that came must have settled first.
+# The earliest deadline counts.
 _EXPECT_SETTLEMENT = """
 UPDATE paygate_payment SET settle_check_at = min(coalesce(settle_check_at, :by), :by) WHERE id = :id
 """
@@ -191,12 +191,12 @@ _SET_SEEN = "UPDATE paygate_payment SET seen_minor = :seen WHERE id = :id"
 _SET_CUSTOMER = "UPDATE paygate_payment SET customer = :customer, payer = :customer WHERE id = :id"
 _SET_METHOD = "UPDATE paygate_payment SET method = :method WHERE id = :id"
 _SET_SUPERSEDED = "UPDATE paygate_payment SET superseded = 1 WHERE id = :id"
-# Whether other money came than was asked for is another question, and `assign` answers it; so is
-# each cause of its own. While another attempt waits for a person, so does the payment.
+
 _NO_CAUSE = """
 NOT EXISTS (SELECT 1 FROM paygate_review r WHERE r.payment = :id AND r.ended_at IS NULL)
 """
-# What else a person must look at stays: other money than was asked for, more that went back.
+# The flag stays while another attempt is flagged, a cause is open, or money in an unexpected amount
+# or currency is unassigned, which `assign` clears.
 _SETTLE_DOUBT = f"""
 UPDATE paygate_payment SET needs_review = 0
 WHERE id = :id AND conflicted = 0 AND {_NO_CAUSE} AND NOT EXISTS (
@@ -211,7 +211,7 @@ WHERE id = :id
 """
 _PEOPLE = "SELECT customer, payer FROM paygate_payment WHERE tenant = :tenant AND id = :id"
 _IS_SETTLED = f"SELECT {_SETTLED} AS settled FROM paygate_payment p WHERE p.id = :id"
-_IS_UNASKED = "SELECT 1 AS one FROM paygate_payment WHERE id = :id AND payer_number <> ''"
+_IS_UNSOLICITED = "SELECT 1 AS one FROM paygate_payment WHERE id = :id AND payer_number <> ''"
 _AT_FIRST: Final = {
     "settle_check_at": None,
     "authorized_minor": 0,
@@ -221,7 +221,7 @@ _AT_FIRST: Final = {
     "seen_minor": 0,
     "reversal": None,
 }
-"""What a new payment says before anything has come of it."""
+"""The columns of a new payment whose values come from the schema's defaults."""
 
 
 def insert(
@@ -243,7 +243,7 @@ def insert(
     key: str = "",
     payer_number: str = "",
 ) -> Payment:
-    """Write a new payment, for which no money has moved yet, and tell it."""
+    """Store a new payment, for which no money has moved yet, and return it."""
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -296,22 +296,22 @@ def insert(
 
 
 def by_id(tx: Tx, id_: str) -> Payment | None:
-    """Read a payment."""
+    """Return the payment with this id, or None."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     if row is None:
         return None
     its_claims = [Claim(*each[:5]) for each in _list(row["claims"])]
-    claims.read_with(tx, id_, sorted(its_claims, key=_position))
-    reviews.read_with(tx, id_, _list(row["causes"]))
-    early_returns.read_with(tx, id_, any_=bool(row["early"]))
-    customers.zone_read_with(tx, row["customer"], row["zone"])
+    claims.cache(tx, id_, sorted(its_claims, key=_position))
+    reviews.cache(tx, id_, _list(row["causes"]))
+    early_returns.cache(tx, id_, any_=bool(row["early"]))
+    customers.cache_zone(tx, row["customer"], row["zone"])
     tx.known["settles within", id_] = row["settles_within_s"]
     return payment_of(row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFilter:
-    """Which payments are listed; None for all."""
+    """The conditions of a list of payments; None matches all."""
 
     customer: str | None = None
     account: str | None = None
@@ -321,7 +321,7 @@ class PaymentFilter:
 
 
 def page(tx: Tx, wanted: PaymentFilter, which: Page) -> list[Payment]:
-    """Read a page of the payments that are *wanted*, the newest first unless it says otherwise."""
+    """Return one page of the *wanted* payments, newest first unless *which* says otherwise."""
     rows = _LISTING.read(
         tx,
         _index_for(wanted),
@@ -336,7 +336,7 @@ def page(tx: Tx, wanted: PaymentFilter, which: Page) -> list[Payment]:
 
 
 def _index_for(wanted: PaymentFilter) -> str:
-    """Return the index that leaves the fewest rows to look at; empty for those of an invoice."""
+    """Return the most selective index; empty for the payments of an invoice."""
     if wanted.item is not None:
         return ""
     if wanted.needs_review:
@@ -355,7 +355,7 @@ def _index_for(wanted: PaymentFilter) -> str:
 
 
 def same_reference(tx: Tx, payment: Payment) -> list[str]:
-    """Find other money of the same payer, kind and reference that stands in the books."""
+    """Return the ids of other payments with the same payer, kind and reference."""
     params = {
         "tenant": tx.tenant,
         "id": payment.id,
@@ -369,7 +369,7 @@ def same_reference(tx: Tx, payment: Payment) -> list[str]:
 
 
 def by_key(tx: Tx, operations: Sequence[str], key: str) -> Payment | None:
-    """Read the payment that a call with *key* made or was about, as one of *operations*."""
+    """Return the payment that a call of one of *operations* with *key* made or concerned."""
     for operation in operations:
         params = {"tenant": tx.tenant, "operation": operation, "key": key}
         row = tx.one(_BY_KEY, params)
@@ -379,7 +379,7 @@ def by_key(tx: Tx, operations: Sequence[str], key: str) -> Payment | None:
 
 
 def holding(tx: Tx, item: str) -> list[Payment]:
-    """Read the live payments that hold a part of *item*."""
+    """Return the live payments that have a hard claim on *item*."""
     return [payment_of(row) for row in tx.all(_OF_ITEM, {"item": item})]
 
 
@@ -391,7 +391,7 @@ def set_status(
     needs_review: bool = False,
     conflicted: bool = False,
 ) -> None:
-    """Write where a payment stands; flags are only ever raised here."""
+    """Store the status of a payment; flags are only set here, never cleared."""
     params = {
         "id": payment,
         "status": status.value,
@@ -402,18 +402,18 @@ def set_status(
 
 
 def clear_review(tx: Tx, payment: str, attempt: str) -> None:
-    """Note that a person has looked at one attempt of a payment."""
+    """Clear the review flag of one attempt, and of the payment if no other cause is left."""
     attempts.clear_review(tx, attempt)
     clear_doubt(tx, payment)
 
 
 def clear_doubt(tx: Tx, payment: str) -> None:
-    """Note that we were told what a person was to find out."""
+    """Clear the review flag of a payment if no cause is left."""
     tx.run(_SETTLE_DOUBT, {"id": payment})
 
 
 def clear_conflict(tx: Tx, payment: str) -> None:
-    """Note that a person has decided about money that was not what was asked for."""
+    """Clear the conflict of a payment, after its unexpected money was assigned or went back."""
     tx.run(_SETTLE_CONFLICT, {"id": payment})
     attempts.clear_reviews_of(tx, payment)
     clear_doubt(tx, payment)
@@ -422,16 +422,16 @@ def clear_conflict(tx: Tx, payment: str) -> None:
 def add_moved(
     tx: Tx, payment: str, *, received: int = 0, returned: int = 0, collected: int = 0
 ) -> None:
-    """Count money that came in or went out, and how much of it the payer brought."""
+    """Add to the money received and returned, and to the part that was collected from the payer."""
     params = {"id": payment, "received": received, "returned": returned, "collected": collected}
     tx.run(_ADD_RECEIVED, params)
 
 
 def expect_settlement(tx: Tx, payment: str, by: datetime | None = None) -> None:
     """
-    Write by when money that moved must have settled, if its rail says how long it takes.
+    Store the time by which money must have settled, if its rail has a time limit.
 
-    Without *by* it is as long from now.
+    Without *by*, the time limit starts now.
     """
     within = settles_within(tx, payment)
     if within is not None:
@@ -440,7 +440,7 @@ def expect_settlement(tx: Tx, payment: str, by: datetime | None = None) -> None:
 
 
 def settles_within(tx: Tx, payment: str) -> timedelta | None:
-    """Return how long the money of *payment* may take to settle; None if nobody waits for it."""
+    """Return how long the money of *payment* may take to settle; None if there is no limit."""
     if ("settles within", payment) not in tx.known:
         row = tx.one(_SETTLES_WITHIN, {"id": payment})
         tx.known["settles within", payment] = None if row is None else row["settles_within_s"]
@@ -449,13 +449,13 @@ def settles_within(tx: Tx, payment: str) -> timedelta | None:
 
 
 def set_settle_check(tx: Tx, payment: str, by: datetime | None) -> None:
-    """Write when to look again whether the money of *payment* has settled; None for never."""
+    """Store when to check again whether the money of *payment* has settled; None for never."""
     tx.run(_SET_SETTLE_CHECK, {"id": payment, "by": write_instant(by)})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def unsettled(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, str]]:
-    """Return payments of *accounts* whose money must have settled by now; in turns."""
+    """Return payments of *accounts* whose money should have settled, alternating accounts."""
     queues = [
         [
             (account, row["id"])
@@ -469,64 +469,64 @@ def unsettled(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, st
 
 
 def set_reversal(tx: Tx, payment: str, reversal: str | None) -> None:
-    """Name the reversal of a payment; None if it has been undone."""
+    """Set the reversal of a payment; None if it was undone."""
     tx.run(_SET_REVERSAL, {"id": payment, "reversal": reversal})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_customer(tx: Tx, payment: str, customer: str) -> None:
-    """Write whose a payment is that was nobody's."""
+    """Set the customer of a payment that had none."""
     tx.run(_SET_CUSTOMER, {"id": payment, "customer": customer})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_method(tx: Tx, payment: str, method: str) -> None:
-    """Name the method that a payment stored on the way."""
+    """Set the method that a payment stored."""
     tx.run(_SET_METHOD, {"id": payment, "method": method})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_seen(tx: Tx, payment: str, minor: int) -> None:
-    """Write how much of a payment is seen on its way."""
+    """Store how much of a payment has been seen but not confirmed."""
     tx.run(_SET_SEEN, {"id": payment, "seen": minor})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_superseded(tx: Tx, payment: str) -> None:
-    """Remember that another payment took over."""
+    """Mark a payment as superseded by another one."""
     tx.run(_SET_SUPERSEDED, {"id": payment})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def mark_disputed(tx: Tx, payment: str) -> None:
-    """Write whether the payer's bank disputes a payment still, or has its money for good."""
+    """Store whether a payment has a chargeback that is open or lost."""
     tx.run(_MARK_DISPUTED, {"id": payment})
 
 
 def people_of(tx: Tx, payment: str) -> set[str]:
-    """Return whose invoices a payment is for, and who pays; nobody if it is not found."""
+    """Return the customer and the payer of a payment; empty if it is not found."""
     row = tx.one(_PEOPLE, {"tenant": tx.tenant, "id": payment})
     return set() if row is None else {row["customer"], row["payer"]}
 
 
 def is_settled(tx: Tx, payment: str) -> bool:
-    """Return whether all that a payment brought has reached us."""
+    """Return whether all the money that a payment collected has settled."""
     row = tx.one(_IS_SETTLED, {"id": payment})
     return row is not None and bool(row["settled"])
 
 
-def is_unasked(tx: Tx, payment: str) -> bool:
-    """Return whether *payment* is money for a payer's number, without a request of ours."""
-    return tx.one(_IS_UNASKED, {"id": payment}) is not None
+def is_unsolicited(tx: Tx, payment: str) -> bool:
+    """Return whether *payment* came for a payer's number, without a request of ours."""
+    return tx.one(_IS_UNSOLICITED, {"id": payment}) is not None
 
 
 def payment_of(row: Row) -> Payment:
-    """Read a payment from its row."""
+    """Return the payment of a row."""
     currency: str = row["currency"]
     nothing = Money(currency, 0)
 
     def money(column: str) -> Money:
-        # Most amounts of a payment are zero, and one zero is like another.
+        # Most amounts of a payment are zero, and share one object.
         minor: int = row[column]
         return Money(currency, minor) if minor else nothing
 
@@ -603,7 +603,7 @@ def _reviews_of(row: Row, foreign: Sequence[ForeignMoney]) -> tuple[Review, ...]
 
 
 def _items_of(row: Row) -> tuple[PaymentItem, ...]:
-    """Return each invoice once, with what was wanted of it, is held of it and was paid on it."""
+    """Return each invoice once, with the amounts wanted, claimed and paid."""
     found: dict[str, tuple[str, str, int, int, int]] = {}
     for _, item, minor, _, state, number, currency in sorted(_list(row["claims"]), key=_first):
         _, _, wanted, held, _ = found.get(item, (number, currency, 0, 0, 0))
@@ -628,7 +628,7 @@ _position: Final = attrgetter("position")
 
 
 def _list(text: str) -> list[Any]:
-    """Return a list that SQL wrote as JSON; most are empty."""
+    """Parse a list that SQL wrote as JSON; most are empty."""
     found: list[Any] = [] if text == "[]" else json.loads(text)
     return found
 

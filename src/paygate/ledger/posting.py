@@ -1,4 +1,4 @@
-"""Postings: double entry, append-only; every stored balance can be rebuilt from them."""
+"""Postings: double-entry and append-only; every stored balance can be rebuilt from them."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ class LedgerAccount(StrEnum):
     """The accounts of the ledger. A debit is positive, a credit negative."""
 
     RECEIVABLE = "receivable"
-    """What customers owe on invoices."""
+    """Amounts that customers owe on invoices."""
     BILLED = "billed"
-    """The other side of issuing an invoice: revenue and tax, which the host's books split."""
+    """The contra account of issued invoices: revenue and tax, which the host's books split."""
     IN_TRANSIT = "in_transit"
-    """Money that a gateway or bank has taken for us and not paid out."""
+    """Money that a gateway or bank has collected for the merchant and not paid out."""
     SETTLED = "settled"
-    """Money that reached us."""
+    """Money that has reached the merchant."""
     AWAITING = "awaiting"
-    """Accepted money that counts for the customer only when it has settled."""
+    """Accepted money that is credited to the customer only when it has settled."""
     EXCHANGE = "exchange"
-    """Money of one currency that reached us in another one: what it was, against what came."""
+    """The difference accounts of money that settled in a currency other than its payment's."""
     CUSTOMER_CREDIT = "customer_credit"
-    """What we owe customers: overpayments, top-ups, returned credit."""
+    """Amounts owed to customers: overpayments, top-ups, returned credit."""
     SUSPENSE = "suspense"
-    """Money that a person must assign."""
+    """Money that must be assigned by hand."""
     FEES = "fees"
-    """What gateways keep."""
+    """Fees that gateways keep."""
     BANK_CHARGE = "bank_charge"
-    """What a bank took for a returned payment."""
+    """Charges of banks for returned payments."""
     CHARGEBACK_LOSS = "chargeback_loss"
-    """Money that card holders took back for good."""
+    """Money lost to chargebacks."""
     WRITE_OFF = "write_off"
-    """Open amounts that were given up."""
+    """Open amounts that were written off."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostingLine:
-    """One line of an entry: so much on this account."""
+    """One line of an entry: an amount on an account."""
 
     account: LedgerAccount
     minor: int
@@ -67,19 +67,19 @@ VALUES (
 """
 
 
-_OF_NOBODY = """
+_UNASSIGNED = """
 SELECT ledger_account, currency, amount_minor, receipt, credit
-FROM paygate_posting INDEXED BY paygate_posting_of_nobody
+FROM paygate_posting INDEXED BY paygate_posting_unassigned
 WHERE payment = :payment AND customer = ''
 """
 
 
-def of_nobody(tx: Tx, payment: str) -> dict[str, list[PostingLine]]:
-    """Return by currency what stands posted for *payment* to no customer."""
+def unassigned(tx: Tx, payment: str) -> dict[str, list[PostingLine]]:
+    """Return the balances of *payment* that are posted without a customer, by currency."""
     sums: dict[tuple[str, str, str | None, str | None], int] = {}
-    for row in tx.all(_OF_NOBODY, {"payment": payment}):
-        place = (row["currency"], row["ledger_account"], row["receipt"], row["credit"])
-        sums[place] = sums.get(place, 0) + row["amount_minor"]
+    for row in tx.all(_UNASSIGNED, {"payment": payment}):
+        key = (row["currency"], row["ledger_account"], row["receipt"], row["credit"])
+        sums[key] = sums.get(key, 0) + row["amount_minor"]
     found: dict[str, list[PostingLine]] = {}
     for (currency, account, receipt, credit), minor in sums.items():
         line = PostingLine(LedgerAccount(account), minor, receipt=receipt, credit=credit)
@@ -98,9 +98,9 @@ def post(
     payment: str | None = None,
 ) -> None:
     """
-    Write one entry, whose *lines* must sum to zero.
+    Store one entry, whose *lines* must sum to zero; raise `LedgerCorrupt` otherwise.
 
-    *entry* is the id of the row that it documents. Lines of zero are left out.
+    *entry* is the id of the row that the entry documents. Lines of zero are left out.
     """
     if sum(line.minor for line in lines) != 0:
         raise LedgerCorrupt(f"entry {entry} does not balance; nothing was booked", entry=entry)

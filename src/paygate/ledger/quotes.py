@@ -1,4 +1,4 @@
-"""Quotes: what a payer was asked to pay in another currency, kept with the attempt."""
+"""Quotes: the amount in another currency that a payer was asked for, stored with the attempt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VALUES (
 ON CONFLICT DO NOTHING
 """
 _OF = "SELECT * FROM paygate_quote WHERE attempt = :attempt"
-# A payer who was asked in the currency that comes has a quote as well: the amount itself.
+# If the payer was asked in the currency that came, the quote is the amount itself.
 _OFFERS = """
 SELECT a.id, a.state, a.currency AS asked_in, a.created_at, p.superseded,
   p.received_minor - p.returned_minor AS received,
@@ -58,7 +58,7 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What was asked for until when, and from how much on it counts as paid in full."""
+    """The price that was asked, its expiry, and the smallest amount that pays in full."""
 
     price: Price
     enough: int
@@ -67,7 +67,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class BookedQuote:
-    """As what a movement was booked, how much of the other currency came, and at which price."""
+    """The amount that a movement was booked as, the quantity that came, and its valuation."""
 
     amount: Money
     quantity: Money | None
@@ -75,7 +75,7 @@ class BookedQuote:
 
 
 def keep(tx: Tx, attempt: str, action: PayToAddress, good_until: datetime | None) -> None:
-    """Keep what the payer is asked for until *good_until*; the first time counts."""
+    """Store what the payer is asked for until *good_until*; only the first quote counts."""
     enough = action.amount if action.enough is None else action.enough
     params = {
         "attempt": attempt,
@@ -91,7 +91,7 @@ def keep(tx: Tx, attempt: str, action: PayToAddress, good_until: datetime | None
 
 
 def of(tx: Tx, attempt: str) -> Quote | None:
-    """Read the quote of an attempt, if it has one."""
+    """Return the quote of an attempt, or None."""
     row = tx.one(_OF, {"attempt": attempt})
     if row is None:
         return None
@@ -101,7 +101,7 @@ def of(tx: Tx, attempt: str) -> Quote | None:
 
 
 def offers(tx: Tx, account: str, reference: str, currency: str, seen_at: datetime) -> list[Offer]:
-    """Return the quotes at *reference*, in *currency*, that had not expired."""
+    """Return the quotes at *reference*, in *currency*, that had not expired at *seen_at*."""
     params = {
         "tenant": tx.tenant,
         "account": account,
@@ -134,9 +134,9 @@ def _offer_of(tx: Tx, row: Row, serial: int) -> Offer:
 
 def come_of(tx: Tx, attempt: str, currency: str, booked: int | None) -> int:
     """
-    Return how much of *currency* was seen for an attempt, or has come and is not gone.
+    Return how much of *currency* was seen or booked for an attempt, less what is gone.
 
-    *booked* is what the payment has, if it was asked for in that currency.
+    *booked* is the money that the payment holds, if it was asked for in that currency.
     """
     if booked is None:
         booked = sum(each.quantity for each in counted(tx, attempt, currency))
@@ -144,13 +144,13 @@ def come_of(tx: Tx, attempt: str, currency: str, booked: int | None) -> int:
 
 
 def counted(tx: Tx, attempt: str, currency: str) -> list[Counted]:
-    """Return what of *currency* has come for an attempt and is not gone, by its price."""
+    """Return what was booked for an attempt in *currency*, less what is gone, by price."""
     rows = tx.all(_COUNTED, {"attempt": attempt, "currency": currency})
     return [Counted(row["cost"], row["quantity"], row["booked"]) for row in rows]
 
 
 def booked(tx: Tx, account: str, movement_id: str, *kinds: MovementKind) -> BookedQuote | None:
-    """Return as what a movement of one of *kinds* was booked, if it was."""
+    """Return how a movement of one of *kinds* was booked, or None."""
     params = {"tenant": tx.tenant, "account": account, "movement_id": movement_id}
     for kind in kinds:
         row = tx.one(_BOOKED, {**params, "kind": kind.value})

@@ -1,4 +1,4 @@
-"""Receipts as a listing across payments shows them: with their invoices and names."""
+"""The listing of receipts across payments, with their invoices and references."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _OUTPOINT: Final = re.compile(r"([0-9a-f]{64}):\d+(?::.*)?")
 
 
 def page(tx: Tx, which: Page, *, account: str | None = None) -> list[ReceiptLine]:
-    """Return a page of the receipts, by when they were booked; None asks for every account."""
+    """Return one page of the receipts, by time booked; None for all accounts."""
     index = "paygate_receipt_listed" if account is None else "paygate_receipt_by_account"
     return [_line_of(tx, row) for row in _LISTING.read(tx, index, which, account=account)]
 
@@ -60,7 +60,7 @@ def page(tx: Tx, which: Page, *, account: str | None = None) -> list[ReceiptLine
 def _line_of(tx: Tx, row: Row) -> ReceiptLine:
     reference = row["attempt_reference"] or row["payment_reference"] or ""
     if row["by_hand"]:
-        reference = row["code"]  # what the clerk sent back is not called what once came in
+        reference = row["code"]  # money sent back by hand has a reference of its own
     elif row["undone_reference"] is not None:
         reference = row["undone_reference"]
     address = ""
@@ -81,7 +81,7 @@ def _line_of(tx: Tx, row: Row) -> ReceiptLine:
 
 
 def _invoices(tx: Tx, receipt: str) -> tuple[str, ...]:
-    """Return the numbers of what a receipt's money was put on, or taken off, each once."""
+    """Return the numbers of the invoices that a receipt paid or was taken off, each once."""
     of = {"receipt": receipt}
     put_on = sorted(tx.all(_PUT_ON, of), key=lambda row: str(row["id"]))
     rows = [*put_on, *tx.all(_TAKEN_OFF, of)]

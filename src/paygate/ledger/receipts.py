@@ -1,4 +1,4 @@
-"""Receipts, and the allocations that say which invoice their money is on."""
+"""Receipts: movements of money that are booked in the ledger."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ UPDATE paygate_receipt SET unallocated_minor = :amount WHERE id = :id
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A movement that is in the books already, and the attempt that it was told of."""
+    """A movement that is already booked, and the attempt that it belongs to."""
 
     amount: Money
     payment: str | None
@@ -146,7 +146,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """Money that went back, or came again after that, with what it undoes and who asked for it."""
+    """A movement after the original money, the movement that it undoes, and its attempt."""
 
     inward: bool
     attempt: str
@@ -166,10 +166,10 @@ def book(
     by: str = "",
 ) -> str | None:
     """
-    Write a receipt and tell its id, or None where this movement is in the books already.
+    Book a movement and return the id of its receipt; None if it is booked already.
 
-    *in_transit* says that its money stands at a gateway or bank; see `settle`. *by* is
-    how it was sent if no gateway sent it.
+    *in_transit* means that the money is still with a gateway or bank; see `transit.settle`. *by*
+    is how it was sent, if not by a gateway.
     """
     id_ = tx.new_id("rcp")
     sign = 1 if movement.kind.inward else -1
@@ -208,7 +208,7 @@ def book(
 def booked(
     tx: Tx, account: str, movements: Iterable[Movement]
 ) -> dict[tuple[MovementKind, str], Booked]:
-    """Tell which of *movements* are in the books, and with what amount."""
+    """Return the *movements* that are booked already, by kind and id, with their amounts."""
     found: dict[tuple[MovementKind, str], Booked] = {}
     for movement in movements:
         params = {
@@ -231,19 +231,19 @@ def booked(
 
 
 def of_payment(tx: Tx, payment: str) -> list[Receipt]:
-    """Read the receipts of a payment, in and out, the oldest first."""
+    """Return the receipts of a payment, inward and outward, oldest first."""
     params = {"tenant": tx.tenant, "payment": payment}
     return [receipt_of(row) for row in tx.all(_OF_PAYMENT, params)]
 
 
 def by_id(tx: Tx, id_: str) -> Receipt | None:
-    """Read a receipt of a payment."""
+    """Return the receipt with this id, or None; only receipts of a payment are found."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     return None if row is None or row["payment"] is None else receipt_of(row)
 
 
 def of_movement(tx: Tx, account: str, kind: MovementKind, movement_id: str) -> Receipt | None:
-    """Read the receipt of a movement, which a gateway account named."""
+    """Return the receipt of a movement of a gateway account, or None."""
     params = {
         "tenant": tx.tenant,
         "account": account,
@@ -273,37 +273,37 @@ def names_of(tx: Tx, payment: str) -> frozenset[tuple[MovementKind, str]]:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptPart:
-    """So much of a receipt."""
+    """A part of a receipt's amount."""
 
     receipt: str
     minor: int
 
 
 def unallocated(tx: Tx, payment: str, currency: str) -> list[ReceiptPart]:
-    """Read what of a payment waits for a person's decision, the oldest first."""
+    """Return the unallocated money of a payment, oldest first."""
     rows = tx.all(_UNALLOCATED, {"payment": payment, "currency": currency})
     return [ReceiptPart(row["id"], row["minor"]) for row in rows]
 
 
 def overdrawn(tx: Tx, payment: str, currency: str) -> list[ReceiptPart]:
-    """Read what went out beyond what a payment had and nobody is known to owe, below zero."""
+    """Return the negative parts of a payment without a customer: money returned in excess."""
     rows = tx.all(_OVERDRAWN, {"payment": payment, "currency": currency})
     return [ReceiptPart(row["id"], row["minor"]) for row in rows]
 
 
 def waits(tx: Tx, payment: str) -> bool:
-    """Return whether money of a payment, in or out, waits for a person's decision."""
+    """Return whether a payment has unallocated money, positive or negative."""
     return tx.one(_WAITS, {"payment": payment}) is not None
 
 
 def awaiting(tx: Tx, payment: str, currency: str) -> list[ReceiptPart]:
-    """Read what of a payment counts only when it has settled, the oldest first."""
+    """Return the money of a payment that awaits settlement, oldest first."""
     rows = tx.all(_AWAITING, {"payment": payment, "currency": currency})
     return [ReceiptPart(row["id"], row["minor"]) for row in rows]
 
 
 def awaiting_in_all(tx: Tx, payment: str, currency: str) -> int:
-    """Return how much of a payment counts only when it has settled."""
+    """Return the sum of the money of a payment that awaits settlement."""
     row = tx.one(_AWAITING_IN_ALL, {"payment": payment, "currency": currency})
     return 0 if row is None else int(row["minor"])
 
@@ -318,7 +318,7 @@ class MovedMoney:
 
 
 def moved_by(tx: Tx, payment: str) -> dict[str, list[MovedMoney]]:
-    """Read what is booked for each attempt of a payment, by its id."""
+    """Return the money that each attempt of a payment moved, by attempt id."""
     found: dict[str, list[MovedMoney]] = {}
     for row in tx.all(_MOVED_BY, {"payment": payment}):
         one = MovedMoney(MovementKind(row["kind"]), row["currency"], row["amount_minor"])
@@ -327,13 +327,13 @@ def moved_by(tx: Tx, payment: str) -> dict[str, list[MovedMoney]]:
 
 
 def recorded(tx: Tx, account: str, name: str) -> list[Receipt]:
-    """Read the parts of a refund that was recorded by hand under *name*."""
+    """Return the parts of a refund that was recorded by hand under *name*."""
     params = {"tenant": tx.tenant, "account": account, "name": name}
     return [receipt_of(row) for row in tx.all(_RECORDED, params)]
 
 
 def taken_back(tx: Tx, payment: str) -> list[TakenBack]:
-    """Read what moved for a payment beside the money that it brought."""
+    """Return the movements of a payment other than charges and captures."""
     return [
         TakenBack(
             bool(row["inward"]), row["attempt"] or "", row["undoes"] or "", row["amount_minor"]
@@ -343,7 +343,7 @@ def taken_back(tx: Tx, payment: str) -> list[TakenBack]:
 
 
 def undone_by(tx: Tx, payment: str, kinds: Iterable[MovementKind], movement_id: str) -> str | None:
-    """Find the receipt, of one of *kinds*, that a later movement undoes."""
+    """Return the id of the receipt, of one of *kinds*, that a later movement undoes, or None."""
     for kind in kinds:
         params = {"payment": payment, "kind": kind.value, "movement_id": movement_id}
         row = tx.one(_UNDONE_BY, params)
@@ -353,40 +353,40 @@ def undone_by(tx: Tx, payment: str, kinds: Iterable[MovementKind], movement_id: 
 
 
 def is_undone(tx: Tx, payment: str, movement_id: str) -> bool:
-    """Return whether money that came back undoes the outward movement of this id."""
+    """Return whether the outward movement with this id was undone by money that came back."""
     return bool(tx.all(_IS_UNDONE, {"payment": payment, "movement_id": movement_id}))
 
 
 def undone_of(tx: Tx, payment: str, movement_id: str) -> int:
-    """Return how much of an outward movement of *payment* was taken back by a person."""
+    """Return how much of an outward movement of *payment* was undone by hand."""
     row = tx.one(_UNDONE_OF, {"payment": payment, "movement_id": movement_id})
     return 0 if row is None else row["minor"]
 
 
 def moved(tx: Tx, payment: str) -> dict[str, tuple[int, int]]:
-    """Return how much of a payment came in and went out, by currency."""
+    """Return how much money of a payment came in and went out, by currency."""
     rows = tx.all(_HELD, {"payment": payment})
     return {row["currency"]: (row["came"], row["went"]) for row in rows}
 
 
 def set_customer(tx: Tx, receipt: str, customer: str) -> None:
-    """Write whose a receipt is that was nobody's."""
+    """Set the customer of a receipt that had none."""
     tx.run(_SET_CUSTOMER, {"id": receipt, "customer": customer})
     checksums.renew(tx, checksums.RECEIPT, receipt)
 
 
 def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:
-    """Write how much of a receipt waits for a person's decision."""
+    """Store how much of a receipt is unallocated."""
     tx.run(_SET_UNALLOCATED, {"id": receipt, "amount": minor})
 
 
 def set_awaiting(tx: Tx, receipt: str, minor: int) -> None:
-    """Write how much of a receipt counts only when it has settled."""
+    """Store how much of a receipt awaits settlement."""
     tx.run(_SET_AWAITING, {"id": receipt, "amount": minor})
 
 
 def receipt_of(row: Row) -> Receipt:
-    """Read a receipt from its row."""
+    """Return the receipt of a row."""
     currency: str = row["currency"]
     known = settlement_of(row)
     return Receipt(
@@ -418,7 +418,7 @@ def _quantity(row: Row, known: Settlement) -> Money | None:
 
 
 def settlement_of(row: Row) -> Settlement:
-    """Read what is known of a receipt's settlement."""
+    """Return what is known of a receipt's settlement."""
     on = row["settled_on"]
     return Settlement(
         settled=read_money_or_none(row["settled_currency"], row["settled_minor"]),

@@ -1,4 +1,4 @@
-"""Refunds under way: the invoices that one is for, and the credit that it holds."""
+"""Refunds in progress: the invoices that a refund is for, and the credit that it holds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VALUES (:attempt, :position, :item, :amount, :checksum)
 _ITEMS = """
 SELECT item, amount_minor FROM paygate_refund_item WHERE attempt = :attempt ORDER BY position
 """
-_GOING_OFF = """
+_ITEMS_IN_PROGRESS = """
 SELECT r.item, r.amount_minor FROM paygate_attempt a JOIN paygate_refund_item r ON r.attempt = a.id
 WHERE a.payment = :payment AND a.operation = 'refund'
   AND a.state IN ('sending', 'unknown', 'pending', 'requires_action')
@@ -34,7 +34,7 @@ WHERE a.payment = :payment AND a.operation = 'refund'
 
 
 def name_items(tx: Tx, attempt_id: str, wanted: Sequence[tuple[str, int]]) -> None:
-    """Write which invoices a refund is for, and how much of each."""
+    """Store which invoices a refund is for, and how much of each."""
     tx.many(
         _INSERT_ITEM,
         [
@@ -48,31 +48,31 @@ def name_items(tx: Tx, attempt_id: str, wanted: Sequence[tuple[str, int]]) -> No
 
 
 def items_of(tx: Tx, attempt_id: str) -> list[tuple[str, int]]:
-    """Return which invoices a refund is for, if that was said, in order."""
+    """Return the invoices that a refund was requested for, and how much of each, in order."""
     rows = tx.all(_ITEMS, {"attempt": attempt_id})
     return [(row["item"], row["amount_minor"]) for row in rows]
 
 
-def going_off(tx: Tx, payment: str) -> list[tuple[str, int]]:
-    """Return what refunds under way will take off which invoice."""
-    rows = tx.all(_GOING_OFF, {"payment": payment})
+def items_in_progress(tx: Tx, payment: str) -> list[tuple[str, int]]:
+    """Return the invoices of the refunds in progress of a payment, and how much of each."""
+    rows = tx.all(_ITEMS_IN_PROGRESS, {"payment": payment})
     return [(row["item"], row["amount_minor"]) for row in rows]
 
 
 def hold_credit(tx: Tx, attempt_id: str, credit: str, minor: int) -> None:
-    """Write that a refund is to pay back *minor* of a credit lot."""
+    """Store that a refund holds *minor* of a credit lot."""
     params = {"attempt": attempt_id, "credit": credit, "amount": minor, "state": "held"}
     tx.run(_INSERT_HOLD, checksums.signed(checksums.HOLD, params))
 
 
 def held_by(tx: Tx, attempt_id: str) -> list[tuple[str, int]]:
-    """Return which credit lots a refund holds, and how much of each."""
+    """Return the credit lots that a refund holds, and how much of each."""
     rows = tx.all(_HOLDS, {"attempt": attempt_id})
     return [(row["credit"], row["amount_minor"]) for row in rows]
 
 
 def end_holds(tx: Tx, attempt_id: str, state: str) -> None:
-    """Let the credit go that a refund held, or count it as paid back."""
+    """End the credit holds of a refund: *state* is released or used."""
     held = held_by(tx, attempt_id)
     tx.run(_END_HOLDS, {"attempt": attempt_id, "state": state})
     for credit, _ in held:

@@ -1,4 +1,4 @@
-"""Callbacks that were refused: how many for each reason, and what the last one called itself."""
+"""Refused callbacks: the number for each reason, and type and event id of the last one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SELECT * FROM paygate_refused_callback WHERE tenant = :tenant ORDER BY account, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedBatch:
-    """Callbacks that were refused for one reason, between two instants."""
+    """Callbacks that were refused for the same reason, between two instants."""
 
     why: Refusal
     times: int
@@ -42,7 +42,7 @@ class RefusedBatch:
 
 
 def count(tx: Tx, account: str, batch: RefusedBatch) -> None:
-    """Add *batch* to what was counted for an account."""
+    """Add *batch* to the counts of an account."""
     params = {
         "tenant": tx.tenant,
         "account": account,
@@ -57,7 +57,7 @@ def count(tx: Tx, account: str, batch: RefusedBatch) -> None:
 
 
 def counted(tx: Tx) -> list[RefusedCallbacks]:
-    """Return what was counted, by account, the last reason first."""
+    """Return the counts, by account, latest reason first."""
     return [
         RefusedCallbacks(
             account=row["account"],

@@ -1,4 +1,4 @@
-"""Reversals and write-offs, as they stand in the books."""
+"""Reversals and write-offs."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def insert(
     counted: bool,
 ) -> bool:
     """
-    Write a reversal; false where its number, or one of the payment, is there already.
+    Store a reversal; return False if its number is taken or the payment has one already.
 
-    *counted* says that its number is the next of the ledger's own.
+    *counted* means that its number comes from the ledger's own sequence.
     """
     params = {
         "id": id_,
@@ -103,19 +103,19 @@ def insert(
 
 
 def of_payment(tx: Tx, payment: str) -> tuple[Reversal, str] | None:
-    """Read the reversal of a payment that stands, with the fingerprint of the call that made it."""
+    """Return the current reversal of a payment, with the fingerprint of its call, or None."""
     row = tx.one(_OF_PAYMENT, {"payment": payment})
     return None if row is None else (reversal_of(row), row["fingerprint"])
 
 
 def undo(tx: Tx, reversal: str) -> None:
-    """Mark a reversal as undone: its payment was money after all."""
+    """Mark a reversal as undone, because the money arrived after all."""
     tx.run(_UNDO_REVERSAL, {"id": reversal, "at": tx.at, "actor": tx.actor})
     checksums.renew(tx, checksums.REVERSAL, reversal)
 
 
 def by_number(tx: Tx, number: str) -> Reversal | None:
-    """Read a reversal by its document number."""
+    """Return the reversal with this document number, or None."""
     row = tx.one(_BY_NUMBER, {"tenant": tx.tenant, "number": number})
     return None if row is None else reversal_of(row)
 
@@ -131,7 +131,7 @@ def insert_write_off(
     account: LedgerAccount = LedgerAccount.WRITE_OFF,
     receipt: str | None = None,
 ) -> None:
-    """Write a write-off, posted to *account*; if it is a credit note, of the refund *receipt*."""
+    """Store a write-off, posted to *account*; a credit note also names its refund's *receipt*."""
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -151,49 +151,49 @@ def insert_write_off(
 
 
 def write_off(tx: Tx, id_: str) -> WriteOff | None:
-    """Read a write-off."""
+    """Return the write-off with this id, or None."""
     row = tx.one(_WRITE_OFF, {"tenant": tx.tenant, "id": id_})
     return None if row is None else write_off_of(row)
 
 
 def write_offs_of_payment(tx: Tx, payment: str) -> list[WriteOff]:
-    """Read the write-offs that a payment caused and that stand."""
+    """Return the write-offs that a payment caused and that were not undone."""
     return [write_off_of(row) for row in tx.all(_WRITE_OFFS_OF_PAYMENT, {"payment": payment})]
 
 
 def write_offs_of_item(tx: Tx, item: str) -> list[WriteOff]:
-    """Read what was written off *item*, the oldest first, also what was undone."""
+    """Return the write-offs of *item*, oldest first, including undone ones."""
     rows = tx.all(_WRITE_OFFS_OF_ITEM, {"tenant": tx.tenant, "item": item})
     return [write_off_of(row) for row in rows]
 
 
 def credit_notes_of(tx: Tx, receipt: str) -> list[WriteOff]:
-    """Read the credit notes that a refund caused and that stand."""
+    """Return the credit notes that a refund caused and that were not undone."""
     return [write_off_of(row) for row in tx.all(_WRITE_OFFS_OF_RECEIPT, {"receipt": receipt})]
 
 
 def posted_to(tx: Tx, write_off_id: str) -> LedgerAccount:
-    """Tell to which account a write-off was posted."""
+    """Return the account that a write-off was posted to."""
     row = tx.one(_POSTED_TO, {"id": write_off_id})
     assert row is not None, f"write-off {write_off_id} was just read"
     return LedgerAccount(row["ledger_account"])
 
 
 def given_up(tx: Tx, item: str) -> dict[LedgerAccount, int]:
-    """Tell what is written off *item*, by the account that it was posted to."""
+    """Return the amounts written off *item*, by the account that they were posted to."""
     rows = tx.all(_GIVEN_UP, {"item": item})
     return {LedgerAccount(row["ledger_account"]): row["minor"] for row in rows}
 
 
 def mark_undone(tx: Tx, write_off_id: str) -> bool:
-    """Mark a write-off as undone; false where it was already."""
+    """Mark a write-off as undone; return False if it was undone before."""
     news = bool(tx.run(_UNDO, {"id": write_off_id, "at": tx.at, "actor": tx.actor}))
     checksums.renew(tx, checksums.WRITE_OFF, write_off_id)
     return news
 
 
 def reversal_of(row: Row) -> Reversal:
-    """Read a reversal from its row."""
+    """Return the reversal of a row."""
     return Reversal(
         id=row["id"],
         number=row["number"],
@@ -208,7 +208,7 @@ def reversal_of(row: Row) -> Reversal:
 
 
 def write_off_of(row: Row) -> WriteOff:
-    """Read a write-off from its row."""
+    """Return the write-off of a row."""
     return WriteOff(
         id=row["id"],
         invoice=row["item"],

@@ -1,8 +1,7 @@
-"""Why a person must look at a payment: causes that are raised, and ended.
+"""Causes for the manual review of a payment: raised, and ended.
 
-The flag `needs_review` of a payment stands as long as one of three things does: a
-conflict, an attempt that waits for a person, or a cause that is written here. So
-what ends one of them ends the review only if neither of the others is left.
+The flag `needs_review` of a payment is set while it has a conflict, a flagged attempt, or a
+cause that is stored here. Ending one of these ends the review only if no other is left.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 EXCESS: Final = "excess"
-"""More went back than came."""
+"""More money was returned than received."""
 UNSETTLED: Final = "unsettled"
-"""Accepted money has not settled within the time that its rail allows."""
+"""Accepted money has not settled within the time limit of its rail."""
 REFUND_UNSETTLED: Final = "refund-unsettled"
-"""A refund was accepted and has not settled in time; a colon and its receipt follow."""
+"""An accepted refund has not settled in time; a colon and the id of its receipt follow."""
 CONTRADICTED: Final = "contradicted"
-"""A person reversed money that has settled, and its gateway does not say that it went back."""
+"""Settled money was reversed by hand, but the gateway does not report that it was returned."""
 UNBROUGHT: Final = "unbrought"
-"""Money came back of a payment that ended and never brought any."""
+"""Money was returned for a payment that ended without receiving any."""
 UNIDENTIFIED: Final = "unidentified"
-"""Money came for a number that nobody has: it is to be found out whose it is."""
+"""Money came for a payer number that is not assigned; its customer must be identified."""
 DECIDED: Final = "decided"
-"""A person decided about a payment: assigned its money, found out its outcome, or looked at it."""
+"""A person decided: assigned the money, resolved the outcome, or finished the review."""
 
 _RAISE = """
 INSERT INTO paygate_review (payment, cause, raised_at, checksum)
@@ -36,7 +35,7 @@ ON CONFLICT (payment, cause) DO UPDATE SET
   raised_at = :at, ended_at = NULL, ended_by = NULL, reason = ''
 WHERE paygate_review.ended_at IS NOT NULL
 """
-# What a person has finished is not raised again; what ended by itself is.
+# A cause that a person has finished is not raised again; one that ended by itself is.
 _STOOD = """
 SELECT 1 AS one FROM paygate_review
 WHERE payment = :payment AND cause = :cause AND (ended_at IS NULL OR reason <> '')
@@ -52,7 +51,7 @@ WHERE payment = :payment AND ended_at IS NULL AND cause = coalesce(:cause, cause
 """
 _CAUSES = "SELECT cause FROM paygate_review WHERE payment = :payment"
 _STANDING = "SELECT cause FROM paygate_review WHERE payment = :payment AND ended_at IS NULL"
-# While another attempt waits for a person, so does the payment.
+# The flag stays while an attempt is flagged.
 _UNFLAG = """
 UPDATE paygate_payment SET needs_review = 0
 WHERE id = :payment AND conflicted = 0
@@ -67,7 +66,7 @@ _UNFLAG_CONFLICT = "UPDATE paygate_payment SET conflicted = 0 WHERE id = :paymen
 
 
 def raise_(tx: Tx, payment: str, cause: str) -> bool:
-    """Flag *payment* because of *cause*; return whether that is news."""
+    """Flag *payment* because of *cause*; return False if the cause was already open."""
     tx.known.pop(("causes", payment), None)
     news = bool(tx.run(_RAISE, {"payment": payment, "cause": cause, "at": tx.at}))
     if news:
@@ -77,26 +76,26 @@ def raise_(tx: Tx, payment: str, cause: str) -> bool:
 
 
 def stood(tx: Tx, payment: str, cause: str) -> bool:
-    """Return whether *cause* was raised and stands, or a person has looked at it."""
+    """Return whether *cause* is open, or was finished by a person."""
     row = tx.one(_STOOD, {"payment": payment, "cause": cause})
     return row is not None
 
 
 def end(tx: Tx, payment: str, cause: str) -> bool:
-    """End what *cause* raised, because it no longer holds; return whether it stood."""
+    """End *cause*, because it no longer holds; return whether it was open."""
     if cause not in standing(tx, payment) or not _end(tx, payment, cause, ""):
         return False
     tx.run(_UNFLAG, {"payment": payment})
     return True
 
 
-def read_with(tx: Tx, payment: str, causes: list[str]) -> None:
-    """Remember the *causes* of *payment* that stand, which were read with its row."""
+def cache(tx: Tx, payment: str, causes: list[str]) -> None:
+    """Cache the open *causes* of *payment*, as read with its row."""
     tx.known["causes", payment] = causes
 
 
 def standing(tx: Tx, payment: str) -> list[str]:
-    """Return the causes of *payment* that stand."""
+    """Return the open causes of *payment*."""
     known: list[str] | None = tx.known.get(("causes", payment))
     if known is None:
         known = [row["cause"] for row in tx.all(_STANDING, {"payment": payment})]
@@ -105,9 +104,9 @@ def standing(tx: Tx, payment: str) -> list[str]:
 
 
 def decide(tx: Tx, payment: str, reason: str) -> None:
-    """Note that a person has decided about the money of *payment* as it is now, and why.
+    """Store a person's decision about the money of *payment*, and its reason.
 
-    What came or went back beyond what was asked for is right from now on, so far and no further.
+    The decision approves the excess collected or returned so far, and no more.
     """
     tx.known.pop(("causes", payment), None)
     tx.run(_RAISE, {"payment": payment, "cause": DECIDED, "at": tx.at})
@@ -115,7 +114,7 @@ def decide(tx: Tx, payment: str, reason: str) -> None:
 
 
 def finish(tx: Tx, payment: str, reason: str) -> None:
-    """End every cause, every flag of an attempt and the conflict: a person has looked."""
+    """Finish the review of *payment*: end every cause, the flags of its attempts, the conflict."""
     raise_(tx, payment, DECIDED)
     _end(tx, payment, None, reason)
     if tx.run(_UNFLAG_ATTEMPTS, {"payment": payment}):

@@ -1,4 +1,4 @@
-"""A rule of the books: what must hold, and the queries that find what breaks it."""
+"""A rule of the ledger: an invariant, and the queries for the rows that violate it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FoundRow(Protocol):
-    """A row that a query of a rule found, by name and in order."""
+    """A row that a query of a rule found; columns are read by name or in order."""
 
     def __getitem__(self, key: str, /) -> Any: ...
     def __iter__(self) -> Iterator[Any]: ...
@@ -25,15 +25,15 @@ def _detail(row: Row) -> str:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
-    A rule, and the queries that find what breaks it: columns `subject` and `detail`.
+    An invariant, and the queries for its violations: columns `subject` and `detail`.
 
-    With *judge* the queries find what may break it, and *judge* returns the detail of a
-    row that does. A rule that is not *cheap* reads whole tables that grow with each step
-    of a payment; who checks the books after every step leaves it for the end.
+    With *judge*, the queries return candidates, and *judge* returns the detail of a row that
+    violates the rule, or None. A rule that is not *cheap* reads whole tables, which grow with
+    each step of a payment; a check after every step skips it until the end.
     """
 
     name: str
-    says: str
+    description: str
     sql: str | tuple[str, ...]
     judge: Callable[[Any], str | None] = _detail
     cheap: bool = True

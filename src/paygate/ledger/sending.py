@@ -1,4 +1,4 @@
-"""Whether anything may be sent: not while a ledger catches up that came from a backup."""
+"""The stop of sending, while a ledger restored from a backup catches up."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHERE next_try_at IS NOT NULL AND next_try_at <= :at GROUP BY tenant ORDER BY te
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """Nothing is sent from this ledger: since when, why, and who said so."""
+    """Why sending is stopped, since when, and by whom."""
 
     since: datetime
     reason: str
@@ -37,32 +37,32 @@ class Stopped:
 
 
 def stop(tx: Tx, reason: str) -> bool:
-    """Let nothing be sent; false where that was so before."""
+    """Stop sending; return False if it was stopped before."""
     value = json.dumps({"since": tx.at, "reason": reason, "actor": tx.actor})
     return bool(tx.run(_STOP, {"value": value}))
 
 
 def stopped(tx: Tx) -> Stopped | None:
-    """Tell why nothing is sent; None where it may be."""
+    """Return why sending is stopped; None if it is not."""
     row = tx.one(_STOPPED, {})
     if row is None:
         return None
-    told: dict[str, str] = json.loads(row["value"])
-    return Stopped(since=read_instant(told["since"]), reason=told["reason"], actor=told["actor"])
+    facts: dict[str, str] = json.loads(row["value"])
+    return Stopped(since=read_instant(facts["since"]), reason=facts["reason"], actor=facts["actor"])
 
 
 def resume(tx: Tx) -> None:
-    """Let things be sent again."""
+    """Resume sending."""
     tx.run(_RESUME, {})
 
 
 def attempts_due(tx: Tx) -> dict[str, int]:
-    """Return how many attempts each tenant is to inquire about now."""
+    """Return the number of attempts that are due for an inquiry, by tenant."""
     return _count(tx, _ATTEMPTS_DUE)
 
 
 def callbacks_due(tx: Tx) -> dict[str, int]:
-    """Return how many callbacks wait in the inbox of each tenant now."""
+    """Return the number of callbacks that are due in the inbox, by tenant."""
     return _count(tx, _CALLBACKS_DUE)
 
 

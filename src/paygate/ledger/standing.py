@@ -1,4 +1,4 @@
-"""How the ledger stands: counts and sums, each by one statement over an index of its own."""
+"""Counts and sums for the status report, each from one statement with an index of its own."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from paygate.ledger.codec import read_instant, read_instant_or_none, write_date,
 if TYPE_CHECKING:
     from paygate.ledger.tx import Row, Tx
 
-# SQLite refuses a sum beyond 64 bits, so each is added up in two parts.
+# SQLite refuses a sum of more than 64 bits, so each sum is computed in two parts.
 _PART: Final = 1_000_000_000
 _COUNTED = """
 SELECT currency, status, count(*) AS count FROM paygate_item INDEXED BY paygate_item_counted
 WHERE tenant = :tenant AND kind = 'invoice' GROUP BY currency, status ORDER BY currency, status
 """
-# Only what is unpaid is added up: however long the ledger is, that is what the business is owed.
+# Only unpaid invoices are summed, so the cost does not grow with the age of the ledger.
 _LEFT = "total_minor - allocated_minor - written_off_minor"
 _UNPAID = f"""
 SELECT currency, count(*) AS count,
@@ -73,7 +73,7 @@ SELECT account, state, count(*) AS count, min(received_at) AS since
 FROM paygate_inbox INDEXED BY paygate_inbox_stuck
 WHERE tenant = :tenant AND state IN ('failed', 'orphan', 'conflicted') GROUP BY account, state
 """
-# The first event behind a position is the next row: the tenant is no reason to look elsewhere.
+# The next event after a position is the next row; the plus keeps the planner off other indexes.
 _SINKS = """
 SELECT s.name, s.fault, s.unreached_since,
   (SELECT o.occurred_at FROM paygate_outbox o
@@ -93,7 +93,7 @@ FROM paygate_sink s WHERE s.tenant = :tenant ORDER BY s.name
 
 
 def invoices(tx: Tx) -> list[InvoiceTotals]:
-    """Return how many invoices of each currency stand how, and what is open on them."""
+    """Return the number of invoices by status and their open amount, for each currency."""
     params = {"tenant": tx.tenant, "today": write_date(tx.now.astimezone(tx.zone).date())}
     counts: dict[str, dict[str, int]] = {}
     for row in tx.all(_COUNTED, params):
@@ -121,7 +121,7 @@ def _totals(currency: str, count: dict[str, int], unpaid: Row | dict[str, int]) 
 
 
 def payments(tx: Tx) -> list[PaymentTotals]:
-    """Return how many payments have each status, by currency."""
+    """Return the number and the sum of payments, by status and currency."""
     return [
         PaymentTotals(
             status=PaymentStatus(row["status"]),
@@ -134,9 +134,9 @@ def payments(tx: Tx) -> list[PaymentTotals]:
 
 
 def reviews(tx: Tx, limit: int) -> FlaggedPayments:
-    """Return how many payments are flagged for review, and the oldest of them."""
+    """Return the number of payments flagged for review, and the oldest of them."""
     row = tx.one(_REVIEWS, {"tenant": tx.tenant})
-    assert row is not None, "an aggregate gives a row"
+    assert row is not None, "an aggregate query returns a row"
     oldest = tx.all(_TO_REVIEW, {"tenant": tx.tenant, "limit": limit})
     return FlaggedPayments(
         count=row["count"],
@@ -148,13 +148,13 @@ def reviews(tx: Tx, limit: int) -> FlaggedPayments:
 
 
 def unknown(tx: Tx, limit: int) -> UnknownOutcomes:
-    """Return how many outcomes are unknown for how long, and the oldest of them."""
+    """Return the number of unknown outcomes by age, and the oldest of them."""
     ago = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
     params = {name: write_instant(tx.now - age) for name, age in ago.items()} | {
         "tenant": tx.tenant
     }
     row = tx.one(_UNKNOWN, params)
-    assert row is not None, "an aggregate gives a row"
+    assert row is not None, "an aggregate query returns a row"
     oldest = tx.all(_OLDEST_UNKNOWN, {"tenant": tx.tenant, "limit": limit})
     return UnknownOutcomes(
         within_an_hour=row["hour"] or 0,
@@ -167,7 +167,7 @@ def unknown(tx: Tx, limit: int) -> UnknownOutcomes:
 
 
 def stuck(tx: Tx) -> dict[str, dict[InboxState, tuple[int, datetime]]]:
-    """Return by account what was told and not applied: how many in each state, and since when."""
+    """Return the callbacks that were not applied: count and first time, by account and state."""
     found: dict[str, dict[InboxState, tuple[int, datetime]]] = {}
     for row in tx.all(_STUCK, {"tenant": tx.tenant}):
         since = read_instant(row["since"])
@@ -176,7 +176,7 @@ def stuck(tx: Tx) -> dict[str, dict[InboxState, tuple[int, datetime]]]:
 
 
 def sinks(tx: Tx) -> list[SinkStatus]:
-    """Return how each sink and subscriber stands that ever read."""
+    """Return the status of every known sink and subscriber."""
     return [
         SinkStatus(
             name=row["name"],
@@ -193,7 +193,7 @@ def sinks(tx: Tx) -> list[SinkStatus]:
 
 
 def _sum(currency: str, high: int, low: int) -> Money | None:
-    """Return a sum, or None if it is more than an amount can be."""
+    """Return a sum, or None if it exceeds the largest amount."""
     try:
         return Money(currency, high * _PART + low)
     except InvalidAmount:

@@ -1,4 +1,4 @@
-"""Rules about states: what stands somewhere follows from what stands elsewhere."""
+"""Rules about states: each state must agree with the rows that it follows from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paygate.ledger.schema_files import SCHEMA
 STANDINGS: Final = (
     Rule(
         "one-soft-claim",
-        "at most one payment holds a soft claim on an invoice, and none beside a hard one for it",
+        "at most one payment has a soft claim on an invoice",
         """
         SELECT i.number AS subject, count(DISTINCT c.payment) || ' payments' AS detail
         FROM paygate_item i JOIN paygate_claim c ON c.item = i.id AND c.state = 'soft'
@@ -18,9 +18,9 @@ STANDINGS: Final = (
         """,
     ),
     Rule(
-        "dead-payments-hold-nothing",
-        "a payment that ended holds at most what awaits settlement, unless a person must decide "
-        "about money that is still there",
+        "ended-payments-hold-nothing",
+        "an ended payment has claims for at most the money that awaits settlement, unless a "
+        "conflict about money that it still holds is unresolved",
         """
         SELECT p.id AS subject, p.status || ' with a live claim' AS detail
         FROM paygate_payment p
@@ -42,9 +42,9 @@ STANDINGS: Final = (
     ),
     Rule(
         "open-pages-hold-nothing",
-        "a page that waits for its payer holds nothing, unless it is being completed right now",
+        "a payment that waits for its payer has no hard claim, unless it is being completed",
         """
-        SELECT p.id AS subject, 'a hard claim on a page that nobody completes' AS detail
+        SELECT p.id AS subject, 'it has a hard claim, but is not being completed' AS detail
         FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.status = 'requires_action'
           AND EXISTS (SELECT 1 FROM paygate_claim c WHERE c.payment = p.id AND c.state = 'hard')
@@ -55,7 +55,7 @@ STANDINGS: Final = (
     ),
     Rule(
         "late-money-is-asked-about",
-        "what an ended payment holds for money on its way is asked about, or under review",
+        "an ended payment whose money is pending after all has a next check, or is under review",
         """
         SELECT id AS subject, state || ' and pending, without a next check' AS detail
         FROM paygate_attempt
@@ -65,7 +65,7 @@ STANDINGS: Final = (
     ),
     Rule(
         "disputes-are-marked",
-        "an invoice, or a payment, is disputed where a chargeback of it stands",
+        "an invoice or payment is marked as disputed if it has a chargeback that is not won",
         """
         SELECT i.number AS subject, 'disputed is ' || i.disputed AS detail FROM paygate_item i
         LEFT JOIN (
@@ -82,7 +82,7 @@ STANDINGS: Final = (
     ),
     Rule(
         "held-in-proportion",
-        "a payment of which a part is seen on its way holds no more than that part",
+        "a payment that was seen only in part has hard claims for no more than that part",
         """
         SELECT p.id AS subject, 'holds ' || sum(c.amount_minor) || ', seen ' || p.seen_minor
           AS detail
@@ -93,10 +93,10 @@ STANDINGS: Final = (
     ),
     Rule(
         "secrets-are-sealed",
-        "what only a payer's browser may see is not stored as text, and is gone with the action",
+        "the secret of an action is encrypted, and is deleted with the action",
         """
         SELECT id AS subject, 'the secret of its action is ' ||
-          CASE WHEN action IS NULL THEN 'still there' ELSE 'plain text, or cannot be read' END
+          CASE WHEN action IS NULL THEN 'not deleted' ELSE 'plain text or unreadable' END
           AS detail
         FROM paygate_attempt
         WHERE tenant = :tenant AND CASE
@@ -108,8 +108,8 @@ STANDINGS: Final = (
     ),
     Rule(
         "returned-at-most-received",
-        "no more went back than came in, or than a person has looked at, unless it is under "
-        "review (I10)",
+        "no more was returned than was received or approved in a review, unless the payment is "
+        "under review (I10)",
         """
         SELECT id AS subject, returned_minor || ' of ' || received_minor AS detail
         FROM paygate_payment
@@ -120,18 +120,18 @@ STANDINGS: Final = (
     ),
     Rule(
         "status-follows-attempt",
-        "a payment stands where the attempt that was to bring its money stands, and one that was "
-        "recorded by hand or paid from credit has succeeded",
+        "the status of a payment follows from its charge or authorization; one that was recorded "
+        "by hand or paid from credit has succeeded",
         """
-        SELECT p.id AS subject, p.status || ' over an attempt that is ' || a.state AS detail
+        SELECT p.id AS subject, p.status || ', but its charge is ' || a.state AS detail
         FROM paygate_payment p
         JOIN paygate_attempt a ON a.payment = p.id AND a.operation = 'charge'
         WHERE p.tenant = :tenant AND p.status <>
           CASE a.state WHEN 'sending' THEN 'processing' WHEN 'pending' THEN 'processing'
           ELSE a.state END
         UNION ALL
-        SELECT p.id, p.status || ' over an authorisation that is ' || a.state || ', of which '
-          || p.collected_minor || ' was captured'
+        SELECT p.id, p.status || ', but its authorization is ' || a.state || ', with '
+          || p.collected_minor || ' captured'
         FROM paygate_payment p
         JOIN paygate_attempt a ON a.payment = p.id AND a.operation = 'authorize'
         WHERE p.tenant = :tenant AND p.status <> CASE
@@ -142,7 +142,7 @@ STANDINGS: Final = (
           WHEN a.state = 'succeeded' THEN 'canceled'
           ELSE a.state END
         UNION ALL
-        SELECT p.id, p.status || ', and nothing was asked of a gateway' FROM paygate_payment p
+        SELECT p.id, p.status || ', but nothing was sent to a gateway' FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.status <> 'succeeded' AND NOT EXISTS (
           SELECT 1 FROM paygate_attempt a
           WHERE a.payment = p.id AND a.operation IN ('charge', 'authorize'))
@@ -150,7 +150,7 @@ STANDINGS: Final = (
     ),
     Rule(
         "operations-add-up",
-        "what is being captured or refunded is the sum of the attempts under way",
+        "the amounts being captured and refunded are the sums of the attempts in progress",
         """
         SELECT p.id AS subject,
           'capturing ' || p.capturing_minor || ', refunding ' || p.refunding_minor AS detail
@@ -165,8 +165,8 @@ STANDINGS: Final = (
     ),
     Rule(
         "captured-within-authorized",
-        "no more is captured, or being captured, than was authorised or a person has decided "
-        "about, unless it is under review or all of it went back",
+        "no more is captured, or being captured, than was authorized or approved in a review, "
+        "unless the payment is under review or all of its money was returned",
         """
         SELECT p.id AS subject,
           p.collected_minor || ' + ' || p.capturing_minor || ' of ' || p.authorized_minor AS detail
@@ -182,8 +182,8 @@ STANDINGS: Final = (
         """,
     ),
     Rule(
-        "doubt-is-followed-up",
-        "an attempt in doubt is inquired again, or waits for a person",
+        "unknown-outcomes-are-followed-up",
+        "an attempt whose outcome is unknown has a next check, or is flagged for manual review",
         """
         SELECT id AS subject, state || ' without a next check' AS detail FROM paygate_attempt
         WHERE tenant = :tenant AND state IN ('sending', 'unknown')
@@ -192,9 +192,10 @@ STANDINGS: Final = (
     ),
     Rule(
         "settlement-is-followed-up",
-        "accepted money that must settle by some day is waited for, or was flagged",
+        "accepted money with a time limit for its settlement has a settlement check, or was "
+        "flagged",
         """
-        SELECT p.id AS subject, 'nobody waits for its settlement' AS detail
+        SELECT p.id AS subject, 'it has no settlement check' AS detail
         FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.settles_within_s IS NOT NULL AND p.settle_check_at IS NULL
           AND NOT EXISTS (SELECT 1 FROM paygate_review w
@@ -206,9 +207,10 @@ STANDINGS: Final = (
     ),
     Rule(
         "refunds-are-followed-up",
-        "an accepted refund that must settle by some day is waited for, or was flagged",
+        "an accepted refund with a time limit for its settlement has a settlement check, or was "
+        "flagged",
         """
-        SELECT p.id AS subject, 'nobody waits for the settlement of refund ' || r.id AS detail
+        SELECT p.id AS subject, 'it has no settlement check for refund ' || r.id AS detail
         FROM paygate_receipt r
         JOIN paygate_payment p ON p.id = r.payment
         JOIN paygate_attempt a ON a.id = r.attempt AND a.operation = 'refund'
@@ -224,16 +226,16 @@ STANDINGS: Final = (
     ),
     Rule(
         "events-have-no-gaps",
-        "the events of each aggregate count 1, 2, 3 … (I7)",
+        "the events of each aggregate are numbered 1, 2, 3 … (I7)",
         """
-        SELECT aggregate AS subject, count(*) || ' events, last is ' || max(seq) AS detail
+        SELECT aggregate AS subject, count(*) || ' events, the last is ' || max(seq) AS detail
         FROM paygate_outbox WHERE tenant = :tenant
         GROUP BY aggregate HAVING count(*) <> max(seq) OR min(seq) <> 1
         """,
     ),
     Rule(
-        "invoices-stand",
-        "an invoice is void if its voiding was posted, and open if not",
+        "voids-are-posted",
+        "an invoice is void if its voiding was posted, otherwise open",
         """
         SELECT i.number AS subject, i.kind || ' is ' || i.status AS detail
         FROM paygate_item i LEFT JOIN (
@@ -246,8 +248,7 @@ STANDINGS: Final = (
     ),
     Rule(
         "reviews-are-flagged",
-        "a payment is flagged while a conflict, a cause or an attempt of it waits for a person, "
-        "and for no other reason",
+        "a payment is flagged exactly while it has a conflict, an open cause or a flagged attempt",
         """
         SELECT p.id AS subject, 'needs_review is ' || p.needs_review AS detail
         FROM paygate_payment p
@@ -256,13 +257,13 @@ STANDINGS: Final = (
           OR EXISTS (SELECT 1 FROM paygate_attempt a
                      WHERE a.payment = p.id AND a.needs_review = 1) THEN 1 ELSE 0 END
         UNION ALL
-        SELECT p.id, 'conflicted is ' || p.conflicted || ', and money of it waits for a decision'
+        SELECT p.id, 'conflicted is ' || p.conflicted || ', but it has unallocated money'
         FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.conflicted NOT IN (0, 1)
           OR p.tenant = :tenant AND p.conflicted = 0 AND p.needs_review = 0 AND EXISTS (
           SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor <> 0)
         UNION ALL
-        SELECT p.id, 'conflicted is 1, and no event tells it' FROM paygate_payment p
+        SELECT p.id, 'conflicted is 1, but there is no event' FROM paygate_payment p
         WHERE p.tenant = :tenant AND p.conflicted = 1 AND NOT EXISTS (
           SELECT 1 FROM paygate_outbox o WHERE o.tenant = p.tenant AND o.aggregate = p.id
             AND o.type = 'payment.conflicted')
@@ -271,7 +272,7 @@ STANDINGS: Final = (
     ),
     Rule(
         "callbacks-are-followed-up",
-        "a callback that is new has a next try, one that has ended has none and tells when",
+        "a new callback has a next try; one that has ended has none, and has the time it ended",
         """
         SELECT id AS subject, state || ', next try ' || coalesce(next_try_at, 'never')
           || ', applied ' || coalesce(applied_at, 'never') AS detail
@@ -286,8 +287,8 @@ STANDINGS: Final = (
         """,
     ),
     Rule(
-        "holds-stand",
-        "credit is held for a refund that is under way, and for no other",
+        "holds-follow-refunds",
+        "credit is held for a refund exactly while the refund is in progress",
         """
         SELECT h.attempt AS subject, h.state || ' for a refund that is ' || a.state AS detail
         FROM paygate_hold h JOIN paygate_attempt a ON a.id = h.attempt
@@ -296,14 +297,14 @@ STANDINGS: Final = (
         """,
     ),
     Rule(
-        "reversals-stand",
-        "a payment names its reversal that stands, and the reversal names the payment",
+        "reversals-match-payments",
+        "a payment and its reversal refer to each other until the reversal is undone",
         """
         SELECT p.id AS subject, 'it does not name its reversal ' || v.id AS detail
         FROM paygate_reversal v JOIN paygate_payment p ON p.id = v.payment
         WHERE v.tenant = :tenant AND v.undone_at IS NULL AND p.reversal IS NOT v.id
         UNION ALL
-        SELECT p.id, 'its reversal ' || p.reversal || ' is of another payment, undone, or not there'
+        SELECT p.id, 'its reversal ' || p.reversal || ' is missing, undone, or of another payment'
         FROM paygate_payment p LEFT JOIN paygate_reversal v ON v.id = p.reversal
         WHERE p.tenant = :tenant AND p.reversal IS NOT NULL
           AND (v.payment IS NOT p.id OR v.undone_at IS NOT NULL)
@@ -311,7 +312,7 @@ STANDINGS: Final = (
     ),
     Rule(
         "settlements-are-posted",
-        "what a receipt says that it brought in the end, and cost, is what was posted for it",
+        "the settled amount and the fee of a receipt equal its postings",
         """
         SELECT receipt AS subject,
           ledger_account || ' ' || sum(stored) || ' ' || currency || ', postings say '
@@ -335,7 +336,7 @@ STANDINGS: Final = (
     ),
     Rule(
         "write-offs-are-posted",
-        "a write-off is posted to its account, as much as it gave up",
+        "every write-off is posted to its account in full",
         """
         SELECT w.id AS subject, w.amount_minor || ' to ' || w.ledger_account
           || ' is not posted' AS detail
@@ -348,21 +349,21 @@ STANDINGS: Final = (
     ),
     Rule(
         "numbers-are-counted",
-        "the sequence of reversals is as far as their numbers, and that of addresses as far as the "
-        "last one that was given away or paid to",
+        "the sequence of reversals equals the number of reversals, and the count of addresses "
+        "covers the last one that was issued or paid to",
         """
         SELECT coalesce(s.name, 'reversal') AS subject,
-          'counted to ' || coalesce(s.value, 0) || ', and ' || v.given || ' were given' AS detail
+          'counted to ' || coalesce(s.value, 0) || ', but ' || v.given || ' were issued' AS detail
         FROM (SELECT count(*) AS given FROM paygate_reversal
               WHERE tenant = :tenant AND counted = 1) v
         LEFT JOIN paygate_sequence s ON s.tenant = :tenant AND s.name = 'reversal'
         WHERE coalesce(s.value, 0) <> v.given
         UNION ALL
-        SELECT name, 'nothing is counted under this name' FROM paygate_sequence
+        SELECT name, 'a sequence with this name is not used' FROM paygate_sequence
         WHERE tenant = :tenant AND name <> 'reversal'
         UNION ALL
-        SELECT p.source, 'counted to ' || coalesce(c.allotted, 0) || ', and address ' || p.last
-          || ' was given away'
+        SELECT p.source, 'counted to ' || coalesce(c.allotted, 0) || ', but address ' || p.last
+          || ' was issued'
         FROM (SELECT source, max(number) AS last FROM paygate_address GROUP BY source) p
         LEFT JOIN paygate_address_count c ON c.source = p.source
         WHERE coalesce(c.allotted, 0) <> max(p.last, coalesce(c.reached, -1)) + 1 OR c.reached < -1
@@ -371,28 +372,28 @@ STANDINGS: Final = (
     ),
     Rule(
         "mode-agrees",
-        "a ledger for live payments has no test payments, and the reverse; it has the schema of "
-        "this version, and says truly whether sending is stopped",
+        "a live ledger has no test payments, and the reverse; the ledger has the schema of this "
+        "version, and its stop of sending agrees with its events",
         f"""
-        SELECT a.id AS subject, 'livemode is ' || a.livemode || ', and the ledger is for '
+        SELECT a.id AS subject, 'livemode is ' || a.livemode || ', but the ledger is for '
           || m.value || ' payments' AS detail
         FROM paygate_attempt a JOIN paygate_meta m ON m.name = 'mode'
         WHERE a.tenant = :tenant AND a.livemode <> CASE m.value WHEN 'live' THEN 1 ELSE 0 END
         UNION ALL
-        SELECT name, 'nothing is known by this name, or it has no such value: ' || value
+        SELECT name, 'the name or its value is not valid: ' || value
         FROM paygate_meta
         WHERE CASE name WHEN 'schema' THEN value <> '{SCHEMA}'
           WHEN 'mode' THEN value NOT IN ('live', 'test')
           WHEN 'sending_stopped' THEN NOT json_valid(value) ELSE TRUE END
         UNION ALL
-        SELECT 'mode', 'it is not said, and there are attempts'
+        SELECT 'mode', 'it is missing, but there are attempts'
         WHERE EXISTS (SELECT 1 FROM paygate_attempt)
           AND NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'mode')
         UNION ALL
-        SELECT 'schema', 'it is not said'
+        SELECT 'schema', 'it is missing'
         WHERE NOT EXISTS (SELECT 1 FROM paygate_meta WHERE name = 'schema')
         UNION ALL
-        SELECT 'sending_stopped', 'the last event says something else' FROM (
+        SELECT 'sending_stopped', 'it disagrees with the last event' FROM (
           SELECT type, occurred_at FROM paygate_outbox
           WHERE type IN ('ledger.sending_stopped', 'ledger.sending_resumed')
           ORDER BY position DESC LIMIT 1) o
@@ -401,11 +402,11 @@ STANDINGS: Final = (
           ELSE m.name IS NULL OR o.occurred_at IS NOT json_extract(
             CASE WHEN json_valid(m.value) THEN m.value END, '$.since') END
         UNION ALL
-        SELECT 'sending_stopped', 'no event says so' FROM paygate_meta
+        SELECT 'sending_stopped', 'it has no event' FROM paygate_meta
         WHERE name = 'sending_stopped' AND NOT EXISTS (
           SELECT 1 FROM paygate_outbox WHERE type = 'ledger.sending_stopped')
         """,
         cheap=False,
     ),
 )
-"""Each state against the rows that it follows from."""
+"""The rules about states."""

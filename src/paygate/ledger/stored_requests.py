@@ -1,4 +1,4 @@
-"""The stored request of an attempt: what is needed to send it once more."""
+"""The stored requests of attempts, from which a request can be sent again."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _DELETE = "DELETE FROM paygate_attempt_request WHERE attempt = :id"
 
 
 def insert(tx: Tx, attempt_id: str, body: str, *, customer: str) -> None:
-    """Store *body*, from which the request can be built again; it has facts about *customer*."""
+    """Store *body*, from which the request can be built again; it has data about *customer*."""
     params = {"id": attempt_id, "tenant": tx.tenant, "customer": customer, "body": body}
     tx.run(_INSERT, params)
     tx.known["request", attempt_id] = body
 
 
 def of_attempt(tx: Tx, attempt_id: str) -> str | None:
-    """Return what is needed to send the request again; None if it cannot be, "" if erased."""
+    """Return the stored request; None without one, "" if it was erased."""
     if ("request", attempt_id) not in tx.known:
         row = tx.one(_BODY, {"id": attempt_id})
         tx.known["request", attempt_id] = None if row is None else row["body"]
@@ -31,13 +31,13 @@ def of_attempt(tx: Tx, attempt_id: str) -> str | None:
     return body
 
 
-def read_with(tx: Tx, attempt_id: str, body: str | None) -> None:
-    """Remember the stored request of an attempt, which was read with its row."""
+def cache(tx: Tx, attempt_id: str, body: str | None) -> None:
+    """Cache the stored request of an attempt, as read with its row."""
     tx.known["request", attempt_id] = body
 
 
 def forget(tx: Tx, attempt_id: str) -> None:
-    """Delete what was needed to send the request again."""
+    """Delete the stored request."""
     if of_attempt(tx, attempt_id) is not None:
         tx.run(_DELETE, {"id": attempt_id})
         tx.known["request", attempt_id] = None

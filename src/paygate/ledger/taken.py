@@ -1,4 +1,4 @@
-"""Where the money of an outward receipt was taken from, so that it can be put back there."""
+"""The origins of the money of an outward receipt, to which it can be returned."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WHERE receipt = :receipt AND position = :position
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Money that a receipt took from one place, and that is not back there yet."""
+    """Money that a receipt took from one origin and that has not been returned to it."""
 
     position: int
     account: LedgerAccount
@@ -40,7 +40,7 @@ class Taken:
 
 
 def insert(tx: Tx, receipt: str, lines: Iterable[PostingLine]) -> None:
-    """Write where *receipt* took its money from, which is what its *lines* debit."""
+    """Store the origins of the money of *receipt*, which are the debits of its *lines*."""
     for line in lines:
         name = _name(line)
         if name is None or line.minor <= 0:
@@ -58,7 +58,7 @@ def insert(tx: Tx, receipt: str, lines: Iterable[PostingLine]) -> None:
 
 
 def of_receipt(tx: Tx, receipt: str) -> list[Taken]:
-    """Read what *receipt* took and nobody put back, the last origin first."""
+    """Return what *receipt* took and was not returned, last origin first."""
     rows = tx.all(_OF_RECEIPT, {"receipt": receipt})
     return [
         Taken(row["position"], _ACCOUNTS[row["origin"]], row["name"], row["minor"]) for row in rows
@@ -66,7 +66,7 @@ def of_receipt(tx: Tx, receipt: str) -> list[Taken]:
 
 
 def put_back(tx: Tx, receipt: str, origin: Taken, minor: int) -> None:
-    """Write that *minor* of what *receipt* took is back in its place."""
+    """Store that *minor* of what *receipt* took was returned to *origin*."""
     tx.run(_PUT_BACK, {"receipt": receipt, "position": origin.position, "amount": minor})
     checksums.renew(tx, checksums.TAKEN, receipt, origin.position)
 

@@ -1,4 +1,4 @@
-"""Money in transit: receipts that have not settled yet, and what their settlement says."""
+"""Money in transit: receipts that have not settled, and the facts of their settlement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNDER_WAY = """
 SELECT 1 AS one FROM paygate_receipt
 WHERE payment = :payment AND kind IN ('charge', 'capture') AND in_transit_minor <> 0 LIMIT 1
 """
-# What only came back counts when what its payment brought has settled.
+# Money that only came back counts once the charges and captures of its payment have settled.
 _SETTLED = """
 SELECT id, currency, awaiting_minor,
   CASE WHEN kind IN ('charge', 'capture') THEN awaiting_minor - max(0, in_transit_minor)
@@ -30,7 +30,7 @@ WHERE payment = :payment AND awaiting_minor > 0
     ELSE :under_way = 0 END
 ORDER BY booked_at, id
 """
-# A refund that failed, or that a person took back, is no longer out.
+# A refund that failed or was undone by hand is no longer outstanding.
 _REFUNDS_OUT = """
 SELECT r.id, r.attempt, r.booked_at FROM paygate_receipt r
 JOIN paygate_attempt a ON a.id = r.attempt AND a.operation = 'refund'
@@ -62,7 +62,7 @@ WHERE id = :id
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What of a receipt's `awaiting` money counts now, because it has settled."""
+    """The part of a receipt's `awaiting` money that has settled and counts now."""
 
     receipt: str
     awaiting: int
@@ -70,7 +70,7 @@ class Settled:
 
 
 def settled(tx: Tx, payment: str) -> list[Settled]:
-    """Return what of a payment awaited its settlement and has settled, the oldest first."""
+    """Return the money of a payment that awaited settlement and has settled, oldest first."""
     params = {"payment": payment, "under_way": int(is_under_way(tx, payment))}
     return [
         Settled(row["id"], row["awaiting_minor"], Money(row["currency"], row["minor"]))
@@ -79,19 +79,19 @@ def settled(tx: Tx, payment: str) -> list[Settled]:
 
 
 def is_under_way(tx: Tx, payment: str) -> bool:
-    """Return whether some of what a payment brought has not settled."""
+    """Return whether a charge or capture of a payment has not settled."""
     return tx.one(_UNDER_WAY, {"payment": payment}) is not None
 
 
 def sum_of(tx: Tx, payment: str) -> int:
-    """Return how much of what a payment brought is still to reach us, less what went back."""
+    """Return how much money of a payment is in transit; 0 once charges and captures settled."""
     row = tx.one(_SUM, {"payment": payment})
     return int(row["minor"]) if row is not None and row["brought"] else 0
 
 
 @dataclass(frozen=True, slots=True)
 class RefundOut:
-    """A refund of ours that was accepted, and that the processor has not said to have settled."""
+    """An accepted refund whose settlement the processor has not reported."""
 
     receipt: str
     attempt: str
@@ -100,10 +100,10 @@ class RefundOut:
 
 def refunds_out(tx: Tx, payment: str) -> list[RefundOut]:
     """
-    Return the refunds of *payment* that are out, the oldest first.
+    Return the accepted refunds of *payment* that have not settled, oldest first.
 
-    Before what the payment brought has settled there are none: the processor may set the one off
-    against the other, and nobody would say that the refund settled.
+    Return none before the payment itself has settled: the processor may net the two, and would
+    then never report the settlement of the refund.
     """
     if is_under_way(tx, payment):
         return []
@@ -115,17 +115,17 @@ def refunds_out(tx: Tx, payment: str) -> list[RefundOut]:
 
 
 def is_reversal_in_transit(tx: Tx, payment: str) -> bool:
-    """Return whether money that a person reversed is still to be taken from us."""
+    """Return whether money that was reversed by hand is still to be taken from us."""
     return tx.one(_REVERSED, {"payment": payment}) is not None
 
 
 def set_minor(tx: Tx, receipt: str, minor: int) -> None:
-    """Write how much of a receipt is still to reach us, or to be taken from us if negative."""
+    """Store how much of a receipt is in transit; negative if it is still to be taken from us."""
     tx.run(_SET_MINOR, {"id": receipt, "amount": minor})
 
 
 def settle(tx: Tx, receipt: str, known: Settlement, in_transit: int) -> None:
-    """Write what is *known* of a receipt's settlement, and what is still in transit."""
+    """Store the *known* settlement of a receipt, and how much is still in transit."""
     params = {
         "id": receipt,
         "in_transit": in_transit,

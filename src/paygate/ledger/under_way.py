@@ -1,4 +1,4 @@
-"""What is being done to a payment: amounts held, being captured, being refunded or voided."""
+"""The operations in progress on a payment: captures, refunds and voids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 _AUTHORIZE = "UPDATE paygate_payment SET authorized_minor = :amount WHERE id = :id"
-# Never more captured, or on its way, than was authorised; and nothing while it is being voided.
+# Captured and capturing never exceed what was authorized; nothing is captured during a void.
 _BEGIN_CAPTURE = """
 UPDATE paygate_payment SET capturing_minor = capturing_minor + :amount
 WHERE id = :id AND voiding = 0
@@ -21,7 +21,7 @@ WHERE id = :id AND voiding = 0
 _END_CAPTURE = (
     "UPDATE paygate_payment SET capturing_minor = capturing_minor - :amount WHERE id = :id"
 )
-# Never more sent back, or on its way back, than came and stayed.
+# Returned and refunding never exceed what was received; nothing is refunded during a void.
 _BEGIN_REFUND = """
 UPDATE paygate_payment SET refunding_minor = refunding_minor + :amount
 WHERE id = :id AND voiding = 0
@@ -30,7 +30,7 @@ WHERE id = :id AND voiding = 0
 _END_REFUND = (
     "UPDATE paygate_payment SET refunding_minor = refunding_minor - :amount WHERE id = :id"
 )
-# A charge is voided whole, or not at all; of an authorisation, what was not captured.
+# A charge is voided in full or not at all; for an authorization, the uncaptured rest is voided.
 _BEGIN_VOID = """
 UPDATE paygate_payment SET voiding = 1
 WHERE id = :id AND voiding = 0 AND capturing_minor = 0 AND refunding_minor = 0
@@ -47,7 +47,7 @@ FROM paygate_payment WHERE id = :id
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """How much moved of a payment and is authorised, and what is being done to it right now."""
+    """The amounts of a payment that moved or are authorized, and the operations in progress."""
 
     received: Money
     returned: Money
@@ -60,7 +60,7 @@ class UnderWay:
 
 
 def of_payment(tx: Tx, payment: str) -> UnderWay:
-    """Return what is being done to a payment right now."""
+    """Return the amounts of a payment and the operations in progress on it."""
     row = tx.one(_OF_PAYMENT, {"id": payment})
     assert row is not None, f"payment {payment} was just read"
     currency: str = row["currency"]
@@ -77,39 +77,39 @@ def of_payment(tx: Tx, payment: str) -> UnderWay:
 
 
 def set_authorized(tx: Tx, payment: str, minor: int) -> None:
-    """Write how much is held for us."""
+    """Store the authorized amount."""
     tx.run(_AUTHORIZE, {"id": payment, "amount": minor})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def note_hold_over(tx: Tx, payment: str) -> None:
-    """Write that nothing more is held for us, though a capture of it is still in doubt."""
+    """Store that the authorization has ended while the outcome of a capture is unknown."""
     tx.run(_HOLD_OVER, {"id": payment})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def begin_capture(tx: Tx, payment: str, minor: int) -> bool:
-    """Count *minor* as being captured, if that much is authorised and not captured yet."""
+    """Begin a capture of *minor*; return False if it exceeds what is left to capture."""
     return bool(tx.run(_BEGIN_CAPTURE, {"id": payment, "amount": minor}))
 
 
 def end_capture(tx: Tx, payment: str, minor: int) -> None:
-    """Count *minor* as no longer being captured."""
+    """End a capture of *minor*."""
     tx.run(_END_CAPTURE, {"id": payment, "amount": minor})
 
 
 def begin_refund(tx: Tx, payment: str, minor: int) -> bool:
-    """Count *minor* as being refunded, if that much was received and did not go back yet."""
+    """Begin a refund of *minor*; return False if it exceeds what is left to refund."""
     return bool(tx.run(_BEGIN_REFUND, {"id": payment, "amount": minor}))
 
 
 def end_refund(tx: Tx, payment: str, minor: int) -> None:
-    """Count *minor* as no longer being refunded."""
+    """End a refund of *minor*."""
     tx.run(_END_REFUND, {"id": payment, "amount": minor})
 
 
 def begin_void(tx: Tx, payment: str) -> bool:
-    """Mark a payment as being voided, if nothing else is being done to it."""
+    """Begin a void; return False if another operation on the payment is in progress."""
     begun = bool(tx.run(_BEGIN_VOID, {"id": payment}))
     if begun:
         checksums.renew(tx, checksums.PAYMENT, payment)
@@ -117,6 +117,6 @@ def begin_void(tx: Tx, payment: str) -> bool:
 
 
 def end_void(tx: Tx, payment: str) -> None:
-    """Mark a payment as no longer being voided."""
+    """End a void."""
     tx.run(_END_VOID, {"id": payment})
     checksums.renew(tx, checksums.PAYMENT, payment)

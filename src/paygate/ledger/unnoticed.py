@@ -1,21 +1,21 @@
-"""What the check of the books does not notice, and why."""
+"""The columns and deletions that the consistency check does not cover, and why."""
 
 from __future__ import annotations
 
 from typing import Final
 
-_ERASED: Final = "A fact about a person: it can be erased, and a checksum of it would stay."
-_READ_NEXT: Final = "When a feed is read next. What is read twice is booked once."
+_ERASED: Final = "Personal data, which can be erased; a checksum of it would remain."
+_READ_NEXT: Final = "When a feed is read next. A movement that is read twice is booked once."
 _DELIVERY: Final = (
-    "How far a sink has come with one event. Only the sink knows what it took, and it may be told "
-    "again."
+    "The progress of a sink with one event. Only the sink knows which events it took; it may get "
+    "an event twice."
 )
 _SINK: Final = (
-    "How far a sink has read. Only the sink knows what it took, and it may be told again."
+    "The position of a sink. Only the sink knows which events it took; it may get an event twice."
 )
-_ACCOUNT: Final = "What a process knows of an account; the next one writes it anew."
-_REFUSED: Final = "How often callbacks were refused. Nothing is made of them."
-_NOT_USED: Final = "Nothing is written to this table yet."
+_ACCOUNT: Final = "The known facts of an account, which the next process stores again."
+_REFUSED: Final = "Counts of refused callbacks, which have no effect on payments."
+_NOT_USED: Final = "No row is written to this table yet."
 
 UNNOTICED: Final[dict[str, str]] = {
     **{
@@ -48,25 +48,26 @@ UNNOTICED: Final[dict[str, str]] = {
         )
     },
     "paygate_attempt.action_secret_encrypted": (
-        "It is encrypted and names its attempt: what was changed does not open, and the page is "
-        "shown without it."
+        "It is encrypted together with the id of its attempt, so a changed one cannot be "
+        "decrypted, and the page is shown without it."
     ),
-    "paygate_attempt.request_id": "The processor's name of a request, for its support alone.",
-    "paygate_attempt.sent_mark": "A reading of the machine's own clock, of no use after a restart.",
-    "paygate_attempt.version": "It counts the changes, so that one of two writers begins again.",
+    "paygate_attempt.request_id": "The processor's id of a request, used only for its support.",
+    "paygate_attempt.sent_mark": "A reading of the machine's stopwatch, useless after a restart.",
+    "paygate_attempt.version": "It counts the changes, so that one of two writers starts over.",
     "paygate_attempt_request.body": (
-        "Facts about a person are in it, which can be erased. What cannot be sent again is "
+        "It contains personal data, which can be erased. A request that cannot be sent again is "
         "inquired about."
     ),
     "paygate_attempt_request.DELETE": (
-        "It is deleted when its attempt has ended. What cannot be sent again is inquired about."
+        "It is deleted when its attempt has ended. A request that cannot be sent again is "
+        "inquired about."
     ),
-    "paygate_attempt_try.reference": "A declined try moved no money; it may be told once more.",
-    "paygate_attempt_try.raw_code": "A declined try moved no money; it may be told once more.",
+    "paygate_attempt_try.reference": "A declined try moved no money; it may be reported twice.",
+    "paygate_attempt_try.raw_code": "A declined try moved no money; it may be reported twice.",
     "paygate_contact.facts": _ERASED,
-    "paygate_contact.DELETE": "That is how contact facts are erased.",
+    "paygate_contact.DELETE": "Deleting the row is how contact facts are erased.",
     "paygate_customer_reference.DELETE": (
-        "Without it the processor is asked to make the customer once more."
+        "Without it, the processor is asked to create the customer again."
     ),
     "paygate_delivery.tenant": _DELIVERY,
     "paygate_delivery.tries": _DELIVERY,
@@ -75,35 +76,34 @@ UNNOTICED: Final[dict[str, str]] = {
     "paygate_delivery.next_try_at": _DELIVERY,
     "paygate_delivery.dead": _DELIVERY,
     "paygate_delivery.error": _DELIVERY,
-    "paygate_delivery.DELETE": "It is deleted when the sink has taken the event.",
-    "paygate_feed.version": "It counts the changes, so that one of two readers begins again.",
+    "paygate_delivery.DELETE": "It is deleted once the sink has taken the event.",
+    "paygate_feed.version": "It counts the changes, so that one of two readers starts over.",
     "paygate_feed_memory.DELETE": (
-        "A driver deletes what it need not remember any more, so nothing shows that a row is "
-        "missing."
+        "A driver deletes names that it no longer needs, so a missing row cannot be detected."
     ),
     "paygate_feed.lease_until": _READ_NEXT,
     "paygate_feed.read_at": _READ_NEXT,
     "paygate_feed.complete_since": (
-        "Since when a feed is complete. It is asked for after sending was stopped, when each feed "
-        "is read again."
+        "The time since which a feed is complete. It is needed only after sending was stopped, "
+        "when each feed is read again."
     ),
-    "paygate_feed.alerted_at": "When that was told; it may be told once more.",
-    "paygate_feed.fault": "The words of the last failure; the next reading writes it anew.",
-    "paygate_feed.failing_since": "When that began; the next reading writes it anew.",
+    "paygate_feed.alerted_at": "When an alert was emitted; it may be emitted twice.",
+    "paygate_feed.fault": "The message of the last failure; the next reading replaces it.",
+    "paygate_feed.failing_since": "When the failures began; the next reading replaces it.",
     "paygate_inbox.raw_encrypted": (
-        "It is encrypted and names its callback: what was changed does not open. What is applied "
-        "stands beside it and has a checksum."
+        "It is encrypted together with its event id, so a changed one cannot be decrypted. The "
+        "notice that is applied has a checksum."
     ),
     "paygate_method.token_encrypted": (
-        "It is encrypted and names its method: what was changed does not open, and nothing is "
-        "charged."
+        "It is encrypted together with the id of its method, so a changed one cannot be "
+        "decrypted, and nothing is charged."
     ),
     "paygate_method.holder": _ERASED,
-    "paygate_address_count.told_reached": "Whether that was told; it may be told once more.",
-    "paygate_address_count.told_limit": "Whether that was told; it may be told once more.",
+    "paygate_address_count.told_reached": "Whether an alert was emitted; it may be emitted twice.",
+    "paygate_address_count.told_limit": "Whether an alert was emitted; it may be emitted twice.",
     "paygate_address_count.reached": (
-        "Only the wallet knows which addresses were paid to. An address is never given away twice "
-        "whatever it says."
+        "Only the wallet knows which addresses were paid to. Whatever the value, an address is "
+        "never issued twice."
     ),
     **{
         f"paygate_report_line.{name}": _NOT_USED
@@ -120,11 +120,11 @@ UNNOTICED: Final[dict[str, str]] = {
         )
     },
     "paygate_sink.position": _SINK,
-    "paygate_sink.fault": "The words of the last failure; the next try writes it anew.",
-    "paygate_sink.unreached_since": "When that began; the next try writes it anew.",
-    "paygate_sink.silences": "How often in a row it was not reached; the next try writes it anew.",
+    "paygate_sink.fault": "The message of the last failure; the next try replaces it.",
+    "paygate_sink.unreached_since": "When the failures began; the next try replaces it.",
+    "paygate_sink.silences": "The number of failures in a row; the next try replaces it.",
     "paygate_sink.pause_until": "When a sink is tried next.",
-    "paygate_sink.lease": "Who reads for a sink just now.",
-    "paygate_sink.lease_until": "Who reads for a sink just now.",
+    "paygate_sink.lease": "The current reader of a sink.",
+    "paygate_sink.lease_until": "The current reader of a sink.",
 }
-"""For each column in which a change may stay unnoticed, and each table whose rows may go, why."""
+"""The reason for each column whose changes, and each table whose deletions, are not detected."""

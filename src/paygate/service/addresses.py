@@ -42,7 +42,7 @@ def allot(
         about = items or [f"key:{key}"]
         owner = f"invoice:{digest_key(payment.payer, *about)}"
     address = addresses.allot(tx, account.traits.merchant_account, account.name, owner)
-    if address.new and addresses.tell_gap(
+    if address.new and addresses.note_gap(
         tx, account.traits.merchant_account, rail.addresses_unused_max
     ):
         telling.alert(

@@ -45,7 +45,7 @@ def identify(tx: Tx, payment: Payment, customer: Customer | str) -> None:
     payments.set_customer(tx, payment.id, whose)
     for receipt in booked:
         receipts.set_customer(tx, receipt, whose)
-    for currency, lines in posting.of_nobody(tx, payment.id).items():
+    for currency, lines in posting.unassigned(tx, payment.id).items():
         back = [
             PostingLine(one.account, -one.minor, receipt=one.receipt, credit=one.credit)
             for one in lines

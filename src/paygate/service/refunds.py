@@ -157,6 +157,6 @@ def _paid(tx: Tx, payment: Payment) -> dict[str, int]:
     for standing in allocations.standing_of_payment(tx, payment.id):
         if standing.receipt is not None and standing.amount.currency == payment.amount.currency:
             paid[standing.invoice] = paid.get(standing.invoice, 0) + standing.amount.minor
-    for item, minor in refunding.going_off(tx, payment.id):
+    for item, minor in refunding.items_in_progress(tx, payment.id):
         paid[item] = paid.get(item, 0) - minor
     return paid

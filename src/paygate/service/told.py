@@ -64,7 +64,7 @@ def keep(
     bytes_digest = hashlib.sha256(body).hexdigest() if body else ""
     for row in before:
         if row.digest == digest or (body and row.callback.digest == bytes_digest):
-            return Kept(inbox.hear_again(tx, row) if unproven else row)
+            return Kept(inbox.repeat(tx, row) if unproven else row)
     conflicted = bool(before) and not unproven
     row = inbox.insert(
         tx,

@@ -143,7 +143,7 @@ def _is_unasked(tx: Tx, row: AttemptRow) -> bool:
 
 
 def _is_for_number(tx: Tx, row: AttemptRow) -> bool:
-    return bool(row.attempt.payment) and payments.is_unasked(tx, row.attempt.payment)
+    return bool(row.attempt.payment) and payments.is_unsolicited(tx, row.attempt.payment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,7 +316,7 @@ MUTANTS: Final = (
         plants="a write that a signal interrupted is not rolled back",
         breaks="no transaction stays open; each is committed or rolled back",
         shows="a signal handler raises inside a write, and the process continues",
-        patches=(Patch("ledger.sqlite", "_has", _never),),
+        patches=(Patch("ledger.sqlite", "_holds", _never),),
         bias=Bias(faults={PlannedFault.SIGNAL: 0.1}),
     ),
 )

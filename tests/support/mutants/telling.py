@@ -112,12 +112,12 @@ def _cursor_first(original: Any) -> Any:
 
 
 def _heard_once(original: Any) -> Any:
-    def hear_again(tx: Tx, row: Any) -> Any:
+    def repeat(tx: Tx, row: Any) -> Any:
         del tx
         return row
 
     del original
-    return hear_again
+    return repeat
 
 
 class _Emptied:
@@ -174,7 +174,7 @@ MUTANTS: Final = (
         plants="a repeated hint without proof, once applied, leads to no inquiry",
         breaks="an unsigned hint that arrives again leads to another inquiry",
         shows="a processor only names the object with news, identical each time",
-        patches=(Patch("ledger.inbox", "hear_again", _heard_once),),
+        patches=(Patch("ledger.inbox", "repeat", _heard_once),),
         bias=Bias(
             actions={"dispute": 3, "pay out": 3, "callbacks arrive": 4, "poller": 3},
             callbacks=frozenset({CallbackStyle.ACKNOWLEDGED}),

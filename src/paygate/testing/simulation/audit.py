@@ -155,7 +155,7 @@ class Auditor:
             broken = execute(connection, sql, _TENANT).fetchone()
             if broken is not None:
                 self.world.violated(
-                    rule.name, f"{rule.says}: {broken['subject']}: {broken['detail']}"
+                    rule.name, f"{rule.description}: {broken['subject']}: {broken['detail']}"
                 )
 
     def _check_states(self) -> None:

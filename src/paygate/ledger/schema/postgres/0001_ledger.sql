@@ -1,15 +1,15 @@
--- The ledger, as of its first version, on PostgreSQL; `schema/sqlite` has the same tables.
+-- The ledger on PostgreSQL; `schema/sqlite` has the same tables.
 --
--- Amounts are integers in minor units of the currency beside them. Instants are ISO 8601 text in
--- UTC with microseconds, so that they sort; dates are ISO 8601 text. All text is compared byte by
--- byte (collation C): so ids and instants sort as they do in SQLite, and an index stays in order
--- when the operating system sorts a language differently. Rows of allocation, receipt, posting and
--- outbox are never changed in what they say about money; triggers see to it. The checksum of a row
--- is one of those of its columns that `checksums.py` lists.
+-- Amounts are integers in minor units; the currency is in a column of the same row. Instants are
+-- ISO 8601 text in UTC with microseconds, so that they sort; dates are ISO 8601 text. All text has
+-- collation C, which compares byte by byte: ids and instants sort as they do in SQLite, and indexes
+-- stay valid when the operating system changes the order of a language. Triggers prevent changes to
+-- the amounts in allocation, receipt, posting and outbox. The checksum of a row covers the columns
+-- that `checksums.py` lists.
 --
--- What grows with the ledger is found by an index that ends in an instant (or date) and the id, so
--- that a page of a listing is read in its order, from where the one before it ended, and costs the
--- same however many rows there are.
+-- A table that is listed has an index that ends in an instant (or date) and the id. A page is read
+-- in the order of the index, from the end of the page before, so its cost does not depend on the
+-- number of rows.
 
 CREATE TABLE paygate_meta (
   name text COLLATE "C" PRIMARY KEY,
@@ -23,7 +23,7 @@ CREATE TABLE paygate_sequence (
   PRIMARY KEY (tenant, name)
 );
 
--- Which call used which idempotency key; the fingerprint holds no token.
+-- The call that used each idempotency key, and its result; the fingerprint contains no token.
 CREATE TABLE paygate_key (
   tenant text COLLATE "C" NOT NULL,
   operation text COLLATE "C" NOT NULL,
@@ -44,7 +44,7 @@ CREATE TABLE paygate_customer (
   PRIMARY KEY (tenant, id)
 );
 
--- Contact facts stand apart from rows that stay, so that they can be erased.
+-- Contact facts have a table of their own, so that they can be erased.
 CREATE TABLE paygate_contact (
   tenant text COLLATE "C" NOT NULL,
   customer text COLLATE "C" NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE paygate_contact (
   PRIMARY KEY (tenant, customer)
 );
 
--- Open items: invoices, and money expected without one.
+-- Open items: invoices, and prepayments without one.
 CREATE TABLE paygate_item (
   id text COLLATE "C" PRIMARY KEY,
   tenant text COLLATE "C" NOT NULL,
@@ -64,18 +64,18 @@ CREATE TABLE paygate_item (
   allocated_minor bigint NOT NULL DEFAULT 0 CHECK (allocated_minor >= 0),
   written_off_minor bigint NOT NULL DEFAULT 0 CHECK (written_off_minor >= 0),
   claimed_minor bigint NOT NULL DEFAULT 0 CHECK (claimed_minor >= 0),
-  credited_minor bigint NOT NULL DEFAULT 0, -- of a void one: what of its money became credit
+  credited_minor bigint NOT NULL DEFAULT 0, -- of a void item: how much of its money became credit
   due text COLLATE "C" NOT NULL,
   status text COLLATE "C" NOT NULL CHECK (status IN ('draft', 'open', 'void')),
   assignment_key text COLLATE "C",
   reversal text COLLATE "C",
   autopay bigint NOT NULL DEFAULT 1,
-  disputed bigint NOT NULL DEFAULT 0, -- a chargeback that stands took money off it
+  disputed bigint NOT NULL DEFAULT 0, -- it has a chargeback that was not won
   method text COLLATE "C",
   effective text COLLATE "C" NOT NULL,
   issued_at text COLLATE "C" NOT NULL,
   actor text COLLATE "C" NOT NULL,
-  -- How it stands for its customer; written_off if no money paid any of it.
+  -- The status that its customer sees; written_off if no money was paid on it.
   standing text COLLATE "C" NOT NULL GENERATED ALWAYS AS (CASE
     WHEN status <> 'open' THEN status
     WHEN allocated_minor + written_off_minor >= total_minor
@@ -104,7 +104,7 @@ CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, du
 CREATE INDEX paygate_item_by_assignment_key ON paygate_item (tenant, currency, assignment_key)
   WHERE assignment_key IS NOT NULL;
 
--- One without a customer was paid to a number that nobody has: its money waits for a person.
+-- A payment without a customer came for an unassigned payer number, and is flagged for review.
 CREATE TABLE paygate_payment (
   id text COLLATE "C" PRIMARY KEY,
   tenant text COLLATE "C" NOT NULL,
@@ -115,27 +115,27 @@ CREATE TABLE paygate_payment (
   currency text COLLATE "C" NOT NULL,
   amount_minor bigint NOT NULL CHECK (amount_minor > 0),
   credit_on text COLLATE "C" NOT NULL DEFAULT 'accepted' CHECK (credit_on IN ('accepted', 'settled')),
-  refundable_after bigint NOT NULL DEFAULT 0, -- banking days after it settled
-  settles_within_s bigint, -- NULL: nobody waits for its settlement
-  settle_check_at text COLLATE "C", -- when accepted money must have settled
+  refundable_after bigint NOT NULL DEFAULT 0, -- banking days after settlement
+  settles_within_s bigint, -- NULL: its settlement has no time limit
+  settle_check_at text COLLATE "C", -- when to check that accepted money has settled
   status text COLLATE "C" NOT NULL,
   received_minor bigint NOT NULL DEFAULT 0,
   returned_minor bigint NOT NULL DEFAULT 0,
-  collected_minor bigint NOT NULL DEFAULT 0, -- received, without what only came back to us
+  collected_minor bigint NOT NULL DEFAULT 0, -- received, without money that only came back
   authorized_minor bigint NOT NULL DEFAULT 0,
   capturing_minor bigint NOT NULL DEFAULT 0 CHECK (capturing_minor >= 0),
   refunding_minor bigint NOT NULL DEFAULT 0 CHECK (refunding_minor >= 0),
   voiding bigint NOT NULL DEFAULT 0,
-  hold_over bigint NOT NULL DEFAULT 0, -- told while a capture was under way: nothing more is held
+  hold_over bigint NOT NULL DEFAULT 0, -- the authorization ended during a capture
   reference text COLLATE "C" NOT NULL DEFAULT '',
   method text COLLATE "C",
   mandate text COLLATE "C",
   needs_review bigint NOT NULL DEFAULT 0,
   conflicted bigint NOT NULL DEFAULT 0,
   superseded bigint NOT NULL DEFAULT 0,
-  key text COLLATE "C" NOT NULL DEFAULT '', -- of the call that made it
-  payer_number text COLLATE "C" NOT NULL DEFAULT '', -- what it was paid to without an attempt of ours
-  seen_minor bigint NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- on its way, as far as is seen
+  key text COLLATE "C" NOT NULL DEFAULT '', -- of the call that created it
+  payer_number text COLLATE "C" NOT NULL DEFAULT '', -- the number it was paid to
+  seen_minor bigint NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- seen, but not confirmed
   disputed bigint NOT NULL DEFAULT 0,
   reversal text COLLATE "C",
   created_at text COLLATE "C" NOT NULL,
@@ -156,8 +156,8 @@ CREATE INDEX paygate_payment_by_reference ON paygate_payment (tenant, customer, 
   WHERE reference <> '';
 CREATE INDEX paygate_payment_counted ON paygate_payment (tenant, status, currency, amount_minor);
 
--- Why a person must look at a payment, where that is no matter of an attempt or a conflict. A row
--- stays when the review has ended: by itself, or because a person said why.
+-- Causes for the manual review of a payment, other than attempts and conflicts. A row is kept after
+-- the review ended, by itself or by a person with a reason.
 CREATE TABLE paygate_review (
   payment text COLLATE "C" NOT NULL REFERENCES paygate_payment (id),
   cause text COLLATE "C" NOT NULL,
@@ -165,14 +165,14 @@ CREATE TABLE paygate_review (
   ended_at text COLLATE "C",
   ended_by text COLLATE "C",
   reason text COLLATE "C" NOT NULL DEFAULT '',
-  -- What had come and what had gone back when a person decided: so much is right, and no more.
+  -- The amounts collected and returned when a person decided, which are approved.
   collected_minor bigint NOT NULL DEFAULT 0,
   returned_minor bigint NOT NULL DEFAULT 0,
   checksum bigint NOT NULL,
   PRIMARY KEY (payment, cause)
 );
 
--- One operation asked of a gateway; stored before anything is sent.
+-- A request for one operation to a gateway; stored before it is sent.
 CREATE TABLE paygate_attempt (
   id text COLLATE "C" PRIMARY KEY,
   tenant text COLLATE "C" NOT NULL,
@@ -186,14 +186,14 @@ CREATE TABLE paygate_attempt (
   livemode bigint NOT NULL,
   merchant_account text COLLATE "C" NOT NULL,
   gateway_key text COLLATE "C" NOT NULL,
-  key text COLLATE "C" NOT NULL DEFAULT '', -- of the call that asked for it, if it had one
+  key text COLLATE "C" NOT NULL DEFAULT '', -- of the call that requested it, if it had one
   currency text COLLATE "C" NOT NULL,
   amount_minor bigint NOT NULL,
   final bigint NOT NULL DEFAULT 1,
   movement text COLLATE "C" NOT NULL DEFAULT '',
   about text COLLATE "C" NOT NULL DEFAULT '',
-  refund_to text COLLATE "C", -- what a refund does to the invoices that its money was on
-  method_plan text COLLATE "C", -- JSON: whose the method is that is stored or deleted, by which mandate
+  refund_to text COLLATE "C", -- the effect of a refund on the invoices that it paid
+  method_plan text COLLATE "C", -- JSON: the customer and mandate of the method to store or delete
   state text COLLATE "C" NOT NULL,
   reference text COLLATE "C" NOT NULL DEFAULT '',
   code text COLLATE "C" NOT NULL DEFAULT '',
@@ -201,12 +201,12 @@ CREATE TABLE paygate_attempt (
   reason text COLLATE "C" NOT NULL DEFAULT '',
   retryable bigint NOT NULL DEFAULT 0,
   action text COLLATE "C",
-  action_secret_encrypted bytea, -- what only the payer's browser may see of the action
+  action_secret_encrypted bytea, -- the part that only the payer's browser may see
   expires_at text COLLATE "C",
   network_transaction_id text COLLATE "C" NOT NULL DEFAULT '',
-  method_facts text COLLATE "C", -- what may be printed of the card or account: brand, last four, expiry
+  method_facts text COLLATE "C", -- printable facts of the card or account: brand, last four, expiry
   verified text COLLATE "C", -- address, security code, 3-D Secure: each result with the processor's code
-  request_id text COLLATE "C" NOT NULL DEFAULT '', -- what the processor calls the request, for its support
+  request_id text COLLATE "C" NOT NULL DEFAULT '', -- for the processor's support
   sends bigint NOT NULL DEFAULT 1,
   sent_at text COLLATE "C" NOT NULL,
   sent_mark text COLLATE "C",
@@ -218,13 +218,13 @@ CREATE TABLE paygate_attempt (
   created_at text COLLATE "C" NOT NULL,
   created_mark text COLLATE "C",
   actor text COLLATE "C" NOT NULL,
-  late_pending bigint NOT NULL DEFAULT 0, -- money is on its way, though it had ended
-  overdue_at text COLLATE "C", -- when a person must look at what was accepted and is not decided
-  offers text COLLATE "C" NOT NULL DEFAULT '', -- what the account can do later to what this brings
-  address_index bigint, -- of the address to pay to
+  late_pending bigint NOT NULL DEFAULT 0, -- its money is pending, though it had ended
+  overdue_at text COLLATE "C", -- when to flag an accepted request that has no result
+  offers text COLLATE "C" NOT NULL DEFAULT '', -- the later operations that the account offers
+  address_index bigint, -- the index of the address to pay to
   version bigint NOT NULL DEFAULT 0,
   checksum bigint NOT NULL,
-  answer_checksum bigint NOT NULL, -- of what is known of its end
+  answer_checksum bigint NOT NULL, -- of its outcome
   UNIQUE (tenant, account, operation, gateway_key),
   CHECK (refund_to IS NULL OR operation = 'refund'),
   CHECK (method_plan IS NULL OR operation IN ('enroll', 'forget'))
@@ -246,10 +246,10 @@ CREATE INDEX paygate_attempt_by_reference
   ON paygate_attempt (tenant, account, reference, created_at, id)
   WHERE reference <> '';
 
--- What is needed to send the same request again; gone when the attempt has ended, because it
--- holds facts about a person (customer). When those are erased the body is empty, and the request
--- cannot be built again. A request with a one-time token or card data never gets a row, and what
--- a payer's browser brought back is encrypted in it.
+-- The data to send the same request again; deleted when the attempt has ended, because it contains
+-- personal data of the customer. After erasure the body is empty, and the request cannot be built
+-- again. A request with a one-time token or card data never has a row; data that came back through
+-- the payer's browser is encrypted.
 CREATE TABLE paygate_attempt_request (
   attempt text COLLATE "C" PRIMARY KEY REFERENCES paygate_attempt (id),
   tenant text COLLATE "C" NOT NULL,
@@ -258,7 +258,7 @@ CREATE TABLE paygate_attempt_request (
 );
 CREATE INDEX paygate_attempt_request_by_customer ON paygate_attempt_request (tenant, customer);
 
--- A payer's declined tries on a page that stays payable; each is told once.
+-- A payer's declined tries on a page that stays payable; each is reported once.
 CREATE TABLE paygate_attempt_try (
   attempt text COLLATE "C" NOT NULL REFERENCES paygate_attempt (id),
   reference text COLLATE "C" NOT NULL,
@@ -266,7 +266,7 @@ CREATE TABLE paygate_attempt_try (
   PRIMARY KEY (attempt, reference, raw_code)
 );
 
--- Lots of customer balance. canceled_minor is what ceased to be: its receipt was reversed.
+-- Lots of customer balance. canceled_minor is the part whose receipt was reversed.
 CREATE TABLE paygate_credit (
   id text COLLATE "C" PRIMARY KEY,
   tenant text COLLATE "C" NOT NULL,
@@ -292,8 +292,8 @@ CREATE INDEX paygate_credit_by_payment
   WHERE payment IS NOT NULL;
 CREATE INDEX paygate_credit_by_receipt ON paygate_credit (receipt) WHERE receipt IS NOT NULL;
 
--- What a payment is for, in the order it fills them. A hard claim counts in the item's
--- claimed_minor; a soft one (the payer has a page or slip) does not, and may be superseded.
+-- The items that a payment is for, in the order in which it fills them. A hard claim counts in the
+-- item's claimed_minor; a soft one (the payer has a page or slip) does not, and may be superseded.
 CREATE TABLE paygate_claim (
   payment text COLLATE "C" NOT NULL REFERENCES paygate_payment (id),
   position bigint NOT NULL,
@@ -307,7 +307,7 @@ CREATE TABLE paygate_claim (
 CREATE INDEX paygate_claim_by_item ON paygate_claim (item);
 CREATE INDEX paygate_claim_by_credit ON paygate_claim (credit) WHERE credit IS NOT NULL;
 
--- Credit that a refund is to pay back, held while the gateway is asked.
+-- Credit that a refund pays back, held until the outcome of the refund is known.
 CREATE TABLE paygate_hold (
   attempt text COLLATE "C" NOT NULL REFERENCES paygate_attempt (id),
   credit text COLLATE "C" NOT NULL REFERENCES paygate_credit (id),
@@ -318,7 +318,7 @@ CREATE TABLE paygate_hold (
 );
 CREATE INDEX paygate_hold_by_credit ON paygate_hold (credit);
 
--- What a refund takes off which invoice, where the host said so.
+-- The invoices that a refund is for, if the host named them.
 CREATE TABLE paygate_refund_item (
   attempt text COLLATE "C" NOT NULL REFERENCES paygate_attempt (id),
   position bigint NOT NULL,
@@ -328,7 +328,7 @@ CREATE TABLE paygate_refund_item (
   PRIMARY KEY (attempt, position)
 );
 
--- Money that moved. The movement id is the gateway's own, so nothing is booked twice.
+-- Money that moved. The movement id is the gateway's own, so that no movement is booked twice.
 CREATE TABLE paygate_receipt (
   id text COLLATE "C" PRIMARY KEY,
   tenant text COLLATE "C" NOT NULL,
@@ -340,15 +340,15 @@ CREATE TABLE paygate_receipt (
   inward bigint NOT NULL,
   movement_id text COLLATE "C" NOT NULL,
   currency text COLLATE "C" NOT NULL,
-  amount_minor bigint NOT NULL, -- nothing, if what came is worth less than a minor unit
-  -- Negative: more went out than there was, and nobody knows who owes it.
+  amount_minor bigint NOT NULL, -- 0 if the money is worth less than a minor unit
+  -- Negative if more went out than there was, and the customer is not known.
   unallocated_minor bigint NOT NULL DEFAULT 0 CHECK (unallocated_minor >= 0 OR inward = 0),
   awaiting_minor bigint NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
   in_transit_minor bigint NOT NULL DEFAULT 0, -- negative: still to be taken from us
-  undoes text COLLATE "C", -- the movement it takes back, or of a reversal the receipt
-  by_hand text COLLATE "C" NOT NULL DEFAULT '', -- how money was sent back without a gateway
+  undoes text COLLATE "C", -- the movement that it undoes; of a reversal, the receipt
+  by_hand text COLLATE "C" NOT NULL DEFAULT '', -- how money was sent back by hand
   code text COLLATE "C" NOT NULL DEFAULT '',
-  -- What came in another currency is counted at a price: what the payment's amount costs in it.
+  -- The price of money in another currency: what the payment's amount costs in that currency.
   cost_minor bigint,
   rate text COLLATE "C" NOT NULL DEFAULT '',
   rate_source text COLLATE "C" NOT NULL DEFAULT '',
@@ -367,8 +367,9 @@ CREATE TABLE paygate_receipt (
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, id);
 CREATE INDEX paygate_receipt_listed ON paygate_receipt (tenant, booked_at, id);
 CREATE INDEX paygate_receipt_by_account ON paygate_receipt (tenant, account, booked_at, id);
--- A payment may have thousands of receipts (of small coins to one address), and each movement of it
--- asks for these sums. Few receipts are in the indexes at any time, and they hold what is summed.
+-- A payment may have thousands of receipts (small amounts to one address), and each of its
+-- movements reads these sums. The indexes cover few receipts at any time, and contain the summed
+-- columns.
 CREATE INDEX paygate_receipt_unallocated
   ON paygate_receipt (payment, booked_at, id, currency, unallocated_minor)
   WHERE unallocated_minor <> 0;
@@ -382,7 +383,7 @@ CREATE INDEX paygate_receipt_quoted
     attempt, settled_currency, cost_minor, inward, settled_minor, amount_minor)
   WHERE settled_currency <> currency;
 
--- Returns that were reported before their money was booked. The money is netted when it comes.
+-- Returns that were reported before their money was booked, and are netted against it.
 CREATE TABLE paygate_early_return (
   tenant text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
@@ -399,13 +400,13 @@ CREATE TABLE paygate_early_return (
 );
 CREATE INDEX paygate_early_return_by_payment ON paygate_early_return (payment, movement_id);
 
--- Where the money of an outward receipt was taken from, in that order, and how much of it has been
--- put back there since. A debit is a lot that the receipt itself made.
+-- The origins of the money of an outward receipt, in order, and how much was returned to each. A
+-- customer debit is a lot that the receipt itself created.
 CREATE TABLE paygate_taken (
   receipt text COLLATE "C" NOT NULL REFERENCES paygate_receipt (id),
   position bigint NOT NULL,
   origin text COLLATE "C" NOT NULL CHECK (origin IN ('item', 'credit', 'suspense', 'awaiting')),
-  name text COLLATE "C" NOT NULL, -- the id of the item, of the lot, or of the receipt whose money waited
+  name text COLLATE "C" NOT NULL, -- the id of the item, lot or receipt
   amount_minor bigint NOT NULL CHECK (amount_minor > 0),
   back_minor bigint NOT NULL DEFAULT 0 CHECK (back_minor BETWEEN 0 AND amount_minor),
   checksum bigint NOT NULL,
@@ -430,7 +431,7 @@ CREATE TABLE paygate_allocation (
   CHECK ((amount_minor < 0) = (cancels IS NOT NULL))
 );
 CREATE INDEX paygate_allocation_by_item ON paygate_allocation (item, booked_at, id);
--- Holds what is summed by invoice and by credit whenever a payment is read.
+-- Contains the columns that are summed by invoice and by credit whenever a payment is read.
 CREATE INDEX paygate_allocation_by_payment
   ON paygate_allocation (payment, item, credit, amount_minor);
 CREATE INDEX paygate_allocation_by_receipt ON paygate_allocation (receipt) WHERE receipt IS NOT NULL;
@@ -443,9 +444,9 @@ CREATE TABLE paygate_write_off (
   item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
   currency text COLLATE "C" NOT NULL,
   amount_minor bigint NOT NULL CHECK (amount_minor > 0),
-  ledger_account text COLLATE "C" NOT NULL, -- where it was posted: undoing it takes it from there
+  ledger_account text COLLATE "C" NOT NULL, -- the account that it was posted to
   payment text COLLATE "C",
-  receipt text COLLATE "C" REFERENCES paygate_receipt (id), -- the refund that it is the credit note of
+  receipt text COLLATE "C" REFERENCES paygate_receipt (id), -- of the refund, if it is a credit note
   reason text COLLATE "C" NOT NULL,
   undone_at text COLLATE "C",
   undone_by text COLLATE "C",
@@ -475,8 +476,8 @@ CREATE TABLE paygate_reversal (
   bank_charge_currency text COLLATE "C",
   booked_at text COLLATE "C" NOT NULL,
   actor text COLLATE "C" NOT NULL,
-  counted bigint NOT NULL, -- its number was the next of the sequence
-  undone_at text COLLATE "C", -- a person found that the payment was money after all
+  counted bigint NOT NULL, -- its number comes from the sequence
+  undone_at text COLLATE "C", -- when a person found that the money arrived after all
   undone_by text COLLATE "C",
   checksum bigint NOT NULL,
   UNIQUE (tenant, number)
@@ -484,7 +485,7 @@ CREATE TABLE paygate_reversal (
 CREATE UNIQUE INDEX paygate_reversal_that_stands ON paygate_reversal (payment)
   WHERE undone_at IS NULL;
 
--- A dispute of a payment; the money that it moves stands in receipts with the same reference.
+-- Disputes of payments; the money that they move is in receipts with the same reference.
 CREATE TABLE paygate_chargeback (
   id text COLLATE "C" PRIMARY KEY,
   tenant text COLLATE "C" NOT NULL,
@@ -492,7 +493,7 @@ CREATE TABLE paygate_chargeback (
   account text COLLATE "C" NOT NULL,
   reference text COLLATE "C" NOT NULL,
   state text COLLATE "C" NOT NULL CHECK (state IN ('opened', 'lost', 'won')),
-  reported_lost bigint NOT NULL DEFAULT 0, -- the processor said so, ever
+  reported_lost bigint NOT NULL DEFAULT 0, -- whether the processor ever reported it
   reported_won bigint NOT NULL DEFAULT 0,
   currency text COLLATE "C" NOT NULL,
   amount_minor bigint NOT NULL,
@@ -510,7 +511,7 @@ CREATE INDEX paygate_chargeback_by_account ON paygate_chargeback (tenant, accoun
 CREATE INDEX paygate_chargeback_by_account_and_state
   ON paygate_chargeback (tenant, account, state, opened_at, id);
 
--- What a chargeback keeps off an invoice, and the write-off where that was lost for good.
+-- The amount that a chargeback took off an invoice, and its write-off if it was lost.
 CREATE TABLE paygate_chargeback_item (
   chargeback text COLLATE "C" NOT NULL REFERENCES paygate_chargeback (id),
   item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
@@ -521,7 +522,7 @@ CREATE TABLE paygate_chargeback_item (
 );
 CREATE INDEX paygate_chargeback_item_by_item ON paygate_chargeback_item (item);
 
--- Double entry: each entry sums to zero per currency. Debits are positive.
+-- Double-entry postings: each entry sums to zero per currency. Debits are positive.
 CREATE TABLE paygate_posting (
   id bigint PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
   tenant text COLLATE "C" NOT NULL,
@@ -540,11 +541,11 @@ CREATE TABLE paygate_posting (
   checksum bigint NOT NULL
 );
 
--- What was posted before anybody knew whose money it is.
-CREATE INDEX paygate_posting_of_nobody ON paygate_posting (payment) WHERE customer = '';
+-- Postings from before the customer was known.
+CREATE INDEX paygate_posting_unassigned ON paygate_posting (payment) WHERE customer = '';
 
--- The numbers that customers pay to by themselves, such as virtual accounts. A number is one
--- customer's until it is released, which is when a row ends.
+-- Numbers that customers pay to unrequested, such as virtual accounts. A row assigns a number to a
+-- customer until it is released.
 CREATE TABLE paygate_payer_number (
   id text COLLATE "C" PRIMARY KEY,
   tenant text COLLATE "C" NOT NULL,
@@ -582,7 +583,7 @@ CREATE TABLE paygate_mandate (
   checksum bigint NOT NULL
 );
 
--- What a processor calls a customer of ours, by account; the last one that it told counts.
+-- The processor's latest reference of each customer, by account.
 CREATE TABLE paygate_customer_reference (
   tenant text COLLATE "C" NOT NULL,
   customer text COLLATE "C" NOT NULL,
@@ -606,10 +607,10 @@ CREATE TABLE paygate_method (
   holder text COLLATE "C" NOT NULL,
   fingerprint text COLLATE "C" NOT NULL,
   network_transaction_id text COLLATE "C" NOT NULL,
-  reference text COLLATE "C" NOT NULL, -- what the processor calls it when it tells something about it
+  reference text COLLATE "C" NOT NULL, -- the processor's reference in its reports
   mandate text COLLATE "C",
   is_default bigint NOT NULL DEFAULT 0,
-  told_at text COLLATE "C" NOT NULL, -- of the newest that the processor said about it
+  told_at text COLLATE "C" NOT NULL, -- the time of the processor's latest report
   created_at text COLLATE "C" NOT NULL,
   forgotten_at text COLLATE "C",
   checksum bigint NOT NULL
@@ -619,17 +620,17 @@ CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
 CREATE INDEX paygate_method_by_reference ON paygate_method (tenant, account, reference)
   WHERE reference <> '';
 
--- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
--- What came word for word may hold a token. So it is kept encrypted, or, where there is no key,
--- only its digest; notice is what is applied, and holds no token.
+-- Callbacks, as received and as parsed, before they are applied. The raw callback may contain a
+-- token, so it is stored encrypted; without a token key, only its digest is stored. The parsed
+-- notice is what is applied, and contains no token.
 CREATE TABLE paygate_inbox (
   id bigint PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
   tenant text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
   event_id text COLLATE "C" NOT NULL,
   type text COLLATE "C" NOT NULL,
-  digest text COLLATE "C" NOT NULL, -- of what it says: the same event id with another one is a conflict
-  times bigint NOT NULL DEFAULT 1, -- how often a hint without proof came
+  digest text COLLATE "C" NOT NULL, -- of the notice; another one is a conflict
+  times bigint NOT NULL DEFAULT 1, -- how often an unsigned hint came
   raw_encrypted bytea,
   body_digest text COLLATE "C" NOT NULL,
   notice text COLLATE "C" NOT NULL,
@@ -640,8 +641,8 @@ CREATE TABLE paygate_inbox (
   applied_at text COLLATE "C",
   reply text COLLATE "C",
   error text COLLATE "C" NOT NULL DEFAULT '',
-  dismissed_by text COLLATE "C" NOT NULL DEFAULT '', -- who has seen that nothing is to be done
-  dismissed_for text COLLATE "C" NOT NULL DEFAULT '', -- and why
+  dismissed_by text COLLATE "C" NOT NULL DEFAULT '', -- who dismissed it
+  dismissed_for text COLLATE "C" NOT NULL DEFAULT '', -- the reason
   checksum bigint NOT NULL,
   UNIQUE (tenant, account, event_id, digest)
 );
@@ -662,21 +663,21 @@ CREATE TABLE paygate_feed (
   tenant text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
   cursor text COLLATE "C" NOT NULL,
-  version bigint NOT NULL DEFAULT 0, -- counts the pages that were kept
+  version bigint NOT NULL DEFAULT 0, -- the number of pages that were stored
   lease_until text COLLATE "C",
-  read_at text COLLATE "C", -- when it was last read to its end, or failed
-  complete_since text COLLATE "C", -- when the last reading that came to its end began
-  -- Which reading has begun since sending was last stopped: no clock could say it.
+  read_at text COLLATE "C", -- when it was last read to its end or failed
+  complete_since text COLLATE "C", -- when the last complete reading began
+  -- The progress since sending was last stopped, which no clock could measure.
   since_stop text COLLATE "C" NOT NULL DEFAULT 'unread' CHECK (since_stop IN ('unread', 'reading', 'read')),
   fault text COLLATE "C" NOT NULL DEFAULT '',
   failing_since text COLLATE "C",
-  alerted_at text COLLATE "C", -- when it was told that it is failing; NULL after it was read to its end
+  alerted_at text COLLATE "C", -- when its failure was reported; NULL after a complete reading
   checksum bigint NOT NULL,
   PRIMARY KEY (tenant, account)
 );
 
--- What a gateway remembers beside the cursor of its feed, such as payments that a change of the
--- chain could still undo. Each is a row of its own, written when it changes.
+-- What a driver remembers in addition to the cursor of its feed, such as payments that a chain
+-- reorganization could still undo. Each value has a row, which is stored when it changes.
 CREATE TABLE paygate_feed_memory (
   tenant text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
@@ -686,7 +687,7 @@ CREATE TABLE paygate_feed_memory (
   PRIMARY KEY (tenant, account, name)
 );
 
--- The accounts that a process was opened with, and whether their gateways accept who we are.
+-- The known gateway accounts, and whether their gateways accept our credentials.
 CREATE TABLE paygate_account (
   tenant text COLLATE "C" NOT NULL,
   name text COLLATE "C" NOT NULL,
@@ -695,13 +696,13 @@ CREATE TABLE paygate_account (
   first_seen_at text COLLATE "C" NOT NULL,
   last_seen_at text COLLATE "C" NOT NULL, -- to the day
   rejected_since text COLLATE "C", -- when the gateway began to reject our credentials
-  rejected_at text COLLATE "C", -- when it did so last
-  rejected_for text COLLATE "C" NOT NULL DEFAULT '', -- what it said
+  rejected_at text COLLATE "C", -- when it last did
+  rejected_for text COLLATE "C" NOT NULL DEFAULT '', -- its message
   PRIMARY KEY (tenant, name)
 );
 
--- Callbacks that were refused: a count for each reason, and nothing of what they said but what an
--- event is called. There are as many rows as reasons, however many callbacks are refused.
+-- Refused callbacks: a count for each reason, and only the type and id of the last event. The
+-- number of rows does not depend on the number of refused callbacks.
 CREATE TABLE paygate_refused_callback (
   tenant text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
@@ -709,19 +710,19 @@ CREATE TABLE paygate_refused_callback (
   times bigint NOT NULL CHECK (times > 0),
   first_at text COLLATE "C" NOT NULL,
   last_at text COLLATE "C" NOT NULL,
-  type text COLLATE "C" NOT NULL, -- of the last one that said so
+  type text COLLATE "C" NOT NULL, -- of the last callback that had one
   event_id text COLLATE "C" NOT NULL,
   PRIMARY KEY (tenant, account, why)
 );
 
--- Numbers of addresses to pay to, such as those of a wallet (the source). They are counted for
--- the wallet, whoever uses it: a number that was given to somebody is never another's.
+-- Numbers of addresses to pay to, such as those of a wallet (the source). They are counted for the
+-- wallet across all tenants, and a number is never reassigned.
 CREATE TABLE paygate_address_count (
   source text COLLATE "C" PRIMARY KEY,
   allotted bigint NOT NULL DEFAULT 0,
   reached bigint NOT NULL DEFAULT -1, -- the highest number that was ever paid to
-  told_reached bigint, -- what `reached` was when an alert said that too many are unpaid
-  told_limit bigint -- how many were allowed then
+  told_reached bigint, -- `reached` at the last alert about unused addresses
+  told_limit bigint -- the limit at that alert
 );
 
 CREATE TABLE paygate_address (
@@ -736,8 +737,8 @@ CREATE TABLE paygate_address (
   UNIQUE (source, tenant, account, owner)
 );
 
--- What a payer was asked to pay in another currency; what is seen until it expires is worth what
--- it says here.
+-- The amount in another currency that a payer was asked for; it values the money that is seen
+-- before the quote expires.
 CREATE TABLE paygate_quote (
   attempt text COLLATE "C" PRIMARY KEY REFERENCES paygate_attempt (id),
   currency text COLLATE "C" NOT NULL,
@@ -745,25 +746,25 @@ CREATE TABLE paygate_quote (
   enough_minor bigint NOT NULL CHECK (enough_minor BETWEEN 1 AND amount_minor),
   rate text COLLATE "C" NOT NULL,
   rate_source text COLLATE "C" NOT NULL,
-  good_until text COLLATE "C", -- NULL: it does not expire
+  good_until text COLLATE "C", -- NULL if it does not expire
   created_at text COLLATE "C" NOT NULL,
   checksum bigint NOT NULL
 );
 
--- Money that was seen on its way to an address, or that came: which payment it is for, and at which
--- price it is counted. Both are settled when it is first seen.
+-- Money that was seen at an address: its payment, and the price at which it counts. Both are fixed
+-- when it is first seen.
 CREATE TABLE paygate_arrival (
   tenant text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
-  sighting text COLLATE "C" NOT NULL, -- the gateway's name of it
+  sighting text COLLATE "C" NOT NULL, -- the gateway's id of it
   attempt text COLLATE "C" NOT NULL REFERENCES paygate_attempt (id),
   currency text COLLATE "C" NOT NULL,
   quantity_minor bigint NOT NULL CHECK (quantity_minor > 0),
   seen_at text COLLATE "C" NOT NULL,
-  cost_minor bigint, -- what the payment's amount costs; NULL if it came in its own currency
+  cost_minor bigint, -- what the payment's amount costs; NULL if it came in that currency
   rate text COLLATE "C" NOT NULL,
   rate_source text COLLATE "C" NOT NULL,
-  late bigint NOT NULL, -- it was seen after its quote had expired
+  late bigint NOT NULL, -- whether it was seen after its quote had expired
   to_credit bigint NOT NULL,
   state text COLLATE "C" NOT NULL CHECK (state IN ('seen', 'booked', 'gone')),
   confirmations bigint NOT NULL,
@@ -786,7 +787,7 @@ CREATE TABLE paygate_report_line (
   PRIMARY KEY (tenant, account, report, line)
 );
 
--- Events, written in the transaction that made them true. position orders all of them.
+-- Events, stored in the transaction that caused them, and ordered by position.
 CREATE TABLE paygate_outbox (
   position bigint PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
   id text COLLATE "C" NOT NULL UNIQUE,
@@ -802,32 +803,32 @@ CREATE TABLE paygate_outbox (
   UNIQUE (tenant, aggregate, seq)
 );
 
--- The events of a tenant in the order of all.
+-- Lists the events of a tenant in order.
 CREATE INDEX paygate_outbox_of_tenant ON paygate_outbox (tenant, position);
 
--- How far each sink has read, and who is reading for it.
+-- The position of each sink, and its current reader.
 CREATE TABLE paygate_sink (
   tenant text COLLATE "C" NOT NULL,
   name text COLLATE "C" NOT NULL,
   position bigint NOT NULL,
   lease text COLLATE "C" NOT NULL DEFAULT '',
   lease_until text COLLATE "C",
-  fault text COLLATE "C" NOT NULL DEFAULT '', -- why it was not reached last
+  fault text COLLATE "C" NOT NULL DEFAULT '', -- why the last try did not reach it
   unreached_since text COLLATE "C",
   silences bigint NOT NULL DEFAULT 0, -- how often in a row it was not reached
-  pause_until text COLLATE "C", -- it is left alone until then
+  pause_until text COLLATE "C", -- it is not tried before
   PRIMARY KEY (tenant, name)
 );
 
--- Events that a sink could not take yet. The first of an aggregate is tried again; those behind
--- it wait, so that order is kept and only this aggregate stands still.
+-- Events that a sink has not taken yet. The first of an aggregate is retried; later ones wait, so
+-- that order is kept and only this aggregate is blocked.
 CREATE TABLE paygate_delivery (
   tenant text COLLATE "C" NOT NULL,
   sink text COLLATE "C" NOT NULL,
   position bigint NOT NULL,
   aggregate text COLLATE "C" NOT NULL,
-  tries bigint NOT NULL DEFAULT 0, -- how often it was refused
-  silences bigint NOT NULL DEFAULT 0, -- how often the sink was not reached with it
+  tries bigint NOT NULL DEFAULT 0, -- how often the sink refused it
+  silences bigint NOT NULL DEFAULT 0, -- how often the sink was not reached
   since text COLLATE "C" NOT NULL, -- when it was set aside
   next_try_at text COLLATE "C",
   dead bigint NOT NULL DEFAULT 0,
@@ -837,7 +838,7 @@ CREATE TABLE paygate_delivery (
 CREATE INDEX paygate_delivery_by_aggregate ON paygate_delivery (tenant, sink, aggregate, position);
 CREATE INDEX paygate_delivery_dead ON paygate_delivery (tenant, sink, position) WHERE dead = 1;
 
--- Text that may be JSON; nothing if it is not.
+-- Returns text as JSON; NULL if it is not valid JSON.
 CREATE FUNCTION paygate_json(value text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
   RETURN CAST(value AS json);
@@ -846,7 +847,7 @@ EXCEPTION WHEN invalid_text_representation THEN
 END;
 $$;
 
--- What is refused below is called by the class of errors that a broken constraint has.
+-- The triggers below raise the same class of errors as a violated constraint.
 CREATE FUNCTION paygate_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation';
@@ -870,33 +871,33 @@ CREATE TRIGGER paygate_receipt_no_delete BEFORE DELETE ON paygate_receipt
 CREATE TRIGGER paygate_receipt_no_rewrite BEFORE UPDATE OF
   kind, inward, movement_id, currency, amount_minor, account, cost_minor, rate ON paygate_receipt
   FOR EACH ROW
-  EXECUTE FUNCTION paygate_refuse('what a receipt says about money does not change');
+  EXECUTE FUNCTION paygate_refuse('the booked facts of a receipt cannot be changed');
 CREATE TRIGGER paygate_arrival_no_delete BEFORE DELETE ON paygate_arrival
   FOR EACH ROW
-  EXECUTE FUNCTION paygate_refuse('what was seen stays written');
+  EXECUTE FUNCTION paygate_refuse('arrivals cannot be deleted');
 CREATE TRIGGER paygate_arrival_no_rewrite BEFORE UPDATE OF
   attempt, currency, quantity_minor, seen_at, cost_minor, to_credit ON paygate_arrival
   FOR EACH ROW
-  EXECUTE FUNCTION paygate_refuse('the price of money that was seen does not change');
+  EXECUTE FUNCTION paygate_refuse('the facts of an arrival cannot be changed');
 CREATE TRIGGER paygate_address_no_update BEFORE UPDATE ON paygate_address
   FOR EACH ROW
-  EXECUTE FUNCTION paygate_refuse('an address that was given away stays given away');
+  EXECUTE FUNCTION paygate_refuse('an issued address cannot be changed or deleted');
 CREATE TRIGGER paygate_address_no_delete BEFORE DELETE ON paygate_address
   FOR EACH ROW
-  EXECUTE FUNCTION paygate_refuse('an address that was given away stays given away');
+  EXECUTE FUNCTION paygate_refuse('an issued address cannot be changed or deleted');
 CREATE TRIGGER paygate_address_count_no_way_back BEFORE UPDATE ON paygate_address_count
   FOR EACH ROW WHEN (NEW.allotted < OLD.allotted OR NEW.reached < OLD.reached)
-  EXECUTE FUNCTION paygate_refuse('addresses are counted upwards only');
+  EXECUTE FUNCTION paygate_refuse('the count of addresses cannot decrease');
 CREATE TRIGGER paygate_quote_no_update BEFORE UPDATE ON paygate_quote
   FOR EACH ROW
-  EXECUTE FUNCTION paygate_refuse('a quote does not change');
+  EXECUTE FUNCTION paygate_refuse('a quote cannot be changed');
 CREATE TRIGGER paygate_outbox_no_update BEFORE UPDATE ON paygate_outbox
   FOR EACH ROW
   EXECUTE FUNCTION paygate_refuse('events are append-only');
 
--- How many rows were ever written to each table from which nothing is deleted, so that a row that
--- is gone is missed. Each connection counts in rows of its own, which are added up: one row for a
--- table would let writers wait for each other.
+-- The number of rows ever written to each table from which no row is deleted, to detect missing
+-- rows. Each connection has a row of its own for a table, and they are summed, because writers
+-- would wait for each other's locks on a single row.
 CREATE TABLE paygate_row_count (
   name text COLLATE "C" NOT NULL,
   shard bigint NOT NULL,

@@ -1,13 +1,13 @@
--- The ledger, as of its first version.
+-- The ledger on SQLite.
 --
--- Amounts are integers in minor units of the currency beside them. Instants are ISO 8601 text in
--- UTC with microseconds, so that they sort; dates are ISO 8601 text. Rows of allocation, receipt,
--- posting and outbox are never changed in what they say about money; triggers see to it. The
--- checksum of a row is one of those of its columns that `checksums.py` lists.
+-- Amounts are integers in minor units; the currency is in a column of the same row. Instants are
+-- ISO 8601 text in UTC with microseconds, so that they sort; dates are ISO 8601 text. Triggers
+-- prevent changes to the amounts in allocation, receipt, posting and outbox. The checksum of a row
+-- covers the columns that `checksums.py` lists.
 --
--- What grows with the ledger is found by an index that ends in an instant (or date) and the id, so
--- that a page of a listing is read in its order, from where the one before it ended, and costs the
--- same however many rows there are. The statements of listings name the index that they walk.
+-- A table that is listed has an index that ends in an instant (or date) and the id. A page is read
+-- in the order of the index, from the end of the page before, so its cost does not depend on the
+-- number of rows. The statements of listings name their index.
 
 CREATE TABLE paygate_meta (
   name TEXT PRIMARY KEY,
@@ -21,7 +21,7 @@ CREATE TABLE paygate_sequence (
   PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
--- Which call used which idempotency key; the fingerprint holds no token.
+-- The call that used each idempotency key, and its result; the fingerprint contains no token.
 CREATE TABLE paygate_key (
   tenant TEXT NOT NULL,
   operation TEXT NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE paygate_customer (
   PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
--- Contact facts stand apart from rows that stay, so that they can be erased.
+-- Contact facts have a table of their own, so that they can be erased.
 CREATE TABLE paygate_contact (
   tenant TEXT NOT NULL,
   customer TEXT NOT NULL,
@@ -50,7 +50,7 @@ CREATE TABLE paygate_contact (
   PRIMARY KEY (tenant, customer)
 ) STRICT, WITHOUT ROWID;
 
--- Open items: invoices, and money expected without one.
+-- Open items: invoices, and prepayments without one.
 CREATE TABLE paygate_item (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -62,18 +62,18 @@ CREATE TABLE paygate_item (
   allocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (allocated_minor >= 0),
   written_off_minor INTEGER NOT NULL DEFAULT 0 CHECK (written_off_minor >= 0),
   claimed_minor INTEGER NOT NULL DEFAULT 0 CHECK (claimed_minor >= 0),
-  credited_minor INTEGER NOT NULL DEFAULT 0, -- of a void one: what of its money became credit
+  credited_minor INTEGER NOT NULL DEFAULT 0, -- of a void item: how much of its money became credit
   due TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('draft', 'open', 'void')),
   assignment_key TEXT,
   reversal TEXT,
   autopay INTEGER NOT NULL DEFAULT 1,
-  disputed INTEGER NOT NULL DEFAULT 0, -- a chargeback that stands took money off it
+  disputed INTEGER NOT NULL DEFAULT 0, -- it has a chargeback that was not won
   method TEXT,
   effective TEXT NOT NULL,
   issued_at TEXT NOT NULL,
   actor TEXT NOT NULL,
-  -- How it stands for its customer; written_off if no money paid any of it.
+  -- The status that its customer sees; written_off if no money was paid on it.
   standing TEXT NOT NULL GENERATED ALWAYS AS (CASE
     WHEN status <> 'open' THEN status
     WHEN allocated_minor + written_off_minor >= total_minor
@@ -102,7 +102,7 @@ CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, du
 CREATE INDEX paygate_item_by_assignment_key ON paygate_item (tenant, currency, assignment_key)
   WHERE assignment_key IS NOT NULL;
 
--- One without a customer was paid to a number that nobody has: its money waits for a person.
+-- A payment without a customer came for an unassigned payer number, and is flagged for review.
 CREATE TABLE paygate_payment (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -113,27 +113,27 @@ CREATE TABLE paygate_payment (
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   credit_on TEXT NOT NULL DEFAULT 'accepted' CHECK (credit_on IN ('accepted', 'settled')),
-  refundable_after INTEGER NOT NULL DEFAULT 0, -- banking days after it settled
-  settles_within_s INTEGER, -- NULL: nobody waits for its settlement
-  settle_check_at TEXT, -- when accepted money must have settled
+  refundable_after INTEGER NOT NULL DEFAULT 0, -- banking days after settlement
+  settles_within_s INTEGER, -- NULL: its settlement has no time limit
+  settle_check_at TEXT, -- when to check that accepted money has settled
   status TEXT NOT NULL,
   received_minor INTEGER NOT NULL DEFAULT 0,
   returned_minor INTEGER NOT NULL DEFAULT 0,
-  collected_minor INTEGER NOT NULL DEFAULT 0, -- received, without what only came back to us
+  collected_minor INTEGER NOT NULL DEFAULT 0, -- received, without money that only came back
   authorized_minor INTEGER NOT NULL DEFAULT 0,
   capturing_minor INTEGER NOT NULL DEFAULT 0 CHECK (capturing_minor >= 0),
   refunding_minor INTEGER NOT NULL DEFAULT 0 CHECK (refunding_minor >= 0),
   voiding INTEGER NOT NULL DEFAULT 0,
-  hold_over INTEGER NOT NULL DEFAULT 0, -- told while a capture was under way: nothing more is held
+  hold_over INTEGER NOT NULL DEFAULT 0, -- the authorization ended during a capture
   reference TEXT NOT NULL DEFAULT '',
   method TEXT,
   mandate TEXT,
   needs_review INTEGER NOT NULL DEFAULT 0,
   conflicted INTEGER NOT NULL DEFAULT 0,
   superseded INTEGER NOT NULL DEFAULT 0,
-  key TEXT NOT NULL DEFAULT '', -- of the call that made it
-  payer_number TEXT NOT NULL DEFAULT '', -- what it was paid to without an attempt of ours
-  seen_minor INTEGER NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- on its way, as far as is seen
+  key TEXT NOT NULL DEFAULT '', -- of the call that created it
+  payer_number TEXT NOT NULL DEFAULT '', -- the number it was paid to
+  seen_minor INTEGER NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- seen, but not confirmed
   disputed INTEGER NOT NULL DEFAULT 0,
   reversal TEXT,
   created_at TEXT NOT NULL,
@@ -154,8 +154,8 @@ CREATE INDEX paygate_payment_by_reference ON paygate_payment (tenant, customer, 
   WHERE reference <> '';
 CREATE INDEX paygate_payment_counted ON paygate_payment (tenant, status, currency, amount_minor);
 
--- Why a person must look at a payment, where that is no matter of an attempt or a conflict. A row
--- stays when the review has ended: by itself, or because a person said why.
+-- Causes for the manual review of a payment, other than attempts and conflicts. A row is kept after
+-- the review ended, by itself or by a person with a reason.
 CREATE TABLE paygate_review (
   payment TEXT NOT NULL REFERENCES paygate_payment (id),
   cause TEXT NOT NULL,
@@ -163,14 +163,14 @@ CREATE TABLE paygate_review (
   ended_at TEXT,
   ended_by TEXT,
   reason TEXT NOT NULL DEFAULT '',
-  -- What had come and what had gone back when a person decided: so much is right, and no more.
+  -- The amounts collected and returned when a person decided, which are approved.
   collected_minor INTEGER NOT NULL DEFAULT 0,
   returned_minor INTEGER NOT NULL DEFAULT 0,
   checksum INTEGER NOT NULL,
   PRIMARY KEY (payment, cause)
 ) STRICT, WITHOUT ROWID;
 
--- One operation asked of a gateway; stored before anything is sent.
+-- A request for one operation to a gateway; stored before it is sent.
 CREATE TABLE paygate_attempt (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -184,14 +184,14 @@ CREATE TABLE paygate_attempt (
   livemode INTEGER NOT NULL,
   merchant_account TEXT NOT NULL,
   gateway_key TEXT NOT NULL,
-  key TEXT NOT NULL DEFAULT '', -- of the call that asked for it, if it had one
+  key TEXT NOT NULL DEFAULT '', -- of the call that requested it, if it had one
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL,
   final INTEGER NOT NULL DEFAULT 1,
   movement TEXT NOT NULL DEFAULT '',
   about TEXT NOT NULL DEFAULT '',
-  refund_to TEXT, -- what a refund does to the invoices that its money was on
-  method_plan TEXT, -- JSON: whose the method is that is stored or deleted, by which mandate
+  refund_to TEXT, -- the effect of a refund on the invoices that it paid
+  method_plan TEXT, -- JSON: the customer and mandate of the method to store or delete
   state TEXT NOT NULL,
   reference TEXT NOT NULL DEFAULT '',
   code TEXT NOT NULL DEFAULT '',
@@ -199,12 +199,12 @@ CREATE TABLE paygate_attempt (
   reason TEXT NOT NULL DEFAULT '',
   retryable INTEGER NOT NULL DEFAULT 0,
   action TEXT,
-  action_secret_encrypted BLOB, -- what only the payer's browser may see of the action
+  action_secret_encrypted BLOB, -- the part that only the payer's browser may see
   expires_at TEXT,
   network_transaction_id TEXT NOT NULL DEFAULT '',
-  method_facts TEXT, -- what may be printed of the card or account: brand, last four, expiry
+  method_facts TEXT, -- printable facts of the card or account: brand, last four, expiry
   verified TEXT, -- address, security code, 3-D Secure: each result with the processor's code
-  request_id TEXT NOT NULL DEFAULT '', -- what the processor calls the request, for its support
+  request_id TEXT NOT NULL DEFAULT '', -- for the processor's support
   sends INTEGER NOT NULL DEFAULT 1,
   sent_at TEXT NOT NULL,
   sent_mark TEXT,
@@ -216,13 +216,13 @@ CREATE TABLE paygate_attempt (
   created_at TEXT NOT NULL,
   created_mark TEXT,
   actor TEXT NOT NULL,
-  late_pending INTEGER NOT NULL DEFAULT 0, -- money is on its way, though it had ended
-  overdue_at TEXT, -- when a person must look at what was accepted and is not decided
-  offers TEXT NOT NULL DEFAULT '', -- what the account can do later to what this brings
-  address_index INTEGER, -- of the address to pay to
+  late_pending INTEGER NOT NULL DEFAULT 0, -- its money is pending, though it had ended
+  overdue_at TEXT, -- when to flag an accepted request that has no result
+  offers TEXT NOT NULL DEFAULT '', -- the later operations that the account offers
+  address_index INTEGER, -- the index of the address to pay to
   version INTEGER NOT NULL DEFAULT 0,
   checksum INTEGER NOT NULL,
-  answer_checksum INTEGER NOT NULL, -- of what is known of its end
+  answer_checksum INTEGER NOT NULL, -- of its outcome
   UNIQUE (tenant, account, operation, gateway_key),
   CHECK (refund_to IS NULL OR operation = 'refund'),
   CHECK (method_plan IS NULL OR operation IN ('enroll', 'forget'))
@@ -244,10 +244,10 @@ CREATE INDEX paygate_attempt_by_reference
   ON paygate_attempt (tenant, account, reference, created_at, id)
   WHERE reference <> '';
 
--- What is needed to send the same request again; gone when the attempt has ended, because it
--- holds facts about a person (customer). When those are erased the body is empty, and the request
--- cannot be built again. A request with a one-time token or card data never gets a row, and what
--- a payer's browser brought back is encrypted in it.
+-- The data to send the same request again; deleted when the attempt has ended, because it contains
+-- personal data of the customer. After erasure the body is empty, and the request cannot be built
+-- again. A request with a one-time token or card data never has a row; data that came back through
+-- the payer's browser is encrypted.
 CREATE TABLE paygate_attempt_request (
   attempt TEXT PRIMARY KEY REFERENCES paygate_attempt (id),
   tenant TEXT NOT NULL,
@@ -256,7 +256,7 @@ CREATE TABLE paygate_attempt_request (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_attempt_request_by_customer ON paygate_attempt_request (tenant, customer);
 
--- A payer's declined tries on a page that stays payable; each is told once.
+-- A payer's declined tries on a page that stays payable; each is reported once.
 CREATE TABLE paygate_attempt_try (
   attempt TEXT NOT NULL REFERENCES paygate_attempt (id),
   reference TEXT NOT NULL,
@@ -264,8 +264,8 @@ CREATE TABLE paygate_attempt_try (
   PRIMARY KEY (attempt, reference, raw_code)
 ) STRICT, WITHOUT ROWID;
 
--- What a payment is for, in the order it fills them. A hard claim counts in the item's
--- claimed_minor; a soft one (the payer has a page or slip) does not, and may be superseded.
+-- The items that a payment is for, in the order in which it fills them. A hard claim counts in the
+-- item's claimed_minor; a soft one (the payer has a page or slip) does not, and may be superseded.
 CREATE TABLE paygate_claim (
   payment TEXT NOT NULL REFERENCES paygate_payment (id),
   position INTEGER NOT NULL,
@@ -279,7 +279,7 @@ CREATE TABLE paygate_claim (
 CREATE INDEX paygate_claim_by_item ON paygate_claim (item);
 CREATE INDEX paygate_claim_by_credit ON paygate_claim (credit) WHERE credit IS NOT NULL;
 
--- Credit that a refund is to pay back, held while the gateway is asked.
+-- Credit that a refund pays back, held until the outcome of the refund is known.
 CREATE TABLE paygate_hold (
   attempt TEXT NOT NULL REFERENCES paygate_attempt (id),
   credit TEXT NOT NULL REFERENCES paygate_credit (id),
@@ -290,7 +290,7 @@ CREATE TABLE paygate_hold (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_hold_by_credit ON paygate_hold (credit);
 
--- What a refund takes off which invoice, where the host said so.
+-- The invoices that a refund is for, if the host named them.
 CREATE TABLE paygate_refund_item (
   attempt TEXT NOT NULL REFERENCES paygate_attempt (id),
   position INTEGER NOT NULL,
@@ -300,7 +300,7 @@ CREATE TABLE paygate_refund_item (
   PRIMARY KEY (attempt, position)
 ) STRICT, WITHOUT ROWID;
 
--- Money that moved. The movement id is the gateway's own, so nothing is booked twice.
+-- Money that moved. The movement id is the gateway's own, so that no movement is booked twice.
 CREATE TABLE paygate_receipt (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -312,15 +312,15 @@ CREATE TABLE paygate_receipt (
   inward INTEGER NOT NULL,
   movement_id TEXT NOT NULL,
   currency TEXT NOT NULL,
-  amount_minor INTEGER NOT NULL, -- nothing, if what came is worth less than a minor unit
-  -- Negative: more went out than there was, and nobody knows who owes it.
+  amount_minor INTEGER NOT NULL, -- 0 if the money is worth less than a minor unit
+  -- Negative if more went out than there was, and the customer is not known.
   unallocated_minor INTEGER NOT NULL DEFAULT 0 CHECK (unallocated_minor >= 0 OR inward = 0),
   awaiting_minor INTEGER NOT NULL DEFAULT 0 CHECK (awaiting_minor >= 0),
   in_transit_minor INTEGER NOT NULL DEFAULT 0, -- negative: still to be taken from us
-  undoes TEXT, -- the movement it takes back, or of a reversal the receipt
-  by_hand TEXT NOT NULL DEFAULT '', -- how money was sent back without a gateway
+  undoes TEXT, -- the movement that it undoes; of a reversal, the receipt
+  by_hand TEXT NOT NULL DEFAULT '', -- how money was sent back by hand
   code TEXT NOT NULL DEFAULT '',
-  -- What came in another currency is counted at a price: what the payment's amount costs in it.
+  -- The price of money in another currency: what the payment's amount costs in that currency.
   cost_minor INTEGER,
   rate TEXT NOT NULL DEFAULT '',
   rate_source TEXT NOT NULL DEFAULT '',
@@ -339,8 +339,9 @@ CREATE TABLE paygate_receipt (
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, id);
 CREATE INDEX paygate_receipt_listed ON paygate_receipt (tenant, booked_at, id);
 CREATE INDEX paygate_receipt_by_account ON paygate_receipt (tenant, account, booked_at, id);
--- A payment may have thousands of receipts (of small coins to one address), and each movement of it
--- asks for these sums. Few receipts are in the indexes at any time, and they hold what is summed.
+-- A payment may have thousands of receipts (small amounts to one address), and each of its
+-- movements reads these sums. The indexes cover few receipts at any time, and contain the summed
+-- columns.
 CREATE INDEX paygate_receipt_unallocated
   ON paygate_receipt (payment, booked_at, id, currency, unallocated_minor)
   WHERE unallocated_minor <> 0;
@@ -354,7 +355,7 @@ CREATE INDEX paygate_receipt_quoted
     attempt, settled_currency, cost_minor, inward, settled_minor, amount_minor)
   WHERE settled_currency <> currency;
 
--- Returns that were reported before their money was booked. The money is netted when it comes.
+-- Returns that were reported before their money was booked, and are netted against it.
 CREATE TABLE paygate_early_return (
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
@@ -371,13 +372,13 @@ CREATE TABLE paygate_early_return (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_early_return_by_payment ON paygate_early_return (payment, movement_id);
 
--- Where the money of an outward receipt was taken from, in that order, and how much of it has been
--- put back there since. A debit is a lot that the receipt itself made.
+-- The origins of the money of an outward receipt, in order, and how much was returned to each. A
+-- customer debit is a lot that the receipt itself created.
 CREATE TABLE paygate_taken (
   receipt TEXT NOT NULL REFERENCES paygate_receipt (id),
   position INTEGER NOT NULL,
   origin TEXT NOT NULL CHECK (origin IN ('item', 'credit', 'suspense', 'awaiting')),
-  name TEXT NOT NULL, -- the id of the item, of the lot, or of the receipt whose money waited
+  name TEXT NOT NULL, -- the id of the item, lot or receipt
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   back_minor INTEGER NOT NULL DEFAULT 0 CHECK (back_minor BETWEEN 0 AND amount_minor),
   checksum INTEGER NOT NULL,
@@ -402,14 +403,14 @@ CREATE TABLE paygate_allocation (
   CHECK ((amount_minor < 0) = (cancels IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_allocation_by_item ON paygate_allocation (item, booked_at, id);
--- Holds what is summed by invoice and by credit whenever a payment is read.
+-- Contains the columns that are summed by invoice and by credit whenever a payment is read.
 CREATE INDEX paygate_allocation_by_payment
   ON paygate_allocation (payment, item, credit, amount_minor);
 CREATE INDEX paygate_allocation_by_receipt ON paygate_allocation (receipt) WHERE receipt IS NOT NULL;
 CREATE INDEX paygate_allocation_by_credit ON paygate_allocation (credit, booked_at, id)
   WHERE credit IS NOT NULL;
 
--- Lots of customer balance. canceled_minor is what ceased to be: its receipt was reversed.
+-- Lots of customer balance. canceled_minor is the part whose receipt was reversed.
 CREATE TABLE paygate_credit (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -441,9 +442,9 @@ CREATE TABLE paygate_write_off (
   item TEXT NOT NULL REFERENCES paygate_item (id),
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
-  ledger_account TEXT NOT NULL, -- where it was posted: undoing it takes it from there
+  ledger_account TEXT NOT NULL, -- the account that it was posted to
   payment TEXT,
-  receipt TEXT REFERENCES paygate_receipt (id), -- the refund that it is the credit note of
+  receipt TEXT REFERENCES paygate_receipt (id), -- of the refund, if it is a credit note
   reason TEXT NOT NULL,
   undone_at TEXT,
   undone_by TEXT,
@@ -473,8 +474,8 @@ CREATE TABLE paygate_reversal (
   bank_charge_currency TEXT,
   booked_at TEXT NOT NULL,
   actor TEXT NOT NULL,
-  counted INTEGER NOT NULL, -- its number was the next of the sequence
-  undone_at TEXT, -- a person found that the payment was money after all
+  counted INTEGER NOT NULL, -- its number comes from the sequence
+  undone_at TEXT, -- when a person found that the money arrived after all
   undone_by TEXT,
   checksum INTEGER NOT NULL,
   UNIQUE (tenant, number)
@@ -482,7 +483,7 @@ CREATE TABLE paygate_reversal (
 CREATE UNIQUE INDEX paygate_reversal_that_stands ON paygate_reversal (payment)
   WHERE undone_at IS NULL;
 
--- A dispute of a payment; the money that it moves stands in receipts with the same reference.
+-- Disputes of payments; the money that they move is in receipts with the same reference.
 CREATE TABLE paygate_chargeback (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -490,7 +491,7 @@ CREATE TABLE paygate_chargeback (
   account TEXT NOT NULL,
   reference TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('opened', 'lost', 'won')),
-  reported_lost INTEGER NOT NULL DEFAULT 0, -- the processor said so, ever
+  reported_lost INTEGER NOT NULL DEFAULT 0, -- whether the processor ever reported it
   reported_won INTEGER NOT NULL DEFAULT 0,
   currency TEXT NOT NULL,
   amount_minor INTEGER NOT NULL,
@@ -508,7 +509,7 @@ CREATE INDEX paygate_chargeback_by_account ON paygate_chargeback (tenant, accoun
 CREATE INDEX paygate_chargeback_by_account_and_state
   ON paygate_chargeback (tenant, account, state, opened_at, id);
 
--- What a chargeback keeps off an invoice, and the write-off where that was lost for good.
+-- The amount that a chargeback took off an invoice, and its write-off if it was lost.
 CREATE TABLE paygate_chargeback_item (
   chargeback TEXT NOT NULL REFERENCES paygate_chargeback (id),
   item TEXT NOT NULL REFERENCES paygate_item (id),
@@ -519,7 +520,7 @@ CREATE TABLE paygate_chargeback_item (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_chargeback_item_by_item ON paygate_chargeback_item (item);
 
--- Double entry: each entry sums to zero per currency. Debits are positive.
+-- Double-entry postings: each entry sums to zero per currency. Debits are positive.
 CREATE TABLE paygate_posting (
   id INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -538,11 +539,11 @@ CREATE TABLE paygate_posting (
   checksum INTEGER NOT NULL
 ) STRICT;
 
--- What was posted before anybody knew whose money it is.
-CREATE INDEX paygate_posting_of_nobody ON paygate_posting (payment) WHERE customer = '';
+-- Postings from before the customer was known.
+CREATE INDEX paygate_posting_unassigned ON paygate_posting (payment) WHERE customer = '';
 
--- The numbers that customers pay to by themselves, such as virtual accounts. A number is one
--- customer's until it is released, which is when a row ends.
+-- Numbers that customers pay to unrequested, such as virtual accounts. A row assigns a number to a
+-- customer until it is released.
 CREATE TABLE paygate_payer_number (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -580,7 +581,7 @@ CREATE TABLE paygate_mandate (
   checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What a processor calls a customer of ours, by account; the last one that it told counts.
+-- The processor's latest reference of each customer, by account.
 CREATE TABLE paygate_customer_reference (
   tenant TEXT NOT NULL,
   customer TEXT NOT NULL,
@@ -604,10 +605,10 @@ CREATE TABLE paygate_method (
   holder TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
   network_transaction_id TEXT NOT NULL,
-  reference TEXT NOT NULL, -- what the processor calls it when it tells something about it
+  reference TEXT NOT NULL, -- the processor's reference in its reports
   mandate TEXT,
   is_default INTEGER NOT NULL DEFAULT 0,
-  told_at TEXT NOT NULL, -- of the newest that the processor said about it
+  told_at TEXT NOT NULL, -- the time of the processor's latest report
   created_at TEXT NOT NULL,
   forgotten_at TEXT,
   checksum INTEGER NOT NULL
@@ -617,17 +618,17 @@ CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
 CREATE INDEX paygate_method_by_reference ON paygate_method (tenant, account, reference)
   WHERE reference <> '';
 
--- What callbacks and feeds told, before anything is made of it: as it came, and as it reads.
--- What came word for word may hold a token. So it is kept encrypted, or, where there is no key,
--- only its digest; notice is what is applied, and holds no token.
+-- Callbacks, as received and as parsed, before they are applied. The raw callback may contain a
+-- token, so it is stored encrypted; without a token key, only its digest is stored. The parsed
+-- notice is what is applied, and contains no token.
 CREATE TABLE paygate_inbox (
   id INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
   event_id TEXT NOT NULL,
   type TEXT NOT NULL,
-  digest TEXT NOT NULL, -- of what it says: the same event id with another one is a conflict
-  times INTEGER NOT NULL DEFAULT 1, -- how often a hint without proof came
+  digest TEXT NOT NULL, -- of the notice; another one is a conflict
+  times INTEGER NOT NULL DEFAULT 1, -- how often an unsigned hint came
   raw_encrypted BLOB,
   body_digest TEXT NOT NULL,
   notice TEXT NOT NULL,
@@ -638,8 +639,8 @@ CREATE TABLE paygate_inbox (
   applied_at TEXT,
   reply TEXT,
   error TEXT NOT NULL DEFAULT '',
-  dismissed_by TEXT NOT NULL DEFAULT '', -- who has seen that nothing is to be done
-  dismissed_for TEXT NOT NULL DEFAULT '', -- and why
+  dismissed_by TEXT NOT NULL DEFAULT '', -- who dismissed it
+  dismissed_for TEXT NOT NULL DEFAULT '', -- the reason
   checksum INTEGER NOT NULL,
   UNIQUE (tenant, account, event_id, digest)
 ) STRICT;
@@ -660,21 +661,21 @@ CREATE TABLE paygate_feed (
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
   cursor TEXT NOT NULL,
-  version INTEGER NOT NULL DEFAULT 0, -- counts the pages that were kept
+  version INTEGER NOT NULL DEFAULT 0, -- the number of pages that were stored
   lease_until TEXT,
-  read_at TEXT, -- when it was last read to its end, or failed
-  complete_since TEXT, -- when the last reading that came to its end began
-  -- Which reading has begun since sending was last stopped: no clock could say it.
+  read_at TEXT, -- when it was last read to its end or failed
+  complete_since TEXT, -- when the last complete reading began
+  -- The progress since sending was last stopped, which no clock could measure.
   since_stop TEXT NOT NULL DEFAULT 'unread' CHECK (since_stop IN ('unread', 'reading', 'read')),
   fault TEXT NOT NULL DEFAULT '',
   failing_since TEXT,
-  alerted_at TEXT, -- when it was told that it is failing; NULL after it was read to its end
+  alerted_at TEXT, -- when its failure was reported; NULL after a complete reading
   checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, account)
 ) STRICT, WITHOUT ROWID;
 
--- What a gateway remembers beside the cursor of its feed, such as payments that a change of the
--- chain could still undo. Each is a row of its own, written when it changes.
+-- What a driver remembers in addition to the cursor of its feed, such as payments that a chain
+-- reorganization could still undo. Each value has a row, which is stored when it changes.
 CREATE TABLE paygate_feed_memory (
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
@@ -684,7 +685,7 @@ CREATE TABLE paygate_feed_memory (
   PRIMARY KEY (tenant, account, name)
 ) STRICT;
 
--- The accounts that a process was opened with, and whether their gateways accept who we are.
+-- The known gateway accounts, and whether their gateways accept our credentials.
 CREATE TABLE paygate_account (
   tenant TEXT NOT NULL,
   name TEXT NOT NULL,
@@ -693,13 +694,13 @@ CREATE TABLE paygate_account (
   first_seen_at TEXT NOT NULL,
   last_seen_at TEXT NOT NULL, -- to the day
   rejected_since TEXT, -- when the gateway began to reject our credentials
-  rejected_at TEXT, -- when it did so last
-  rejected_for TEXT NOT NULL DEFAULT '', -- what it said
+  rejected_at TEXT, -- when it last did
+  rejected_for TEXT NOT NULL DEFAULT '', -- its message
   PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
--- Callbacks that were refused: a count for each reason, and nothing of what they said but what an
--- event is called. There are as many rows as reasons, however many callbacks are refused.
+-- Refused callbacks: a count for each reason, and only the type and id of the last event. The
+-- number of rows does not depend on the number of refused callbacks.
 CREATE TABLE paygate_refused_callback (
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
@@ -707,19 +708,19 @@ CREATE TABLE paygate_refused_callback (
   times INTEGER NOT NULL CHECK (times > 0),
   first_at TEXT NOT NULL,
   last_at TEXT NOT NULL,
-  type TEXT NOT NULL, -- of the last one that said so
+  type TEXT NOT NULL, -- of the last callback that had one
   event_id TEXT NOT NULL,
   PRIMARY KEY (tenant, account, why)
 ) STRICT, WITHOUT ROWID;
 
--- Numbers of addresses to pay to, such as those of a wallet (the source). They are counted for
--- the wallet, whoever uses it: a number that was given to somebody is never another's.
+-- Numbers of addresses to pay to, such as those of a wallet (the source). They are counted for the
+-- wallet across all tenants, and a number is never reassigned.
 CREATE TABLE paygate_address_count (
   source TEXT PRIMARY KEY,
   allotted INTEGER NOT NULL DEFAULT 0,
   reached INTEGER NOT NULL DEFAULT -1, -- the highest number that was ever paid to
-  told_reached INTEGER, -- what `reached` was when an alert said that too many are unpaid
-  told_limit INTEGER -- how many were allowed then
+  told_reached INTEGER, -- `reached` at the last alert about unused addresses
+  told_limit INTEGER -- the limit at that alert
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE paygate_address (
@@ -734,8 +735,8 @@ CREATE TABLE paygate_address (
   UNIQUE (source, tenant, account, owner)
 ) STRICT, WITHOUT ROWID;
 
--- What a payer was asked to pay in another currency; what is seen until it expires is worth what
--- it says here.
+-- The amount in another currency that a payer was asked for; it values the money that is seen
+-- before the quote expires.
 CREATE TABLE paygate_quote (
   attempt TEXT PRIMARY KEY REFERENCES paygate_attempt (id),
   currency TEXT NOT NULL,
@@ -743,25 +744,25 @@ CREATE TABLE paygate_quote (
   enough_minor INTEGER NOT NULL CHECK (enough_minor BETWEEN 1 AND amount_minor),
   rate TEXT NOT NULL,
   rate_source TEXT NOT NULL,
-  good_until TEXT, -- NULL: it does not expire
+  good_until TEXT, -- NULL if it does not expire
   created_at TEXT NOT NULL,
   checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Money that was seen on its way to an address, or that came: which payment it is for, and at which
--- price it is counted. Both are settled when it is first seen.
+-- Money that was seen at an address: its payment, and the price at which it counts. Both are fixed
+-- when it is first seen.
 CREATE TABLE paygate_arrival (
   tenant TEXT NOT NULL,
   account TEXT NOT NULL,
-  sighting TEXT NOT NULL, -- the gateway's name of it
+  sighting TEXT NOT NULL, -- the gateway's id of it
   attempt TEXT NOT NULL REFERENCES paygate_attempt (id),
   currency TEXT NOT NULL,
   quantity_minor INTEGER NOT NULL CHECK (quantity_minor > 0),
   seen_at TEXT NOT NULL,
-  cost_minor INTEGER, -- what the payment's amount costs; NULL if it came in its own currency
+  cost_minor INTEGER, -- what the payment's amount costs; NULL if it came in that currency
   rate TEXT NOT NULL,
   rate_source TEXT NOT NULL,
-  late INTEGER NOT NULL, -- it was seen after its quote had expired
+  late INTEGER NOT NULL, -- whether it was seen after its quote had expired
   to_credit INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('seen', 'booked', 'gone')),
   confirmations INTEGER NOT NULL,
@@ -784,7 +785,7 @@ CREATE TABLE paygate_report_line (
   PRIMARY KEY (tenant, account, report, line)
 ) STRICT, WITHOUT ROWID;
 
--- Events, written in the transaction that made them true. position orders all of them.
+-- Events, stored in the transaction that caused them, and ordered by position.
 CREATE TABLE paygate_outbox (
   position INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -800,32 +801,32 @@ CREATE TABLE paygate_outbox (
   UNIQUE (tenant, aggregate, seq)
 ) STRICT;
 
--- Each row of an index ends with the position: the events of a tenant in the order of all.
+-- Index rows end with the position, so this lists the events of a tenant in order.
 CREATE INDEX paygate_outbox_of_tenant ON paygate_outbox (tenant);
 
--- How far each sink has read, and who is reading for it.
+-- The position of each sink, and its current reader.
 CREATE TABLE paygate_sink (
   tenant TEXT NOT NULL,
   name TEXT NOT NULL,
   position INTEGER NOT NULL,
   lease TEXT NOT NULL DEFAULT '',
   lease_until TEXT,
-  fault TEXT NOT NULL DEFAULT '', -- why it was not reached last
+  fault TEXT NOT NULL DEFAULT '', -- why the last try did not reach it
   unreached_since TEXT,
   silences INTEGER NOT NULL DEFAULT 0, -- how often in a row it was not reached
-  pause_until TEXT, -- it is left alone until then
+  pause_until TEXT, -- it is not tried before
   PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
--- Events that a sink could not take yet. The first of an aggregate is tried again; those behind
--- it wait, so that order is kept and only this aggregate stands still.
+-- Events that a sink has not taken yet. The first of an aggregate is retried; later ones wait, so
+-- that order is kept and only this aggregate is blocked.
 CREATE TABLE paygate_delivery (
   tenant TEXT NOT NULL,
   sink TEXT NOT NULL,
   position INTEGER NOT NULL,
   aggregate TEXT NOT NULL,
-  tries INTEGER NOT NULL DEFAULT 0, -- how often it was refused
-  silences INTEGER NOT NULL DEFAULT 0, -- how often the sink was not reached with it
+  tries INTEGER NOT NULL DEFAULT 0, -- how often the sink refused it
+  silences INTEGER NOT NULL DEFAULT 0, -- how often the sink was not reached
   since TEXT NOT NULL, -- when it was set aside
   next_try_at TEXT,
   dead INTEGER NOT NULL DEFAULT 0,
@@ -847,26 +848,26 @@ CREATE TRIGGER paygate_receipt_no_delete BEFORE DELETE ON paygate_receipt
 BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END;
 CREATE TRIGGER paygate_receipt_no_rewrite BEFORE UPDATE OF
   kind, inward, movement_id, currency, amount_minor, account, cost_minor, rate ON paygate_receipt
-BEGIN SELECT RAISE(ABORT, 'what a receipt says about money does not change'); END;
+BEGIN SELECT RAISE(ABORT, 'the booked facts of a receipt cannot be changed'); END;
 CREATE TRIGGER paygate_arrival_no_delete BEFORE DELETE ON paygate_arrival
-BEGIN SELECT RAISE(ABORT, 'what was seen stays written'); END;
+BEGIN SELECT RAISE(ABORT, 'arrivals cannot be deleted'); END;
 CREATE TRIGGER paygate_arrival_no_rewrite BEFORE UPDATE OF
   attempt, currency, quantity_minor, seen_at, cost_minor, to_credit ON paygate_arrival
-BEGIN SELECT RAISE(ABORT, 'the price of money that was seen does not change'); END;
+BEGIN SELECT RAISE(ABORT, 'the facts of an arrival cannot be changed'); END;
 CREATE TRIGGER paygate_address_no_update BEFORE UPDATE ON paygate_address
-BEGIN SELECT RAISE(ABORT, 'an address that was given away stays given away'); END;
+BEGIN SELECT RAISE(ABORT, 'an issued address cannot be changed or deleted'); END;
 CREATE TRIGGER paygate_address_no_delete BEFORE DELETE ON paygate_address
-BEGIN SELECT RAISE(ABORT, 'an address that was given away stays given away'); END;
+BEGIN SELECT RAISE(ABORT, 'an issued address cannot be changed or deleted'); END;
 CREATE TRIGGER paygate_address_count_no_way_back BEFORE UPDATE ON paygate_address_count
 WHEN NEW.allotted < OLD.allotted OR NEW.reached < OLD.reached
-BEGIN SELECT RAISE(ABORT, 'addresses are counted upwards only'); END;
+BEGIN SELECT RAISE(ABORT, 'the count of addresses cannot decrease'); END;
 CREATE TRIGGER paygate_quote_no_update BEFORE UPDATE ON paygate_quote
-BEGIN SELECT RAISE(ABORT, 'a quote does not change'); END;
+BEGIN SELECT RAISE(ABORT, 'a quote cannot be changed'); END;
 CREATE TRIGGER paygate_outbox_no_update BEFORE UPDATE ON paygate_outbox
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
--- How many rows were ever written to each table from which nothing is deleted, so that a row that
--- is gone is missed.
+-- The number of rows ever written to each table from which no row is deleted, to detect missing
+-- rows.
 CREATE TABLE paygate_row_count (
   name TEXT PRIMARY KEY,
   written INTEGER NOT NULL
