@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from paygate.ledger.book import RULES
-from paygate.ledger.identities import FILE
+from paygate.ledger.row_rules import FILE
 from paygate.testing.simulation.footprints import reads
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from paygate.ledger import (
 )
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.elapsed import Lease, read_mark
-from paygate.ledger.tx import in_turns
+from paygate.ledger.tx import round_robin
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -457,7 +457,7 @@ def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, str]]:
         ]
         for account in accounts
     ]
-    return in_turns(queues)[:limit]
+    return round_robin(queues)[:limit]
 
 
 def unattended(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.errors import InvalidValue, LedgerCorrupt
-from paygate.ledger.balances import BALANCES
-from paygate.ledger.identities import FILE, IDENTITIES
-from paygate.ledger.standings import STANDINGS
+from paygate.ledger.row_rules import FILE, ROW_RULES
+from paygate.ledger.state_rules import STATE_RULES
+from paygate.ledger.sum_rules import SUM_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paygate.ledger.rule import Rule
     from paygate.ledger.tx import Tx
 
-RULES: Final[tuple[Rule, ...]] = (FILE, *BALANCES, *STANDINGS, *IDENTITIES)
+RULES: Final[tuple[Rule, ...]] = (FILE, *SUM_RULES, *STATE_RULES, *ROW_RULES)
 """The invariants of a ledger, each as a query for the rows that violate it."""
 
 NAMED_MAX: Final = 100

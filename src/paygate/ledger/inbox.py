@@ -21,7 +21,7 @@ from paygate.errors import TokenUnreadable
 from paygate.ledger import checksums, paging
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.methods import vault_of
-from paygate.ledger.tx import in_turns
+from paygate.ledger.tx import round_robin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -200,7 +200,7 @@ def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[int]:
         tx.all(_DUE, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit})
         for account in accounts
     ]
-    rows = in_turns(queues)[:limit]
+    rows = round_robin(queues)[:limit]
     return [int(row["id"]) for row in sorted(rows, key=lambda row: int(row["length"]) > _LONG)]
 
 

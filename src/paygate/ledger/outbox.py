@@ -150,7 +150,7 @@ def emit(
         account = about.account or data.get("account") or ""
         payment = about.payment or data.get("payment") or ""
         about = replace(about, account=account, payment=payment)
-        tx.say(type_, _line(type_, aggregate, data), about, level=level)
+        tx.log(type_, _line(type_, aggregate, data), about, level=level)
 
 
 _SHOWN: Final = ("event_id", "type", "code", "raw_code")

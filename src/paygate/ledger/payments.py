@@ -30,7 +30,7 @@ from paygate.ledger import (
 )
 from paygate.ledger.claims import Claim
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
-from paygate.ledger.tx import in_turns
+from paygate.ledger.tx import round_robin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -465,7 +465,7 @@ def unsettled(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, st
         ]
         for account in accounts
     ]
-    return in_turns(queues)[:limit]
+    return round_robin(queues)[:limit]
 
 
 def set_reversal(tx: Tx, payment: str, reversal: str | None) -> None:

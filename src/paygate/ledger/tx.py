@@ -188,7 +188,7 @@ class Tx:
         """Return a new id that begins with *noun*."""
         return self._ids.new(noun)
 
-    def say(self, name: str, text: str, about: logs.About, *, level: int | None = None) -> None:
+    def log(self, name: str, text: str, about: logs.About, *, level: int | None = None) -> None:
         """
         Write a line to the log once this transaction is committed; otherwise never.
 
@@ -211,7 +211,7 @@ class Tx:
         return Lease(self.now + length, length, self.mark)
 
 
-def in_turns(queues: Sequence[Sequence[T]]) -> list[T]:
+def round_robin(queues: Sequence[Sequence[T]]) -> list[T]:
     """Return the elements of *queues* in rotation: the first of each, then the second of each."""
     missing = object()
     return [

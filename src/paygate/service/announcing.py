@@ -91,7 +91,7 @@ def _announce_flags(
     for text in changes.alerts:
         telling.alert(tx, now, text, about)
     if changes.log:
-        tx.say("merge.noted", changes.log, about)
+        tx.log("merge.noted", changes.log, about)
 
 
 def conflicts(changes: Changes) -> bool:

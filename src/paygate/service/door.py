@@ -197,7 +197,7 @@ def tell_bug(about: logs.About, driver: str, text: str, tx: Tx | None = None) ->
     if tx is None:
         logs.write("paygate.service", "driver.fault", told, about)
     else:
-        tx.say("driver.fault", told, about)
+        tx.log("driver.fault", told, about)
 
 
 def _outcome(value: object, classes: frozenset[type], operation: Operation) -> Any:

@@ -261,7 +261,7 @@ def _end(tx: Tx, reading: _Reading) -> None:
     elif reading.at_end:
         accounts.accept(tx, name)
     if reading.told and ended.since is None:
-        tx.say("feed.failed", reading.told, logs.About(account=name))
+        tx.log("feed.failed", reading.told, logs.About(account=name))
     since = ended.since or tx.now
     if reading.told and not ended.alerted and tx.now - since >= FAILING_AFTER:
         feeds.alert(tx, name)

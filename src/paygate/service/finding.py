@@ -47,7 +47,7 @@ def payment_again(tx: Tx, which: str) -> Payment:
     """Return the payment of a key that was used before: this call stores and sends nothing."""
     found = payment(tx, which)
     about = logs.About(account=found.account, payment=found.id)
-    tx.say("verb.repeated", "the key of this payment was used again; nothing was sent", about)
+    tx.log("verb.repeated", "the key of this payment was used again; nothing was sent", about)
     return replace(found, repeated=True)
 
 

@@ -207,7 +207,7 @@ def _pass_over(tx: Tx, attempt: str, reason: str, timing: Timing) -> Payment | N
     row = attempts.by_id(tx, attempt)
     if row is None:
         return None
-    tx.say("attempt.passed_over", reason, row.in_log)
+    tx.log("attempt.passed_over", reason, row.in_log)
     attempts.put_back(tx, attempt, tx.now + timing.waiting, reason)
     if row.attempt.needs_review:
         return _payment_of(tx, row)

@@ -161,7 +161,7 @@ def _store(
     if keys.take(tx, task.operation, key, print_, id_) is not None:
         before = asked_before(tx, payment, task.operation, key)
         about = logs.About(account=account.name, payment=payment.id, operation=task.operation.value)
-        tx.say("verb.repeated", "this key was used before; nothing was sent", about)
+        tx.log("verb.repeated", "this key was used before; nothing was sent", about)
         return replace(stored, attempts=tuple(row.attempt.id for row in before))
     rail = account.rail(payment.kind, task.operation)
     main = attempts.main_of(tx, payment.id)

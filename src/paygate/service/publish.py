@@ -125,9 +125,9 @@ def _end(tx: Tx, *, name: str, lease: str, silence: _Failure | None, done: Publi
     outbox.release_sink(tx, name, lease)
     if silence:
         if outbox.unreached(tx, name, silence.error, SILENCE_PAUSES):
-            tx.say("sink.unreached", f"{name}: {_in_log(silence)}", logs.NOTHING)
+            tx.log("sink.unreached", f"{name}: {_in_log(silence)}", logs.NOTHING)
     elif (done.delivered or done.delayed or done.dead) and outbox.reached(tx, name):
-        tx.say("sink.reached", f"{name} answers again", logs.NOTHING)
+        tx.log("sink.reached", f"{name} answers again", logs.NOTHING)
 
 
 def _next_batch(
@@ -239,9 +239,9 @@ def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: _Failure) -> bool:
     )
     told = f"{name} refused {of.event.type} {of.event.id} of {of.event.aggregate}: {_in_log(why)}"
     if again is None:
-        tx.say("sink.dead_letter", told, logs.NOTHING)
+        tx.log("sink.dead_letter", told, logs.NOTHING)
     elif tries == 1 and not why.silent:
-        tx.say("sink.refused", told, logs.NOTHING)
+        tx.log("sink.refused", told, logs.NOTHING)
     return again is None
 
 

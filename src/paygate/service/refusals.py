@@ -74,7 +74,7 @@ def _write(account: GatewayAccount, batches: list[RefusedBatch]) -> Flow[None]:
     def work(tx: Tx) -> None:
         for batch in batches:
             refused.count(tx, account.name, batch)
-            tx.say("callback.refused", _told(account.name, batch), logs.About(account=account.name))
+            tx.log("callback.refused", _told(account.name, batch), logs.About(account=account.name))
 
     try:
         yield from transact(work)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.domain.callback import InboxState, Refusal
 from paygate.domain.status import AccountStatus, Concern, LedgerStatus
-from paygate.ledger import accounts, attempts, feeds, refused, sending, standing
+from paygate.ledger import accounts, attempts, feeds, refused, sending, totals
 from paygate.printing import counted
 from paygate.service import recover
 
@@ -42,10 +42,10 @@ RETIRED_AFTER: Final = timedelta(days=30)
 def status(tx: Tx) -> LedgerStatus:
     """Return how the ledger stands now."""
     found = _accounts(tx)
-    reviews = standing.reviews(tx, SHOWN)
-    unknown = standing.unknown(tx, SHOWN)
+    reviews = totals.reviews(tx, SHOWN)
+    unknown = totals.unknown(tx, SHOWN)
     changes = attempts.changes_to_review(tx, SHOWN)
-    sinks = standing.sinks(tx)
+    sinks = totals.sinks(tx)
     concerns = [
         *_of_sending(sending.stopped(tx)),
         *(each for account in found for each in _of_account(account, tx)),
@@ -56,8 +56,8 @@ def status(tx: Tx) -> LedgerStatus:
     return LedgerStatus(
         at=tx.now,
         concerns=concerns,
-        invoices=standing.invoices(tx),
-        payments=standing.payments(tx),
+        invoices=totals.invoices(tx),
+        payments=totals.payments(tx),
         reviews=reviews,
         methods_need_review=changes,
         unknown=unknown,
@@ -72,7 +72,7 @@ def _accounts(tx: Tx) -> list[AccountStatus]:
     told: dict[str, list[RefusedCallbacks]] = {}
     for each in refused.counted(tx):
         told.setdefault(each.account, []).append(each)
-    stuck = standing.stuck(tx)
+    stuck = totals.stuck(tx)
     overdue = {each.account: each for each in recover.unattended(tx, OVERDUE_AFTER)}
     found: list[AccountStatus] = []
     for name in sorted({*known, *read, *told, *stuck, *overdue}):

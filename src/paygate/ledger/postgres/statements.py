@@ -17,7 +17,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from paygate.ledger.identities import FILE, MISSING_REFERENCES, NUMBERS
+from paygate.ledger.row_rules import FILE, MISSING_REFERENCES, NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

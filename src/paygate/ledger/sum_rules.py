@@ -6,7 +6,7 @@ from typing import Final
 
 from paygate.ledger.rule import Rule
 
-BALANCES: Final = (
+SUM_RULES: Final = (
     Rule(
         "entries-balance",
         "every entry sums to zero in each currency",

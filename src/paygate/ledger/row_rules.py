@@ -470,5 +470,5 @@ _CALLS: Final = (
     ),
 )
 
-IDENTITIES: Final = (*_WRITTEN, *_BELONGING, *_CALLS)
+ROW_RULES: Final = (*_WRITTEN, *_BELONGING, *_CALLS)
 """The rules about missing, altered and inconsistent rows."""

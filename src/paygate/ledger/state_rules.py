@@ -7,7 +7,7 @@ from typing import Final
 from paygate.ledger.rule import Rule
 from paygate.ledger.schema_files import SCHEMA
 
-STANDINGS: Final = (
+STATE_RULES: Final = (
     Rule(
         "one-soft-claim",
         "at most one payment has a soft claim on an invoice",
