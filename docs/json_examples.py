@@ -27,6 +27,9 @@ NOT_SHOWN = {
     "drivers": "what is installed differs from machine to machine",
     "simulate": "prints how long it took",
     "bitcoin check": "queries a node",
+    "bitcoin watch": "reads the blocks of a node",
+    "bitcoin rescan": "continues the reading of a node's blocks",
+    "new-driver": "names the folder in which it works",
     "certify": "prints references that differ with each run",
 }
 """Commands with ``--json`` that have no example on the page, with the reason."""

@@ -108,6 +108,25 @@ def test_watch_reads_to_the_newest_block_and_books(run: Run) -> None:
         assert shop.invoice("A").open == Money.of("USD", 0)
 
 
+def test_a_program_reads_a_line_for_each_pass_and_where_a_chain_is_read_again(run: Run) -> None:
+    with open_shop() as shop:
+        shop.issue(number="A", customer="C", total=Money.of("USD", 50), due="2026-12-01")
+        paid = shop.collect("A", via="coins", key="A")
+    NODE[0].mine(pay((gateway().wallet.script(0), 100_000)))
+
+    watched = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier", "--json")
+    start = ("--from", "0", "--app", "bitcoin_shop:cashier")
+    moved = run("bitcoin", "rescan", *start, "--json")
+
+    assert watched.out.count("\n") == 1
+    assert (watched.json["watched"]["payments"], watched.json["watched"]["failed"]) == (
+        [paid.id],
+        {},
+    )
+    assert (moved.json["rescan"]["account"], moved.json["rescan"]["start"]) == ("coins", 0)
+    assert "continues at block 0" in run("bitcoin", "rescan", *start).out
+
+
 def test_watch_says_how_many_blocks_it_read_over_all_pages(run: Run) -> None:
     # The first reading begins 100 blocks before the newest, and reads them in pages of 10.
     first = run("bitcoin", "watch", "--once", "--app", "bitcoin_shop:cashier")

@@ -283,16 +283,15 @@ def test_a_list_in_eighty_columns_breaks_no_id(
     assert max(map(len, [*listed.splitlines(), *events.splitlines()])) <= 80
 
 
-def test_a_long_address_and_many_invoices_leave_the_other_columns_their_width(
+def test_many_invoices_leave_the_other_columns_their_width(
     imported: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     numbers = [f"B-{number:04}" for number in range(12)]
-    address = "bcrt1pqncdts3qm2guw3hjstun7dd6t3689qg42eqsfxfqm2guw3hjstun7dd6t3"
     with ledger() as cashier:
         for number in numbers:
             cashier.issue(
-                number=number, customer=address, total=Money.of("USD", "1.00"), due="2026-12-01"
+                number=number, customer="C-1", total=Money.of("USD", "1.00"), due="2026-12-01"
             )
         cashier.record(numbers, by="cash", key="k")
 
@@ -302,7 +301,6 @@ def test_a_long_address_and_many_invoices_leave_the_other_columns_their_width(
         assert ("succeeded" in row) or ("charge" in row), row
         assert f"{datetime.now(UTC):%Y-%m-%d}" in row
         listed = imported(kind, "list").out
-        assert f"{address[:14]}…{address[-8:]}" in listed
         assert all(number in listed for number in numbers)
         assert max(map(len, listed.splitlines())) <= 80
 

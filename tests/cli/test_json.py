@@ -11,6 +11,7 @@ import pytest
 
 from paygate.cli.app import load
 from paygate.cli.commands import commands
+from tests.cli.conftest import Run
 
 EXAMPLES = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "json_examples.py"))
 
@@ -32,6 +33,26 @@ def written() -> dict[str, str]:
 def test_the_reference_has_an_example_of_each_command(written: dict[str, str]) -> None:
     assert written.keys() == READ_BY_PROGRAMS - EXAMPLES["NOT_SHOWN"].keys()
     assert EXAMPLES["NOT_SHOWN"].keys() <= READ_BY_PROGRAMS
+
+
+WITHOUT_JSON = {
+    "demo": "it plays on the screen",
+    "fake-processor serve": "the line that it prints is JSON in any case",
+}
+
+
+def test_each_command_writes_json_or_has_a_reason_why_not() -> None:
+    assert OPTIONS.keys() - READ_BY_PROGRAMS == WITHOUT_JSON.keys()
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS.keys() - WITHOUT_JSON.keys()))
+def test_json_and_then_help_are_the_last_options_of_each_command(run: Run, name: str) -> None:
+    lines = run(*name.split(), "--help", COLUMNS="80").out.splitlines()
+
+    assert [" ".join(line.split()) for line in lines[-2:]] == [
+        "--json Write JSON, for programs.",
+        "-h, --help Show this message and exit.",
+    ]
 
 
 def test_a_list_says_where_its_next_page_begins_if_it_has_pages(written: dict[str, str]) -> None:

@@ -71,6 +71,14 @@ def test_a_new_driver_passes_the_kit(
     assert "cases that do not apply" in done.stdout
 
 
+def test_a_program_reads_which_files_were_written(run: Run, folder: Path) -> None:
+    made = run("new-driver", "acme-pay", "--json").json["package"]
+
+    assert {str(each) for each in (folder / made["folder"]).rglob("*") if each.is_file()} == {
+        str(folder / each) for each in made["files"]
+    }
+
+
 @pytest.mark.parametrize(
     ("chosen", "played"),
     [

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
-from paygate.cli import options, show
+from paygate.cli import show
 from paygate.cli.exits import FINDINGS
-from paygate.cli.opening import Where, without_missing_ledger
+from paygate.cli.opening import Where, with_gateways, without_missing_ledger
 from paygate.errors import GatewayNotFound, InvalidValue, PaygateError
 from paygate.printing import counted
 
@@ -23,21 +25,16 @@ AccountArgument = Annotated[
 ]
 
 
+@with_gateways
 def check(
-    ctx: typer.Context,
+    where: Where,
     account: AccountArgument = None,
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
-    as_json: options.JsonOption = False,
 ) -> None:
     """Show the wallet's first addresses to compare, the node's answer, and the unpaid gap."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     # Comparing the wallet needs no ledger, and must not create one.
     with without_missing_ledger(where).open(make=True) as cashier:
         findings = [_finding(cashier, name) for name in _chosen(cashier, account)]
-    if as_json:
+    if where.as_json:
         show.write_json({"accounts": findings})
     else:
         for one in findings:
@@ -48,56 +45,72 @@ def check(
         raise typer.Exit(FINDINGS)
 
 
+@with_gateways
 def watch(
-    ctx: typer.Context,
+    where: Where,
     account: AccountArgument = None,
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
     once: Annotated[bool, typer.Option("--once", help="Stop at the newest block.")] = False,
     pause: Annotated[float, typer.Option(help="Seconds between two reads.", min=1.0)] = PAUSE_S,
 ) -> None:
     """Read blocks from the last position on, book what arrived, and continue."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         names = _chosen(cashier, account)
         while True:
-            failed = _catch_up(cashier, names)
-            for name, reason in failed.items():
-                show.console(stderr=True).print(f"{name}: {reason}", style="red", markup=False)
+            found = _catch_up(cashier, names, quiet=where.as_json)
+            if where.as_json:
+                # One line for each pass: nobody knows how many there will be.
+                show.write_line({"watched": found})
+            else:
+                _tell(found)
             if once:
                 break
             time.sleep(pause)
-    if failed:
+    if found.failed:
         raise typer.Exit(FINDINGS)
 
 
+@with_gateways
 def rescan(
-    ctx: typer.Context,
+    where: Where,
     start: Annotated[int, typer.Option("--from", help="The block to continue at.", min=0)],
     account: AccountArgument = None,
-    ledger: options.LedgerOption = options.LEDGER,
-    gateways: options.GatewaysOption = None,
-    app: options.AppOption = None,
-    tenant: options.TenantOption = "main",
 ) -> None:
     """Read the chain again from a block, if it cannot be read on; nothing is booked twice."""
-    where = Where(ctx=ctx, ledger=ledger, gateways=gateways, app=app, tenant=tenant)
     with where.open() as cashier:
         names = _chosen(cashier, account)
         if len(names) > 1:
             raise InvalidValue(f"several accounts watch a chain; name one: {', '.join(names)}")
         moved = cashier.rescan(names[0], start=start)
-    show.console().print(
+    if where.as_json:
+        show.write_json({"rescan": moved})
+        return
+    show.say(
         f"{moved.account} continues at block {moved.start}, {moved.behind} blocks behind; "
-        "paygate bitcoin watch reads them",
-        markup=False,
+        "'paygate bitcoin watch' reads them"
     )
 
 
-def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
-    """Read all feeds to their ends, a page at a time; return why some could not be read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What one pass read: how many blocks, the payments with news, and why feeds were not read."""
+
+    blocks: int
+    payments: list[str]
+    failed: dict[str, str]
+
+
+def _tell(found: Watched) -> None:
+    if not found.failed:
+        show.say(
+            f"read {counted(found.blocks, 'block')}, up to the newest; "
+            f"{counted(len(found.payments), 'payment')} with news"
+        )
+    for name, reason in found.failed.items():
+        show.say(f"{name}: {reason}", style="red", stderr=True)
+
+
+def _catch_up(cashier: Cashier, names: list[str], *, quiet: bool) -> Watched:
+    """Read all feeds to their ends, a page at a time, and apply what they brought."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -106,11 +119,17 @@ def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
         TimeRemainingColumn,
     )
 
-    console = show.console()
     booked: set[str] = set()
     done = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=show.console(stderr=True),
+        transient=True,
+        disable=quiet or not sys.stderr.isatty(),
+    ) as progress:
         task = progress.add_task("blocks", total=None)
         while True:
             read = cashier.read_feeds(pages=1)
@@ -128,13 +147,7 @@ def _catch_up(cashier: Cashier, names: list[str]) -> dict[str, str]:
         if name in read.busy:
             until = f"{read.busy[name]:%Y-%m-%d %H:%M:%S} UTC"
             failed[name] = f"not read: another process reads it, until {until} at the latest"
-    if not failed:
-        console.print(
-            f"read {counted(done, 'block')}, up to the newest; "
-            f"{counted(len(booked), 'payment')} with news",
-            markup=False,
-        )
-    return failed
+    return Watched(blocks=done, payments=sorted(booked), failed=failed)
 
 
 def _chosen(cashier: Cashier, only: str | None) -> list[str]:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from rich.table import Table
-
+    from paygate.cli.grid import Grid
     from paygate.domain.status import AccountStatus, LedgerStatus
 
 
@@ -82,7 +81,7 @@ def _show_status(found: LedgerStatus) -> None:
         subject = f"{one.subject}: " if one.subject else ""
         since = f" (since {_at(one.since)})" if one.since is not None else ""
         text = f"{one.name}  {subject}{one.text}{since}"
-        console.print(text, style="bold yellow", soft_wrap=True, markup=False)
+        show.say(text, style="bold yellow")
     if not found.concerns:
         console.print("Nothing needs a person.")
     for table in (_invoices(found), _payments(found), _accounts(found), _sinks(found)):
@@ -99,7 +98,7 @@ def _show_status(found: LedgerStatus) -> None:
         )
 
 
-def _invoices(found: LedgerStatus) -> Table:
+def _invoices(found: LedgerStatus) -> Grid:
     table = show.table(
         "Invoices", ">Open", ">Partially paid", ">Paid", ">Void", ">Overdue", ">Still open"
     )
@@ -110,7 +109,7 @@ def _invoices(found: LedgerStatus) -> Table:
     return table
 
 
-def _payments(found: LedgerStatus) -> Table:
+def _payments(found: LedgerStatus) -> Grid:
     table = show.table("Payments", ">Count", ">Amount")
     for row in found.payments:
         amount = _TOO_MUCH if row.amount is None else row.amount
@@ -118,7 +117,7 @@ def _payments(found: LedgerStatus) -> Table:
     return table
 
 
-def _accounts(found: LedgerStatus) -> Table:
+def _accounts(found: LedgerStatus) -> Grid:
     table = show.table("Account", "Credentials", "Feed", ">Refused callbacks", ">Stuck", ">Overdue")
     for one in found.accounts:
         credentials = "rejected" if one.credentials_rejected_since is not None else ""
@@ -136,7 +135,7 @@ def _feed(one: AccountStatus) -> str:
     return read if one.feed_failing_since is None else f"{read}, fails: {one.feed_fault}"
 
 
-def _sinks(found: LedgerStatus) -> Table:
+def _sinks(found: LedgerStatus) -> Grid:
     table = show.table("Sink", "Behind since", ">Set aside", ">Dead letters", "Fault")
     for one in found.sinks:
         since = "" if one.behind_since is None else _at(one.behind_since)

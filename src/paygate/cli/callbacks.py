@@ -48,7 +48,6 @@ def list_(
         show.write_json({"callbacks": [_facts(one) for one in found], "next": following})
         return
     table = show.table(">No.", "When", "Via", "What", "State", "Why not yet")
-    table.collapse_padding = True
     for one in found:
         when = f"{one.received_at:%Y-%m-%d %H:%M}"
         show.add(table, one.id, when, one.account, one.type, one.state, one.error)
@@ -68,7 +67,7 @@ def replay(
         show.write_json({"callback": _facts(done)})
     else:
         why = f": {done.error}" if done.error else ""
-        show.console().print(f"Callback {done.id} is {done.state}{why}")
+        show.say(f"Callback {done.id} is {done.state}{why}")
     if done.state not in (InboxState.APPLIED, InboxState.IGNORED):
         raise typer.Exit(FINDINGS)
 

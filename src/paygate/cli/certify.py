@@ -174,7 +174,7 @@ def _show(step: CertificationStep) -> None:
 
     line = Text(f"{step.result:<8}", style=_STYLES[step.result])
     line.append(f"{step.title}: {step.observed}", style="default")
-    show.console().print(line, soft_wrap=True)
+    show.console().print(line)
 
 
 def _conclude(found: CertificationReport, report: Path | None) -> None:

@@ -141,9 +141,9 @@ def _tell_checked(found: list[Report]) -> None:
     for one in found:
         for problem in [one.problem] if one.problem else one.disagreements:
             where = "" if one.problem else f"the driver {one.name!r} of package {one.package}: "
-            console.print(f"{where}{problem}", style="red", markup=False)
+            show.say(f"{where}{problem}", style="red")
     bad = sum(not one.good for one in found)
-    console.print(f"{len(found)} drivers, {bad or 'none'} broken", markup=False)
+    console.print(f"{len(found)} drivers, {bad or 'none'} broken")
 
 
 def _currencies(codes: list[str] | None) -> str:

@@ -61,4 +61,4 @@ def publish(
     console = show.console()
     console.print(f"{done.delivered} delivered, {done.delayed} delayed, {done.dead} dead")
     for name in done.unreached:
-        console.print(f"{name} cannot be reached; its events wait", style="yellow", markup=False)
+        show.say(f"{name} cannot be reached; its events wait", style="yellow")

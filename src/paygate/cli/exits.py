@@ -148,7 +148,8 @@ def tell(
     text = _without(hidden, f"{type(error).__name__}: {message}")
     from rich.text import Text
 
-    show.console(stderr=True).print(Text(text, style="red"), soft_wrap=True)
+    # One line, so that a program that reads lines has the whole message.
+    show.console(stderr=True).print(Text(text, style="red"))
 
 
 def _tell_misuse(error: Exception) -> NoReturn:

@@ -184,7 +184,6 @@ def list_(
         return
     console = show.console()
     table = show.table("Invoice", "Customer", "Status", "Due", ">Total", ">Open")
-    table.collapse_padding = True  # six columns in eighty characters
     for one in page:
         show.add(
             table, one.number, one.customer, show.words(one.status), one.due, one.total, one.open
@@ -272,7 +271,9 @@ def _print_problems(where: Where, problems: Iterable[tuple[int, str]]) -> None:
     for line, reason in problems:
         show.add(table, line, spelled(reason))
     if table.row_count:
-        show.console(stderr=True).print(table, "")
+        out = show.console(stderr=True)
+        out.print(table)
+        out.print()
 
 
 def _by_currency(amounts: Iterable[Money]) -> list[tuple[str, list[Money]]]:

@@ -47,7 +47,6 @@ def list_(
         console.print("No method is stored.")
         return
     table = show.table("Method", "Via", "Card or account", "Expires", "")
-    table.collapse_padding = True  # an id of 35 characters and four columns more in eighty
     for one in found:
         label = f"{one.brand or show.words(one.kind)} {one.last4}"
         default = "default" if one.is_default else ""

@@ -60,4 +60,4 @@ def read_by(
 def tell_more(following: str | None) -> None:
     """Say how to continue, if there is a next page."""
     if following is not None:
-        show.console().print(f"There are more: --after {following}", style="dim", soft_wrap=True)
+        show.console().print(f"There are more: --after {following}", style="dim")

@@ -326,15 +326,15 @@ def _commands(of: Review) -> str:
 
 def _table(payments: list[Payment]) -> Any:
     """Return a table of payments: customer and items are below the id, which stays whole."""
-    table = show.table("Payment", "Made", "Status", ">Amount", "Via")
-    table.collapse_padding = True  # an id of 35 characters and four more columns in eighty
+    table = show.table("Payment", "Made, via", "Status", ">Amount")
     for one in payments:
         about = [one.customer or f"for {one.payer_number}", *(each.invoice for each in one.items)]
-        made = "" if one.created_at is None else f"{one.created_at:%Y-%m-%d}"
+        # Below the date, so that a row fits into eighty columns.
+        made = "" if one.created_at is None else f"{one.created_at:%Y-%m-%d}\n"
         status = show.status(one.status)
         if one.needs_review or one.conflicted:
             status.append("\nneeds review", style="yellow")
-        show.add(table, show.below(one.id, *about), made, status, one.amount, one.account)
+        show.add(table, show.below(one.id, *about), f"{made}{one.account}", status, one.amount)
     return table
 
 

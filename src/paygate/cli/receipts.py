@@ -66,7 +66,6 @@ def list_(
         show.write_json({"receipts": written, "next": following})
         return
     table = show.table("Receipt", "Booked", "Kind", ">Amount")
-    table.collapse_padding = True  # the id is as long as that of a payment
     for one in page:
         made = one.receipt
         booked = f"{made.booked_at:%Y-%m-%d %H:%M}"

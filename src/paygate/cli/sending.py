@@ -24,7 +24,7 @@ def stop_sending(
     if where.as_json:
         show.write_json({"sending_stopped": found})
         return
-    show.console().print(_stopped(found), soft_wrap=True)
+    show.say(_stopped(found))
 
 
 @with_gateways

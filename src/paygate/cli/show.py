@@ -6,6 +6,7 @@ rich is imported only by functions that draw with it: most commands print a line
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
+
+    from paygate.cli.grid import Grid
 
 WIDTH_MAX: Final = 100
 """Wider than this, lines are hard to read."""
@@ -50,61 +52,58 @@ def console(*, stderr: bool = False) -> Console:
     """Return a console on the current stdout (or stderr); to a pipe it writes plain text."""
     from paygate.cli.terminal import EscapingConsole
 
-    made = EscapingConsole(stderr=stderr, highlight=False, markup=False)
-    made.width = min(made.width, WIDTH_MAX)
-    return made
+    return EscapingConsole(stderr=stderr)
 
 
-def table(*columns: str, title: str = "") -> Table:
+def room(*, stderr: bool = False) -> int | None:
+    """Return how many columns there are; None if there is no limit, as in a pipe."""
+    chosen = os.environ.get("COLUMNS", "")
+    if chosen.isdecimal():
+        return int(chosen)
+    stream = sys.stderr if stderr else sys.stdout
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):  # no terminal, or no file at all
+        return None
+
+
+def prose_width(indent: int = 0, *, stderr: bool = False) -> int | None:
+    """Return the columns that text may take to the right of *indent*; None if all it needs."""
+    columns = room(stderr=stderr)
+    return None if columns is None else max(min(columns, WIDTH_MAX) - indent, 1)
+
+
+def table(*columns: str, indent: int = 0) -> Grid:
     """Return a table; a column whose name begins with ``>`` is aligned to the right."""
-    from rich import box
-    from rich.table import Table
+    from paygate.cli.grid import Column, Grid
 
-    made = Table(
-        box=box.SIMPLE_HEAD,
-        title=title or None,
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-        pad_edge=False,
-        show_edge=False,
-    )
-    for column in columns:
-        right = column.startswith(">")
-        made.add_column(
-            column.removeprefix(">"),
-            justify="right" if right else "left",
-            no_wrap=right or column in ("", *_WHOLE),
-            overflow="fold",
-        )
-    return made
+    made = [
+        Column(heading, right=column.startswith(">"), whole=heading in ("", *_WHOLE))
+        for column in columns
+        for heading in [column.removeprefix(">")]
+    ]
+    return Grid(made, room=room(), indent=indent)
 
 
 def below(id_: str, *about: str) -> str:
-    """Return an id, which stays whole, and details in lines below that are no longer than it.
-
-    A longer word, such as a Bitcoin address, is shortened: it would take its width
-    from all other columns. The command that shows one record shows it whole.
-    """
-    width = len(id_) - len(_INDENT)
-    shown = (each if len(each) <= width else f"{each[:14]}…{each[-8:]}" for each in about if each)
-    # A line is not broken inside a word that has spaces, only between two of them.
-    joined = " · ".join(each.replace(" ", _HARD_SPACE) for each in shown)
-    folded = folding(joined, width).replace(_HARD_SPACE, " ")
+    """Return an id, and details in lines below that are no longer than it if their words allow."""
+    # A line is not broken inside a value that has spaces, only between two of them.
+    joined = " · ".join(each.replace(" ", _HARD_SPACE) for each in about if each)
+    folded = folding(joined, len(id_) - len(_INDENT)).replace(_HARD_SPACE, " ")
     return "\n".join([id_, *(f"{_INDENT}{line}" for line in folded.split("\n") if line)])
 
 
-def add(to: Table, *cells: object, style: str = "") -> None:
+def add(to: Grid, *cells: object, style: str = "") -> None:
     """Add a row of plain text: text from a ledger is never read as markup."""
     from rich.text import Text
 
-    to.add_row(
-        *(cell if isinstance(cell, Text) else Text(printable_lines(_text(cell))) for cell in cells),
-        style=style,
+    texts = (
+        cell if isinstance(cell, Text) else Text(printable_lines(_text(cell))) for cell in cells
     )
+    to.add(*texts, style=style)
 
 
-def write_sheet(rows: Mapping[str, object], title: str = "") -> None:
+def write_sheet(rows: Mapping[str, object]) -> None:
     """
     Write one record: a name and a value on each line; None is left out.
 
@@ -114,26 +113,39 @@ def write_sheet(rows: Mapping[str, object], title: str = "") -> None:
     from rich.text import Text
 
     out = console()
-    if title:
-        out.print(Text(title, style="bold"), soft_wrap=True)
     shown = {name: value for name, value in rows.items() if value is not None}
     indent = max(map(len, shown), default=0) + 2
+    width = prose_width(indent)
     for name, value in shown.items():
         text = printable_lines(str(value) if isinstance(value, Text) else _text(value))
         style = value.style if isinstance(value, Text) else ""
         label = Text(f"{name:{indent}}", style="dim")
-        if max(map(len, text.split()), default=0) > out.width - indent:
-            out.print(label, soft_wrap=True)
-            out.print(Text(text, style=style), soft_wrap=True)
+        if width is not None and max(map(len, text.split()), default=0) > width:
+            out.print(label)
+            out.print(Text(text, style=style))
         else:
-            folded = folding(text, out.width - indent).replace("\n", "\n" + " " * indent)
-            out.print(label + Text(folded, style=style), soft_wrap=True)
+            folded = folding(text, width).replace("\n", "\n" + " " * indent)
+            out.print(label + Text(folded, style=style))
 
 
-def folding(text: str, width: int) -> str:
-    """Return *text* in lines of *width* characters; a longer word keeps a line of its own."""
+def say(text: str, *, style: str = "", stderr: bool = False) -> None:
+    """Write a line of text, which is folded between words if there is a terminal."""
+    from rich.text import Text
+
+    folded = folding(text, prose_width(stderr=stderr))
+    console(stderr=stderr).print(Text(folded, style=style))
+
+
+def folding(text: str, width: int | None) -> str:
+    """
+    Return *text* in lines of *width* characters; a longer word keeps a line of its own.
+
+    Without a width the text stays as it is.
+    """
     from textwrap import fill
 
+    if width is None:
+        return text
     return "\n".join(
         fill(line, max(width, 1), break_long_words=False, break_on_hyphens=False)
         for line in text.split("\n")
@@ -180,6 +192,12 @@ def plain(value: object) -> Any:
 def write_json(value: object) -> None:
     """Write one JSON document to stdout."""
     sys.stdout.write(as_json(plain(value), indent=2) + "\n")
+
+
+def write_line(value: object) -> None:
+    """Write one JSON document on a line of its own, at once."""
+    sys.stdout.write(as_json(plain(value)) + "\n")
+    sys.stdout.flush()
 
 
 def as_json(value: object, *, indent: int | None = None) -> str:

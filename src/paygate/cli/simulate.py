@@ -92,7 +92,7 @@ def _sweep(seeds: int, first: int, jobs: int, declared: Traits | None, *, as_jso
             for kind, operations in rails.items():
                 names = ", ".join(map(show.words, operations))
                 line = f"{show.words(word)} {show.words(kind)}: {names}"
-                show.console().print(Text(line), soft_wrap=True)
+                show.console().print(Text(line))
         _tell(total, small, took_s, driven=declared is not None)
     if total.broken:
         raise typer.Exit(FINDINGS)
@@ -156,13 +156,13 @@ def _tell(total: Summary, small: list[Result], took_s: float, *, driven: bool) -
 
     console = show.console()
     for result in small:
-        console.print(Text(f"seed {result.seed} breaks {result.violations[0]}", style="red"))
+        show.say(f"seed {result.seed} breaks {result.violations[0]}", style="red")
         console.print(Text("The fewest events that still do:"))
         for line in result.events:
-            console.print(Text(f"  {line}"), soft_wrap=True)
+            console.print(Text(f"  {line}"))
         console.print()
     for result in total.broken[len(small) :]:
-        console.print(Text(f"seed {result.seed} breaks {result.violations[0]}", style="red"))
+        show.say(f"seed {result.seed} breaks {result.violations[0]}", style="red")
     console.print(
         f"{total.steps} steps and {total.commits} commits in {took_s:.0f} s, "
         f"{total.seeds / took_s:.0f} schedules a second"
@@ -171,5 +171,4 @@ def _tell(total: Summary, small: list[Result], took_s: float, *, driven: bool) -
     aside = "; the driver's own code was not called" if driven else ""
     console.print(
         f"{counted(total.seeds, 'seed')}, {counted(len(total.broken), 'violation')}{aside}",
-        soft_wrap=True,
     )

@@ -80,4 +80,4 @@ def qr(of: Action | None) -> str:
 
 def show_qr(of: Action | None) -> None:
     """Draw the QR code of an action on the terminal."""
-    show.console().print(qr(of), soft_wrap=True)
+    show.console().print(qr(of))

@@ -1,8 +1,14 @@
-"""A rich console that shows foreign text but does not let it control the terminal."""
+"""A rich console that shows foreign text but does not let it control the terminal.
+
+It is plain, without colors and other styles, in a pipe, on a terminal that has none, and if the
+user does not want them. It breaks no line: what is folded is folded before it is printed.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.segment import Segment
@@ -19,6 +25,22 @@ if TYPE_CHECKING:
 class EscapingConsole(Console):
     """A console that escapes everything it shows, in one place, at the output."""
 
+    def __init__(self, *, stderr: bool = False) -> None:
+        stream = sys.stderr if stderr else sys.stdout
+        terminal = stream.isatty()
+        super().__init__(
+            stderr=stderr,
+            highlight=False,
+            markup=False,
+            force_terminal=terminal,
+            color_system="auto" if terminal and _wants_color() else None,
+        )
+
+    @override
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print *objects*; a line that is too long is left to the terminal."""
+        super().print(*objects, **{"soft_wrap": True, **options})
+
     @override
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -30,3 +52,8 @@ class EscapingConsole(Console):
                 yield segment
             else:
                 yield Segment(printable_lines(text), segment.style)
+
+
+def _wants_color() -> bool:
+    """Return whether the user's environment allows colors (see no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") not in ("dumb", "unknown")

@@ -62,8 +62,8 @@ def write(of: list[Moment]) -> None:
     for moment in of:
         at = moment.at.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
         start = f"{'' if at == before else at:{_WIDTH_AT}}  {moment.sort:{_WIDTH_SORT}}  "
-        what = show.folding(printable_lines(moment.text), out.width - len(start))
-        out.print(Text(start + what.replace("\n", "\n" + " " * len(start))), soft_wrap=True)
+        what = show.folding(printable_lines(moment.text), show.prose_width(len(start)))
+        out.print(Text(start + what.replace("\n", "\n" + " " * len(start))))
         before = at
 
 

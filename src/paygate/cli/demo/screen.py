@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from itertools import count
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Final
 
-from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.console import Console
-    from rich.table import Table
 
     from paygate.cli.demo.till import Bounced, Lost, Overpaid, TillBalance
+    from paygate.cli.grid import Grid
     from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
     from paygate.errors import Refused
     from paygate.ledger.book import Violation
 
+_INDENT: Final = 3
 _STATUSES: Final[Mapping[PaymentStatus, str]] = {
     PaymentStatus.SUCCEEDED: "succeeded",
     PaymentStatus.PROCESSING: "under way",
@@ -117,7 +118,7 @@ class Screen:
             f"{len(invoices)} invoices imported from a CSV file",
             "Yen and won have no decimals, dinars three: all are whole minor units.",
         )
-        table = show.table("Currency", ">Invoices", ">Total")
+        table = _table("Currency", ">Invoices", ">Total")
         by_currency = _by_currency(invoice.total for invoice in invoices)
         for currency, totals in by_currency.items():
             show.add(table, currency, len(totals), Money.sum(currency, totals))
@@ -155,7 +156,7 @@ class Screen:
         if refused is not None:
             self._say(f"{type(refused).__name__}: {refused.message}", style="yellow")
             self._console.print()
-        table = show.table("Invoice", "What went wrong", "Before", "After inquiry", ">Charged")
+        table = _table("Invoice", "What went wrong", "Before", "After inquiry", ">Charged")
         for lost in found:
             show.add(
                 table,
@@ -188,7 +189,7 @@ class Screen:
             "A slip was paid twice over; the excess is credit",
             "Money that arrives is never refused and never lost.",
         )
-        table = show.table("", ">Amount", "")
+        table = _table("", ">Amount", "")
         show.add(table, "amount on the slip", payment.amount, payment.id)
         show.add(table, "paid at the counter", payment.received, "")
         show.add(table, "credit", payment.credited, payment.customer)
@@ -203,7 +204,7 @@ class Screen:
             "Not a refund, because no money is sent: the invoice is open again as before.",
         )
         number, reversal = check.issued.number, check.reversal
-        table = show.table("", "Document", ">Amount", f"{number} is", ">Open")
+        table = _table("", "Document", ">Amount", f"{number} is", ">Open")
         show.add(table, "issued", number, check.issued.total, *_standing(check.issued))
         show.add(
             table,
@@ -222,7 +223,7 @@ class Screen:
             "The state of the invoices", "Open, partially paid and paid follow from the books."
         )
         shown = (InvoiceStatus.PAID, InvoiceStatus.PARTIALLY_PAID, InvoiceStatus.OPEN)
-        table = show.table(
+        table = _table(
             "Currency", *(f">{show.words(one).capitalize()}" for one in shown), ">Still open"
         )
         for currency, opened in _by_currency(invoice.open for invoice in invoices).items():
@@ -243,7 +244,7 @@ class Screen:
             "Are the books right?",
             "The fake processor keeps its own journal of the money that it moved.",
         )
-        table = show.table("Currency", ">Processor moved", ">We booked", ">Difference")
+        table = _table("Currency", ">Processor moved", ">We booked", ">Difference")
         for one in balances:
             show.add(
                 table,
@@ -278,9 +279,7 @@ class Screen:
             Text.assemble("The ledger is ", (str(ledger), "bold"), ". Look around:")
         )
         for command in ("status", "invoice list --open", f"invoice show {next(iter(LOST))}"):
-            self._console.print(
-                Text(f"  paygate {command} --ledger sqlite:///{ledger}"), soft_wrap=True
-            )
+            self._console.print(Text(f"  paygate {command} --ledger sqlite:///{ledger}"))
 
     def _begin(self, heading: str, line: str) -> None:
         self._console.print()
@@ -289,15 +288,20 @@ class Screen:
         self._console.print()
 
     def _say(self, line: str, style: str = "") -> None:
-        self._console.print(Padding(Text(line, style=style), (0, 0, 0, 3), expand=False))
+        folded = show.folding(line, show.prose_width(_INDENT))
+        self._console.print(Text(indent(folded, " " * _INDENT), style=style))
 
-    def _print(self, table: Table) -> None:
-        self._console.print(Padding(table, (0, 0, 0, 3), expand=False))
+    def _print(self, table: Grid) -> None:
+        self._console.print(table)
 
 
-def _by_kind(payments: Sequence[Payment]) -> Table:
+def _table(*columns: str) -> Grid:
+    return show.table(*columns, indent=_INDENT)
+
+
+def _by_kind(payments: Sequence[Payment]) -> Grid:
     there = [status for status in _STATUSES if any(one.status is status for one in payments)]
-    table = show.table("", *(f">{_STATUSES[status]}" for status in there), ">all")
+    table = _table("", *(f">{_STATUSES[status]}" for status in there), ">all")
     for kind in KINDS:
         stand = Counter(payment.status for payment in payments if payment.kind is kind)
         cells = [_number(stand[status], show.STYLES.get(status, "")) for status in there]

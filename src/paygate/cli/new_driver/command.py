@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from paygate.cli import show
+from paygate.cli import options, show
 from paygate.cli.new_driver.package import KINDS, write_package
 
 
@@ -37,6 +37,7 @@ def new_driver(
         bool, typer.Option("--webhooks", help="Callbacks, signed with HMAC-SHA256.")
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="All that the kind can have.")] = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Create a package with a gateway driver that passes the conformance kit at once.
 
@@ -52,8 +53,9 @@ def new_driver(
     }
     chosen = KINDS[kind] if everything else frozenset(key for key in asked if asked[key])
     written = write_package(name, into, chosen, kind)
+    if as_json:
+        show.write_json({"package": written})
+        return
     out = show.console()
-    out.print(f"{len(written.files)} files in {written.folder}", markup=False, soft_wrap=True)
-    out.print(
-        f"Next: cd {written.folder}; pip install -e '.[dev]'; pytest", markup=False, soft_wrap=True
-    )
+    out.print(f"{len(written.files)} files in {written.folder}")
+    out.print(f"Next: cd {written.folder}; pip install -e '.[dev]'; pytest")
