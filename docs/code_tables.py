@@ -253,7 +253,7 @@ def authorize_net_checks() -> Iterator[Row]:
         ("cvvResultCode", authorize_net.CVV),
         ("cavvResultCode", authorize_net.CAVV),
     ):
-        for letter, meaning in table.items():
+        for letter, (meaning, *_) in table.items():
             yield code(name), code(letter), meaning
 
 
@@ -325,7 +325,8 @@ def settings_of(model: Any) -> Iterator[Row]:
     yield "Setting", "Default", "Meaning"
     for name, field in model.model_fields.items():
         default = "required" if field.is_required() else code(shown(field))
-        yield code(name), default, field.description or ""
+        description = " ".join((field.description or "").split()).removesuffix(".")
+        yield code(name), default, description
 
 
 def shown(field: Any) -> object:

@@ -163,13 +163,10 @@ if TYPE_CHECKING:
     from paygate.driverkit.writing import (
         Form,
         Members,
-        document,
         filled,
         form_body,
         json_body,
-        leaf,
         listed,
-        node,
         plain,
         short_key,
         xml_body,
@@ -331,15 +328,12 @@ __all__ = [
     "by_word",
     "check_age",
     "digest_key",
-    "document",
     "filled",
     "form_body",
     "json_body",
-    "leaf",
     "limits_of",
     "listed",
     "matching",
-    "node",
     "plain",
     "read_form",
     "read_json",
@@ -369,9 +363,7 @@ _KIT: Final = {
     "settings": "AmountTable Plain Secrets limits_of matching safe_url",
     "signatures": "HmacKeys alike check_age unix_stamp",
     "tables": "by_word",
-    "writing": """
-        Form Members document filled form_body json_body leaf listed node plain short_key xml_body
-    """,
+    "writing": "Form Members filled form_body json_body listed plain short_key xml_body",
     "xml_fields": "XmlFields read_xml",
 }
 _HOMES: Final = {

@@ -42,10 +42,12 @@ class Settings(BaseModel):
     """Settings of a gateway account; a driver declares its fields in a subclass.
 
     They are immutable, accept no field that is not declared, and accept secrets as
-    `Secret` or as text.
+    `Secret` or as text. The docstring of a field is its description.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     @classmethod
     @override

@@ -68,24 +68,6 @@ def _elements(name: str, value: Member) -> str:
     return f"<{name}>{inner}</{name}>" if inner else ""
 
 
-def leaf(name: str, text: str) -> str:
-    """Return an XML element with *text* in it; nothing if there is no text."""
-    return f"<{name}>{text.translate(_ESCAPES)}</{name}>" if text else ""
-
-
-def node(name: str, *children: str) -> str:
-    """Return an XML element around *children*, written before; nothing around nothing."""
-    inner = "".join(children)
-    return f"<{name}>{inner}</{name}>" if inner else ""
-
-
-def document(root: str, *children: str, namespace: str = "") -> bytes:
-    """Return an XML document with *root* around *children*."""
-    inner = "".join(children)
-    within = f' xmlns="{namespace}"' if namespace else ""
-    return f'<?xml version="1.0" encoding="utf-8"?><{root}{within}>{inner}</{root}>'.encode()
-
-
 # --- What fits --------------------------------------------------------------------------
 
 # XML 1.0 has no place for most control characters, and none for halves of a surrogate pair.

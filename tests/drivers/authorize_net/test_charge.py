@@ -669,7 +669,7 @@ def test_a_warning_of_several_authorisations_is_not_sent_again_and_says_look(
     assert len(played.requests) == 1
     assert isinstance(played.outcome, Unknown)
     assert "wait and look" in played.outcome.reason
-    assert "several authorisations" in played.outcome.reason
+    assert "several authorizations" in played.outcome.reason
 
 
 def test_a_decline_with_an_error_beside_it_is_a_decline(net: AuthorizeNet) -> None:

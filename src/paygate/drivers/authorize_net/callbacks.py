@@ -1,77 +1,77 @@
-"""Webhooks: who sent one, and which transaction it is about.
+"""Webhooks: who sent one, and which operation it is about.
 
-The signature covers the body and no time, so that a repetition is known by its id alone; and the
-body is a hint: what became of the transaction is asked for.
+The signature covers the body and no time, so a repetition is recognized by its id alone. The body
+is a hint: what became of the transaction is looked up.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import BadResponse, Callback, HmacKeys, read_json
-from paygate.drivers.authorize_net import fields
+from paygate.driver import BadResponse, HmacKeys, MethodNews, Notice, read_json
+from paygate.drivers.authorize_net import fields, inquiry
 from paygate.drivers.authorize_net.settings import BY
 
 if TYPE_CHECKING:
+    from paygate.driver import Callback, Dialogue, Fields
+    from paygate.drivers.authorize_net.messages import Channel
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
 SIGNATURE: Final = "x-anet-signature"
 SCHEME: Final = "sha512="
+REFUND_CREATED: Final = "net.authorize.payment.refund.created"
 METHOD_DELETED: Final = "net.authorize.customer.paymentProfile.deleted"
 _SHORT: Final = re.compile(r"[\x20-\x7e]{1,100}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookEvent:
-    """What a webhook says: about a *transaction*, or a stored *method* that was deleted."""
-
-    id: str
-    type: str
-    at: datetime | None
-    transaction: str
-    order: str
-    deleted_method: str = ""
-
-    @property
-    def is_refund(self) -> bool:
-        """Whether money went back."""
-        return self.type == "net.authorize.payment.refund.created"
 
 
 class AuthorizeNetVerifier:
     """Reads webhooks that are signed with one of the account's keys."""
 
     def __init__(self, settings: AuthorizeNetSettings) -> None:
-        # The text of the key signs, not the bytes that its digits stand for.
+        # The key is the text itself, not the bytes that its digits represent.
         self._keys = HmacKeys(settings.signature_keys, BY, digest="sha512", encoding="HEX")
 
-    def read(self, callback: Callback) -> WebhookEvent | None:
-        """Authenticate *callback* on its raw bytes and read it, or raise `NotAuthentic`.
-
-        Returns None for what is signed and does not read as an event.
-        """
+    def read(self, channel: Channel, callback: Callback) -> Dialogue[Notice]:
+        """Authenticate the raw bytes of *callback* and read it, or raise `NotAuthentic`."""
         header = callback.headers.get(SIGNATURE, "")
         theirs = header.removeprefix(SCHEME).strip().upper() if header.startswith(SCHEME) else ""
         self._keys.check(callback.body, theirs)
         try:
-            return _read(callback.body)
+            event = read_json(callback.body, BY)
+            notice = Notice(
+                event_id=event.id("notificationId", pattern=_SHORT),
+                type=event.id("eventType", pattern=_SHORT),
+                occurred_at=event.instant("eventDate", None, zone=UTC),
+            )
         except BadResponse:
-            return None
+            text = "the webhook is signed, and does not read as an event"
+            return Notice(event_id="", type="", unreadable=text)
+        return (yield from _about(channel, event.at("payload"), notice))
 
 
-def _read(body: bytes) -> WebhookEvent:
-    event = read_json(body, BY)
-    type_, payload = event.id("eventType", pattern=_SHORT), event.at("payload")
+def _about(channel: Channel, payload: Fields, notice: Notice) -> Dialogue[Notice]:
+    """Add the operation of ours that an event is about; if it does not say, ask."""
     about = payload.id("id", "", pattern=fields.NUMBER)
+    if notice.type == METHOD_DELETED and about:
+        ended = MethodNews(reference=about, ended=True, reason="deleted")
+        return replace(notice, method=ended)
+    if payload.text("entityName", "") != "transaction" or not about:
+        return notice
     orders = (payload.id("merchantReferenceId", ""), payload.id("invoiceNumber", ""))
-    return WebhookEvent(
-        id=event.id("notificationId", pattern=_SHORT),
-        type=type_,
-        at=event.instant("eventDate", None, zone=UTC),
-        transaction=about if payload.text("entityName", "") == "transaction" else "",
-        order=next(filter(fields.is_ours, orders), ""),
-        deleted_method=about if type_ == METHOD_DELETED else "",
-    )
+    order = next(filter(fields.is_ours, orders), "")
+    if notice.type == REFUND_CREATED or not order:
+        found = yield from inquiry.details(channel, about)
+        if found is None:
+            return notice
+        if found.is_refund and not fields.is_ours(found.our_reference):
+            # It was made in the Merchant Interface, and belongs to the payment that it refunds.
+            payment = yield from inquiry.refunded_of(channel, found)
+            moved = (inquiry.refund_of(found),)
+            return replace(notice, reference=payment, movements=moved) if payment else notice
+        order = found.order
+    if not fields.is_ours(order):
+        return notice  # another system's, at the same account
+    return replace(notice, reference=about, earlier_reference=order)

@@ -6,33 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from paygate.driver import (
-    Approved,
-    BadResponse,
-    CardChecks,
-    DeclineCode,
-    Declined,
-    Dialogue,
-    Ended,
-    Ending,
-    Fields,
-    Finding,
-    MethodFacts,
-    Money,
-    Movement,
-    MovementKind,
-    NotFound,
-    Operation,
-    Pending,
-    Unknown,
-    leaf,
-    node,
-)
+from paygate import driver
+from paygate.driver import Ended, Ending, Money, Movement, MovementKind, NotFound, Operation
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.messages import CallRefusal, answered
-from paygate.drivers.authorize_net.transactions import checks_of, declined_as, facts_of, held
+from paygate.drivers.authorize_net.transactions import TransactionFacts, facts_of
 
 if TYPE_CHECKING:
+    from paygate.driver import Dialogue, Fields, Finding, Members
     from paygate.drivers.authorize_net.messages import Channel
 
 Booked: TypeAlias = frozenset[tuple[MovementKind, str]]
@@ -43,40 +24,29 @@ Booked: TypeAlias = frozenset[tuple[MovementKind, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
-    """A debit of a bank account that the bank gave back, or what else it had to say of one."""
+    """A debit of a bank account that the bank returned."""
 
     id: str
     code: str
     on: date | None
 
-    @property
-    def is_notice(self) -> bool:
-        """Whether it only corrects the account's data (C01 …); the money stays."""
-        return self.code.upper().startswith("C")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionDetails:
-    """A transaction as it is now; *paid_with* is what paid, masked as a refund names it."""
+class TransactionDetails(TransactionFacts):
+    """A transaction as it is now; `paid_with` is the masked method, as a refund names it."""
 
-    transaction: str
     order: str
     our_reference: str
     status: str
     kind: str
     related: str
-    reason: str
-    message: str
     authorized: Money
     settled: Money
     submitted: datetime | None
     settled_on: date | None
     returned: tuple[Returned, ...]
-    paid_with: str = field(repr=False)
+    paid_with: Members = field(repr=False)
     profile: tuple[str, str]
-    network: str
-    checks: CardChecks | None
-    facts: MethodFacts | None
 
     @property
     def is_refund(self) -> bool:
@@ -90,23 +60,24 @@ class TransactionDetails:
 
     @property
     def took(self) -> bool:
-        """Whether its money is on the way to a settlement, or was settled."""
+        """Whether its money was settled, or is to be."""
         return self.status in codes.CAPTURED or self.has_settled
 
 
 def details(channel: Channel, transaction: str) -> Dialogue[TransactionDetails | None]:
     """Return one transaction as it is now; None if the account has none of that id."""
-    about = leaf("transId", transaction)
-    told = yield from channel.ask("getTransactionDetails", about, step="look_up")
-    if isinstance(told, CallRefusal) and told.code == codes.NOTHING_FOUND:
+    about = {"transId": transaction}
+    answer = yield from channel.ask("getTransactionDetails", about, step="look_up")
+    if isinstance(answer, CallRefusal) and answer.code == codes.NOT_FOUND:
         return None
-    root, currency = answered(told), channel.settings.currency
+    root, currency = answered(answer), channel.settings.currency
     found = root.at("transaction")
     if found.text("transId", "") != transaction:
-        raise BadResponse("Authorize.Net answered with another transaction than was asked for")
+        raise driver.BadResponse("Authorize.Net answered about another transaction")
     card, bank = found.at("payment.creditCard"), found.at("payment.bankAccount")
-    settled_at = found.instant("batch.settlementTimeUTC", None, zone=UTC)
     number = bank.text("accountNumber", "") or card.text("cardNumber", "")
+    masked_card = {"cardNumber": number[-4:], "expirationDate": "XXXX"}
+    masked_bank = {name: bank.text(name, "") for name in _BANK}
     return TransactionDetails(
         transaction=transaction,
         our_reference=root.text("transrefId", ""),
@@ -114,14 +85,14 @@ def details(channel: Channel, transaction: str) -> Dialogue[TransactionDetails |
         authorized=found.money("authAmount", currency),
         settled=found.money("settleAmount", currency),
         submitted=found.instant("submitTimeUTC", None, zone=UTC),
-        settled_on=None if settled_at is None else settled_at.date(),
-        returned=tuple(map(_returned, found.each("returnedItems.returnedItem"))),
-        paid_with=_masked_bank_account(bank) if bank else _masked_card(number),
+        settled_on=_day(found, "batch.settlementTimeUTC"),
+        returned=_returned(found),
+        paid_with={"bankAccount": masked_bank} if bank else {"creditCard": masked_card},
         profile=(
             found.text("profile.customerProfileId", ""),
             found.text("profile.customerPaymentProfileId", ""),
         ),
-        checks=checks_of(found, "AVSResponse", "cardCodeResponse", "CAVVResponse"),
+        checks=codes.checks_of(found, "AVSResponse", "cardCodeResponse", "CAVVResponse"),
         facts=facts_of("eCheck" if bank else card.text("cardType", ""), number),
     )
 
@@ -135,24 +106,26 @@ _TEXTS: Final = {
     "message": "responseReasonDescription",
     "network": "networkTransId",
 }
+_BANK: Final = ("accountType", "routingNumber", "accountNumber", "nameOnAccount")
 
 
-def _masked_card(number: str) -> str:
-    return node("creditCard", leaf("cardNumber", number[-4:]), leaf("expirationDate", "XXXX"))
+def _returned(found: Fields) -> tuple[Returned, ...]:
+    """Return what the bank returned; notices that only correct the account's data do not count."""
+    items = [
+        Returned(
+            id=item.id("id", pattern=fields.NUMBER),
+            code=item.text("code", ""),
+            on=_day(item, "dateUTC"),
+        )
+        for item in found.each("returnedItems.returnedItem")
+    ]
+    # The codes of notices are C01, C02 …; the money stays.
+    return tuple(item for item in items if not item.code.upper().startswith("C"))
 
 
-def _masked_bank_account(bank: Fields) -> str:
-    names = ("accountType", "routingNumber", "accountNumber", "nameOnAccount")
-    return node("bankAccount", *(leaf(name, bank.text(name, "")) for name in names))
-
-
-def _returned(told: Fields) -> Returned:
-    at = told.instant("dateUTC", None, zone=UTC)
-    return Returned(
-        id=told.id("id", pattern=fields.NUMBER),
-        code=told.text("code", ""),
-        on=None if at is None else at.date(),
-    )
+def _day(found: Fields, path: str) -> date | None:
+    at = found.instant(path, None, zone=UTC)
+    return None if at is None else at.date()
 
 
 # --- What its state means ------------------------------------------------------------------------
@@ -160,9 +133,10 @@ def _returned(told: Fields) -> Returned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """An operation of ours, and what of its payment is booked; `partial` takes a part of it.
+    """An operation of ours, and what the books have of its payment.
 
-    `collected` is how much of the payment the books have as charged or captured.
+    `collected` is the booked amount of its charges or captures; with `partial` a part of `amount`
+    is accepted.
     """
 
     operation: Operation
@@ -172,7 +146,7 @@ class Asked:
     partial: bool = False
 
     def fits(self, amount: Money) -> bool:
-        """Return whether *amount* is what the operation asked for, or a part that it takes."""
+        """Return whether *amount* is what the operation asked for, or a part that it accepts."""
         return amount == self.amount or (self.partial and amount < self.amount)
 
     def knows(self, kind: MovementKind, found: TransactionDetails) -> bool:
@@ -194,59 +168,51 @@ def outcome_of(found: TransactionDetails, asked: Asked) -> Finding:
 
 
 def _collected(found: TransactionDetails, asked: Asked) -> Finding:
-    reference, status = found.transaction, found.status
     hold = asked.operation is Operation.AUTHORIZE
+    authorized = found.status in codes.AUTHORIZED
     if found.is_refund:
-        raise BadResponse("Authorize.Net answered with a refund, and a payment was asked for")
-    if status in codes.HELD:
-        return Pending(reference=reference)
-    if (found.took or status in codes.AUTHORIZED) and not asked.fits(found.authorized):
-        return _other_amount(found, found.authorized, asked)
-    approved = Approved(
-        reference=reference,
-        network_transaction_id=found.network,
-        method_facts=found.facts,
-        checks=found.checks,
-    )
-    if status in codes.AUTHORIZED:
+        raise driver.BadResponse("Authorize.Net answered about a refund instead of a payment")
+    if found.status in codes.HELD:
+        return driver.Pending(reference=found.transaction)
+    if (found.took or authorized) and not asked.fits(found.authorized):
+        return _other_amount(found.transaction, found.authorized, asked)
+    if authorized:
         if hold:
-            return held(approved, found.authorized)
-        return Unknown(reason="it is authorised only, and was to be charged", reference=reference)
+            return found.held(found.authorized)
+        return driver.Unknown(
+            reason="it is only authorized, and was to be charged", reference=found.transaction
+        )
     kind = MovementKind.CAPTURE if hold else MovementKind.CHARGE
     if found.took:
-        return replace(approved, movements=_moved(found, _inward(found, kind), asked))
-    if status == "voided":
-        return _voided(found, _taken_of_hold(found, asked) if hold else found.authorized, kind)
-    return _ended(found)
+        return found.approved(*_moved(found, kind, asked))
+    return _voided(found, asked, kind) if found.status == "voided" else _ended(found)
 
 
-def _moved(found: TransactionDetails, first: Movement, asked: Asked) -> tuple[Movement, ...]:
+def _moved(found: TransactionDetails, kind: MovementKind, asked: Asked) -> tuple[Movement, ...]:
+    """Return the money that a transaction moved, and what banks took back of it."""
+    is_refund = kind is MovementKind.REFUND
+    first = refund_of(found) if is_refund else _movement(found, kind, found.settled)
     return (first, *taken_back(found, asked.booked))
 
 
-def _taken_of_hold(found: TransactionDetails, asked: Asked) -> Money | None:
-    """Return what of a hold that is voided now was captured, None if nothing was.
+def _other_amount(name: str, amount: Money, asked: Asked) -> driver.Unknown:
+    """Return that the transaction *name* may not be ours."""
+    reason = f"Authorize.Net has {name} with {amount}, and {asked.amount} was asked for"
+    return driver.Unknown(reason=reason, reference=name)
 
-    What it would have settled shows no more, so the books are believed. Authorize.Net captures
-    a hold once.
+
+def _voided(found: TransactionDetails, asked: Asked, kind: MovementKind) -> Finding:
+    """Return that the money went out again; a hold that was not captured just ends.
+
+    Once a hold is voided, its captured amount is no longer shown, so the books are believed.
+    Authorize.Net captures a hold once.
     """
-    return asked.collected if asked.knows(MovementKind.CAPTURE, found) else None
-
-
-def _other_amount(found: TransactionDetails, amount: Money, asked: Asked) -> Unknown:
-    """Return that it may be another's: ours has the amount that was asked for."""
-    return Unknown(
-        reason=f"Authorize.Net has {found.transaction} with {amount}, "
-        f"and {asked.amount} was asked for",
-        reference=found.transaction,
-    )
-
-
-def _voided(found: TransactionDetails, taken: Money | None, kind: MovementKind) -> Finding:
-    """Return what was undone: money that was *taken* goes out again, a hold just ends."""
-    if taken is None:
+    captured = asked.amount if asked.operation is Operation.CAPTURE else asked.collected
+    taken = captured if kind is MovementKind.CAPTURE else found.authorized
+    booked = kind is not MovementKind.CAPTURE or asked.knows(kind, found)
+    if taken is None or not booked:
         return Ended(how=Ending.CANCELED, reference=found.transaction)
-    return Approved(
+    return driver.Approved(
         reference=found.transaction,
         movements=(_movement(found, kind, taken), void_of(found.transaction, taken)),
     )
@@ -258,78 +224,64 @@ def _ended(found: TransactionDetails) -> Finding:
         return Ended(how=Ending.EXPIRED, reference=found.transaction)
     if found.status not in codes.FAILED:
         # A void that failed, or a new state: the payment is flagged for manual review.
-        return Unknown(
-            reason=f"Authorize.Net says {found.status[:40]!r}", reference=found.transaction
-        )
+        reason = f"Authorize.Net says {found.status[:40]!r}"
+        return driver.Unknown(reason=reason, reference=found.transaction)
     if found.status == "settlementError":
-        return _not_settled(found)
-    declined = declined_as(found.reason, found.message, found.transaction)
+        return driver.Declined(
+            code=driver.DeclineCode.GENERIC,
+            raw_code=found.status,
+            retryable=False,  # Authorize.Net may settle it after all
+            message="it was approved and could not be settled; ask Authorize.Net before you "
+            "charge again",
+            reference=found.transaction,
+            final=True,
+        )
+    declined = replace(found.declined(), raw_code=found.reason or found.status)
     if found.status == "failedReview":
-        declined = replace(declined, code=DeclineCode.FRAUD_SUSPECTED, retryable=False)
-    elif found.status != "declined":
-        declined = replace(declined, code=DeclineCode.TRY_AGAIN_LATER, retryable=True)
-    raw_code = found.reason or found.status
-    return replace(declined, raw_code=raw_code, method_facts=found.facts, checks=found.checks)
-
-
-def _not_settled(found: TransactionDetails) -> Declined:
-    """Return that the money did not come: it was approved, and no settlement took it."""
-    return Declined(
-        code=DeclineCode.GENERIC,
-        raw_code=found.status,
-        retryable=False,  # Authorize.Net may settle it again after all
-        message="it was approved and could not be settled; ask Authorize.Net before you charge "
-        "again",
-        reference=found.transaction,
-        final=True,
-    )
+        return replace(declined, code=driver.DeclineCode.FRAUD_SUSPECTED, retryable=False)
+    if found.status != "declined":
+        return replace(declined, code=driver.DeclineCode.TRY_AGAIN_LATER, retryable=True)
+    return declined
 
 
 def _captured(found: TransactionDetails, asked: Asked) -> Finding:
     if found.took:
-        movements = _moved(found, _inward(found, MovementKind.CAPTURE), asked)
-        return Approved(reference=found.transaction, movements=movements)
+        movements = _moved(found, MovementKind.CAPTURE, asked)
+        return driver.Approved(reference=found.transaction, movements=movements)
     if found.status in codes.AUTHORIZED:
         return NotFound()
     if found.status == "voided":
-        # What it would have settled shows no more, but it is booked if we knew of it.
-        knew = asked.knows(MovementKind.CAPTURE, found)
-        return _voided(found, asked.amount if knew else None, MovementKind.CAPTURE)
+        return _voided(found, asked, MovementKind.CAPTURE)
     return _ended(found)
 
 
 def _refunded(found: TransactionDetails, asked: Asked) -> Finding:
     if not found.is_refund:
-        raise BadResponse("Authorize.Net answered with a payment, and a refund was asked for")
+        raise driver.BadResponse("Authorize.Net answered about a payment instead of a refund")
     if found.took:
         if not asked.fits(found.settled):
-            return _other_amount(found, found.settled, asked)
-        movements = _moved(found, refund_of(found), asked)
-        return Approved(reference=found.transaction, movements=movements)
+            return _other_amount(found.transaction, found.settled, asked)
+        movements = _moved(found, MovementKind.REFUND, asked)
+        return driver.Approved(reference=found.transaction, movements=movements)
     if found.status in codes.HELD:
-        return Pending(reference=found.transaction)
-    if found.status == "voided":
-        return _refund_voided(found, asked)
-    return _ended(found)
+        return driver.Pending(reference=found.transaction)
+    return _refund_voided(found, asked) if found.status == "voided" else _ended(found)
 
 
 def _refund_voided(found: TransactionDetails, asked: Asked) -> Finding:
-    """Return that a refund was voided: what is booked of it comes back, and else nothing went."""
+    """Return that a refund was voided: if it is booked, the money comes back."""
     name = found.transaction
     if not asked.knows(MovementKind.REFUND, found):
         return Ended(how=Ending.CANCELED, reference=name)
     went = _movement(found, MovementKind.REFUND, asked.amount)
     came = replace(went, kind=MovementKind.REFUND_FAILED, undoes=name, code=found.status)
-    return Approved(reference=name, movements=(replace(went, undoes=found.related or None), came))
-
-
-def _inward(found: TransactionDetails, kind: MovementKind) -> Movement:
-    return _movement(found, kind, found.settled)
+    went = replace(went, undoes=found.related or None)
+    return driver.Approved(reference=name, movements=(went, came))
 
 
 def _movement(found: TransactionDetails, kind: MovementKind, amount: Money) -> Movement:
     if not amount.minor:
-        raise BadResponse("Authorize.Net says that money moved, with an amount of 0")
+        raise driver.BadResponse("Authorize.Net says that money moved, with an amount of 0")
     return Movement(
         movement_id=found.transaction,
         amount=amount,
@@ -341,9 +293,9 @@ def _movement(found: TransactionDetails, kind: MovementKind, amount: Money) -> M
 
 
 def voidable(found: TransactionDetails) -> Money:
-    """Return what goes out again with a void: a hold moved nothing, and a charge all of it.
+    """Return what a void sends out again: nothing of a hold, and all of a charge.
 
-    One that somebody voided before us does not show its amount to settle any more.
+    A charge that somebody voided before us no longer shows its amount to settle.
     """
     if found.status in codes.CAPTURED:
         return found.settled
@@ -353,7 +305,7 @@ def voidable(found: TransactionDetails) -> Money:
 
 
 def void_of(transaction: str, amount: Money) -> Movement:
-    """Return that a charge was undone; the void has no name of its own."""
+    """Return that a charge was voided; the void has no id of its own."""
     return Movement(
         movement_id=transaction, amount=amount, kind=MovementKind.VOID, undoes=transaction
     )
@@ -366,10 +318,10 @@ def refund_of(found: TransactionDetails) -> Movement:
 
 
 def refunded_of(channel: Channel, found: TransactionDetails) -> Dialogue[str]:
-    """Return the payment of ours that a refund made elsewhere takes back, or "" if it is not ours.
+    """Return the payment of ours that was refunded elsewhere; "" if it is not ours.
 
-    The Merchant Interface copies the invoice number of what is refunded, unless a clerk
-    changes it; then what it refers to says whose it is.
+    The Merchant Interface copies the invoice number of the payment, unless a clerk changes it;
+    then the payment itself says whether it is ours.
     """
     if not found.related or fields.is_ours(found.order):
         return found.related
@@ -380,7 +332,7 @@ def refunded_of(channel: Channel, found: TransactionDetails) -> Dialogue[str]:
 def taken_back(found: TransactionDetails, booked: Booked = frozenset()) -> tuple[Movement, ...]:
     """Return what the payer's bank did to a transaction after it had settled."""
     kind = MovementKind.REFUND_FAILED if found.is_refund else MovementKind.RETURN
-    movements = [
+    returned = [
         Movement(
             movement_id=item.id,
             amount=found.settled,
@@ -390,18 +342,17 @@ def taken_back(found: TransactionDetails, booked: Booked = frozenset()) -> tuple
             code=item.code,
         )
         for item in found.returned
-        if not item.is_notice
     ]
-    return (*movements, *_disputed(found, booked))
+    return (*returned, *_disputed(found, booked))
 
 
 # --- Disputes ------------------------------------------------------------------------------------
-# Authorize.Net has no name for a dispute and shows only how it stands: "chargeback" while the bank
-# has the money, "chargebackReversal" once it gave it back. A bank that takes it again after that
-# makes it "chargeback" again, and only our books distinguish the second taking from the first: if
-# every taking in them was given back, then this one is new. So the takings are numbered, the first
-# by the transaction's id, the second by that and "#2", and what was given back has the number of
-# its taking. What comes before the number that is reported comes again, and is booked already.
+# Authorize.Net has no id for a dispute and shows only its state: "chargeback" while the bank has
+# the money, "chargebackReversal" once it gave it back. If the bank takes it again, the state is
+# "chargeback" again, and only our books distinguish the second taking from the first: if every
+# taking in them was given back, this one is new. So the takings are numbered, the first by the
+# transaction's id, the second by that and "#2", and a return has the number of its taking. Earlier
+# movements are reported again, and are booked already.
 
 
 def _disputed(found: TransactionDetails, booked: Booked) -> list[Movement]:
@@ -423,19 +374,19 @@ def _disputed(found: TransactionDetails, booked: Booked) -> list[Movement]:
 
 
 def _count(kind: MovementKind, transaction: str, booked: Booked) -> int:
-    """Return how often the books have such a movement of the transaction."""
+    """Return how many of these movements of the transaction the books have."""
     number = 0
-    while (kind, _turn(transaction, number + 1)) in booked:
+    while (kind, _numbered(transaction, number + 1)) in booked:
         number += 1
     return number
 
 
-def _turn(transaction: str, number: int) -> str:
+def _numbered(transaction: str, number: int) -> str:
     return transaction if number == 1 else f"{transaction}#{number}"
 
 
 def _dispute(found: TransactionDetails, kind: MovementKind, number: int) -> Movement:
-    name = _turn(found.transaction, number)
+    name = _numbered(found.transaction, number)
     return Movement(
         movement_id=name,
         amount=found.settled,

@@ -1,8 +1,8 @@
-"""The lists: what has not settled, the batches, and the search for one without a name.
+"""The lists: what has not settled, the batches, and the search by our own name.
 
-Authorize.Net can be asked for a transaction by its own id only. If an answer was lost we do not
-have that, so the lists are read: first what has not settled, the newest first, then the batches
-that settled since. Every entry shows the invoice number, which is the name that we gave it.
+Authorize.Net finds a transaction by its own id only. If an answer was lost we do not have that, so
+the lists are read: first what has not settled, the newest first, then the batches that settled
+since. Every entry shows the invoice number, which is our name for the transaction.
 """
 
 from __future__ import annotations
@@ -12,37 +12,30 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import (
-    BadResponse,
-    Dialogue,
-    Fields,
-    Request,
-    Response,
-    leaf,
-    node,
-    read_pages,
-)
+from paygate.driver import BadResponse, read_pages
 from paygate.drivers.authorize_net import codes, fields
 from paygate.drivers.authorize_net.messages import now_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paygate.driver import Dialogue, Fields, Members, Request, Response
     from paygate.drivers.authorize_net.messages import Channel
 
 PAGE: Final = 1000
 PAGES_MAX: Final = 50
 
-UNSETTLED: Final = "getUnsettledTransactionList"
-BATCH: Final = "getTransactionList"
+UNSETTLED: Final = ""
+"""Stands for the batch of what has not settled."""
+
 BATCHES: Final = "getSettledBatchList"
 _WRITTEN: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 CLOCKS_APART: Final = timedelta(minutes=2)
-"""A transaction may be dated this much before we sent it: two clocks never agree."""
+"""A transaction may be dated this much before we sent it, because clocks differ."""
 
 PERIOD_MAX: Final = timedelta(days=31)
-"""For how long a time the batches can be asked for at once."""
+"""The longest period for which the batches can be requested at once."""
 
 
 # --- Their pages ---------------------------------------------------------------------------------
@@ -50,18 +43,14 @@ PERIOD_MAX: Final = timedelta(days=31)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTransaction:
-    """A transaction as a list shows it."""
+    """A transaction as a list shows it; of two, the one with the lower `rank` got further."""
 
     transaction: str
     order: str
     status: str
     submitted: datetime | None
     taken_back: bool
-
-    @property
-    def rank(self) -> int:
-        """How far it got; the furthest first."""
-        return codes.RANKS.get(self.status, codes.NOWHERE)
+    rank: int
 
     @property
     def is_refund(self) -> bool:
@@ -69,77 +58,65 @@ class ListedTransaction:
         return self.status.startswith("refund")
 
     @property
-    def disputed(self) -> bool:
-        """Whether a card holder's bank took its money, or gave it back."""
-        return self.status in codes.DISPUTED
-
-    @property
     def lives(self) -> bool:
-        """Whether it came to something: a decline, or what was voided, did not."""
+        """Whether it took or holds money; a decline, or what was voided, did not."""
         return self.rank < codes.NOWHERE
 
 
-def build_unsettled(channel: Channel, page: int) -> Request:
-    """Ask for what has not settled, the newest first; pages are counted from one."""
-    return _build(channel, UNSETTLED, leaf("status", "any"), "submitTimeUTC", page, PAGE)
+def build(channel: Channel, batch: str, page: int, limit: int) -> Request:
+    """Ask for a page of a batch, or of what has not settled; pages are counted from one."""
+    members: Members = {
+        **({"batchId": batch} if batch else {"status": "any"}),
+        "sorting": {"orderBy": "id" if batch else "submitTimeUTC", "orderDescending": "true"},
+        "paging": {"limit": str(limit), "offset": str(page)},
+    }
+    return channel.call(_list_of(batch), members, step="scan")
 
 
-def build_batch(channel: Channel, batch: str, page: int, limit: int = PAGE) -> Request:
-    """Ask for what settled in one batch."""
-    return _build(channel, BATCH, leaf("batchId", batch), "id", page, limit)
+def parse(channel: Channel, batch: str, response: Response) -> list[ListedTransaction]:
+    """Return a page of a batch, or of what has not settled, the newest first."""
+    entries = channel.listed(_list_of(batch), "transactions.transaction", response)
+    return [_entry(each) for each in entries]
 
 
-def _build(channel: Channel, name: str, what: str, by: str, page: int, limit: int) -> Request:
-    return channel.call(
-        name,
-        what,
-        node("sorting", leaf("orderBy", by), leaf("orderDescending", "true")),
-        node("paging", leaf("limit", str(limit)), leaf("offset", str(page))),
-        step="scan",
-    )
+def _list_of(batch: str) -> str:
+    return "getTransactionList" if batch else "getUnsettledTransactionList"
 
 
-def parse_list(channel: Channel, name: str, response: Response) -> list[ListedTransaction]:
-    """Return a page of a list."""
-    return [_entry(each) for each in channel.listed(name, "transactions.transaction", response)]
-
-
-def _entry(told: Fields) -> ListedTransaction:
-    status = told.text("transactionStatus")
+def _entry(found: Fields) -> ListedTransaction:
+    status = found.text("transactionStatus")
     return ListedTransaction(
-        transaction=told.id("transId", pattern=fields.NUMBER),
-        order=told.text("invoiceNumber", ""),
+        transaction=found.id("transId", pattern=fields.NUMBER),
+        order=found.text("invoiceNumber", ""),
         status=status,
-        submitted=told.instant("submitTimeUTC", None, zone=UTC),
-        taken_back=told.flag("hasReturnedItems", default=False) or status in codes.TAKEN_BACK,
+        submitted=found.instant("submitTimeUTC", None, zone=UTC),
+        taken_back=found.flag("hasReturnedItems", default=False) or status in codes.TAKEN_BACK,
+        rank=codes.RANKS.get(status, codes.NOWHERE),
     )
 
 
 # --- The search --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Searched:
-    """What a search found, of those that got furthest if there are two, and when it was."""
-
-    entry: ListedTransaction | None
-    at: datetime | None
-
-
-def search(channel: Channel, order: str, sent_at: datetime) -> Dialogue[Searched]:
-    """Find the transaction that carries our name."""
+def search(
+    channel: Channel, order: str, sent_at: datetime
+) -> Dialogue[tuple[ListedTransaction | None, datetime | None]]:
+    """Find the transaction with our name that got furthest; return it and the processor's time."""
     begun = sent_at - CLOCKS_APART
 
     def is_older(entry: ListedTransaction) -> bool:
         return entry.submitted is not None and entry.submitted < begun
 
-    found, now = yield from _named(
-        channel, UNSETTLED, partial(build_unsettled, channel), order, is_older
-    )
+    found, now = yield from _named(channel, UNSETTLED, order, is_older)
     if not any(entry.lives for entry in found):
         # A declined try on a form never settles, and what was paid on it later may have.
         found += yield from _search_batches(channel, order, begun, now or begun + PERIOD_MAX)
-    return Searched(entry=min(found, key=lambda entry: entry.rank, default=None), at=now)
+    return furthest(found), now
+
+
+def furthest(found: list[ListedTransaction]) -> ListedTransaction | None:
+    """Return the transaction that got furthest; None without any."""
+    return min(found, key=lambda entry: entry.rank, default=None)
 
 
 def _search_batches(
@@ -147,11 +124,12 @@ def _search_batches(
 ) -> Dialogue[list[ListedTransaction]]:
     """Search what settled meanwhile; a batch may close a minute after we sent."""
     found: list[ListedTransaction] = []
+
+    def is_it(entry: ListedTransaction) -> bool:
+        return entry.order == order and entry.lives
+
     for batch in (yield from batches_between(channel, begun, now)):
-        build = partial(build_batch, channel, batch.id)
-        ours, _ = yield from _named(
-            channel, BATCH, build, order, lambda entry: entry.order == order and entry.lives
-        )
+        ours, _ = yield from _named(channel, batch.id, order, is_it)
         found += ours
         if any(entry.lives for entry in ours):
             break
@@ -159,24 +137,21 @@ def _search_batches(
 
 
 def _named(
-    channel: Channel,
-    name: str,
-    build: Callable[[int], Request],
-    order: str,
-    until: Callable[[ListedTransaction], bool],
+    channel: Channel, batch: str, order: str, until: Callable[[ListedTransaction], bool]
 ) -> Dialogue[tuple[list[ListedTransaction], datetime | None]]:
-    """Return what a list has of the name *order*, and what time it was."""
+    """Return the transactions of a batch with the name *order*, and the processor's time."""
     times: list[datetime | None] = []
 
-    def parse(response: Response) -> tuple[list[ListedTransaction], int | None]:
+    def read(response: Response) -> tuple[list[ListedTransaction], int | None]:
         times.append(now_of(response))
-        entries = parse_list(channel, name, response)
+        entries = parse(channel, batch, response)
         return entries, len(times) + 1 if len(entries) >= PAGE else None
 
-    read = yield from read_pages(1, build, parse, until=until, pages_max=PAGES_MAX)
-    if not read.complete:
+    ask = partial(build, channel, batch, limit=PAGE)
+    listing = yield from read_pages(1, ask, read, until=until, pages_max=PAGES_MAX)
+    if not listing.complete:
         raise BadResponse("too many transactions since then to find this one among them")
-    ours = [entry for entry in read.entries if entry.order == order]
+    ours = [entry for entry in listing.entries if entry.order == order]
     return ours, next(filter(None, times), None)
 
 
@@ -189,19 +164,10 @@ class Batch:
 
     id: str
     settled_at: datetime | None
-    state: str
+    settled: bool
+    failed: bool
     e_checks: bool
     back: int
-
-    @property
-    def settled(self) -> bool:
-        """Whether it settled."""
-        return self.state == "settledSuccessfully"
-
-    @property
-    def failed(self) -> bool:
-        """Whether it could not be settled."""
-        return self.state == "settlementError"
 
 
 def parse_batches(channel: Channel, response: Response) -> list[Batch]:
@@ -219,30 +185,29 @@ _BACK: Final = (
 )
 
 
-def _batch(told: Fields) -> Batch:
+def _batch(found: Fields) -> Batch:
+    state, statistics = found.text("settlementState", ""), found.each("statistics.statistic")
     return Batch(
-        id=told.id("batchId", pattern=fields.NUMBER),
-        settled_at=told.instant("settlementTimeUTC", None, zone=UTC),
-        state=told.text("settlementState", ""),
-        e_checks=told.text("paymentMethod", "") == "eCheck",
-        back=sum(
-            each.whole(name, 0) for each in told.each("statistics.statistic") for name in _BACK
-        ),
+        id=found.id("batchId", pattern=fields.NUMBER),
+        settled_at=found.instant("settlementTimeUTC", None, zone=UTC),
+        settled=state == "settledSuccessfully",
+        failed=state == "settlementError",
+        e_checks=found.text("paymentMethod", "") == "eCheck",
+        back=sum(each.whole(name, 0) for each in statistics for name in _BACK),
     )
 
 
 def batches_between(channel: Channel, first: datetime, last: datetime) -> Dialogue[list[Batch]]:
-    """Read the batches of a time of any length, a month at a time."""
+    """Return the batches of a period of any length, which is read a month at a time."""
     found: dict[str, Batch] = {}
     while first < last:
         until = min(first + PERIOD_MAX, last)
-        response = yield channel.call(
-            BATCHES,
-            leaf("includeStatistics", "true"),
-            leaf("firstSettlementDate", f"{first.astimezone(UTC):{_WRITTEN}}"),
-            leaf("lastSettlementDate", f"{until.astimezone(UTC):{_WRITTEN}}"),
-            step="batches",
-        )
+        period = {
+            "includeStatistics": "true",
+            "firstSettlementDate": f"{first.astimezone(UTC):{_WRITTEN}}",
+            "lastSettlementDate": f"{until.astimezone(UTC):{_WRITTEN}}",
+        }
+        response = yield channel.call(BATCHES, period, step="batches")
         found |= {batch.id: batch for batch in parse_batches(channel, response)}
         first = until
     return list(found.values())

@@ -1,10 +1,10 @@
-"""What all calls share: the address, the credentials, the reading of refusals.
+"""What all calls share: the address, the credentials, and the reading of refusals.
 
 Every call is a POST to one address, in XML in the order of the processor's schema: of its two
-formats this is the one whose schema checks, byte for byte, what is sent and answered. The name of
-the root element says which call it is. The status is 200 for business errors too, so anything else
-is a fault on the way. Only a response code says what became of a transaction: declines come with
-and without an error in the messages.
+formats this is the one whose schema checks what is sent and answered byte for byte. The root
+element names the call. The status is 200 for business errors too, so any other is a fault on the
+way. Only a response code says what became of a transaction: a decline may come with or without an
+error in the messages.
 """
 
 from __future__ import annotations
@@ -14,36 +14,21 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import (
-    BadResponse,
-    CredentialsRejected,
-    Dialogue,
-    Fields,
-    Outcome,
-    RejectCause,
-    Rejected,
-    Request,
-    Response,
-    Secret,
-    Unknown,
-    XmlFields,
-    document,
-    leaf,
-    node,
-    read_xml,
-)
+from paygate import driver
+from paygate.driver import BadResponse, XmlFields, read_xml, xml_body
 from paygate.drivers.authorize_net import codes
 from paygate.drivers.authorize_net.settings import BY
 
 if TYPE_CHECKING:
+    from paygate.driver import Dialogue, Fields, Members, Outcome, Request, Response
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
 NAMESPACE: Final = "AnetApi/xml/v1/schema/AnetApiSchema.xsd"
-"""The namespace, which is a relative address, and meant so."""
+"""The namespace, which is a relative address by intent."""
 
 HEADERS: Final = {"content-type": "text/xml; charset=utf-8", "accept": "text/xml"}
 
-# The bank of a card may take long, and to hang up early makes an unknown of an approval.
+# A card's bank may take long, and giving up early makes an unknown of an approval.
 TIMEOUT_S: Final = 60.0
 
 _NOTHING: Final = XmlFields(None, BY)
@@ -55,72 +40,64 @@ class Channel:
 
     def __init__(self, settings: AuthorizeNetSettings) -> None:
         self.settings = settings
-        self._url = settings.api_url
-        self._credentials = Secret(
-            node(
-                "merchantAuthentication",
-                leaf("name", settings.login),
-                leaf("transactionKey", settings.transaction_key.reveal()),
-            )
-        )
 
     def call(
-        self, name: str, *children: str, step: str, order: str = "", moves_money: bool = False
+        self, name: str, members: Members, *, step: str, order: str = "", moves_money: bool = False
     ) -> Request:
-        """Return the call *name*; the schema wants credentials and reference before the rest."""
-        inner = (self._credentials.reveal(), leaf("refId", order), *children)
-        return Request(
+        """Return the call *name*; in the schema, credentials and reference precede the rest."""
+        credentials = {
+            "name": self.settings.login,
+            "transactionKey": self.settings.transaction_key.reveal(),
+        }
+        whole: Members = {"merchantAuthentication": credentials, "refId": order, **members}
+        return driver.Request(
             method="POST",
-            url=self._url,
+            url=self.settings.api_url,
             step=step,
             headers=HEADERS,
-            body=document(f"{name}Request", *inner, namespace=NAMESPACE),
+            body=xml_body(f"{name}Request", whole, namespace=NAMESPACE),
             moves_money=moves_money,
             repeatable=name.startswith("get"),
             timeout_s=TIMEOUT_S,
         )
 
-    def answer(self, name: str, response: Response, *, order: str = "") -> XmlFields | CallRefusal:
-        """Return the answer to the call *name*; raise `BadResponse` for what is not one."""
+    def answer(
+        self, name: str, response: Response, *, order: str = "", operation: bool = False
+    ) -> XmlFields | CallRefusal:
+        """Return the answer to the call *name*; raise `BadResponse` for anything else.
+
+        An *operation* may also be turned away unread, with status 429.
+        """
+        if operation and response.status == _TOO_MANY_CALLS:
+            return CallRefusal(str(_TOO_MANY_CALLS), f"{BY} asks for fewer calls", unread=True)
         if response.status != 200:
             raise BadResponse(
                 f"{BY}: status {response.status} instead of an answer", status=response.status
             )
         root = read_xml(response, BY, namespace=NAMESPACE)
         if root.name not in (f"{name}Response", "ErrorResponse"):
-            raise BadResponse(f"{BY}: the answer to {name} is another one")
+            raise BadResponse(f"{BY}: the answer is not to {name}")
         echoed = root.text("refId", "")
         if order and echoed and echoed != order:
             raise BadResponse(f"{BY}: the answer to another call")
         failed = root.choice("messages.resultCode", {"Ok": False, "Error": True})
-        if root.name == "ErrorResponse":
-            return CallRefusal(*message_of(root))
-        return CallRefusal(*message_of(root), root) if failed else root
-
-    def done(self, name: str, response: Response, *, order: str = "") -> XmlFields | CallRefusal:
-        """Return the answer to an operation, which may have been turned away unread as well."""
-        if response.status == _TOO_MANY_CALLS:
-            return CallRefusal(str(_TOO_MANY_CALLS), f"{BY} asks for fewer calls", unread=True)
-        return self.answer(name, response, order=order)
+        is_error, first = root.name == "ErrorResponse", root.at("messages.message")
+        if not (failed or is_error):
+            return root
+        code, text = first.text("code", "no code"), first.text("text", "")
+        return CallRefusal(code, text, _NOTHING if is_error else root)
 
     def ask(
-        self, name: str, *children: str, step: str, order: str = ""
+        self, name: str, members: Members, *, step: str, order: str = "", operation: bool = False
     ) -> Dialogue[XmlFields | CallRefusal]:
         """Make the call *name* and return its answer."""
-        response = yield self.call(name, *children, step=step, order=order)
-        return self.answer(name, response, order=order)
-
-    def do(
-        self, name: str, *children: str, step: str, order: str = ""
-    ) -> Dialogue[XmlFields | CallRefusal]:
-        """Make the call *name* for an operation; its answer may be that it was turned away."""
-        response = yield self.call(name, *children, step=step, order=order)
-        return self.done(name, response, order=order)
+        response = yield self.call(name, members, step=step, order=order)
+        return self.answer(name, response, order=order, operation=operation)
 
     def listed(self, name: str, path: str, response: Response) -> list[Fields]:
         """Return the entries of a list; an empty one may be an error that says so."""
         root = self.answer(name, response)
-        if isinstance(root, CallRefusal) and root.code in codes.EMPTY:
+        if isinstance(root, CallRefusal) and root.code in codes.NOTHING_LISTED:
             return []
         return answered(root).each(path)
 
@@ -137,36 +114,37 @@ class CallRefusal:
     def outcome(self, *, money_may_move: bool = False, reference: str = "") -> Outcome:
         """Return what the refusal means for an operation.
 
-        If money may have moved, only a code that is known to mean a refusal is one.
+        Once money may have moved, only a code that is known to mean a refusal is one.
         """
-        refused = codes.TURNED_AWAY if self.unread else codes.reject_of(self.code)
+        refused = codes.TURNED_AWAY if self.unread else codes.REJECTS.get(self.code)
         if refused is None and money_may_move:
             return uncertain(self.code, self.message, reference)
         return rejected(
             refused or codes.before_money(self.code), self.code, self.message, reference
         )
 
-
-def answered(told: XmlFields | CallRefusal) -> XmlFields:
-    """Return the answer to an inquiry, or raise `BadResponse`: a refused one finds nothing out."""
-    if isinstance(told, CallRefusal):
-        raise unanswered(told)
-    return told
-
-
-def unanswered(told: CallRefusal) -> BadResponse:
-    """Return the error of an inquiry that was refused."""
-    refused, said = codes.reject_of(told.code), f"{told.code} {told.message}"
-    if refused is not None and refused.cause is RejectCause.CREDENTIALS:
-        return CredentialsRejected(f"{BY} does not accept the credentials: {said}")
-    status = _TOO_MANY_CALLS if told.unread else None
-    return BadResponse(f"{BY} did not answer the inquiry: {said}", status=status)
+    def error(self) -> BadResponse:
+        """Return the error of an inquiry that was refused, which finds nothing out."""
+        refused, said = codes.REJECTS.get(self.code), f"{self.code} {self.message}"
+        if refused is not None and refused.cause is driver.RejectCause.CREDENTIALS:
+            return driver.CredentialsRejected(f"{BY} does not accept the credentials: {said}")
+        status = _TOO_MANY_CALLS if self.unread else None
+        return BadResponse(f"{BY} did not answer the inquiry: {said}", status=status)
 
 
-def rejected(refused: codes.RefusedCode, code: str, message: str, reference: str) -> Rejected:
+def answered(answer: XmlFields | CallRefusal) -> XmlFields:
+    """Return the answer to an inquiry, or raise `BadResponse` if it was refused."""
+    if isinstance(answer, CallRefusal):
+        raise answer.error()
+    return answer
+
+
+def rejected(
+    refused: codes.RefusedCode, code: str, message: str, reference: str
+) -> driver.Rejected:
     """Return the outcome of a refusal."""
     alert = codes.alert_of(code, reference)
-    return Rejected(
+    return driver.Rejected(
         cause=refused.cause,
         retryable=refused.retryable,
         raw_code=code,
@@ -176,23 +154,17 @@ def rejected(refused: codes.RefusedCode, code: str, message: str, reference: str
     )
 
 
-def uncertain(code: str, message: str, reference: str) -> Unknown:
+def uncertain(code: str, message: str, reference: str) -> driver.Unknown:
     """Return the outcome of an error that does not say whether money moved."""
-    why = codes.doubt_of(code)
+    why = codes.UNKNOWN.get(code, codes.NOT_CLASSIFIED)
     reason = f"{BY} answered {code or 'without a code'} ({why}): {message}"
-    return Unknown(reason=reason, reference=reference)
-
-
-def message_of(root: XmlFields) -> tuple[str, str]:
-    """Return the first message of an answer: its code, and its text."""
-    first = root.at("messages.message")
-    return first.text("code", "no code"), first.text("text", "")
+    return driver.Unknown(reason=reason, reference=reference)
 
 
 def now_of(response: Response) -> datetime | None:
-    """Return the time at the processor: a driver has no clock, and its batches go by this one."""
+    """Return the processor's time: a driver has no clock, and the batches go by this one."""
     try:
-        told = parsedate_to_datetime(response.headers.get("date", ""))
+        now = parsedate_to_datetime(response.headers.get("date", ""))
     except ValueError:
         return None
-    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+    return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)

@@ -1,9 +1,9 @@
 """Customer profiles: cards and bank accounts that Authorize.Net keeps.
 
-A customer has one profile there, found by the name that it had before, or by our id of them; what
-they stored are the payment profiles in it. Authorize.Net makes a second one if only the e-mail
-address has changed, so nothing is made before it was looked for. What somebody made meanwhile is
-named by an error (E00039), and is the result.
+A customer has one profile there, found by its known id or by our id of the customer; the payment
+profiles in it are what the customer stored. If only the e-mail address has changed, Authorize.Net
+makes a second profile, so the profile is looked for before one is made. A profile that somebody
+made meanwhile is named by an error (E00039), and is the result.
 """
 
 from __future__ import annotations
@@ -12,44 +12,25 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import (
-    Approved,
-    Customer,
-    DeclineCode,
-    Declined,
-    Dialogue,
-    Enrollment,
-    Fields,
-    Forgetting,
-    GatewayError,
-    Kind,
-    Outcome,
-    RawBankAccount,
-    Secret,
-    StoredMethod,
-    StoredToken,
-    Unsupported,
-    XmlFields,
-    brand_of,
-    leaf,
-    node,
-)
+from paygate import driver
+from paygate.driver import StoredMethod, Unsupported, brand_of
 from paygate.drivers.authorize_net import codes, fields, transactions
 from paygate.drivers.authorize_net.fields import NUMBER
-from paygate.drivers.authorize_net.messages import CallRefusal, unanswered
+from paygate.drivers.authorize_net.messages import CallRefusal
 
 if TYPE_CHECKING:
+    from paygate.driver import Customer, Dialogue, Enrollment, Fields, Members, Outcome, XmlFields
     from paygate.drivers.authorize_net.messages import Channel
 
 _NAMED: Final = re.compile(r"\bID (\d{1,30})\b")
-# "2,1,44,This transaction has been declined.,…": the account sets what stands between, and around.
+# "2,1,44,This transaction has been declined.,…": the account sets the delimiters.
 _VALIDATION: Final = re.compile(r"\W?([1-4])(\W{1,3})\d+\2(\d+)\2")
 _PLACE: Final = re.compile(r"cim-(\d{1,30})-(\d{1,30})")
 
 
 def check(enrollment: Enrollment) -> None:
     """Raise `Unsupported` for what cannot be stored."""
-    if enrollment.kind not in (Kind.CARD, Kind.E_CHECK):
+    if enrollment.kind not in (driver.Kind.CARD, driver.Kind.E_CHECK):
         raise Unsupported(f"Authorize.Net stores cards and bank accounts, not {enrollment.kind}")
     given = enrollment.from_reference or enrollment.method is not None or enrollment.return_url
     if not given:
@@ -57,33 +38,30 @@ def check(enrollment: Enrollment) -> None:
             "a method is stored from a token of Accept.js, from a payment just made, or on "
             "Authorize.Net's page, which needs a return_url"
         )
-    if isinstance(enrollment.method, StoredToken):
+    if isinstance(enrollment.method, driver.StoredToken):
         raise Unsupported("that method is stored already")
 
 
 # --- The profile of a customer --------------------------------------------------------------
 
 
-def whose(customer: Customer) -> str:
+def whose(customer: Customer) -> dict[str, str]:
     """Return whose profile it is."""
-    id_ = leaf("merchantCustomerId", fields.customer_id(customer.id))
-    return id_ + leaf("email", fields.email(customer.email))
+    email = fields.email(customer.email)
+    return {"merchantCustomerId": fields.customer_id(customer.id), "email": email}
 
 
 def _named(refusal: CallRefusal) -> str:
-    """Return which profile is there already."""
+    """Return the profile that exists already, if the refusal says so."""
     if refusal.code != codes.EXISTS:
         return ""
     found = _NAMED.search(refusal.message)
     return refusal.root.text("customerProfileId", "") or (found.group(1) if found else "")
 
 
-_UNMASKED: Final = leaf("unmaskExpirationDate", "true")
-
-
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A customer's profile, and what is stored in it, in the order that it was."""
+    """A customer's profile, and what is stored in it, the oldest first."""
 
     id: str
     methods: list[StoredMethod]
@@ -92,30 +70,30 @@ class Profile:
 def get_profile(
     channel: Channel, profile: str, customer: str = ""
 ) -> Dialogue[Profile | CallRefusal | None]:
-    """Ask for everything in a *profile*, or else that a *customer* by our id of them stored.
-
-    Returns None if there is no profile.
-    """
-    told = yield from channel.do(
+    """Return a *profile*, or that of a *customer* by our id; None if it does not exist."""
+    answer = yield from channel.ask(
         "getCustomerProfile",
-        leaf("customerProfileId", profile),
-        leaf("merchantCustomerId", fields.customer_id(customer) if customer else ""),
-        _UNMASKED,
+        {
+            "customerProfileId": profile,
+            "merchantCustomerId": fields.customer_id(customer) if customer else "",
+            "unmaskExpirationDate": "true",
+        },
         step="find",
+        operation=True,
     )
-    if isinstance(told, CallRefusal):
-        return None if told.code == codes.NOTHING_FOUND else told
-    found = told.id("profile.customerProfileId", pattern=NUMBER)
-    stored = [_stored(found, each) for each in told.each("profile.paymentProfiles")]
+    if isinstance(answer, CallRefusal):
+        return None if answer.code == codes.NOT_FOUND else answer
+    found = answer.id("profile.customerProfileId", pattern=NUMBER)
+    stored = [_stored(found, each) for each in answer.each("profile.paymentProfiles")]
     return Profile(found, sorted(stored, key=number_of))
 
 
 def methods_of(channel: Channel, profile: str, customer: str = "") -> Dialogue[list[StoredMethod]]:
-    """Return what a customer stored, in the order that it was; nothing if there is no profile."""
+    """Return what a customer stored, the oldest first; nothing if there is no profile."""
     found = yield from get_profile(channel, profile, customer)
     if isinstance(found, CallRefusal):
-        raise unanswered(found)
-    return found.methods if isinstance(found, Profile) else []
+        raise found.error()
+    return [] if found is None else found.methods
 
 
 def profile_of(
@@ -125,18 +103,23 @@ def profile_of(
     found = yield from find_profile(channel, customer, known)
     if found is not None:
         return found
-    who = node("profile", whose(customer))
-    told = yield from channel.do("createCustomerProfile", who, step="profile", order=order)
-    if not isinstance(told, CallRefusal):
-        return Profile(told.id("customerProfileId", pattern=NUMBER), [])
-    there = _named(told)
-    return Profile(there, (yield from methods_of(channel, there))) if there else told
+    answer = yield from channel.ask(
+        "createCustomerProfile",
+        {"profile": whose(customer)},
+        step="profile",
+        order=order,
+        operation=True,
+    )
+    if not isinstance(answer, CallRefusal):
+        return Profile(answer.id("customerProfileId", pattern=NUMBER), [])
+    there = _named(answer)
+    return Profile(there, (yield from methods_of(channel, there))) if there else answer
 
 
 def find_profile(
     channel: Channel, customer: Customer, known: str
 ) -> Dialogue[Profile | CallRefusal | None]:
-    """Return the profile of *customer*: by the name *known* from before, else by our id of them."""
+    """Return the profile of *customer*: by the *known* id, or else by our id of the customer."""
     found = (yield from get_profile(channel, known)) if fields.is_number(known) else None
     return found or (yield from get_profile(channel, "", customer.id))
 
@@ -149,106 +132,111 @@ def number_of(method: StoredMethod) -> int:
 # --- A payment profile ----------------------------------------------------------------------
 
 
-def check_method(channel: Channel, enrollment: Enrollment) -> tuple[str, str]:
+def check_method(channel: Channel, enrollment: Enrollment) -> Members:
     """Return what is stored, and how it is validated, or raise if it cannot be stored."""
-    method, validation = enrollment.method, channel.settings.validation
-    if method is None or isinstance(method, StoredToken):
+    method, customer = enrollment.method, enrollment.customer
+    if method is None or isinstance(method, driver.StoredToken):
         raise Unsupported("a method is stored from a token of Accept.js, or from its numbers")
-    if isinstance(method, RawBankAccount):
-        validation = "none"  # a bank cannot be asked whether an account exists
-    customer = enrollment.customer
-    data = transactions.given(channel.settings, enrollment.kind, method, customer)
-    return node("paymentProfile", transactions.address(customer), data), validation
+    given = transactions.given(channel.settings, enrollment.kind, method, customer)
+    # A bank cannot be asked whether an account exists.
+    bank = isinstance(method, driver.RawBankAccount)
+    return {
+        "paymentProfile": {"billTo": transactions.address(customer), "payment": given},
+        "validationMode": "none" if bank else channel.settings.validation,
+    }
 
 
 def store(channel: Channel, enrollment: Enrollment, profile: str) -> Dialogue[str | Outcome]:
-    """Store a method; return its id, or that of the same that was stored before."""
-    data, validation = check_method(channel, enrollment)
-    told = yield from channel.do(
+    """Store a method; return its id, or that of the same method if it was stored before."""
+    answer = yield from channel.ask(
         "createCustomerPaymentProfile",
-        leaf("customerProfileId", profile),
-        data,
-        leaf("validationMode", validation),
+        {"customerProfileId": profile, **check_method(channel, enrollment)},
         step="method",
         order=fields.order_number(enrollment.key),
+        operation=True,
     )
-    if not isinstance(told, CallRefusal):
-        return told.id("customerPaymentProfileId", pattern=NUMBER)
-    there = told.root.id("customerPaymentProfileId", "", pattern=NUMBER)
-    return there if there and told.code == codes.EXISTS else _not_stored(told)
+    if not isinstance(answer, CallRefusal):
+        return answer.id("customerPaymentProfileId", pattern=NUMBER)
+    there = answer.root.id("customerPaymentProfileId", "", pattern=NUMBER)
+    return there if there and answer.code == codes.EXISTS else _not_stored(answer)
 
 
 def _not_stored(refusal: CallRefusal) -> Outcome:
-    """Return why nothing was stored: a card is tried with nothing, and the bank may say no."""
+    """Return why nothing was stored: a card is tried with an amount of 0, and may be declined."""
     if refusal.code != "E00027":
         return refusal.outcome()
-    told = refusal.root.text("validationDirectResponse", "")
-    said = _VALIDATION.match(told)
+    text = refusal.root.text("validationDirectResponse", "")
+    said = _VALIDATION.match(text)
     if said is None:
-        return Declined(
-            code=DeclineCode.GENERIC,
+        return driver.Declined(
+            code=driver.DeclineCode.GENERIC,
             raw_code=refusal.code,
             retryable=False,
             message=refusal.message,
         )
-    code, between, reason = said.groups()
-    # The fourth of its fields is the reason's text, the seventh the transaction's id.
-    rest = told[said.end() :].split(between)
+    code, delimiter, reason = said.groups()
+    # The fourth field is the reason's text, the seventh the transaction's id.
+    rest = text[said.end() :].split(delimiter)
     transaction = rest[3] if len(rest) > 3 and fields.is_number(rest[3]) else ""
     if reason in codes.REJECTS or (code != "2" and reason not in codes.DECLINES):
         return CallRefusal(reason, rest[0]).outcome()
     declined = transactions.declined_as(reason, rest[0], transaction)
-    # What was tried is no payment, and its id no name of what was to be stored.
+    # The trial is not a payment, and its id does not name what was to be stored.
     return replace(declined, reference="", alert="")
 
 
 def get_method(channel: Channel, profile: str, method: str) -> Dialogue[StoredMethod | CallRefusal]:
-    """Ask for one payment profile."""
-    told = yield from channel.ask(
+    """Return one payment profile."""
+    answer = yield from channel.ask(
         "getCustomerPaymentProfile",
-        leaf("customerProfileId", profile),
-        leaf("customerPaymentProfileId", method),
-        _UNMASKED,
+        {
+            "customerProfileId": profile,
+            "customerPaymentProfileId": method,
+            "unmaskExpirationDate": "true",
+        },
         step="stored",
     )
-    return told if isinstance(told, CallRefusal) else _stored(profile, told.at("paymentProfile"))
+    if isinstance(answer, CallRefusal):
+        return answer
+    return _stored(profile, answer.at("paymentProfile"))
 
 
 def stored_method(channel: Channel, profile: str, method: str) -> Dialogue[StoredMethod]:
     """Return one payment profile, or raise `BadResponse`."""
     found = yield from get_method(channel, profile, method)
     if isinstance(found, CallRefusal):
-        raise unanswered(found)
+        raise found.error()
     return found
 
 
-def _stored(profile: str, told: Fields) -> StoredMethod:
-    identity = told.id("customerPaymentProfileId", pattern=NUMBER)
+def _stored(profile: str, found: Fields) -> StoredMethod:
+    identity = found.id("customerPaymentProfileId", pattern=NUMBER)
     stored = StoredMethod(
-        token=Secret(f"{profile}/{identity}"),
+        token=driver.Secret(f"{profile}/{identity}"),
         reference=identity,
-        kind=Kind.CARD,
+        kind=driver.Kind.CARD,
         customer_reference=profile,
     )
-    bank, card = told.at("payment.bankAccount"), told.at("payment.creditCard")
+    bank, card = found.at("payment.bankAccount"), found.at("payment.creditCard")
     if bank:
         return replace(
             stored,
-            kind=Kind.E_CHECK,
+            kind=driver.Kind.E_CHECK,
             brand=bank.text("accountType", ""),
             last4=bank.text("accountNumber", "")[-4:],
             holder=bank.text("nameOnAccount", ""),
         )
     year, _, month = card.text("expirationDate", "").partition("-")
     known = len(year) == 4 and year.isdigit() and month.isdigit()
+    names = (found.text("billTo.firstName", ""), found.text("billTo.lastName", ""))
     return replace(
         stored,
         brand=brand_of(card.text("cardType", "")),
         last4=card.text("cardNumber", "")[-4:],
         expires_year=int(year) if known else None,
         expires_month=int(month) if known else None,
-        holder=f"{told.text('billTo.firstName', '')} {told.text('billTo.lastName', '')}".strip(),
-        network_transaction_id=told.text("originalNetworkTransId", ""),
+        holder=" ".join(names).strip(),
+        network_transaction_id=found.text("originalNetworkTransId", ""),
     )
 
 
@@ -258,37 +246,37 @@ def _stored(profile: str, told: Fields) -> StoredMethod:
 def keep_from_transaction(
     channel: Channel, transaction: str, customer: Customer | None, known: str
 ) -> Dialogue[StoredMethod | CallRefusal]:
-    """Store what paid a transaction, and return it; *known* is the profile from before."""
-    told = None
+    """Store what paid a transaction, and return it; *known* is the customer's profile, if any."""
+    answer = None
     if fields.is_number(known):
-        told = yield from _keep_in(channel, transaction, customer, known)
-    if told is None or (isinstance(told, CallRefusal) and told.code == codes.NOTHING_FOUND):
+        answer = yield from _keep_in(channel, transaction, customer, known)
+    if answer is None or (isinstance(answer, CallRefusal) and answer.code == codes.NOT_FOUND):
         found = None if customer is None else (yield from find_profile(channel, customer, ""))
         if isinstance(found, CallRefusal):
             return found
         profile = "" if found is None else found.id
-        told = yield from _keep_in(channel, transaction, customer, profile)
-    if isinstance(told, CallRefusal) and not _ids(told.root) and (profile := _named(told)):
-        told = yield from _keep_in(channel, transaction, customer, profile)
-    if isinstance(told, CallRefusal) and told.code != codes.EXISTS:
-        return told
-    ids = _ids(told.root if isinstance(told, CallRefusal) else told)
-    if ids is None:
-        return told if isinstance(told, CallRefusal) else CallRefusal("no id", "nothing was stored")
-    return (yield from stored_method(channel, *ids))
+        answer = yield from _keep_in(channel, transaction, customer, profile)
+    if isinstance(answer, CallRefusal) and not _ids(answer.root) and (profile := _named(answer)):
+        answer = yield from _keep_in(channel, transaction, customer, profile)
+    if isinstance(answer, CallRefusal) and answer.code != codes.EXISTS:
+        return answer
+    ids = _ids(answer.root if isinstance(answer, CallRefusal) else answer)
+    if ids is not None:
+        return (yield from stored_method(channel, *ids))
+    nothing = CallRefusal("no id", "nothing was stored")
+    return answer if isinstance(answer, CallRefusal) else nothing
 
 
 def _keep_in(
     channel: Channel, transaction: str, customer: Customer | None, profile: str
 ) -> Dialogue[XmlFields | CallRefusal]:
-    """Store what paid a transaction, for a customer or in a profile that is there."""
-    response = yield channel.call(
-        "createCustomerProfileFromTransaction",
-        leaf("transId", transaction),
-        "" if customer is None or profile else node("customer", whose(customer)),
-        leaf("customerProfileId", profile),
-        step="keep",
-    )
+    """Store what paid a transaction, in a *profile* or in a new one of the customer."""
+    members: Members = {
+        "transId": transaction,
+        "customer": {} if customer is None or profile else whose(customer),
+        "customerProfileId": profile,
+    }
+    response = yield channel.call("createCustomerProfileFromTransaction", members, step="keep")
     # The answer has the name of another call, because a profile is what it makes.
     return channel.answer("createCustomerProfile", response)
 
@@ -303,49 +291,48 @@ def _ids(root: XmlFields) -> tuple[str, str] | None:
 def try_to_keep(
     channel: Channel, transaction: str, customer: Customer | None, known: str
 ) -> Dialogue[StoredMethod | str]:
-    """Store what paid, or return why not: the money has come, and that must not get lost."""
+    """Store what paid, or return why not: the money has come, and must be reported all the same."""
     try:
         kept = yield from keep_from_transaction(channel, transaction, customer, known)
-    except GatewayError as error:
+    except driver.GatewayError as error:
         return f"what paid was not stored: {error}"
     if isinstance(kept, CallRefusal):
         return f"what paid was not stored: Authorize.Net answered {kept.code} {kept.message}"
     return kept
 
 
-# --- Where a new method will be found ---------------------------------------------------------
+# --- The place of a new method ------------------------------------------------------------------
 
 
 def place_of(profile: Profile) -> str:
-    """Return the name of what is about to be stored: in which profile, and after which method."""
+    """Return the name of what is about to be stored: its profile, and the method before it."""
     return f"cim-{profile.id}-{max(map(number_of, profile.methods), default=0)}"
 
 
-def read_place(reference: str) -> tuple[str, int] | None:
-    """Return the profile and the number in a name that `place_of` made."""
-    found = _PLACE.fullmatch(reference)
-    return None if found is None else (found.group(1), int(found.group(2)))
-
-
-def newer_than(methods: list[StoredMethod], number: int) -> StoredMethod | None:
-    """Find what was stored after the method of that number."""
-    return next((method for method in methods if number_of(method) > number), None)
+def find_at(channel: Channel, place: str) -> Dialogue[StoredMethod | None]:
+    """Return the method that was stored at a place that `place_of` named; None if none was."""
+    found = _PLACE.fullmatch(place)
+    if found is None:
+        return None
+    profile, before = found.groups()
+    methods = yield from methods_of(channel, profile)
+    return next((method for method in methods if number_of(method) > int(before)), None)
 
 
 # --- Delete -------------------------------------------------------------------------------------
 
 
 def delete(
-    channel: Channel, profile: str, method: str, forgetting: Forgetting
+    channel: Channel, profile: str, method: str, forgetting: driver.Forgetting
 ) -> Dialogue[Outcome]:
-    """Delete a stored method; one that is not there is deleted."""
-    told = yield from channel.do(
+    """Delete a stored method; one that does not exist counts as deleted."""
+    answer = yield from channel.ask(
         "deleteCustomerPaymentProfile",
-        leaf("customerProfileId", profile),
-        leaf("customerPaymentProfileId", method),
+        {"customerProfileId": profile, "customerPaymentProfileId": method},
         step="forget",
         order=fields.order_number(forgetting.key),
+        operation=True,
     )
-    if isinstance(told, CallRefusal) and told.code != codes.NOTHING_FOUND:
-        return told.outcome()
-    return Approved()
+    if isinstance(answer, CallRefusal) and answer.code != codes.NOT_FOUND:
+        return answer.outcome()
+    return driver.Approved()

@@ -1,17 +1,16 @@
 """The feed: what settled, what did not, and what was taken back, read from the lists of batches.
 
 No webhook reports a returned e-check or a chargeback, which come days and months after the
-settlement. They show on the transaction itself, in the batch that it settled in. So besides the
-batches that are new, those that could still show one are read again for as long as the account's
-settings say: those of e-checks once a day for two weeks, then once a week, and whatever has counts
-of money taken back once a day while it is young, and then when the counts change, or once a week.
+settlement. They show on the transaction itself, in the batch in which it settled. So besides the
+new batches, those that could still show one are read again for as long as the account's settings
+say: those of e-checks once a day for two weeks and then once a week, and those that count money
+taken back once a day while they are young, and then when the counts change, or once a week.
 
-A refund that somebody made in the Merchant Interface is in a batch too, under a transaction that
-this ledger never heard of; it refers to the payment that it takes back, and is reported as money
-of that.
+A refund made in the Merchant Interface is in a batch too, under a transaction that this ledger does
+not know. It refers to the payment that it refunds, and is reported as money of that payment.
 
-A driver has no clock: what time it is, Authorize.Net says with each answer. The cursor holds how
-far the batches are read and which are still to be, so that one page of one batch is one step.
+A driver has no clock: Authorize.Net states the time with each answer. The cursor holds how far the
+batches were read and which pages are still to be read, so one page of one batch is one step.
 """
 
 from __future__ import annotations
@@ -19,10 +18,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from paygate.driver import BadResponse, FeedPage, Notice
-from paygate.drivers.authorize_net import fields, inquiry, lists
+from paygate.drivers.authorize_net import codes, fields, inquiry, lists
 from paygate.drivers.authorize_net.messages import now_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PAGE: Final = 100
 
 FIRST_LOOK_BACK: Final = timedelta(days=31)
-"""How far back the first reading goes."""
+"""How far the first reading goes back."""
 
 OVERLAP: Final = timedelta(days=3)
 """A batch may be listed later than one that settled after it."""
@@ -44,11 +44,11 @@ RETURNS_SOON: Final = timedelta(days=14)
 """Most returns of e-checks come within these days."""
 
 YOUNG: Final = timedelta(days=70)
-"""A consumer may dispute a debit for 60 days, and it takes some until that shows."""
+"""A consumer may dispute a debit for 60 days, and a dispute takes some days to show."""
 
 
 class Visit(NamedTuple):
-    """A page of a batch that is to be read; what settled is reported when it is read *first*."""
+    """A page of a batch to read; what settled is reported when it is read for the *first* time."""
 
     batch: str
     page: int
@@ -59,7 +59,7 @@ class Visit(NamedTuple):
 class FeedPosition:
     """How far the feed was read: until when, on which day for returns, and what is planned.
 
-    `counts` are those of money taken back, of batches that are not young any more.
+    `counts` has the counts of money taken back of the batches that are no longer young.
     """
 
     until: datetime | None = None
@@ -70,7 +70,7 @@ class FeedPosition:
 
 
 def read(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
-    """Read one page of one batch, or find out which batches there are."""
+    """Read one page of one batch, or plan which batches to read."""
     place = _read_cursor(cursor)
     notices: tuple[Notice, ...] = ()
     if place.plan:
@@ -88,7 +88,7 @@ def read(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
 
 def _look_around(channel: Channel, place: FeedPosition) -> Dialogue[FeedPosition]:
     # The batches of the last day: with them comes the time.
-    response = yield channel.call(lists.BATCHES, step="batches")
+    response = yield channel.call(lists.BATCHES, {}, step="batches")
     latest = lists.parse_batches(channel, response)
     now = now_of(response)
     if now is None:
@@ -102,7 +102,7 @@ def _look_around(channel: Channel, place: FeedPosition) -> Dialogue[FeedPosition
     if place.swept != now.date():
         again, counts = yield from _sweep(channel, place, now)
         plan |= {visit.batch: visit for visit in again if visit.batch not in plan}
-    young = [batch for batch in found if _settled_after(batch, now - 3 * OVERLAP)]
+    young = [batch for batch in found if _age(batch, now) < 3 * OVERLAP]
     return FeedPosition(
         until=now,
         swept=now.date(),
@@ -112,12 +112,8 @@ def _look_around(channel: Channel, place: FeedPosition) -> Dialogue[FeedPosition
     )
 
 
-def _settled_after(batch: Batch, moment: datetime) -> bool:
-    return batch.settled_at is None or batch.settled_at > moment
-
-
 def _read_as(batch: Batch) -> str:
-    """Name a batch as what it is now: one that failed to settle may settle after all."""
+    """Return a name of a batch in its state: one that failed to settle may settle later."""
     if batch.failed:
         return f"{batch.id}!"
     return batch.id if batch.settled else ""
@@ -127,10 +123,14 @@ def _number(batch: Batch) -> int:
     return int(batch.id)
 
 
+def _age(batch: Batch, now: datetime) -> timedelta:
+    return timedelta() if batch.settled_at is None else now - batch.settled_at
+
+
 def _sweep(
     channel: Channel, place: FeedPosition, now: datetime
 ) -> Dialogue[tuple[list[Visit], dict[str, int]]]:
-    """Plan to read again what may have been taken back, and count what old batches say of it."""
+    """Plan which batches to read again for money taken back, and return the counts of old ones."""
     settings, swept = channel.settings, place.swept
     cards = timedelta(days=settings.watch_cards_days)
     e_checks = timedelta(days=settings.watch_e_checks_days)
@@ -140,7 +140,7 @@ def _sweep(
     for batch in sorted(
         (yield from lists.batches_between(channel, now - max(cards, e_checks), now)), key=_number
     ):
-        age = timedelta() if batch.settled_at is None else now - batch.settled_at
+        age = _age(batch, now)
         if not batch.settled or age > (e_checks if batch.e_checks else cards):
             continue
         if age > YOUNG and batch.back:
@@ -158,8 +158,8 @@ def _sweep(
 def _visit(
     channel: Channel, visit: Visit, swept: date | None
 ) -> Dialogue[tuple[tuple[Notice, ...], bool]]:
-    response = yield lists.build_batch(channel, visit.batch, visit.page, PAGE)
-    entries = lists.parse_list(channel, lists.BATCH, response)
+    response = yield lists.build(channel, visit.batch, visit.page, PAGE)
+    entries = lists.parse(channel, visit.batch, response)
     notices: list[Notice] = []
     for entry in entries:
         ours = fields.is_ours(entry.order)
@@ -170,8 +170,8 @@ def _visit(
             notices.append(_hint("settlement_error" if failed else "settled", entry))
         if not ours:
             continue  # another system's, at the same account
-        if entry.disputed and swept is not None:
-            # Nothing names a dispute, and it may turn again; so it is asked about once a week.
+        if entry.status in codes.DISPUTED and swept is not None:
+            # A dispute has no id, and its state may change again; so it is asked about once a week.
             year, week, _ = swept.isocalendar()
             notices.append(_hint(entry.status, entry, f"-{year}W{week:02}"))
         elif entry.taken_back:
@@ -180,7 +180,7 @@ def _visit(
 
 
 def _hint(type_: str, entry: ListedTransaction, turn: str = "") -> Notice:
-    """Return a hint: what it means, only the operation and the books know."""
+    """Return a hint, whose meaning depends on the operation and the books."""
     return Notice(
         event_id=f"{type_}-{entry.transaction}{turn}",
         type=type_,
@@ -190,7 +190,7 @@ def _hint(type_: str, entry: ListedTransaction, turn: str = "") -> Notice:
 
 
 def _refunded(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notice]]:
-    """Return a refund of ours, or one that somebody made of a payment of ours."""
+    """Return a refund of ours, or one that was made elsewhere of a payment of ours."""
     found = yield from inquiry.details(channel, entry.transaction)
     if found is None or not found.is_refund:
         return []
@@ -201,7 +201,7 @@ def _refunded(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notic
 
 
 def _taken_back(channel: Channel, entry: ListedTransaction) -> Dialogue[list[Notice]]:
-    """Ask what a bank did to a transaction: the list only says that it did."""
+    """Return what a bank did to a transaction; the list only says that it did something."""
     found = yield from inquiry.details(channel, entry.transaction)
     if found is None:
         return []
@@ -225,22 +225,18 @@ def _moved(reference: str, movement: Movement, order: str = "") -> Notice:
 
 
 def _write_cursor(place: FeedPosition) -> str:
-    return json.dumps(asdict(place), separators=(",", ":"), default=_iso)
-
-
-def _iso(moment: date) -> str:
-    return moment.isoformat()
+    return json.dumps(asdict(place), separators=(",", ":"), default=methodcaller("isoformat"))
 
 
 def _read_cursor(cursor: str) -> FeedPosition:
     if not cursor:
         return FeedPosition()
-    told = cast("dict[str, Any]", json.loads(cursor))
-    until, swept = told["until"], told["swept"]
+    place = cast("dict[str, Any]", json.loads(cursor))
+    until, swept = place["until"], place["swept"]
     return FeedPosition(
         until=datetime.fromisoformat(until).astimezone(UTC) if until else None,
         swept=date.fromisoformat(swept) if swept else None,
-        recent=tuple(told["recent"]),
-        plan=tuple(Visit(*each) for each in told["plan"]),
-        counts=told["counts"],
+        recent=tuple(place["recent"]),
+        plan=tuple(Visit(*each) for each in place["plan"]),
+        counts=place["counts"],
     )
