@@ -31,7 +31,7 @@ KEY = "seal-9Zt4Qw"
 
 class Cards(Subject):
     driver = Harbour
-    settings = {"login": "bTpwYXNzd29yZA", "webhook_key": KEY, "merchant": "m-1"}  # noqa: RUF012
+    settings = {"login": "bTpwYXNzd29yZA", "webhook_keys": KEY, "merchant": "m-1"}  # noqa: RUF012
     transcripts = Path(__file__).parent / "transcripts"
 
     def amount_text(self, money: Money) -> str:

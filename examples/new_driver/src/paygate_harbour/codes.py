@@ -2,15 +2,12 @@
 
 from typing import Final
 
-from paygate.driver import (
-    DeclineCode,
-    DisputeState,
-    Ending,
-    MovementKind,
-    RejectCause,
-)
+from paygate.driver import Amounts, DeclineCode, DisputeState, Ending, MovementKind, RejectCause
 
-DIGITS: Final = {"EUR": 2, "GBP": 2, "JPY": 0, "KWD": 3, "USD": 2}
+BY: Final = "Harbour Pay"
+"""What the processor is called in errors."""
+
+AMOUNTS: Final = Amounts(BY, {"EUR": 2, "GBP": 2, "JPY": 0, "KWD": 3, "USD": 2})
 
 DECLINES: Final = {
     "nsf": (DeclineCode.INSUFFICIENT_FUNDS, True),

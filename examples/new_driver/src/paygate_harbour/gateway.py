@@ -1,13 +1,10 @@
 """Conversations with Harbour Pay."""
 
-import hmac
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from paygate.driver import (
     AccountFacts,
     Applied,
-    BadResponse,
     Callback,
     CallbackStyle,
     Capture,
@@ -18,12 +15,13 @@ from paygate.driver import (
     FeedPage,
     Finding,
     Forgetting,
+    HmacKeys,
     Inquiry,
     InquiryBy,
     Keyed,
     Kind,
     Method,
-    NotAuthentic,
+    Money,
     Notice,
     OneTimeToken,
     Operation,
@@ -36,8 +34,10 @@ from paygate.driver import (
     Unsupported,
     Voiding,
     Withdrawal,
+    unix_stamp,
 )
 from paygate_harbour import codes, wire
+from paygate_harbour.codes import BY
 from paygate_harbour.settings import Settings
 
 _CARD = frozenset(Operation) - {Operation.COMPLETE, Operation.WITHDRAW}
@@ -53,7 +53,8 @@ class Harbour:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        currencies = frozenset(codes.DIGITS)
+        self._keys = HmacKeys(settings.webhook_keys, BY, digest="sha512")
+        currencies = codes.AMOUNTS.currencies
         tokens = frozenset({OneTimeToken, StoredToken})
         self.traits = Traits(
             live=settings.live,
@@ -78,68 +79,70 @@ class Harbour:
         )
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
-        form = {**wire.write_amount(charge.amount), "ref": charge.our_ref}
-        form |= wire.write_payer(charge.payer)
         if charge.kind is Kind.REDIRECT:
-            form["back"] = charge.return_url
-            request = wire.build(self._settings, "page", charge.key, form)
-            return wire.parse(self._settings, (yield request))
-        return (yield from self._sell("sale", charge, form))
+            form = {**wire.write_charge(charge), "back": charge.return_url}
+            return (yield from self._ask("page", charge.key, form))
+        return (yield from self._sell("sale", charge))
 
     def authorize(self, charge: Charge) -> Dialogue[Outcome]:
-        form = {**wire.write_amount(charge.amount), "ref": charge.our_ref}
-        form |= wire.write_payer(charge.payer)
-        return (yield from self._sell("hold", charge, form))
+        return (yield from self._sell("hold", charge))
 
-    def _sell(self, step: str, charge: Charge, form: dict[str, str]) -> Dialogue[Outcome]:
-        form["rail"] = codes.RAILS[charge.kind]
-        form["card"] = _token(charge.method)
-        form["keep"] = "yes" if charge.store_method else "no"
-        form["present"] = "yes" if charge.payer_present else "no"
-        request = wire.build(self._settings, step, charge.key, form, moves_money=True)
-        return wire.parse(self._settings, (yield request), charge.amount)
+    def _sell(self, step: str, charge: Charge) -> Dialogue[Outcome]:
+        form = {
+            **wire.write_charge(charge),
+            "rail": codes.RAILS[charge.kind],
+            "card": _token(charge.method),
+            "keep": "yes" if charge.store_method else "no",
+            "present": "yes" if charge.payer_present else "no",
+        }
+        return (yield from self._move(step, charge.key, form, charge.amount))
 
     def complete(self, completion: Completion) -> Dialogue[Outcome]:
-        form = {**wire.write_amount(completion.amount), "page": completion.reference}
-        form["ref"] = completion.our_ref
-        request = wire.build(self._settings, "take", completion.key, form, moves_money=True)
-        return wire.parse(self._settings, (yield request), completion.amount)
+        form = {"page": completion.reference, "ref": completion.our_ref}
+        form |= wire.write_amount(completion.amount)
+        return (yield from self._move("take", completion.key, form, completion.amount))
 
     def withdraw(self, withdrawal: Withdrawal) -> Dialogue[Outcome]:
         form = {"page": withdrawal.reference, "ref": withdrawal.our_ref}
-        return wire.parse(
-            self._settings, (yield wire.build(self._settings, "shut", withdrawal.key, form))
-        )
+        return (yield from self._ask("shut", withdrawal.key, form))
 
     def capture(self, capture: Capture) -> Dialogue[Outcome]:
         if not capture.final:
             raise Unsupported("Harbour Pay captures once; capture with final=True")
-        form = {**wire.write_amount(capture.amount), "of": capture.reference}
-        form["ref"] = capture.our_ref
-        request = wire.build(self._settings, "grab", capture.key, form, moves_money=True)
-        return wire.parse(self._settings, (yield request), capture.amount)
+        form = {"of": capture.reference, "ref": capture.our_ref}
+        form |= wire.write_amount(capture.amount)
+        return (yield from self._move("grab", capture.key, form, capture.amount))
 
     def void(self, voiding: Voiding) -> Dialogue[Outcome]:
         form = {"of": voiding.reference, "ref": voiding.our_ref}
-        request = wire.build(self._settings, "undo", voiding.key, form, moves_money=True)
-        return wire.parse(self._settings, (yield request))
+        return (yield from self._move("undo", voiding.key, form))
 
     def refund(self, refunding: Refunding) -> Dialogue[Outcome]:
-        form = {**wire.write_amount(refunding.amount), "ref": refunding.our_ref}
-        form |= {"of": refunding.movement_id, "note": refunding.reason}
-        request = wire.build(self._settings, "back", refunding.key, form, moves_money=True)
-        return wire.parse(self._settings, (yield request), refunding.amount)
+        form = {"of": refunding.movement_id, "ref": refunding.our_ref, "note": refunding.reason}
+        form |= wire.write_amount(refunding.amount)
+        return (yield from self._move("back", refunding.key, form, refunding.amount))
 
     def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
-        form = {"ref": enrollment.our_ref, "card": _token(enrollment.method)}
-        form |= wire.write_payer(enrollment.customer)
-        request = wire.build(self._settings, "keep", enrollment.key, form)
-        return wire.parse(self._settings, (yield request))
+        form = {
+            "ref": enrollment.our_ref,
+            "card": _token(enrollment.method),
+            "mail": enrollment.customer.email,
+        }
+        return (yield from self._ask("keep", enrollment.key, form))
 
     def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
         form = {"card": forgetting.token.value.reveal(), "ref": forgetting.our_ref}
-        request = wire.build(self._settings, "drop", forgetting.key, form)
-        return wire.parse(self._settings, (yield request))
+        return (yield from self._ask("drop", forgetting.key, form))
+
+    def _move(
+        self, step: str, key: str, form: dict[str, str], asked: Money | None = None
+    ) -> Dialogue[Outcome]:
+        request = wire.build(self._settings, step, key, form, moves_money=True)
+        return wire.parse(self._settings, request, (yield request), asked)
+
+    def _ask(self, step: str, key: str, form: dict[str, str]) -> Dialogue[Outcome]:
+        request = wire.build(self._settings, step, key, form)
+        return wire.parse(self._settings, request, (yield request))
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
         request = wire.build(self._settings, "find", "", {"ref": inquiry.our_ref})
@@ -147,27 +150,16 @@ class Harbour:
 
     def feed(self, cursor: str) -> Dialogue[FeedPage]:
         request = wire.build(self._settings, "news", "", {"after": cursor})
-        return wire.parse_news((yield request), cursor)
+        return wire.parse_news(self._settings, (yield request), cursor)
 
     def check(self) -> Dialogue[AccountFacts]:
-        response = yield wire.build(self._settings, "whoami", "", {})
-        data = wire.read(response.body)
-        live = wire.need(data, "mode") == "live"
-        return AccountFacts(merchant_account=wire.need(data, "merchant"), live=live)
+        return wire.parse_check((yield wire.build(self._settings, "whoami", "", {})))
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
         yield from ()
-        instant, _, theirs = callback.headers.get("harbour-seal", "").partition(":")
-        signed = instant.encode() + b"\n" + callback.body
-        ours = hmac.digest(self._settings.webhook_key.reveal().encode(), signed, "sha512").hex()
-        if not hmac.compare_digest(ours.encode(), theirs.encode()):
-            raise NotAuthentic("the signature is not Harbour Pay's")
-        try:
-            found = wire.notices(self._settings, callback.body)
-        except BadResponse as error:
-            raise NotAuthentic("the webhook is signed, but cannot be read") from error
-        signed_at = datetime.fromtimestamp(int(instant), UTC)
-        return [replace(each, signed_at=signed_at) for each in found]
+        instant, _, seal = callback.headers.get("harbour-seal", "").partition(":")
+        self._keys.check(instant.encode() + b"\n" + callback.body, seal)
+        return wire.read_events(self._settings, callback.body, unix_stamp(instant, BY))
 
     def reply(self, notice: Notice, result: Applied) -> Reply:
         del notice, result

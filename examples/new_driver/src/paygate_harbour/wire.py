@@ -1,26 +1,28 @@
 """Harbour Pay's messages: the requests are forms, the responses lines of ``name=value``."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from decimal import Decimal, InvalidOperation
-from urllib.parse import urlencode
+from datetime import datetime
+from itertools import count, takewhile
 
 from paygate.driver import (
+    AccountFacts,
     ActionRequired,
     Approved,
     Authorized,
     BadResponse,
-    Customer,
+    Charge,
     DeclineCode,
     Declined,
     Dispute,
     Ended,
     FeedPage,
     Finding,
+    FormFields,
     Inquiry,
     Kind,
     Money,
     Movement,
+    NotAuthentic,
     NotFound,
     Notice,
     Operation,
@@ -33,12 +35,18 @@ from paygate.driver import (
     Secret,
     StoredMethod,
     Unknown,
-    Unsupported,
-    UsageError,
+    filled,
+    form_body,
+    refusal,
     step_key,
+    unanswered,
 )
 from paygate_harbour import codes
+from paygate_harbour.codes import BY
 from paygate_harbour.settings import Settings
+
+_BETWEEN_EVENTS = b"\n%\n"
+_MOVEMENT = ("moved", "id", "sum", "of")
 
 # --- Building --------------------------------------------------------------------------
 
@@ -56,7 +64,7 @@ def build(
             "content-type": "application/x-www-form-urlencoded",
             "x-request": step_key(key, step),
         },
-        body=urlencode(form).encode(),
+        body=form_body(filled(form)),
         moves_money=moves_money,
         repeatable=not moves_money,
     )
@@ -64,183 +72,204 @@ def build(
 
 def write_amount(money: Money) -> dict[str, str]:
     """Return "19,99" and its currency; raise `Unsupported` for another currency."""
-    if money.currency not in codes.DIGITS:
-        raise Unsupported(f"Harbour Pay does not take {money.currency}")
-    return {"sum": f"{money.decimal:f}".replace(".", ","), "cur": money.currency}
+    return {"sum": codes.AMOUNTS.decimal(money).replace(".", ","), "cur": money.currency}
 
 
-def write_payer(payer: Customer | None) -> dict[str, str]:
-    """Return the fields about the payer."""
-    return {"mail": payer.email} if payer is not None and payer.email else {}
+def write_charge(charge: Charge) -> dict[str, str]:
+    """Return the fields that a sale, a hold and a page have in common."""
+    email = charge.payer.email if charge.payer else ""
+    return {**write_amount(charge.amount), "ref": charge.our_ref, "mail": email}
 
 
 # --- Reading ---------------------------------------------------------------------------
 
 
-def read(body: bytes) -> dict[str, str]:
-    """Return the lines of a response; raise `BadResponse` for anything else."""
+def read(body: bytes) -> FormFields:
+    """Return the lines of a message; raise `BadResponse` for anything else."""
     try:
-        lines = body.decode("ascii").split("\n")
-    except UnicodeDecodeError as error:
-        raise BadResponse("the response is not in ASCII") from error
-    data = dict(line.split("=", 1) for line in lines if "=" in line)
-    if len(data) != len(lines) or not all(value.isprintable() for value in data.values()):
-        raise BadResponse("the response is not made of lines with a name and a value")
-    return data
+        pairs = [line.split("=", 1) for line in body.decode("ascii").split("\n")]
+        lines = dict(pairs)
+    except ValueError as error:
+        raise BadResponse(f"{BY}: expected lines of name=value") from error
+    if len(lines) != len(pairs):
+        raise BadResponse(f"{BY}: a name is given twice")
+    return FormFields(lines, BY)
 
 
-def need(data: Mapping[str, str], name: str) -> str:
-    """Return a value; raise `BadResponse` if it is missing or empty."""
-    if not data.get(name):
-        raise BadResponse(f"the response has no {name}")
-    return data[name]
-
-
-def read_amount(text: str, currency: str) -> Money:
+def read_amount(data: FormFields, name: str, currency: str) -> Money:
     """Return "19,99" as Money, or raise `BadResponse`."""
-    try:
-        return Money.of(currency, Decimal(text.replace(",", ".")))
-    except (InvalidOperation, UsageError) as error:
-        raise BadResponse("the response has no valid amount") from error
+    with_point = data.text(name).replace(",", ".")
+    return codes.AMOUNTS.read_decimal(FormFields({name: with_point}, BY), name, currency)
 
 
-def parse(settings: Settings, response: Response, asked: Money | None = None) -> Outcome:
-    """Return the outcome of an operation that was to move *asked*."""
+def parse(
+    settings: Settings, request: Request, response: Response, asked: Money | None = None
+) -> Outcome:
+    """Return the outcome of an operation that was to move or hold *asked*."""
     if response.status != 200:
-        raise BadResponse(f"Harbour Pay answered with status {response.status}")
-    data = read(response.body)
-    if data.get("mode", settings.mode) != settings.mode:
-        raise BadResponse("the response is of the other mode")
-    outcome = _outcome(data)
-    moved = movements(data) if isinstance(outcome, Approved) else ()
-    if asked is not None and [each.amount for each in moved[:1]] != [asked]:
-        if isinstance(outcome, Approved):
+        # It comes from something in between: Harbour Pay refuses with a status of 200.
+        return refusal(response, BY, money_may_move=request.moves_money, certain=False)
+    outcome = _outcome(settings, read(response.body))
+    match outcome:
+        case Approved(movements=moved) if asked and [each.amount for each in moved[:1]] != [asked]:
             raise BadResponse("another amount moved than requested")
-        if isinstance(outcome, Authorized) and outcome.amount != asked:
+        case Authorized(amount=held) if asked and held != asked:
             raise BadResponse("another amount is held than requested")
-    return outcome
+        case _:
+            return outcome
 
 
-def _outcome(data: Mapping[str, str]) -> Outcome:
-    match need(data, "result"):
+def _outcome(settings: Settings, data: FormFields) -> Outcome:
+    if "mode" in data:
+        data.expect(mode=settings.mode)
+    match data.text("result"):
         case "ok":
             return _approved(data)
         case "held":
-            amount = read_amount(need(data, "sum"), need(data, "cur"))
-            return Authorized(amount=amount, reference=need(data, "id"))
+            amount = read_amount(data, "sum", data.text("cur"))
+            return Authorized(amount=amount, reference=data.id("id"))
         case "no":
-            code, retryable = codes.DECLINES.get(need(data, "why"), (DeclineCode.GENERIC, False))
-            return Declined(code=code, raw_code=data["why"], retryable=retryable)
+            code, retryable = data.choice("why", codes.DECLINES, (DeclineCode.GENERIC, False))
+            return Declined(code=code, raw_code=data.id("why"), retryable=retryable)
         case "again":
-            return Unknown(reason="Harbour Pay has already received this request")
-        case "refused" if need(data, "why") in codes.REFUSALS:
-            cause, retryable = codes.REFUSALS[data["why"]]
-            return Rejected(cause=cause, retryable=retryable, raw_code=data["why"])
+            return Unknown(reason=f"{BY} has already received this request")
+        case "refused":
+            cause, retryable = data.choice("why", codes.REFUSALS)
+            return Rejected(cause=cause, retryable=retryable, raw_code=data.id("why"))
         case "wait":
-            return Pending(reference=need(data, "id"))
-        case "go" if need(data, "where").startswith("https://"):
-            return ActionRequired(action=Redirect(url=data["where"]), reference=need(data, "id"))
-        case "shut" if need(data, "why") in codes.SHUT:
-            return Ended(how=codes.SHUT[data["why"]], reference=need(data, "id"))
+            return Pending(reference=data.id("id"))
+        case "go":
+            return ActionRequired(action=Redirect(url=data.url("where")), reference=data.id("id"))
+        case "shut":
+            return Ended(how=data.choice("why", codes.SHUT), reference=data.id("id"))
         case _:
-            raise BadResponse("Harbour Pay reports an unknown result")
+            raise data.wrong("result", "the driver does not know")
 
 
-def _approved(data: Mapping[str, str]) -> Approved:
+def _approved(data: FormFields) -> Approved:
     method = None
     if "card" in data:
-        last4 = need(data, "last4")[-4:]
-        method = StoredMethod(token=Secret(need(data, "card")), kind=Kind.CARD, last4=last4)
+        last4 = data.id("last4")[-4:]
+        method = StoredMethod(token=Secret(data.id("card")), kind=Kind.CARD, last4=last4)
     return Approved(
-        reference=need(data, "id"),
+        reference=data.id("id"),
         movements=movements(data),
         disputes=disputes(data),
         method=method,
     )
 
 
-def movements(data: Mapping[str, str]) -> tuple[Movement, ...]:
+def movements(data: FormFields) -> tuple[Movement, ...]:
     """Return the money that moved, and its later movements from the lines ``later.…``."""
-    moved: list[Movement] = []
-    if "moved" in data:
-        line = ";".join((data["moved"], need(data, "id"), need(data, "sum"), data.get("of", "")))
-        moved.append(_movement(line, need(data, "cur")))
-    later = (data[name] for name in sorted(data) if name.startswith("later."))
-    return (*moved, *(_movement(line, need(data, "cur")) for line in later))
+    moved = [data] if "moved" in data else []
+    later = takewhile(data.__contains__, (f"later.{number}" for number in count(1)))
+    moved += [_later(data.text(name)) for name in later]
+    return tuple(_movement(each, data.text("cur")) for each in moved)
 
 
-def _movement(line: str, currency: str) -> Movement:
-    if line.count(";") != 3:
-        raise BadResponse("a movement does not have four parts")
-    word, name, amount, undone = line.split(";")
-    kind = codes.MOVED.get(word)
-    if kind is None or not name:
-        raise BadResponse("the kind of a movement is unknown")
-    money = read_amount(amount, currency)
-    return Movement(movement_id=name, amount=money, kind=kind, undoes=undone or None)
+def _later(line: str) -> FormFields:
+    parts = line.split(";")
+    if len(parts) != len(_MOVEMENT):
+        raise BadResponse(f"{BY}: a movement does not have four parts")
+    return FormFields(dict(zip(_MOVEMENT, parts, strict=True)), BY)
 
 
-def disputes(data: Mapping[str, str]) -> tuple[Dispute, ...]:
+def _movement(data: FormFields, currency: str) -> Movement:
+    return Movement(
+        movement_id=data.id("id"),
+        amount=read_amount(data, "sum", currency),
+        kind=data.choice("moved", codes.MOVED),
+        undoes=data.id("of") if data.text("of", "") else None,
+    )
+
+
+def disputes(data: FormFields) -> tuple[Dispute, ...]:
     """Return the dispute's state, if there is a dispute."""
     if "dispute" not in data:
         return ()
-    state = codes.DISPUTED.get(need(data, "stands"))
-    if state is None:
-        raise BadResponse("the state of a dispute is unknown")
-    amount = read_amount(need(data, "disputed"), need(data, "cur"))
-    return (Dispute(reference=need(data, "dispute"), state=state, amount=amount),)
+    amount = read_amount(data, "disputed", data.text("cur"))
+    state = data.choice("stands", codes.DISPUTED)
+    return (Dispute(reference=data.id("dispute"), state=state, amount=amount),)
+
+
+# --- Inquiries -------------------------------------------------------------------------
+
+
+def read_answer(response: Response, lines: bytes) -> FormFields:
+    """Return the answer to a question, or raise the error of one that was refused."""
+    if response.status != 200:
+        raise unanswered(response, BY)
+    data = read(lines)
+    if data.text("result", "") == "refused":
+        why = data.text("why", "")
+        raise unanswered(response, BY, cause=codes.REFUSALS.get(why), said=why)
+    return data
 
 
 def parse_found(settings: Settings, response: Response, inquiry: Inquiry) -> Finding:
     """Return what an inquiry found; raise `BadResponse` if Harbour Pay refuses the inquiry."""
-    data = read(response.body)
-    if response.status == 200 and need(data, "result") == "none":
+    data = read_answer(response, response.body)
+    if data.text("result") == "none":
         return NotFound()
-    outcome = parse(settings, response)
-    if isinstance(outcome, Rejected) or need(data, "ref") != inquiry.our_ref:
-        raise BadResponse("the response does not answer the inquiry")
+    data.expect(ref=inquiry.our_ref)
+    outcome = _outcome(settings, data)
     if inquiry.operation is Operation.WITHDRAW and isinstance(outcome, ActionRequired):
         return NotFound()
     return outcome
 
 
+def parse_check(response: Response) -> AccountFacts:
+    """Return whose account it is."""
+    data = read_answer(response, response.body)
+    live = data.choice("mode", {"live": True, "test": False})
+    return AccountFacts(merchant_account=data.id("merchant"), live=live)
+
+
 # --- Webhooks and news -------------------------------------------------------------------
 
 
-def notices(settings: Settings, body: bytes) -> list[Notice]:
+def read_events(settings: Settings, body: bytes, signed_at: datetime) -> list[Notice]:
     """Return the events of a webhook; a line with a percent sign separates them."""
-    found: list[Notice] = []
-    for part in body.split(b"\n%\n"):
+    return [read_event(settings, part, signed_at) for part in body.split(_BETWEEN_EVENTS)]
+
+
+def read_event(settings: Settings, part: bytes, signed_at: datetime | None = None) -> Notice:
+    """Return one event; one that cannot be read must not stop those that follow it."""
+    try:
         data = read(part)
-        if need(data, "merchant") != settings.merchant or need(data, "mode") != settings.mode:
-            raise BadResponse("the webhook is of another merchant, or of the other mode")
-        found.append(notice(data))
-    return found
+        if signed_at is not None:
+            # The news do not name the account: they answer its own login.
+            check_account(settings, data)
+        ended = data.text("type") in ("declined", "shut")
+        return Notice(
+            event_id=data.id("event"),
+            type=data.text("type"),
+            our_ref=data.text("ref", ""),
+            reference=data.text("id", ""),
+            answer=_outcome(settings, data) if ended else None,
+            movements=movements(data),
+            disputes=disputes(data),
+            signed_at=signed_at,
+        )
+    except BadResponse as error:
+        return Notice(event_id="", type="", signed_at=signed_at, unreadable=error.message)
 
 
-def notice(data: Mapping[str, str]) -> Notice:
-    """Return one event."""
-    answer: Outcome | None = None
-    if need(data, "type") in ("declined", "shut"):
-        answer = _outcome(data)
-    return Notice(
-        event_id=need(data, "event"),
-        type=data["type"],
-        our_ref=data.get("ref", ""),
-        reference=data.get("id", ""),
-        answer=answer,
-        movements=movements(data),
-        disputes=disputes(data),
-    )
+def check_account(settings: Settings, data: FormFields) -> None:
+    """Raise `NotAuthentic` unless a webhook is of our merchant and our mode."""
+    if data.text("merchant", "") != settings.merchant:
+        raise NotAuthentic("the webhook is of another merchant", why="other_account")
+    if data.text("mode", "") != settings.mode:
+        raise NotAuthentic("the webhook is of the other mode", why="other_mode")
 
 
-def parse_news(response: Response, cursor: str) -> FeedPage:
+def parse_news(settings: Settings, response: Response, cursor: str) -> FeedPage:
     """Return a page of events; the last part has the cursor of the next page."""
-    if response.status != 200:
-        raise BadResponse(f"Harbour Pay answered with status {response.status}")
-    *parts, last = response.body.split(b"\n%\n")
-    end = read(last)
-    if need(end, "result") != "ok" or need(end, "more") not in ("yes", "no"):
-        raise BadResponse("the last part of the feed is not valid")
-    found = tuple(replace(notice(read(part)), signed_at=None) for part in parts)
-    return FeedPage(notices=found, cursor=end.get("next") or cursor, more=end["more"] == "yes")
+    *parts, last = response.body.split(_BETWEEN_EVENTS)
+    end = read_answer(response, last)
+    end.expect(result="ok")
+    return FeedPage(
+        notices=tuple(read_event(settings, part) for part in parts),
+        cursor=end.id("next", cursor),
+        more=end.choice("more", {"yes": True, "no": False}),
+    )

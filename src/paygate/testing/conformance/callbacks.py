@@ -389,6 +389,17 @@ class CallbackConformance(Subject):
                         genuine,
                         f"the header {name}",
                     )
+                if callback.body:
+                    self._no_part_signs_another_body(case, callback, name, genuine)
+
+    def _no_part_signs_another_body(
+        self, case: Case, callback: Callback, name: str, genuine: list[Notice]
+    ) -> None:
+        value = callback.headers[name]
+        for length in range(len(value)):
+            cut = replace(callback, headers={**callback.headers, name: value[:length]})
+            what = f"the body and the length of the header {name}"
+            self._harmless(case, _flipped(cut, 0, 0), genuine, what)
 
     def test_the_signature_of_somebody_else_is_refused(self) -> None:
         """A callback that is signed with another secret is refused."""
