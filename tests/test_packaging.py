@@ -19,6 +19,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 FIRST_SAFE = {
     "babel": "2.9.1",
+    "certifi": "2024.7.4",
     "cryptography": "46.0.7",
     "httpcore": "1.0.9",
     "httpx": "0.23.0",
@@ -37,7 +38,7 @@ NOT_IMPORTED = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
 COMES_WITH = {"pydantic_core": "pydantic, which wants one release of it and no other"}
-NO_UPPER_BOUND = {"tzdata": "its numbers are dates"}
+NO_UPPER_BOUND = dict.fromkeys(("certifi", "tzdata"), "its numbers are dates")
 
 
 def requirements() -> dict[str, Requirement]:

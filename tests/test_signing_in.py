@@ -76,7 +76,8 @@ class Acme:
 def _told(reply: Response) -> dict[str, Any]:
     if reply.status != 200:
         raise BadResponse(f"status {reply.status}", status=reply.status)
-    return reply.json_object()
+    answer: dict[str, Any] = json.loads(reply.body)
+    return answer
 
 
 @dataclass

@@ -6,12 +6,9 @@ test, replayed from a recording, and in a simulator.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
-
-from paygate.errors import BadResponse
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,19 +67,6 @@ class Response:
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {len(self.body)} bytes {_DOTS})"
-
-    def json_object(self) -> dict[str, Any]:
-        """Return the body as one JSON object, or raise `BadResponse`."""
-        try:
-            value: object = json.loads(self.body)
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
-            raise BadResponse(
-                f"status {self.status}: expected a JSON object, got {len(self.body)} other bytes",
-                status=self.status,
-            )
-        return cast("dict[str, Any]", value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Callable
@@ -50,7 +51,7 @@ class Bank:
         said = yield Request(
             method="POST", url=f"{self._url}/pay", step="pay", body=b"{}", moves_money=True
         )
-        id_ = str(said.json_object()["id"])
+        id_ = str(json.loads(said.body)["id"])
         return Approved(reference=id_, movements=(Movement(movement_id=id_, amount=charge.amount),))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from paygate.dialogue import Dialogue, Response
@@ -156,3 +157,32 @@ def test_a_signature_that_does_not_read_is_refused(
 
     with pytest.raises(NotAuthentic, match="was not made by PayPal"):
         play(check(certificates(vectors), genuine, now), fetched(genuine))
+
+
+def without_roots() -> Certificates:
+    return Certificates(
+        "PayPal",
+        hosts=["api.sandbox.paypal.com"],
+        path="/v1/notifications/certs/",
+        name="messageverificationcerts.sandbox.paypal.com",
+    )
+
+
+def test_without_roots_an_authority_that_tls_does_not_trust_is_refused(
+    vectors: dict[str, Any], now: datetime
+) -> None:
+    genuine = named(vectors, "genuine")
+
+    with pytest.raises(NotAuthentic, match="a certificate that is not PayPal's"):
+        play(check(without_roots(), genuine, now), fetched(genuine))
+
+
+def test_without_roots_the_authorities_that_tls_trusts_are_trusted(
+    vectors: dict[str, Any], now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine, file = named(vectors, "genuine"), tmp_path / "authorities.pem"
+    public = Path(certifi.where()).read_text(encoding="utf-8")
+    file.write_text(f"{public}\n{vectors['trusted_root_pem']}", encoding="utf-8")
+    monkeypatch.setattr(certifi, "where", lambda: str(file))
+
+    play(check(without_roots(), genuine, now), fetched(genuine))

@@ -1,6 +1,7 @@
 """Couriers over a script instead of a network, with a clock that only pauses move."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -122,7 +123,7 @@ class Signer:
             headers={"authorization": "Basic client-secret"},
             **self._more,
         )
-        value = Secret(str(response.json_object()["access_token"]))
+        value = Secret(str(json.loads(response.body)["access_token"]))
         return AccessToken(value=value, expires_in_s=self._expires_in_s)
 
 

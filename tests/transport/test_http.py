@@ -1,6 +1,7 @@
 """What each fault on a real socket proves about the money."""
 
 import gzip
+import json
 import multiprocessing
 import os
 import re
@@ -54,7 +55,7 @@ def test_an_answer_comes_back_with_header_names_in_lower_case(
     response = exchange(post(server.url, headers={"Authorization": "Bearer k"}))
 
     assert (response.status, response.headers["request-id"]) == (402, "r1")
-    assert response.json_object() == {"a": 1}
+    assert json.loads(response.body) == {"a": 1}
 
 
 def test_a_request_says_who_asks_and_does_not_ask_for_packed_answers(

@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import base64
 import re
+import warnings
 from collections import OrderedDict
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+import certifi
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import DNSName, load_pem_x509_certificates
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
@@ -44,15 +49,18 @@ class Certificates:
     """The certificates with which *by* signs.
 
     They are fetched from one of *hosts*, below *path*, and must bear *name* and lead to one of the
-    *roots* (PEM). A chain is kept by its address, and its dates are checked at each use.
+    *roots* (PEM), which by default are the public authorities that TLS trusts as well. A chain is
+    kept by its address, and its dates are checked at each use.
     """
 
     def __init__(
-        self, by: str, *, hosts: Collection[str], path: str, name: str, roots: bytes
+        self, by: str, *, hosts: Collection[str], path: str, name: str, roots: bytes = b""
     ) -> None:
         self._by, self._hosts, self._name = by, frozenset(hosts), name
         self._path = re.compile(re.escape(path) + r"[A-Za-z0-9_.-]{1,200}")
-        self._store = Store(load_pem_x509_certificates(roots))
+        self._store = Store(
+            load_pem_x509_certificates(roots) if roots else _authorities(certifi.where())
+        )
         self._kept: OrderedDict[str, list[Certificate]] = OrderedDict()
 
     def check(self, url: str, message: bytes, signature: str, at: datetime) -> Dialogue[None]:
@@ -130,3 +138,18 @@ class Certificates:
         self._kept.move_to_end(url)
         if len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
+
+
+@lru_cache(maxsize=1)
+def _authorities(file: str) -> list[Certificate]:
+    """Return the public authorities in *file*, which httpx uses for TLS as well."""
+    roots: list[Certificate] = []
+    for pem in Path(file).read_bytes().split(b"\n\n"):
+        # A few old ones break RFC 5280, for which cryptography warns, and later refuses them.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            try:
+                roots += load_pem_x509_certificates(pem)
+            except (ValueError, CryptographyDeprecationWarning):
+                continue
+    return roots

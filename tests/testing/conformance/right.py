@@ -34,6 +34,7 @@ from paygate.domain.outcome import (
     Unknown,
 )
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
+from paygate.driver import read_json
 from paygate.errors import BadResponse, NotAuthentic, PaygateError, Unsupported
 from paygate.gateway import (
     AccessToken,
@@ -375,7 +376,7 @@ class Paper:
 
     def read(self, response: Response, reader: Callable[[Mapping[str, Any]], T]) -> T:
         try:
-            return reader(response.json_object())
+            return reader(read_object(response))
         except (LookupError, TypeError, ValueError, PaygateError) as error:
             raise BadResponse("Paper's answer does not read") from error
 
@@ -527,6 +528,10 @@ class Paper:
             return Reply(body=b"thanks")
         good = result in (Applied.BOOKED, Applied.NO_CHANGE)
         return Reply(status=200 if good else 422, body=str(result).encode())
+
+
+def read_object(response: Response) -> Mapping[str, Any]:
+    return cast("dict[str, Any]", read_json(response, "Paper").value())
 
 
 def text(told: Any, name: str) -> str:

@@ -110,10 +110,12 @@ def parse(
         # It comes from something in between: Harbour Pay refuses with a status of 200.
         return refusal(response, BY, money_may_move=request.moves_money, certain=False)
     outcome = _outcome(settings, read(response.body))
+    if asked is None:
+        return outcome
     match outcome:
-        case Approved(movements=moved) if asked and [each.amount for each in moved[:1]] != [asked]:
+        case Approved(movements=moved) if [each.amount for each in moved[:1]] != [asked]:
             raise BadResponse("another amount moved than requested")
-        case Authorized(amount=held) if asked and held != asked:
+        case Authorized(amount=held) if held != asked:
             raise BadResponse("another amount is held than requested")
         case _:
             return outcome
