@@ -5,8 +5,11 @@
 - An ``output`` block is compared with what the block before it printed.
 - A ``console`` block runs the commands after ``$`` and compares what they print; ``...``
   stands for anything.
+
+A page that names ``postgresql:///shop`` finds that database, empty, on a server of the tests'.
 """
 
+import atexit
 import doctest
 import os
 import re
@@ -14,10 +17,12 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack, redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
@@ -42,6 +47,51 @@ class Elsewhere:
         self._undo.close()
 
 
+ON_SERVER = "postgresql:///shop"
+
+
+@cache
+def server() -> Any:
+    """Start a PostgreSQL server for all pages of this process."""
+    from tests.support.postgres_server import Server, binaries
+
+    programs = binaries()
+    if programs is None:
+        return None
+    started = Server(programs)
+    atexit.register(started.stop)
+    return started
+
+
+class Shop:
+    """The database ``shop`` of a page, which the environment lets libpq find."""
+
+    def __init__(self) -> None:
+        self.page: str | None = None
+
+    def enter(self, example: Example) -> None:
+        """Make the database, if this block is the first of a page that names it."""
+        document = example.document
+        if self.page == document.path or ON_SERVER not in document.text:
+            return
+        found = server()
+        if found is None:
+            pytest.skip("no PostgreSQL server here; PAYGATE_POSTGRES names its programs")
+        found.create("shop")
+        self.page = document.path
+        os.environ.update(PGHOST=str(found.folder), PGUSER="paygate")
+
+    def leave(self, _namespace: dict[str, Any]) -> None:
+        """Remove the database at the end of the page."""
+        if self.page is not None:
+            self.page = None
+            server().drop("shop")
+            del os.environ["PGHOST"], os.environ["PGUSER"]
+
+
+shop = Shop()
+
+
 def save(example: Example) -> bool:
     """Save a block that begins with the name of a file."""
     named = FILE.match(example.parsed)
@@ -59,6 +109,7 @@ def run(example: Example) -> None:
     """Run a block and keep what it prints."""
     if save(example):
         return
+    shop.enter(example)
     with redirect_stdout(StringIO()) as printed:
         PythonEvaluator()(example)
     example.namespace[PRINTED] = printed.getvalue()
@@ -71,6 +122,7 @@ def compare(example: Example) -> str | None:
 
 def command(example: Example) -> str | None:
     """Run the commands of a transcript and compare what they print."""
+    shop.enter(example)
     for part in re.split(r"(?m)^\$ ", str(example.parsed))[1:]:
         line, _, expected = part.partition("\n")
         done = subprocess.run(
@@ -85,6 +137,7 @@ def command(example: Example) -> str | None:
                 "LANG": "C.UTF-8",
                 "COLUMNS": "100",
                 "NO_COLOR": "1",
+                **{name: os.environ[name] for name in ("PGHOST", "PGUSER") if shop.page},
             },
         )
         wrong = difference(expected, done.stdout)
@@ -105,6 +158,12 @@ def difference(expected: str, got: str) -> str | None:
     return checker.output_difference(doctest.Example("", wanted), found, flags)
 
 
+def leave(namespace: dict[str, Any]) -> None:
+    """End a page: remove its folder, and its database."""
+    elsewhere.leave(namespace)
+    shop.leave(namespace)
+
+
 python = PythonCodeBlockParser()
 python.codeblock_parser = CodeBlockParser("python", run)
 elsewhere = Elsewhere()
@@ -121,5 +180,5 @@ pytest_collect_file = Sybil(
     patterns=["*.md"],
     excludes=["CONTRIBUTING.md"],
     setup=elsewhere.enter,
-    teardown=elsewhere.leave,
+    teardown=leave,
 ).pytest()

@@ -8,7 +8,8 @@ from paygate._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from paygate.cashier.aio import AsyncCashier
-    from paygate.cashier.sync import Cashier, Within
+    from paygate.cashier.sync import Cashier
+    from paygate.cashier.within import Within
     from paygate.dialogue import Request, Response
     from paygate.domain.action import (
         Action,
@@ -121,7 +122,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AsyncCashier": "cashier.aio",
     "Cashier": "cashier.sync",
-    "Within": "cashier.sync",
+    "Within": "cashier.within",
     "Action": "domain.action",
     "ApproveElsewhere": "domain.action",
     "PayToAddress": "domain.action",

@@ -27,6 +27,7 @@ from paygate.gateway import Callback
 from paygate.service.account import Timing
 from paygate.testing import FakeGateway
 from paygate.web import callbacks
+from tests.support.django_database import configure
 from tests.web.serving import PATIENCE_S, asgi_served, wsgi_served
 
 THANKS = "https://shop.example/thanks"
@@ -66,15 +67,11 @@ def in_fastapi_awaited(cashier: Cashier, ledger: str) -> AbstractContextManager[
 
 
 def in_django(cashier: Cashier, ledger: str) -> AbstractContextManager[str]:
-    from django.conf import settings
     from django.core.asgi import get_asgi_application
     from django.http import HttpResponse
     from django.urls import path
 
-    if not settings.configured:
-        settings.configure(
-            SECRET_KEY="for tests", ALLOWED_HOSTS=["127.0.0.1"], ROOT_URLCONF="shop_urls"
-        )
+    configure()
     shop = get_asgi_application()
     urls = ModuleType("shop_urls")
     vars(urls)["urlpatterns"] = [path("", lambda _: HttpResponse("shop"))]

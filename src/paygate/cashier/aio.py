@@ -17,6 +17,7 @@ from paygate.cashier import arguments
 from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.verbs import Awaited
+from paygate.cashier.within import Lends
 from paygate.driving import drive_async
 from paygate.errors import NotAllowedHere
 from paygate.service.flow import Exchange, Read, Tell, Write
@@ -41,7 +42,7 @@ GROUP_SIZE_MAX = 200
 GATHERING_TURNS = 5
 
 
-class AsyncCashier(Awaited, Face, Desk):
+class AsyncCashier(Awaited, Lends, Face, Desk):
     """Issue invoices and collect them, in asyncio; see `Cashier` for the verbs.
 
     Use it in one event loop. `aclose` waits for payments that are under way.

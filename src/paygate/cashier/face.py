@@ -264,7 +264,7 @@ class Face:
 
 def _name(face: type) -> None:
     """Give *face* openers and functions of its own, so that Python's messages name it."""
-    for name in ("open", "in_memory", "acting_as", "now", "public_settings"):
+    for name in ("open", "in_memory", "acting_as", "now", "public_settings", "within"):
         found = inspect.getattr_static(face, name)
         if name in vars(face):
             continue

@@ -1,33 +1,26 @@
-"""The cashier whose verbs return when they are done, and the one inside a transaction."""
+"""The cashier whose verbs return when they are done."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
 
 from paygate import logs
-from paygate.cashier import arguments
-from paygate.cashier.desk import BookDesk, Desk
+from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.verbs import AtOnce
+from paygate.cashier.within import Lends
 from paygate.driving import drive
-from paygate.errors import NotAllowedHere
 from paygate.service.flow import Exchange, Read, Tell, Write
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
-    from datetime import date
-
-    from paygate.ledger.store import Writes
-    from paygate.ledger.tx import Context
     from paygate.service.flow import Flow, Step
     from paygate.transport import Courier
 
 T = TypeVar("T")
 
 
-class Cashier(AtOnce, Face, Desk):
+class Cashier(AtOnce, Lends, Face, Desk):
     """Issue invoices and collect them; every verb returns when its result is durable.
 
     Open one per process and share it: it can be used by several threads, and after
@@ -57,21 +50,6 @@ class Cashier(AtOnce, Face, Desk):
             for transport in self._routes.all_transports():
                 transport.close()
         self._store.close()
-
-    def within(self, connection: sqlite3.Connection) -> Within:
-        """
-        Return the verbs that send nothing, for use inside the host's own open transaction.
-
-        *connection* is to the database that holds the ledger. The changes become
-        durable with the host's commit, or are rolled back with its transaction.
-        """
-        import sqlite3
-
-        from paygate.ledger.sqlite_host import HostStore
-
-        if not isinstance(cast("object", connection), sqlite3.Connection):
-            arguments.refuse("connection", "an open sqlite3.Connection", connection)
-        return Within(HostStore(connection), self._context, self._period_closed)
 
     def _start(self) -> None:
         self._couriers, self._pid = {}, os.getpid()
@@ -120,25 +98,3 @@ class Cashier(AtOnce, Face, Desk):
             # Two threads may each create one; the dictionary keeps the first.
             found = self._couriers.setdefault(account, made)
         return found
-
-
-class Within(AtOnce, BookDesk):
-    """The verbs that send nothing, inside a transaction of the host."""
-
-    def __init__(
-        self,
-        store: Writes,
-        context: Context,
-        period_closed: Callable[[date], bool] | None,
-    ) -> None:
-        self._store = store
-        self._context = context
-        self._period_closed = period_closed
-
-    def _run(self, flow: Flow[T]) -> T:
-        return drive(flow, self._do)
-
-    def _do(self, step: Step) -> Any:
-        if not isinstance(step, Write | Read):
-            raise NotAllowedHere("this verb sends something; call it on the cashier instead")
-        return self._store.write(self._context, step.work)

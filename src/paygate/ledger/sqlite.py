@@ -43,6 +43,8 @@ from paygate.ledger.tx import LOGGER, Tx
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from paygate.ledger.lending import Lent
+    from paygate.ledger.store import Writes
     from paygate.ledger.tx import Context
 
 T = TypeVar("T")
@@ -244,6 +246,14 @@ class SqliteStore(Store):
         lent[0].execute("ROLLBACK")
         if not self._closed:
             self._readers.append(lent.pop())
+
+    # --- Inside a transaction of the host -----------------------------------------------------
+
+    def lend(self, take: Callable[[], Lent]) -> Writes:
+        """Return what writes inside the host's transaction on what *take* returns."""
+        from paygate.ledger.sqlite_host import HostStore
+
+        return HostStore(take, self._file)
 
     # --- Opening and closing ------------------------------------------------------------------
 

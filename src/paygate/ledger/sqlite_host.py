@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from paygate.errors import NotAllowedHere, SchemaMismatch, StoreBusy, StoreError
+from paygate.errors import InvalidValue, NotAllowedHere, SchemaMismatch, StoreBusy, StoreError
+from paygate.ledger.lending import AwaitedCursor, not_of
 from paygate.ledger.migrations import schema_of
 from paygate.ledger.schema_files import SCHEMA
 from paygate.ledger.sqlite_errors import primary_code, translated
@@ -16,6 +19,7 @@ from paygate.ledger.tx import Tx
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paygate.ledger.lending import Lent
     from paygate.ledger.tx import Context
 
 T = TypeVar("T")
@@ -27,27 +31,56 @@ class HostStore(Writes):
     Each unit of work is a savepoint in it; the host commits or rolls back.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        if not connection.in_transaction:
-            raise NotAllowedHere(
-                "no transaction is open on this connection; execute BEGIN IMMEDIATE first"
-            )
-        if schema_of(connection) != SCHEMA:
+    def __init__(self, take: Callable[[], Lent], file: str) -> None:
+        self._take = take
+        self._connection = self._open()
+        self._check_file(file)
+        if schema_of(self._connection) != SCHEMA:
             raise SchemaMismatch(
                 "this database has no ledger of this version; open it once with Cashier.open()"
             )
-        connection.execute(f"PRAGMA {OVERWRITE}")
+        self._connection.execute(f"PRAGMA {OVERWRITE}")
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Run *work* in a savepoint of the host's transaction."""
         if not self._connection.in_transaction:
             raise NotAllowedHere("the host's transaction has ended; call within() again")
+        self._connection = self._open()
         try:
             return self._in_savepoint(context, work)
         except BaseException as error:  # noqa: BLE001  (raised again, translated)
             self._roll_back()
             raise self._translated(error) from error.__cause__
+
+    def _open(self) -> sqlite3.Connection:
+        """Return the connection, on which a transaction is open."""
+        lent = self._take()
+        connection = connection_of(lent)
+        if connection.in_transaction:
+            return connection
+        # Python's sqlite3 begins only when something is written. The transaction is there for the
+        # library that the host uses, which ends it by a COMMIT of the connection.
+        if lent.managed and connection.isolation_level is not None:
+            connection.execute("BEGIN IMMEDIATE")
+            return connection
+        raise NotAllowedHere(
+            "no transaction is open on this connection; execute BEGIN IMMEDIATE first"
+        )
+
+    def _check_file(self, file: str) -> None:
+        """Refuse a connection to another file, or to one that has ours attached.
+
+        A transaction over two files is not committed as one.
+        """
+        cursor = self._connection.cursor()
+        cursor.row_factory = None
+        files = {name: path for _, name, path in cursor.execute("PRAGMA database_list").fetchall()}
+        if not _is_same(files["main"], file):
+            raise InvalidValue(
+                f"connection: this is another database than that of the ledger, {Path(file).name}; "
+                "lend one that was opened on the ledger's file",
+                argument="connection",
+            )
 
     def _in_savepoint(self, context: Context, work: Callable[[Tx], T]) -> T:
         try:
@@ -88,3 +121,43 @@ class HostStore(Writes):
                 f"{found.message}; SQLite rolled back your whole transaction, begin it again"
             )
         return found
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Return whether two paths are of one file; what is in memory is nobody else's."""
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121  (of paths as SQLite writes them)
+    except OSError:
+        return False
+
+
+class _AwaitedConnection:
+    """A connection of aiosqlite inside ``run_sync`` of SQLAlchemy, as one of sqlite3."""
+
+    def __init__(self, lent: Lent) -> None:
+        assert lent.wait is not None, "what is async comes with a way to wait"
+        self._driver: Any = lent.driver
+        self._wait = lent.wait
+
+    @property
+    def in_transaction(self) -> bool:
+        return bool(self._driver.in_transaction)
+
+    @property
+    def isolation_level(self) -> str | None:
+        return cast("str | None", self._driver.isolation_level)
+
+    def cursor(self) -> AwaitedCursor:
+        return AwaitedCursor(self._wait(lambda driver: driver.cursor()), self._wait)
+
+    def execute(self, sql: str) -> AwaitedCursor:
+        return self.cursor().execute(sql)
+
+
+def connection_of(lent: Lent) -> sqlite3.Connection:
+    """Return the connection of sqlite3 that the host lends; raise `InvalidValue` for others."""
+    if isinstance(lent.driver, sqlite3.Connection):
+        return lent.driver
+    if lent.wait is not None and type(lent.driver).__module__.partition(".")[0] == "aiosqlite":
+        return cast("sqlite3.Connection", _AwaitedConnection(lent))
+    raise not_of("SQLite", lent.driver, "a sqlite3.Connection to the ledger's file")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from paygate.ledger.lending import Lent
     from paygate.ledger.tx import Context, Tx
 
 T = TypeVar("T")
@@ -42,6 +43,15 @@ class Store(Writes, Protocol):
         Return the result and the error of each unit, in order. If the transaction itself
         fails, raise, and none of them is written. If it is unknown whether the commit took
         effect, each unit gets a `CommitUnknown` with its own result.
+        """
+        ...
+
+    def lend(self, take: Callable[[], Lent]) -> Writes:
+        """
+        Return what writes inside the host's transaction on the connection that *take* returns.
+
+        *take* is called again before each unit of work. Raise `InvalidValue` for a connection
+        to something else, and `NotAllowedHere` for a transaction in which the rules do not hold.
         """
         ...
 

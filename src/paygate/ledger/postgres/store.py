@@ -51,7 +51,9 @@ from paygate.ledger.tx import LOGGER, Tx
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from paygate.ledger.lending import Lent
     from paygate.ledger.postgres.session import Connection
+    from paygate.ledger.store import Writes
     from paygate.ledger.tx import Context
 
 T = TypeVar("T")
@@ -77,10 +79,8 @@ _DEFAULTS: Final = {
 
 # The number identifies the ledger among the advisory locks of its database. It is arbitrary, but
 # the same in every process. Each later statement sees everything committed before it.
-_BEGIN: Final = (
-    b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
-    b"SELECT pg_advisory_xact_lock(8099003266317905254)"
-)
+_LOCK: Final = b"SELECT pg_advisory_xact_lock(8099003266317905254)"
+_BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;" + _LOCK
 _BEGIN_READING: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 _PAUSE_S: Final = (0.002, 0.02)
@@ -118,6 +118,7 @@ class PostgresStore(Store):
         self._pid = os.getpid()
         self._opening = threading.Lock()
         self._pool: ConnectionPool[Connection] | None = None
+        self._identity: dict[str, Any] | None = None
         self._migrate()
         _stores.add(self)
 
@@ -170,6 +171,21 @@ class PostgresStore(Store):
                 _BEGIN_READING, lambda connection: work(Tx(Session(connection), context))
             )
         )
+
+    # --- Inside a transaction of the host -----------------------------------------------------
+
+    def lend(self, take: Callable[[], Lent]) -> Writes:
+        """Return what writes inside the host's transaction on what *take* returns."""
+        from paygate.ledger.postgres.host import IDENTITY, HostStore
+
+        if self._identity is None:
+            row = self._retrying(
+                lambda: self._transact(
+                    _BEGIN_READING, lambda connection: connection.execute(IDENTITY).fetchone()
+                )
+            )
+            self._identity = dict(row or {})
+        return HostStore(take, self._identity, _LOCK, self._name)
 
     # --- A transaction ------------------------------------------------------------------------
 

@@ -1,0 +1,266 @@
+"""The ledger on PostgreSQL inside a transaction that the host opened on its own connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import psycopg
+from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.rows import dict_row
+
+from paygate.errors import (
+    InvalidValue,
+    NotAllowedHere,
+    SchemaMismatch,
+    StoreBusy,
+    StoreError,
+)
+from paygate.ledger.lending import AwaitedCursor, not_of
+from paygate.ledger.postgres.errors import (
+    CONFLICTS,
+    TAKEN_MEANWHILE,
+    is_lost,
+    message_of,
+    translated,
+)
+from paygate.ledger.postgres.session import ADAPTERS, Session
+from paygate.ledger.schema_files import SCHEMA
+from paygate.ledger.store import Writes
+from paygate.ledger.tx import Tx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from psycopg.adapt import AdaptersMap
+
+    from paygate.ledger.lending import Lent
+    from paygate.ledger.postgres.session import Connection
+    from paygate.ledger.tx import Context
+
+T = TypeVar("T")
+
+IDENTITY: Final = b"""
+SELECT (SELECT system_identifier FROM pg_control_system()) AS cluster,
+  (SELECT CAST(oid AS int8) FROM pg_database WHERE datname = current_database()) AS database,
+  CAST(CAST(to_regclass('paygate_meta') AS oid) AS int8) AS ledger
+"""
+"""Identifies a ledger: the data of its server, the database, the tables."""
+
+_ABOUT: Final = b"""
+SELECT current_setting('transaction_isolation') AS isolation,
+  current_setting('transaction_read_only') AS reads,
+  current_setting('client_encoding') AS encoding
+"""
+_SCHEMA: Final = b"SELECT value FROM paygate_meta WHERE name = 'schema'"
+
+_FITTING: Final = ("read committed", "read uncommitted")
+"""The levels at which a statement sees what was committed before it; here they are one."""
+
+_WAITED: Final = frozenset({*CONFLICTS, "55P03", "57014"})
+_LOOKS_MAX: Final = 3
+
+
+class HostStore(Writes):
+    """The ledger inside a transaction that the host opened on its own connection.
+
+    Every unit of work is a savepoint in it; the host commits or rolls back. A unit locks what it
+    is about until the host's transaction ends.
+    """
+
+    def __init__(
+        self, take: Callable[[], Lent], identity: Mapping[str, Any], begin: bytes, name: str
+    ) -> None:
+        self._take = take
+        self._identity = identity
+        self._begin = begin
+        self._name = name
+        try:
+            connection = self._check()
+            self._check_ledger(connection)
+        except psycopg.Error as error:
+            raise self._in_words(error) from None
+
+    def write(self, context: Context, work: Callable[[Tx], T]) -> T:
+        """Do *work* in a savepoint of the host's transaction."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._in_savepoint(self._check(), context, work)
+            except psycopg.Error as error:
+                # Another transaction has just written what this one did not find.
+                if error.sqlstate != TAKEN_MEANWHILE or tries > _LOOKS_MAX:
+                    raise self._in_words(error) from None
+
+    def _in_savepoint(
+        self, connection: HostConnection, context: Context, work: Callable[[Tx], T]
+    ) -> T:
+        connection.execute(b"SAVEPOINT paygate")
+        try:
+            connection.execute(self._begin)
+            tx = Tx(Session(cast("Connection", connection)), context)
+            result = work(tx)
+            tx.finish()
+            connection.execute(b"RELEASE SAVEPOINT paygate")
+        except BaseException:
+            _undo(connection)
+            raise
+        return result
+
+    def _check(self) -> HostConnection:
+        """Return the connection, if a transaction is open on it in which the rules hold."""
+        connection = connection_of(self._take())
+        _check_state(connection.driver)
+        about = connection.execute(_ABOUT).fetchone()
+        assert about is not None, "a row of settings is there"
+        if about["isolation"] not in _FITTING:
+            raise NotAllowedHere(
+                f"this transaction is {about['isolation'].upper()}, and would not see what other "
+                "processes have done since it began, such as a refund of the same payment; begin "
+                "one that is READ COMMITTED"
+            )
+        if about["reads"] == "on":
+            raise NotAllowedHere(
+                "this transaction only reads, or its server does; begin one that writes, on the "
+                "primary server"
+            )
+        if about["encoding"] != "UTF8":
+            raise NotAllowedHere(
+                f"this connection's client_encoding is {about['encoding']}, which cannot hold "
+                "every name; set it to UTF8"
+            )
+        return connection
+
+    def _check_ledger(self, connection: HostConnection) -> None:
+        found = connection.execute(IDENTITY).fetchone()
+        assert found is not None, "a row of identities is there"
+        here = {**found}
+        if here["ledger"] is None:
+            raise SchemaMismatch(
+                "this connection sees no ledger; lend one to the ledger's database, whose "
+                "search_path has the ledger's schema"
+            )
+        if here != self._identity:
+            raise InvalidValue(
+                f"connection: this is another ledger than {self._name}; lend a connection to the "
+                "same database, with the same search_path",
+                argument="connection",
+            )
+        row = connection.execute(_SCHEMA).fetchone()
+        if row is None or row["value"] != str(SCHEMA):
+            raise SchemaMismatch(
+                "this database has no ledger of this version; open it once with Cashier.open"
+            )
+
+    def _in_words(self, error: psycopg.Error) -> BaseException:
+        """Translate what PostgreSQL said, for a transaction that is the host's."""
+        if error.sqlstate in _WAITED:
+            return StoreBusy(
+                f"{self._name}: {message_of(error)}; nothing of this step was written, and waiting "
+                "inside your transaction cannot help: roll it back and do all of it again"
+            )
+        told = translated(error, self._name)
+        if is_lost(error) and isinstance(told, StoreError):
+            return StoreError(
+                f"{self._name}: {message_of(error)}; your transaction is undone with its "
+                "connection, do all of it again on a new one"
+            )
+        return told
+
+
+def _check_state(driver: Any) -> None:
+    """Raise `NotAllowedHere` unless a statement belongs to a transaction that may be committed."""
+    if driver.closed:
+        raise NotAllowedHere("this connection is closed; lend one that is open")
+    status = driver.info.transaction_status
+    if driver.info.pipeline_status != PipelineStatus.OFF:
+        raise NotAllowedHere("this connection is in pipeline mode; leave it before within()")
+    if status == TransactionStatus.IDLE and driver.autocommit:
+        raise NotAllowedHere(
+            "no transaction is open on this connection, and it commits each statement by itself; "
+            "open one with connection.transaction(), or BEGIN, before within()"
+        )
+    if status == TransactionStatus.INERROR:
+        raise NotAllowedHere(
+            "a statement of your transaction failed before; roll it back (or to a savepoint)"
+        )
+    if status == TransactionStatus.ACTIVE:
+        raise NotAllowedHere("a statement is under way on this connection; finish it first")
+
+
+def _undo(connection: HostConnection) -> None:
+    """Undo what was done in our savepoint, unless the connection is gone."""
+    if connection.driver.closed:
+        return
+    try:
+        connection.execute(b"ROLLBACK TO SAVEPOINT paygate")
+        connection.execute(b"RELEASE SAVEPOINT paygate")
+    except psycopg.Error as error:
+        if not is_lost(error):
+            raise
+
+
+# --- The host's connection, whatever it makes of values and rows --------------------------------
+
+
+class _Adapted:
+    """A cursor that writes and reads values as the ledger does, not as the host chose."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return ADAPTERS
+
+
+class _Cursor(_Adapted, psycopg.Cursor[Any]): ...
+
+
+class _ServerCursor(_Adapted, psycopg.ServerCursor[Any]): ...
+
+
+class _AsyncCursor(_Adapted, psycopg.AsyncCursor[Any]): ...
+
+
+class _AsyncServerCursor(_Adapted, psycopg.AsyncServerCursor[Any]): ...
+
+
+class HostConnection:
+    """What `Session` uses of a connection, on one that the host lends."""
+
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        self.driver: Any = driver
+
+    def cursor(self, name: str = "", *, row_factory: Any = dict_row) -> Any:
+        """Return a new cursor; one with a *name* leaves its rows on the server."""
+        if name:
+            return _ServerCursor(self.driver, name, row_factory=row_factory)
+        return _Cursor(self.driver, row_factory=row_factory)
+
+    def execute(self, sql: bytes, params: Mapping[str, Any] | None = None) -> Any:
+        """Execute a statement and return its cursor."""
+        return self.cursor().execute(sql, params)
+
+
+class AwaitedConnection(HostConnection):
+    """A connection of psycopg that is async, inside ``run_sync`` of SQLAlchemy."""
+
+    def __init__(self, driver: psycopg.AsyncConnection[Any], wait: Any) -> None:
+        self.driver = driver
+        self._wait = wait
+
+    def cursor(self, name: str = "", *, row_factory: Any = dict_row) -> Any:
+        """Return a new cursor; one with a *name* leaves its rows on the server."""
+        if name:
+            made: Any = _AsyncServerCursor(self.driver, name, row_factory=row_factory)
+        else:
+            made = _AsyncCursor(self.driver, row_factory=row_factory)
+        return AwaitedCursor(made, self._wait)
+
+
+def connection_of(lent: Lent) -> HostConnection:
+    """Return the connection of psycopg that the host lends; raise `InvalidValue` for others."""
+    driver = lent.driver
+    if isinstance(driver, psycopg.Connection):
+        return HostConnection(driver)
+    if isinstance(driver, psycopg.AsyncConnection) and lent.wait is not None:
+        return AwaitedConnection(driver, lent.wait)
+    raise not_of("PostgreSQL", driver, "a psycopg.Connection")
