@@ -145,6 +145,42 @@ def test_a_pending_refund_that_ends_badly_frees_its_amount(end: str, clock: Fake
     assert shop.cashier.fsck() == []
 
 
+def test_a_refund_whose_answer_was_lost_ends_when_the_gateway_shows_its_refusal(
+    clock: FakeClock,
+) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-1")
+    payment = shop.cashier.collect("N-1", via="card", method="tok_visa", key="a")
+    refused = Rejected(cause=RejectCause.STATE, retryable=False, reference="rf", raw_code="R9")
+    card.says = {"refund": Unknown(reason="timeout"), "look_up": refused}
+    shop.cashier.refund(payment, key="b")
+
+    shop.days(1)
+
+    assert shop.cashier.attempts(payment)[-1].state is AttemptState.FAILED
+    assert shop.events("payment.refund_failed") == 1
+    card.says = {}
+    assert shop.cashier.refund(payment, key="c").payment.returned == Money.of("USD", "61.00")
+    assert shop.cashier.fsck() == []
+
+
+@pytest.mark.parametrize("cause", [RejectCause.STATE, RejectCause.PERMISSION])
+def test_a_refused_inquiry_says_nothing_of_a_refund(cause: RejectCause, clock: FakeClock) -> None:
+    card = Scripted(clock=clock)
+    shop = Shop(clock, card=card)
+    shop.issue("N-1")
+    payment = shop.cashier.collect("N-1", via="card", method="tok_visa", key="a")
+    named = "rf" if cause is RejectCause.PERMISSION else ""
+    refused = Rejected(cause=cause, retryable=False, reference=named)
+    card.says = {"refund": Unknown(reason="timeout"), "look_up": refused}
+    shop.cashier.refund(payment, key="b")
+
+    shop.days(1)
+
+    assert shop.cashier.attempts(payment)[-1].state is AttemptState.UNKNOWN
+
+
 @pytest.mark.parametrize("end", ENDS)
 def test_a_pending_capture_that_ends_badly_can_be_made_again(end: str, clock: FakeClock) -> None:
     card = Scripted(clock=clock)
@@ -210,6 +246,28 @@ def test_a_hold_ends_with_the_last_capture_that_found_it_over(clock: FakeClock) 
 
     assert (after.status, after.received) == (PaymentStatus.SUCCEEDED, part)
     assert shop.claimed("N-1") == "0.00 USD"
+    assert shop.cashier.fsck() == []
+
+
+def test_money_of_a_capture_that_comes_after_its_hold_has_ended_counts(clock: FakeClock) -> None:
+    card = Scripted(clock=clock, partial_capture=True, multiple_capture=True)
+    shop = Shop(clock, card=card)
+    shop.issue("N-1")
+    payment = shop.cashier.authorize("N-1", via="card", method="tok_visa", key="a")
+    part = Money.of("USD", "20.00")
+    card.says = {"capture": Pending(reference="cp"), "look_up": Ended(how=Ending.EXPIRED)}
+    shop.cashier.capture(payment, amount=part, final=False, key="b")
+    card.finds = {Operation.CAPTURE: Pending(reference="cp")}
+    shop.days(8)
+    assert shop.cashier.payment(payment.id).status is PaymentStatus.EXPIRED
+
+    came = Movement(movement_id="mv_late", amount=part, kind=MovementKind.CAPTURE)
+    card.finds = {Operation.CAPTURE: Approved(reference="cp", movements=(came,))}
+    after = shop.cashier.inquire(payment)
+
+    assert (after.status, after.received) == (PaymentStatus.SUCCEEDED, part)
+    assert str(shop.cashier.invoice("N-1").open) == "41.00 USD"
+    assert shop.events("payment.captured") == 1
     assert shop.cashier.fsck() == []
 
 

@@ -15,7 +15,8 @@ One answer is not trusted from every source. A refused *inquiry*, or a refused
 *repetition* of a request, says nothing about the first request, so `Rejected`
 and `Unsent` end an attempt in doubt only as the answer to its first and only
 sending. It is different if the processor had accepted the operation: if it then reports
-a pending operation as rejected, that is its outcome.
+a pending operation as rejected, or finds an operation that was sent once and names it
+(`Rejected.reference`) as rejected, that is its outcome.
 
 An approval is trusted for the money that the operation moves. If it shows only other
 money, or only what an earlier operation moved, the outcome of this operation is still open:
@@ -197,6 +198,7 @@ ABOUT_QUESTION: Final = _KNOWS_KEY | {
 }
 """Rejections that may concern the inquiry itself: they say nothing about its subject."""
 
+_SHOWS = frozenset({Source.INQUIRY, Source.CALLBACK, Source.REPORT})
 _COMES = frozenset({MovementKind.CHARGE, MovementKind.CAPTURE})
 _GOES_BACK = frozenset({MovementKind.REFUND, MovementKind.VOID})
 
@@ -594,7 +596,8 @@ def _rejected(facts: AttemptFacts, answer: Rejected, source: Source) -> Changes:
         case AttemptState.SENDING | AttemptState.UNKNOWN:
             if answer.cause in _KNOWS_KEY:
                 return _key_known(facts, answer)
-            return told if _about_first_sending(facts, source) else nothing
+            ends = _about_first_sending(facts, source) or _shown_refused(facts, answer, source)
+            return told if ends else nothing
         case AttemptState.PENDING if _about_question(facts, answer, source):
             return nothing
         case AttemptState.PENDING if facts.overtaken:
@@ -608,6 +611,15 @@ def _rejected(facts: AttemptFacts, answer: Rejected, source: Source) -> Changes:
             return Changes(reference=answer.reference, review=text, alerts=(text,))
         case _:
             return nothing
+
+
+def _shown_refused(facts: AttemptFacts, answer: Rejected, source: Source) -> bool:
+    """Return whether the processor shows this very operation, by its name there, as refused.
+
+    With two sendings it may be the other one that was refused.
+    """
+    shown = source in _SHOWS and answer.reference != ""
+    return shown and facts.sends == 1 and answer.cause not in ABOUT_QUESTION
 
 
 def _about_question(facts: AttemptFacts, answer: Rejected, source: Source) -> bool:

@@ -149,7 +149,9 @@ class Declined:
 class Rejected:
     """The processor rejected the request; the payment method is not to blame.
 
-    `alert` is that of `Approved`.
+    `reference` is the processor's name of the rejected operation, if it keeps it. An inquiry
+    whose answer names it reports how that operation ended; if the inquiry itself was rejected,
+    leave it empty or raise `BadResponse`. `alert` is that of `Approved`.
     """
 
     cause: RejectCause

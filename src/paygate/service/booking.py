@@ -75,7 +75,13 @@ def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState)
         # The rest of an authorisation ran out; what was captured of it before stays.
         partly = state.ended and under_way.of_payment(tx, payment.id).collected
         return PaymentStatus.SUCCEEDED if partly else STATUS_OF[state]
-    if state is not AttemptState.SUCCEEDED or payment.status is not PaymentStatus.AUTHORIZED:
+    if state is not AttemptState.SUCCEEDED:
+        return payment.status
+    if operation is Operation.CAPTURE and payment.status in _ENDED:
+        # The hold had ended, and then a capture that was under way brought money after all.
+        collected = under_way.of_payment(tx, payment.id).collected
+        return PaymentStatus.SUCCEEDED if collected else payment.status
+    if payment.status is not PaymentStatus.AUTHORIZED:
         return payment.status
     if operation is Operation.CAPTURE and _is_last(tx, row):
         return PaymentStatus.SUCCEEDED

@@ -229,7 +229,7 @@ def read_outcome(order: Mapping[str, Any]) -> Outcome:
                 checks=_checks(order),
             )
         case "rejected":
-            return _rejected(order)
+            return replace(_rejected(order), reference=reference)
         case "pending":
             return Pending(
                 reference=reference,
