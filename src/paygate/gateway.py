@@ -371,7 +371,7 @@ class Rail:
       nothing of the invoice while it is below `held_from_percent` of the amount due.
     - `withdrawable`: a page or slip can be withdrawn.
     - `immediate`: the result usually comes with the response.
-    - `tells_settlement`: the processor reports when accepted money has reached the merchant.
+    - `reports_settlement`: the processor reports when accepted money has reached the merchant.
     - `payer_present`: it cannot be charged without the payer, so never by autopay.
     - `address_per`: each charge needs a numbered address to pay to, such as a Bitcoin address.
       The core numbers them for the wallet that `Traits.merchant_account` names, and warns if more
@@ -403,7 +403,7 @@ class Rail:
     address_per: AddressPer | None = None
     addresses_unused_max: int = 20
     late: LateRule = AT_QUOTE
-    tells_settlement: bool = False
+    reports_settlement: bool = False
     refundable_after: int | None = None
     settles_within: timedelta | None = None
 
@@ -732,9 +732,9 @@ class Watches(Protocol):
     and the cursor, so the three agree even if a process dies.
     """
 
-    def watch(self, cursor: str, places: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
+    def watch(self, cursor: str, addresses: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
         """
-        Return the page after *cursor* (empty: from the start) about the first *places* addresses.
+        Return the page after *cursor* (empty: from the start) for the first *addresses* numbers.
 
         *memory* is what all pages up to that cursor have stored.
         """

@@ -21,7 +21,7 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number} {one if number == 1 else several or one + 's'}"
 
 
-def told(value: object) -> str:
+def shown_value(value: object) -> str:
     """Return how a message shows a *value* that was given: text as it is, anything else by type.
 
     A foreign object may hold a secret, or fail when it is printed.

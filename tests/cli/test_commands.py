@@ -162,7 +162,7 @@ def test_a_script_stops_where_nothing_was_collected(imported: Run, token: str, s
     assert (done.code, done.json["payment"]["status"]) == (1, status)
 
 
-def test_the_payer_is_told_what_to_do(imported: Run) -> None:
+def test_the_payer_gets_an_action(imported: Run) -> None:
     done = imported(
         "payment", "collect", "A-1", *COLLECT, "--key", "k", "--method", "tok_action", "--json"
     )

@@ -236,8 +236,8 @@ def test_the_feed_of_an_account_that_is_not_configured_here_is_waited_for(office
 class Watched(Blind):
     """A wallet that is watched, and has no feed of another kind."""
 
-    def watch(self, cursor: str, places: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
-        del cursor, places, memory
+    def watch(self, cursor: str, addresses: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
+        del cursor, addresses, memory
         return at_once(FeedPage(notices=(), cursor="7", more=False))
 
 
@@ -326,8 +326,8 @@ class Remembering(Blind):
         self.saw: list[dict[str, bytes]] = []
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def watch(self, cursor: str, places: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
-        del cursor, places
+    def watch(self, cursor: str, addresses: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
+        del cursor, addresses
         self.saw.append(dict(memory))
         change = self.changes.pop(0) if self.changes else {}
         meanwhile, self.meanwhile = self.meanwhile, lambda: None

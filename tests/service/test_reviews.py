@@ -272,7 +272,7 @@ MADE: dict[ReviewCause, Callable[[Shop], Payment]] = {
     ReviewCause.REFUND: scripted("partial", "refund"),
     ReviewCause.CAPTURE: scripted("partial", "capture"),
     ReviewCause.VOID: flagged("void"),
-    ReviewCause.TOLD: flagged("charge"),
+    ReviewCause.LATE_REPORT: flagged("charge"),
     ReviewCause.EXCESS: raised(reviews.EXCESS),
     ReviewCause.UNSETTLED: raised(reviews.UNSETTLED),
     ReviewCause.REFUND_UNSETTLED: raised(f"{reviews.REFUND_UNSETTLED}:rcp_1"),
@@ -280,7 +280,7 @@ MADE: dict[ReviewCause, Callable[[Shop], Payment]] = {
     ReviewCause.UNBROUGHT: raised(reviews.UNBROUGHT),
     ReviewCause.UNIDENTIFIED: unidentified,
     ReviewCause.TWICE: raised("twice:capture:mv-1"),
-    ReviewCause.TOLD_BY: raised("told-by:bank"),
+    ReviewCause.OTHER_ACCOUNT: raised("told-by:bank"),
     ReviewCause.DISPUTE: raised("dispute:dsp_1"),
     ReviewCause.DISPUTE_ELSEWHERE: raised("dispute-elsewhere:dsp_1"),
 }

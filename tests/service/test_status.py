@@ -203,12 +203,12 @@ def test_what_anybody_can_send_needs_nobody(shop: Shop) -> None:
 
 def test_an_orphan(shop: Shop) -> None:
     shop.card.told = (Notice(event_id="e", type="paid", our_ref="att_of_nobody"),)
-    told_at = shop.clock.now() + timedelta(hours=7)
+    reported_at = shop.clock.now() + timedelta(hours=7)
     shop.wait(12, hours=7)
 
     one = shop.concern()
 
-    assert (one.name, one.subject, one.since) == ("callbacks-stuck", "card", told_at)
+    assert (one.name, one.subject, one.since) == ("callbacks-stuck", "card", reported_at)
     assert one.text == "1 about operations that are not in this ledger"
     assert shop.status().accounts[0].stuck == {InboxState.ORPHAN: 1}
 

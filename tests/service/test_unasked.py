@@ -40,7 +40,7 @@ class Bank(FakeGateway):
 
     @property
     def traits(self) -> Traits:
-        rail = replace(super().traits.rails[Kind.REDIRECT], tells_settlement=True)
+        rail = replace(super().traits.rails[Kind.REDIRECT], reports_settlement=True)
         return replace(super().traits, rails=dict.fromkeys(self.kinds, rail))
 
     def verify(self, callback: Callback) -> Dialogue[list[Notice]]:

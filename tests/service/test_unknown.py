@@ -58,7 +58,7 @@ FINDS_IT_IF_IT_IS_THERE = FINDS_IT | {"not found is never final"}
 
 EXECUTED = [
     "tok_unknown_executed",
-    "tok_answer_late",
+    "tok_response_late",
     "tok_timeout_late",
     "tok_500_executed",
     "tok_garbage",

@@ -57,7 +57,7 @@ def test_a_hold_that_is_over_is_not_forgotten_while_a_capture_is_in_doubt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bias = Bias(
-        faults={PlannedFault.ANSWER_SLOW: 0.4, PlannedFault.ANSWER_LOST: 0.2},
+        faults={PlannedFault.RESPONSE_SLOW: 0.4, PlannedFault.RESPONSE_LOST: 0.2},
         actions={
             "pay": 2,
             "hold": 8,

@@ -106,7 +106,7 @@ def test_a_server_error_and_a_late_answer_are_real_on_the_wire(server: FakeServe
     gateway = LoopbackGateway(url=server.url)
 
     assert isinstance(drive(gateway.charge(charge_of("tok_500", "a")), send), Unknown)
-    assert isinstance(drive(gateway.charge(charge_of("tok_answer_late", "b")), send), Approved)
+    assert isinstance(drive(gateway.charge(charge_of("tok_response_late", "b")), send), Approved)
 
 
 def test_one_connection_serves_many_requests(server: FakeServer) -> None:

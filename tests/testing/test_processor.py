@@ -29,7 +29,7 @@ from tests.testing.helpers import Till, charge_of, usd
 
 CARD_TOKENS = sorted(token for token, row in MAGIC.items() if Kind.CARD in row.kinds)
 APPROVING = ["tok_visa", "tok_unknown_lost", "tok_unknown_executed", "tok_timeout_late"]
-APPROVING += ["tok_answer_late", "tok_garbage", "tok_truncated", "tok_500_executed"]
+APPROVING += ["tok_response_late", "tok_garbage", "tok_truncated", "tok_500_executed"]
 
 steps = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 90)), min_size=1, max_size=12)
 

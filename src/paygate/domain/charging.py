@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from paygate.domain.text import note
 from paygate.errors import InvalidValue
-from paygate.printing import shown, told
+from paygate.printing import shown, shown_value
 
 if TYPE_CHECKING:
     from paygate.domain.money import Money
@@ -61,7 +61,7 @@ def metadata_of(given: Mapping[str, str]) -> dict[str, str]:
     given_ = cast("object", given)
     if not isinstance(given_, Mapping):
         raise InvalidValue(
-            f"metadata must be texts by name, not {told(given_)}", argument="metadata"
+            f"metadata must be texts by name, not {shown_value(given_)}", argument="metadata"
         )
     facts = cast("Mapping[object, object]", given_)
     if len(facts) > METADATA_MAX:

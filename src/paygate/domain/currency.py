@@ -8,7 +8,7 @@ cannot be money here.
 from __future__ import annotations
 
 from paygate.errors import InvalidCurrency
-from paygate.printing import told
+from paygate.printing import shown_value
 
 _CODES_BY_SCALE: dict[int, str] = {
     0: """
@@ -45,6 +45,7 @@ def scale_of(currency: str) -> int:
         return SCALES[currency]
     except (KeyError, TypeError):
         raise InvalidCurrency(
-            f"{told(currency)} is not an ISO 4217 currency code (three capital letters) or BTC",
+            f"{shown_value(currency)} is not an ISO 4217 currency code (three capital letters) "
+            "or BTC",
             currency=currency,
         ) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from paygate.domain.text import LENGTH_MAX, NOTE_LENGTH_MAX, encodable, line
 from paygate.errors import InvalidValue
-from paygate.printing import told
+from paygate.printing import shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,13 +178,14 @@ class Mandate:
         if not aware or not _FIRST_YEAR <= cast("datetime", given).year <= _LAST_YEAR:
             raise InvalidValue(
                 "accepted_at of a mandate must be the instant, with its zone, at which the payer "
-                f"agreed, such as datetime.now(UTC), not {told(given)}",
+                f"agreed, such as datetime.now(UTC), not {shown_value(given)}",
                 argument="mandate",
             )
         if not isinstance(cast("object", self.scope), MandateScope):
             scopes = ", ".join(MandateScope)
             raise InvalidValue(
-                f"scope of a mandate must be a MandateScope ({scopes}), not {told(self.scope)}",
+                f"scope of a mandate must be a MandateScope ({scopes}), not "
+                f"{shown_value(self.scope)}",
                 argument="mandate",
             )
         for name, least in (("text_version", 1), ("reference", 0), ("ip", 0), ("user_agent", 0)):
@@ -194,7 +195,7 @@ class Mandate:
             if not fits or not (line(text) or (name == "user_agent" and encodable(text))):
                 raise InvalidValue(
                     f"{name} of a mandate must be printable text of {least} to {most} characters, "
-                    f"not {told(text)}",
+                    f"not {shown_value(text)}",
                     argument="mandate",
                 )
 

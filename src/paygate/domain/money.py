@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from paygate.domain.currency import SCALES, scale_of
 from paygate.errors import CurrencyMismatch, InvalidAmount
-from paygate.printing import told
+from paygate.printing import shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,7 +112,9 @@ class Money:
         try:
             rules = Locale.parse(locale, sep="-" if "-" in locale else "_")
         except (UnknownLocaleError, ValueError) as error:
-            raise InvalidAmount(f"there are no rules to format money for {told(locale)}") from error
+            raise InvalidAmount(
+                f"there are no rules to format money for {shown_value(locale)}"
+            ) from error
         # CLDR shows fewer digits than ISO 4217 has for some currencies (none for IQD), and has
         # none for BTC: people should see every digit that we count.
         pattern = rules.currency_formats["standard"].pattern
@@ -161,7 +163,7 @@ class Money:
 
     def _same(self, other: Money) -> int:
         if not isinstance(cast("object", other), Money):
-            raise InvalidAmount(f"{self} can be combined with Money only, not {told(other)}")
+            raise InvalidAmount(f"{self} can be combined with Money only, not {shown_value(other)}")
         if self.currency != other.currency:
             raise CurrencyMismatch(f"{self} and {other} are in different currencies")
         return other.minor
@@ -179,7 +181,7 @@ def written(currency: str, text: str) -> Money:
     scale = SCALES[currency]
     if len(digits) > scale:
         raise InvalidAmount(
-            f"{told(text)} has more digits after the point than {currency} ({scale}); write "
+            f"{shown_value(text)} has more digits after the point than {currency} ({scale}); write "
             "thousands without a separator"
         )
     return amount
@@ -187,14 +189,16 @@ def written(currency: str, text: str) -> Money:
 
 def _cut(amount: Decimal | int | str) -> str:
     """Return an amount as it was given, for a message."""
-    return told(str(amount) if isinstance(amount, Decimal) else amount)
+    return shown_value(str(amount) if isinstance(amount, Decimal) else amount)
 
 
 def _exact(amount: Any) -> Decimal:
     """Return *amount* without rounding; floats are refused because they cannot represent 0.1."""
     match amount:
         case bool() | float():
-            raise InvalidAmount(f"an amount must be a str, int or Decimal, not {told(amount)}")
+            raise InvalidAmount(
+                f"an amount must be a str, int or Decimal, not {shown_value(amount)}"
+            )
         case int():
             exact = Decimal(amount)
         case Decimal():
@@ -204,11 +208,13 @@ def _exact(amount: Any) -> Decimal:
             # Decimal also reads "1_000", "1e3" and other scripts' digits; in a file, text like that
             # is more likely a mistake than a number.
             if not text.isascii() or "_" in text or "e" in text.lower():
-                raise InvalidAmount(f"{told(amount)} is not a plain decimal number")
+                raise InvalidAmount(f"{shown_value(amount)} is not a plain decimal number")
             try:
                 exact = Decimal(text)
             except InvalidOperation:
-                raise InvalidAmount(f"{told(amount)} is not a plain decimal number") from None
+                raise InvalidAmount(
+                    f"{shown_value(amount)} is not a plain decimal number"
+                ) from None
         case _:
             raise InvalidAmount(
                 f"an amount must be a str, int or Decimal, not {type(amount).__name__}"

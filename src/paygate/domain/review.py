@@ -38,7 +38,7 @@ class ReviewCause(StrEnum):
     """An amount other than requested was captured."""
     VOID = "void"
     """A void is reported as done, but money of the payment is still booked."""
-    TOLD = "told"
+    LATE_REPORT = "late_report"
     """A report that came after an attempt had ended contradicts its outcome."""
     EXCESS = "excess"
     """More was sent back than came in."""
@@ -54,7 +54,7 @@ class ReviewCause(StrEnum):
     """Money came for a number that no customer has."""
     TWICE = "twice"
     """A movement is reported again as one of another kind; it is booked once."""
-    TOLD_BY = "told_by"
+    OTHER_ACCOUNT = "other_account"
     """Another gateway account reports money of this payment."""
     DISPUTE = "dispute"
     """A dispute that was won is lost after all."""
@@ -116,7 +116,7 @@ REVIEWS: Final[Mapping[ReviewCause, tuple[str, tuple[str, ...]]]] = {
         "the void is reported as done, but money is still booked: check what was sent back",
         ("reviewed",),
     ),
-    ReviewCause.TOLD: (
+    ReviewCause.LATE_REPORT: (
         "a report about the {operation} contradicts its outcome: ask the processor",
         ("reviewed",),
     ),
@@ -145,7 +145,7 @@ REVIEWS: Final[Mapping[ReviewCause, tuple[str, tuple[str, ...]]]] = {
         "a movement of it is reported again as one of another kind: ask the processor",
         ("reviewed",),
     ),
-    ReviewCause.TOLD_BY: (
+    ReviewCause.OTHER_ACCOUNT: (
         "another gateway account reports money of it: ask the processors",
         ("reviewed",),
     ),

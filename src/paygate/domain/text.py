@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final, cast
 
 from paygate.errors import InvalidValue
-from paygate.printing import printable, shown, told
+from paygate.printing import printable, shown, shown_value
 
 LENGTH_MAX: Final = 255
 """The longest identifier or reference."""
@@ -54,7 +54,7 @@ def note(text: str, argument: str) -> str:
 def _checked(text: str, argument: str) -> str:
     given = cast("object", text)
     if not isinstance(given, str):
-        raise InvalidValue(f"{argument} must be text, not {told(given)}", argument=argument)
+        raise InvalidValue(f"{argument} must be text, not {shown_value(given)}", argument=argument)
     return spelled_alike(given)
 
 

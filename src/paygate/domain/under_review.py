@@ -85,8 +85,8 @@ def _cause_of(of: FlaggedAttempt, *, ended: bool) -> ReviewCause:
     if not ended:
         return ReviewCause.UNDECIDED
     if of.state is not AttemptState.SUCCEEDED:
-        return ReviewCause.TOLD
-    return _OF_ENDED.get(of.operation, ReviewCause.TOLD)
+        return ReviewCause.LATE_REPORT
+    return _OF_ENDED.get(of.operation, ReviewCause.LATE_REPORT)
 
 
 def _cause_named(cause: str) -> ReviewCause:

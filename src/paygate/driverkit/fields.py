@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from paygate.domain.money import MINOR_MAX, Money
 from paygate.domain.private import without_private
 from paygate.errors import BadResponse, UsageError
-from paygate.printing import shown, told
+from paygate.printing import shown, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -269,7 +269,7 @@ class Fields:
                     found = self._find(path)
             if type(found) is not type(value) or found != value:
                 raise BadResponse(
-                    f"{self._by} gives another {self._joined(path)} than {told(value)}"
+                    f"{self._by} gives another {self._joined(path)} than {shown_value(value)}"
                 )
 
     def wrong(self, path: str, what: str) -> BadResponse:

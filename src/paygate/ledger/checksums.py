@@ -59,7 +59,7 @@ def _facts(table: str, text: str, checksum: str = "checksum") -> CoveredColumns:
 
 CUSTOMER: Final = _facts("customer", "tenant id; zone state created_at=at")
 CUSTOMER_REFERENCE: Final = _facts(
-    "customer_reference", "tenant customer account; reference told_at=at"
+    "customer_reference", "tenant customer account; reference reported_at=at"
 )
 KEY: Final = _facts("key", "tenant operation key; fingerprint result")
 ITEM: Final = _facts(
@@ -148,7 +148,7 @@ MANDATE: Final = _facts(
 METHOD: Final = _facts(
     "method",
     "id; tenant customer account kind brand last4 expires fingerprint network_transaction_id "
-    "reference mandate is_default told_at created_at forgotten_at",
+    "reference mandate is_default reported_at created_at forgotten_at",
 )
 INBOX: Final = _facts(
     "inbox",

@@ -54,10 +54,10 @@ _ERASE_REQUESTS = """
 UPDATE paygate_attempt_request SET body = '' WHERE tenant = :tenant AND customer = :id
 """
 _KEEP_REFERENCE = """
-INSERT INTO paygate_customer_reference (tenant, customer, account, reference, told_at, checksum)
+INSERT INTO paygate_customer_reference (tenant, customer, account, reference, reported_at, checksum)
 VALUES (:tenant, :customer, :account, :reference, :at, :checksum)
 ON CONFLICT (tenant, customer, account)
-DO UPDATE SET reference = :reference, told_at = :at, checksum = :checksum
+DO UPDATE SET reference = :reference, reported_at = :at, checksum = :checksum
 """
 _REFERENCE_AT = """
 SELECT reference FROM paygate_customer_reference

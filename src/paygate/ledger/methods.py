@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_method (
   id, tenant, customer, account, kind, token_encrypted, brand, last4, expires, holder, fingerprint,
-  network_transaction_id, reference, mandate, is_default, told_at, created_at, checksum)
+  network_transaction_id, reference, mandate, is_default, reported_at, created_at, checksum)
 VALUES (
   :id, :tenant, :customer, :account, :kind, :token, :brand, :last_four, :expires, :holder,
   :fingerprint, :network_transaction_id, :reference, :mandate,
@@ -62,7 +62,7 @@ UPDATE paygate_method SET token_encrypted = :token, brand = :brand, last4 = :las
   expires = :expires, holder = :holder, fingerprint = :fingerprint,
   network_transaction_id = CASE :network_transaction_id
     WHEN '' THEN network_transaction_id ELSE :network_transaction_id END,
-  reference = :reference, mandate = coalesce(:mandate, mandate), told_at = :told_at
+  reference = :reference, mandate = coalesce(:mandate, mandate), reported_at = :reported_at
 WHERE id = :id
 """
 _NAMED = """
@@ -72,8 +72,8 @@ AND forgotten_at IS NULL ORDER BY id
 """
 _CHANGE = """
 UPDATE paygate_method
-SET brand = :brand, last4 = :last_four, expires = :expires, told_at = :told_at
-WHERE id = :id AND told_at <= :told_at
+SET brand = :brand, last4 = :last_four, expires = :expires, reported_at = :reported_at
+WHERE id = :id AND reported_at <= :reported_at
 """
 _SET_DEFAULT = """
 UPDATE paygate_method SET is_default = CASE id WHEN :id THEN 1 ELSE 0 END
@@ -193,7 +193,7 @@ def _facts(
         "fingerprint": stored.fingerprint,
         "network_transaction_id": stored.network_transaction_id or network_transaction_id,
         "reference": stored.reference,
-        "told_at": tx.at,
+        "reported_at": tx.at,
         "mandate": mandate,
     }
 
@@ -213,9 +213,9 @@ def change(tx: Tx, method: PaymentMethod, news: MethodNews, at: datetime | None)
         "last_four": reported.last4 or method.last4,
         "expires": write_date(expires),
     }
-    told_at = tx.at if at is None else write_instant(at)
+    reported_at = tx.at if at is None else write_instant(at)
     known = (method.brand, method.last4) == (facts["brand"], facts["last_four"])
-    if not tx.run(_CHANGE, {"id": method.id, "told_at": told_at, **facts}):
+    if not tx.run(_CHANGE, {"id": method.id, "reported_at": reported_at, **facts}):
         return False
     checksums.renew(tx, checksums.METHOD, method.id)
     return not known or expires != method.expires

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.errors import RecordNotFound
-from paygate.printing import told
+from paygate.printing import shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,8 +74,8 @@ class Listing:
         row = tx.one(self.position, {"tenant": tx.tenant, "id": page.after})
         if row is None:
             raise self.missing(
-                f"there is no {self.noun} {told(page.after)} in this ledger, so no page begins "
-                "after it; pass the id of the last one on the previous page",
+                f"there is no {self.noun} {shown_value(page.after)} in this ledger, so no page "
+                "begins after it; pass the id of the last one on the previous page",
                 after=page.after,
                 argument="after",
             )

@@ -35,7 +35,7 @@ from paygate.gateway import (
     Watches,
     foreign_version,
 )
-from paygate.printing import shown, told
+from paygate.printing import shown, shown_value
 from paygate.service.gathering import Refusals
 from paygate.service.hiding import Hidden
 from paygate.service.secrets import secrets_in
@@ -380,7 +380,7 @@ def _read_settles_within(
     name: str, traits: Traits, given: Mapping[str, Any] | int | None
 ) -> Mapping[Kind, timedelta]:
     """Read ``5`` for the rails that tell settlement, or ``{"e_check": 12}`` for some of them."""
-    telling = [kind for kind, rail in traits.rails.items() if rail.tells_settlement]
+    telling = [kind for kind, rail in traits.rails.items() if rail.reports_settlement]
     by_kind = {
         kind: within
         for kind in telling
@@ -421,10 +421,11 @@ def _read_credit_on(
             )
         if when not in tuple(CreditOn):
             raise InvalidSettings(
-                f"credit_on of the account {name!r} is 'accepted' or 'settled', not {told(when)}"
+                f"credit_on of the account {name!r} is 'accepted' or 'settled', "
+                f"not {shown_value(when)}"
             )
         rail = traits.rails[Kind(kind)]
-        if when == CreditOn.SETTLED and not rail.tells_settlement:
+        if when == CreditOn.SETTLED and not rail.reports_settlement:
             raise InvalidSettings(
                 f"the account {name!r} cannot credit {kind} on settlement: its driver does not "
                 "tell when money has settled; leave credit_on at 'accepted'"

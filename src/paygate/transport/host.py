@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from paygate import logs
 from paygate.dialogue import Response
 from paygate.errors import BadResponse, GatewayError, InvalidValue, NoResponse, NotSent
-from paygate.printing import place_of, told
+from paygate.printing import place_of, shown_value
 from paygate.transport import redact
 from paygate.transport.faults import fault_of
 from paygate.transport.reading import too_large
@@ -100,7 +100,7 @@ def check_transport(value: object, name: str, *, awaited: bool) -> None:
         missing = f" without {', '.join(lacking)}()" if lacking else ", which is a class"
         raise InvalidValue(
             f"{name} is a Network, or a {protocol}: an object with the methods "
-            f"{', '.join(METHODS[protocol])}; not {told(value)}{missing}{_PLACE}",
+            f"{', '.join(METHODS[protocol])}; not {shown_value(value)}{missing}{_PLACE}",
             argument=name,
         )
     if not awaited and inspect.iscoroutinefunction(cast("Any", value).exchange):

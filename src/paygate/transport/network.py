@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from paygate.domain.secret import Sealed, Secret, as_secret
 from paygate.errors import InvalidSettings
-from paygate.printing import shown, told
+from paygate.printing import shown, shown_value
 from paygate.transport.names import Endpoint, literal
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def network_of(name: str, table: object) -> Network:
     Raises `InvalidSettings`.
     """
     if not isinstance(table, Mapping):
-        raise InvalidSettings(f"{name} is a table, not {told(table)}")
+        raise InvalidSettings(f"{name} is a table, not {shown_value(table)}")
     given = cast("Mapping[str, object]", table)
     known = [each.name for each in fields(Network)]
     wrong = sorted(set(given) - set(known))
@@ -271,13 +271,15 @@ def _first(one: T | None, other: T | None) -> T | None:
 def _check_seconds(value: object, name: str) -> None:
     number = not isinstance(value, bool) and isinstance(value, int | float)
     if value is not None and not (number and 0 < cast("float", value) < math.inf):
-        raise InvalidSettings(f"{name} is a number of seconds, not {told(value)}", argument=name)
+        raise InvalidSettings(
+            f"{name} is a number of seconds, not {shown_value(value)}", argument=name
+        )
 
 
 def _pins(value: object) -> dict[str, str]:
     problem = 'addresses is a mapping of names to addresses, {"api.bank.example": "203.0.113.7"}'
     if not isinstance(value, Mapping):
-        raise InvalidSettings(f"{problem}, not {told(value)}", argument="addresses")
+        raise InvalidSettings(f"{problem}, not {shown_value(value)}", argument="addresses")
     pins: dict[str, str] = {}
     for name, given in cast("Mapping[object, object]", value).items():
         address = _plain(given)
@@ -285,7 +287,7 @@ def _pins(value: object) -> dict[str, str]:
         where = literal(address) if isinstance(address, str) else ""
         if not _HOST(host) or not where:
             raise InvalidSettings(
-                f"{problem}; {told(name)} cannot be pinned to {told(address)}",
+                f"{problem}; {shown_value(name)} cannot be pinned to {shown_value(address)}",
                 argument="addresses",
             )
         pins[host] = where

@@ -547,7 +547,7 @@ def test_an_accepted_e_check_is_money_that_is_still_to_settle() -> None:
     assert isinstance(outcome, Approved)
     assert outcome.movements == (Movement(movement_id=T, amount=usd("12.50")),)
     assert outcome.movements[0].settled is None
-    assert all(rail.tells_settlement for rail in OPEN.traits.rails.values())
+    assert all(rail.reports_settlement for rail in OPEN.traits.rails.values())
 
 
 @pytest.mark.parametrize(

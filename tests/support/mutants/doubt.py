@@ -175,7 +175,7 @@ MUTANTS: Final = (
         shows="the response is lost, and then the inquiries are",
         patches=(Patch("service.inquire", "_news", _fault_is_absence),),
         bias=Bias(
-            faults={PlannedFault.ANSWER_LOST: 0.5, PlannedFault.CONNECT: 0.3},
+            faults={PlannedFault.RESPONSE_LOST: 0.5, PlannedFault.CONNECT: 0.3},
             actions={"time passes": 3, "poller": 4},
             rules=frozenset({"not_idempotent"}),
             inquiries=frozenset({InquiryBy.OUR_REF, InquiryBy.LIST_SCAN}),
@@ -189,7 +189,7 @@ MUTANTS: Final = (
         shows="the response is lost, and the repetition meets a rate limit",
         patches=(Patch("service.merge", "decide", _refused_again_is_failure),),
         bias=Bias(
-            faults={PlannedFault.ANSWER_LOST: 0.15, PlannedFault.TOO_MANY: 0.4},
+            faults={PlannedFault.RESPONSE_LOST: 0.15, PlannedFault.TOO_MANY: 0.4},
             actions={"store method": 6, "pay": 3, "refund": 6, "time passes": 3, "poller": 8},
             kinds=frozenset({Kind.CARD, Kind.E_CHECK}),
             rules=frozenset({"keyed", "keyed_without_errors"}),
@@ -210,7 +210,7 @@ MUTANTS: Final = (
         shows="the processor is slow, and offers no second inquiry",
         patches=(Patch("service.merge", "merge_any_in", _fence),),
         bias=Bias(
-            faults={PlannedFault.ANSWER_SLOW: 0.4},
+            faults={PlannedFault.RESPONSE_SLOW: 0.4},
             inquiries=frozenset({InquiryBy.NONE}),
         ),
     ),

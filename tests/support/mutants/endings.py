@@ -190,7 +190,7 @@ MUTANTS: Final = (
         breaks="an inquiry of a process without the account changes nothing",
         shows="two hosts share a ledger, and one of them lacks an account",
         patches=(Patch("ledger.attempts", "due", _of_every_account("paygate_attempt")),),
-        bias=Bias(faults={PlannedFault.ANSWER_LOST: 0.4}, actions={"poller": 6, "pay": 2}),
+        bias=Bias(faults={PlannedFault.RESPONSE_LOST: 0.4}, actions={"poller": 6, "pay": 2}),
     ),
     Mutant(
         name="stranger-applies-callbacks",

@@ -205,7 +205,7 @@ MUTANTS: Final = (
             ),
         ),
         bias=Bias(
-            faults={PlannedFault.ANSWER_SLOW: 0.6},
+            faults={PlannedFault.RESPONSE_SLOW: 0.6},
             actions={"pay": 2, "refund": 20, **dict.fromkeys(_ELSEWHERE, 0)},
             kinds=frozenset({Kind.CARD}),
         ),
@@ -230,7 +230,7 @@ MUTANTS: Final = (
         shows="the outcome of a void is unknown, and somebody captures",
         patches=(Patch("ledger.under_way", "_BEGIN_CAPTURE", without("AND voiding = 0")),),
         bias=Bias(
-            faults={PlannedFault.ANSWER_SLOW: 0.5, PlannedFault.ANSWER_LOST: 0.2},
+            faults={PlannedFault.RESPONSE_SLOW: 0.5, PlannedFault.RESPONSE_LOST: 0.2},
             actions={"hold": 6, "capture": 6, "cancel": 8},
             kinds=frozenset({Kind.CARD}),
         ),

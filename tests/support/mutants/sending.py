@@ -279,7 +279,8 @@ MUTANTS: Final = (
             ),
         ),
         bias=Bias(
-            faults={PlannedFault.ANSWER_SLOW: 0.3}, actions={"pay": 8, "time passes": 0, "clock": 0}
+            faults={PlannedFault.RESPONSE_SLOW: 0.3},
+            actions={"pay": 8, "time passes": 0, "clock": 0},
         ),
     ),
 )

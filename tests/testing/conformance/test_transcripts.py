@@ -215,7 +215,7 @@ def test_a_case_says_which_line_asks() -> None:
 
 
 def test_what_is_never_said_is_named() -> None:
-    transcript = parsed("untold = won, batch\n")
+    transcript = parsed("unreported = won, batch\n")
 
     assert transcript.leaves_out("batch")
     assert not transcript.leaves_out("lost")

@@ -10,7 +10,7 @@ from paygate.cashier.arguments.plain import refuse
 from paygate.domain.currency import SCALES
 from paygate.domain.money import AMOUNT_MAX, Money
 from paygate.errors import InvalidAmount, InvalidValue
-from paygate.printing import told
+from paygate.printing import shown_value
 
 if TYPE_CHECKING:
     from typing import Final
@@ -38,7 +38,7 @@ def any_money(value: object, name: str) -> Money:
     """Return an amount that may also be zero, but not negative."""
     if not isinstance(value, Money):
         raise InvalidAmount(
-            f"{name} must be Money, such as Money.of('USD', '30.00'), not {told(value)}",
+            f"{name} must be Money, such as Money.of('USD', '30.00'), not {shown_value(value)}",
             argument=name,
         )
     if value.minor < 0:

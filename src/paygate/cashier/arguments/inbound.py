@@ -10,7 +10,7 @@ from paygate.cashier.arguments.plain import refuse
 from paygate.domain.secret import Sealed
 from paygate.domain.text import encodable
 from paygate.errors import InvalidValue
-from paygate.printing import told
+from paygate.printing import shown_value
 
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -60,7 +60,7 @@ def callback(value: object, name: str) -> Callback:
     body, headers = cast("object", value.body), cast("object", value.headers)
     if not isinstance(body, bytes) or len(body) > _BODY_BYTES_MAX:
         raise InvalidValue(
-            f"the body of {name} must be the raw bytes, not {told(body)}", argument=name
+            f"the body of {name} must be the raw bytes, not {shown_value(body)}", argument=name
         )
     if not isinstance(headers, Mapping) or not _are_texts(Sealed(cast("object", headers))):
         raise InvalidValue(f"the headers of {name} must be texts by name", argument=name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from paygate.domain.money import MINOR_MAX
 from paygate.errors import InvalidValue
-from paygate.printing import told
+from paygate.printing import shown_value
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ def how_many(limit: int, more: str = "; for more, read page by page with after="
     given = cast("object", limit)
     if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= LIMIT_MAX:
         raise InvalidValue(
-            f"limit must be 1 to {LIMIT_MAX}, not {told(given)}{more}",
+            f"limit must be 1 to {LIMIT_MAX}, not {shown_value(given)}{more}",
             argument="limit",
         )
     return given
@@ -39,7 +39,7 @@ def position(after: int, argument: str = "after") -> int:
     if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given <= MINOR_MAX:
         raise InvalidValue(
             f"{argument} must be the number of the last one of the page before, or 0, not "
-            f"{told(given)}",
+            f"{shown_value(given)}",
             argument=argument,
         )
     return given
@@ -128,6 +128,6 @@ def _read(value: date | str, argument: str, more: str = ", or an instant") -> da
             except ValueError:
                 continue
     raise InvalidValue(
-        f"{argument} must be a date such as 2026-12-01{more}, not {told(given)}",
+        f"{argument} must be a date such as 2026-12-01{more}, not {shown_value(given)}",
         argument=argument,
     )

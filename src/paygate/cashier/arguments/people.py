@@ -9,7 +9,7 @@ from paygate.domain.customer import Browser, Customer, PostalAddress, zone_of
 from paygate.domain.method import Mandate
 from paygate.domain.text import LENGTH_MAX, encodable, identifier, line
 from paygate.errors import InvalidValue
-from paygate.printing import told
+from paygate.printing import shown_value
 
 if TYPE_CHECKING:
     from typing import Final
@@ -49,7 +49,7 @@ def _fact(value: object, field: str, name: str) -> None:
     if not isinstance(value, str) or len(value) > LENGTH_MAX or not line(value):
         raise InvalidValue(
             f"{field} must be printable text of one line, at most {LENGTH_MAX} characters, not "
-            f"{told(value)}",
+            f"{shown_value(value)}",
             argument=name,
         )
 
@@ -63,7 +63,7 @@ def browser(value: object, name: str) -> Browser:
         if not isinstance(given, str) or len(given) > _FACTS_MAX or not encodable(given):
             raise InvalidValue(
                 f"{name}.{field} must be text of at most {_FACTS_MAX:,} characters, not "
-                f"{told(given)}",
+                f"{shown_value(given)}",
                 argument=name,
             )
     return value

@@ -8,7 +8,7 @@ from paygate.domain.kind import Kind
 from paygate.domain.money import MINOR_MAX
 from paygate.domain.text import encodable, identifier, spelled_alike
 from paygate.errors import InvalidValue
-from paygate.printing import told
+from paygate.printing import shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +29,7 @@ URL_LENGTH_MAX: Final = 2_048
 
 def refuse(name: str, wants: str, value: object) -> NoReturn:
     """Raise the error that says what the argument *name* must be, and what was given."""
-    raise InvalidValue(f"{name} must be {wants}, not {told(value)}", argument=name)
+    raise InvalidValue(f"{name} must be {wants}, not {shown_value(value)}", argument=name)
 
 
 def maybe(read: Callable[..., T], value: object, name: str) -> T | None:
@@ -92,7 +92,7 @@ def choice(enum: type[E], value: object, name: str) -> E:
         except ValueError:
             pass
     raise InvalidValue(
-        f"{name} must be one of {', '.join(enum)}, not {told(value)}",
+        f"{name} must be one of {', '.join(enum)}, not {shown_value(value)}",
         argument=name,
         known=tuple(each.value for each in enum),
     )

@@ -503,7 +503,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
         withdrawable=False,
         partial_capture=True,
         refund_window=timedelta(days=settings.refund_days),
-        tells_settlement=True,
+        reports_settlement=True,
         settles_within=CARD_SETTLES_WITHIN,
     )
     e_check = replace(

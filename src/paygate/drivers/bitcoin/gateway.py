@@ -217,7 +217,7 @@ class Bitcoin:
 
     # --- Watch ---------------------------------------------------------------------------------
 
-    def watch(self, cursor: str, places: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
+    def watch(self, cursor: str, addresses: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
         """Read some blocks on from where *cursor* says, and what waits at the end of them."""
         settings, wallet = self._settings, self._wallet.identity
         watch = Watch.read(cursor, wallet, memory) if cursor else None
@@ -236,7 +236,7 @@ class Bitcoin:
             )
         elif not (yield from self._on_the_same_chain(watch, tip)):
             yield from self._go_back(watch, tip)
-        changes = self._scripts.extend(places + AHEAD, memory)
+        changes = self._scripts.extend(addresses + AHEAD, memory)
         begun_at = watch.height
         yield from self._read_blocks(watch, tip)
         at_end = watch.height >= tip.height

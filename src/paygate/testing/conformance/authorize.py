@@ -44,7 +44,7 @@ class AuthorizeConformance(DeclinesConformance):
             read=PROTOCOL,
         )
 
-    def test_what_is_held_is_told(self) -> None:
+    def test_the_amount_held_is_reported(self) -> None:
         """The outcome states the amount that is held."""
         case = self.good()
         for money in self.amounts_of(case):

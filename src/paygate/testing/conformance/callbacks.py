@@ -50,7 +50,7 @@ class CallbackConformance(Subject):
 
     ``callbacks.txt``: a case for each callback about our operations, such as paid; what happens
     later; batch, a callback with several events; unknown_type; foreign, a callback of another
-    account; and other_mode, a callback of the live mode. The fact `untold` names what the
+    account; and other_mode, a callback of the live mode. The fact `unreported` names what the
     processor never sends. The facts of a case are `our_ref` or `reference`, `events` (the ids,
     in order), and what the callback itself reports: `movements`, `disputes` and `answer`, or
     none of them if it is only a hint.
@@ -152,9 +152,9 @@ class CallbackConformance(Subject):
                 read=CALLBACKS,
             )
 
-    def test_a_callback_and_the_answer_tell_of_the_same_money(self) -> None:
+    def test_a_callback_and_the_response_report_the_same_movement(self) -> None:
         """A callback reports a movement with the kind, id and amount of the response."""
-        tells = any(each.tells_settlement for each in self.traits.rails.values())
+        tells = any(each.reports_settlement for each in self.traits.rails.values())
         pages = any(not each.methods for each in self.traits.rails.values())
         later = {**(LATER if tells else WITHOUT_SETTLEMENT), **(ENDS if pages else {})}
         self.expected("callbacks", later)  # each is among the cases that _read() yields
@@ -212,7 +212,7 @@ class CallbackConformance(Subject):
             for money in self.amounts_of(case):
                 yield case, money, self.notices(case, self.arrives(case, money), money)
 
-    def test_every_event_of_a_callback_is_told(self) -> None:
+    def test_every_event_of_a_callback_is_reported(self) -> None:
         """A callback reports each of its events, under an id of its own."""
         self._proven()
         batch = {"batch": "one callback with two or more events (the fact events names them)"}
@@ -274,7 +274,7 @@ class CallbackConformance(Subject):
     def test_callbacks_of_another_account_are_refused(self) -> None:
         """A callback of another account is refused."""
         cases = self.expected("callbacks", {"foreign": "a callback of another account"})
-        applies(cases, "the callbacks do not state their account (untold = foreign)")
+        applies(cases, "the callbacks do not state their account (unreported = foreign)")
         [case] = cases
         held = self.verified(self.arrives(case), case=case)
         require(
@@ -288,7 +288,7 @@ class CallbackConformance(Subject):
     def test_callbacks_of_the_other_mode_are_refused(self) -> None:
         """A callback of the other mode is refused."""
         cases = self.expected("callbacks", {"other_mode": "a callback about live money"})
-        applies(cases, "the callbacks do not state the mode (untold = other_mode)")
+        applies(cases, "the callbacks do not state the mode (unreported = other_mode)")
         for case in cases:
             held = self.verified(self.arrives(case), case=case)
             require(
@@ -441,7 +441,7 @@ class CallbackConformance(Subject):
             except (ValueError, PaygateError):
                 continue
 
-    def test_the_instant_of_signing_is_told(self) -> None:
+    def test_the_time_of_signing_is_reported(self) -> None:
         """The notice carries the signed instant."""
         proof = self.traits.callback_proof
         applies(
@@ -548,7 +548,7 @@ class CallbackConformance(Subject):
                     read=CALLBACKS,
                 )
 
-    def test_an_answered_callback_tells_what_became_of_it(self) -> None:
+    def test_the_reply_to_an_answered_callback_states_the_result(self) -> None:
         """The reply to an answered callback says whether it was booked or refused."""
         applies(
             self.traits.callbacks is CallbackStyle.ANSWERED,

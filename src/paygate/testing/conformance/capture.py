@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from paygate.driver import MovementKind, Operation, UsageError
 from paygate.testing.conformance.explain import PROTOCOL, require
-from paygate.testing.conformance.held import hold, then_silence
+from paygate.testing.conformance.held import followed_by_silence, hold
 from paygate.testing.conformance.operation import AmountConformance
 from paygate.testing.conformance.subject import unlike
 
@@ -47,7 +47,7 @@ class CaptureConformance(AmountConformance):
         """`final` reaches the processor, or a capture that is not final is refused."""
         case = self.good()
         replies = case.responses(self.values(case))
-        first = hold(partial(self.opened, final=False), then_silence(replies))
+        first = hold(partial(self.opened, final=False), followed_by_silence(replies))
         if not self.rail.multiple_capture:
             require(
                 isinstance(first.raised, UsageError) and not first.requests,

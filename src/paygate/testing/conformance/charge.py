@@ -22,7 +22,7 @@ from paygate.driver import (
 )
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, UNKNOWN, require
-from paygate.testing.conformance.held import hold, then_silence
+from paygate.testing.conformance.held import followed_by_silence, hold
 from paygate.testing.conformance.operation import DeclinesConformance
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class ChargeConformance(DeclinesConformance):
         cases = self.expected(
             "charge", {"new_state": "the good response, with a state that the manual does not list"}
         )
-        applies(cases, "the responses have no state (untold = new_state)")
+        applies(cases, "the responses have no state (unreported = new_state)")
         for case in cases:
-            answer = self.concluded(then_silence(case.responses(self.values(case))))
+            answer = self.concluded(followed_by_silence(case.responses(self.values(case))))
             require(
                 not isinstance(answer, (Approved, Authorized, Declined, Rejected, Ended)),
                 expected="charge, case 'new_state': BadResponse, Unknown or Pending",
@@ -102,9 +102,9 @@ class ChargeConformance(DeclinesConformance):
         cases = self.expected(
             "charge", {"other_mode": "the good response, in live mode instead of test mode"}
         )
-        applies(cases, "the responses do not state the mode (untold = other_mode)")
+        applies(cases, "the responses do not state the mode (unreported = other_mode)")
         for case in cases:
-            answer = self.concluded(then_silence(case.responses(self.values(case))))
+            answer = self.concluded(followed_by_silence(case.responses(self.values(case))))
             require(
                 isinstance(answer, (Unknown, Unsent)),
                 expected="charge, case 'other_mode': BadResponse or Unknown",
@@ -121,7 +121,7 @@ class ChargeConformance(DeclinesConformance):
         for of in sorted(self.rail.methods, key=lambda each: each.__name__):
             held = hold(
                 partial(self.opened, method=self.methods[of]),
-                then_silence(replies),
+                followed_by_silence(replies),
             )
             require(
                 held.requests and held.raised is None,

@@ -9,7 +9,7 @@ from typing_extensions import override
 from paygate.driver import AccountFacts, BadResponse
 from paygate.testing.conformance.conversation import Conversation
 from paygate.testing.conformance.explain import PROTOCOL, require
-from paygate.testing.conformance.held import hold, then_silence
+from paygate.testing.conformance.held import followed_by_silence, hold
 
 if TYPE_CHECKING:
     from paygate.driver import Dialogue
@@ -40,11 +40,11 @@ class CheckConformance(Conversation):
             read=PROTOCOL,
         )
 
-    def test_wrong_credentials_are_told(self) -> None:
+    def test_wrong_credentials_are_reported(self) -> None:
         """A check with wrong credentials fails."""
         case = self.case("refuse", "the credentials are wrong")
         replies = case.responses(self.values(case))
-        held = hold(self.opened, then_silence(replies))
+        held = hold(self.opened, followed_by_silence(replies))
         require(
             isinstance(held.raised, BadResponse),
             expected="check, case 'refuse': BadResponse",

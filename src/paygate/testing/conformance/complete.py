@@ -9,7 +9,7 @@ from typing_extensions import override
 from paygate.driver import ActionRequired, InquiryBy, MovementKind, Operation, Pending
 from paygate.testing.conformance.conversation import applies
 from paygate.testing.conformance.explain import PROTOCOL, require
-from paygate.testing.conformance.held import then_silence
+from paygate.testing.conformance.held import followed_by_silence
 from paygate.testing.conformance.operation import MoneyConformance
 from paygate.testing.conformance.subject import unlike
 
@@ -86,4 +86,4 @@ class CompleteConformance(MoneyConformance):
     def _waiting(self, parameters: dict[str, str]) -> Any:
         case = self.case("waiting", "the payer came back and has not paid")
         replies = case.responses(self.values(case))
-        return self.concluded(then_silence(replies), parameters=parameters)
+        return self.concluded(followed_by_silence(replies), parameters=parameters)

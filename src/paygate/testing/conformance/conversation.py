@@ -25,11 +25,11 @@ from paygate.testing.conformance.explain import (
 from paygate.testing.conformance.held import (
     HeldDialogue,
     HostStops,
+    followed_by_silence,
     heard_all,
     hold,
     scripted,
     spoiled,
-    then_silence,
     until,
 )
 from paygate.testing.conformance.showing import overheard, shown
@@ -218,7 +218,7 @@ class Conversation(Subject):
 
         law()
 
-    def test_what_is_told_can_be_stored(self) -> None:
+    def test_what_is_reported_can_be_stored(self) -> None:
         """Texts from the processor can be stored: no NUL, nothing that is not valid UTF-8."""
         case = self.good()
         replies = case.responses(self.values(case))
@@ -247,7 +247,7 @@ class Conversation(Subject):
         for case in self.cases():
             replies = case.responses(self.values(case))
             with overheard() as said:
-                held = hold(self.opened, then_silence(replies))
+                held = hold(self.opened, followed_by_silence(replies))
             things = [held.outcome, held.raised, *held.steps]
             # A request's own bytes go to the processor and nowhere else: it isn't pickled.
             texts = [

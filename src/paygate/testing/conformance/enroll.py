@@ -118,7 +118,7 @@ class EnrollConformance(PaysByMethodConformance):
     def test_a_method_that_the_bank_refuses_is_declined(self) -> None:
         """A method that the bank refuses is Declined."""
         cases = self.expected("enroll", {"decline": "the bank refuses the method"})
-        applies(cases, "the bank is not asked when a method is stored (untold = decline)")
+        applies(cases, "the bank is not asked when a method is stored (unreported = decline)")
         [case] = cases
         outcome = self.outcome(case)
         require(

@@ -34,7 +34,7 @@ class FeedConformance(Conversation):
     the fact `cursor`); any other case is one more page. The facts `movements`, `disputes` and
     `answer` say what the events themselves report. Each page is read after the cursor
     `after`, for which ``${after}`` stands. If the processor returns everything in one response:
-    ``untold = full``.
+    ``unreported = full``.
     """
 
     about: ClassVar[str] = "feed"
@@ -78,7 +78,7 @@ class FeedConformance(Conversation):
             if case.messages and "events" in case.facts
         ]
 
-    def test_every_event_of_a_page_is_told(self) -> None:
+    def test_every_event_of_a_page_is_reported(self) -> None:
         """A page reports all its events, in order, each with its id."""
         for case in [self.good(), *self.pages()]:
             ids = [each.event_id for each in self.page(case).notices]
@@ -92,7 +92,7 @@ class FeedConformance(Conversation):
                 read=PROTOCOL,
             )
 
-    def test_an_event_tells_of_its_money(self) -> None:
+    def test_an_event_reports_its_movements(self) -> None:
         """An event reports the movements, disputes and decision that the processor states."""
         for case in self.pages():
             for money in self.amounts_of(case):
@@ -121,7 +121,7 @@ class FeedConformance(Conversation):
     def test_a_full_page_says_that_more_follows(self) -> None:
         """A page that more pages follow has more=True."""
         cases = self.expected("feed", {"full": "a page that more pages follow"})
-        applies(cases, "the processor returns everything in one response (untold = full)")
+        applies(cases, "the processor returns everything in one response (unreported = full)")
         for case in cases:
             page = self.page(case)
             require(

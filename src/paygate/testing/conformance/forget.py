@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from paygate.driver import Approved, Operation, RejectCause, Rejected, StoredToken
 from paygate.testing.conformance.explain import PROTOCOL, require
-from paygate.testing.conformance.held import then_silence
+from paygate.testing.conformance.held import followed_by_silence
 from paygate.testing.conformance.operation import OperationConformance
 
 
@@ -53,7 +53,7 @@ class ForgetConformance(OperationConformance):
     def test_what_is_gone_already_is_forgotten(self) -> None:
         """Deleting a method that is already deleted succeeds."""
         case = self.case("gone", "it was deleted before")
-        answer = self.concluded(then_silence(case.responses(self.values(case))))
+        answer = self.concluded(followed_by_silence(case.responses(self.values(case))))
         require(
             isinstance(answer, Approved)
             or (isinstance(answer, Rejected) and answer.cause is RejectCause.METHOD_GONE),

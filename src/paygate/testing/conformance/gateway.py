@@ -75,7 +75,7 @@ class GatewayConformance(Subject):
             read=PROTOCOL,
         )
 
-    def test_each_attempt_can_tell_the_drivers_version(self) -> None:
+    def test_the_driver_has_a_version(self) -> None:
         """The traits state the driver's version, which is stored with each attempt."""
         require(
             bool(self.traits.driver_version.strip()),

@@ -151,7 +151,7 @@ def until(
     return reply
 
 
-def then_silence(
+def followed_by_silence(
     replies: Sequence[Response],
 ) -> Callable[[int, Request], Response | Exception]:
     """Respond with *replies*, and then not at all."""

@@ -34,7 +34,7 @@ from paygate.testing.conformance.facts import (
     wanted_movements,
     word_of,
 )
-from paygate.testing.conformance.held import conclude, spoiled, then_silence
+from paygate.testing.conformance.held import conclude, followed_by_silence, spoiled
 from paygate.testing.conformance.later import ENDS, LATER, WITHOUT_SETTLEMENT
 from paygate.testing.conformance.operation import carries
 from paygate.testing.conformance.spoiling import GARBAGE
@@ -74,7 +74,7 @@ class LookUpConformance(Conversation):
     ``look_up_refund.txt`` about refunds, and so on. A file has the fact `about` (the operation's
     reference, if inquiries use it) and the cases approve, not_found, refuse (of the inquiry
     itself) and error. For a charge it also has pending, decline, and what happened later with
-    the fact `movements`; for a refund, failed. The fact `untold` names what the processor never
+    the fact `movements`; for a refund, failed. The fact `unreported` names what the processor never
     reports in its response to an inquiry. ``refuse`` and ``error`` may be in ``look_up.txt``
     only.
     """
@@ -114,7 +114,7 @@ class LookUpConformance(Conversation):
     def concluded(self, case: Case, **given: Any) -> Any:
         """Return what the core concludes from *case*."""
         replies = case.responses(self.values(case, given.get("amount")))
-        return conclude(partial(self.opened, **given), then_silence(replies))
+        return conclude(partial(self.opened, **given), followed_by_silence(replies))
 
     def test_looking_moves_no_money(self) -> None:
         """An inquiry sends no request that moves money."""
@@ -196,7 +196,7 @@ class LookUpConformance(Conversation):
         cases = self.expected(
             self.about, {"decline": f"the {self.operation} is found, and was declined"}
         )
-        applies(cases, "an inquiry does not report declines (untold = decline)")
+        applies(cases, "an inquiry does not report declines (unreported = decline)")
         for case in cases:
             outcome = self.outcome(case)
             require(
@@ -210,7 +210,7 @@ class LookUpConformance(Conversation):
     def test_what_is_still_open_is_found_open(self) -> None:
         """An inquiry before the result is known finds the operation still open."""
         cases = self.expected(self.about, self._open())
-        applies(cases, "the result is immediate, or an inquiry does not report it (untold)")
+        applies(cases, "the result is immediate, or an inquiry does not report it (unreported)")
         wanted: tuple[type, ...] = (Pending, Unknown)
         if not self.rail.methods:
             wanted = (Pending,)  # a page that nobody has paid yet is not unknown
@@ -241,9 +241,11 @@ class LookUpConformance(Conversation):
 
     def test_what_happened_later_is_found(self) -> None:
         """An inquiry finds refunds, returns, disputes and settlements that came later."""
-        wanted = LATER if self.rail.tells_settlement else WITHOUT_SETTLEMENT
+        wanted = LATER if self.rail.reports_settlement else WITHOUT_SETTLEMENT
         cases = self._those(wanted, demanded=self.operation is Operation.CHARGE)
-        applies(cases, f"an inquiry reports nothing that comes later (untold in {self.about}.txt)")
+        applies(
+            cases, f"an inquiry reports nothing that comes later (unreported in {self.about}.txt)"
+        )
         for case in cases:
             outcome = self.outcome(case, booked=booked_of(case))
             case.fact("movements")
@@ -274,7 +276,7 @@ class LookUpConformance(Conversation):
             self.operation is Operation.CHARGE and not self.rail.methods
         )
         cases = self._those(ENDS, demanded=demanded)
-        applies(cases, "it cannot end unpaid, or an inquiry does not report that (untold)")
+        applies(cases, "it cannot end unpaid, or an inquiry does not report that (unreported)")
         for case in cases:
             answer, wanted = self.concluded(case), f"ended {case.name}"
             require(
@@ -294,7 +296,7 @@ class LookUpConformance(Conversation):
             self.about,
             {"failed": "it was accepted or made, and came back because the account is closed"},
         )
-        applies(cases, "an inquiry does not report refunds that failed later (untold = failed)")
+        applies(cases, "an inquiry does not report refunds that failed later (unreported = failed)")
         for case in cases:
             outcome = self.outcome(case, booked=booked_of(case))
             expected, got = difference(
@@ -325,7 +327,7 @@ class LookUpConformance(Conversation):
             cases = [self.case("not_found", meaning)]
         else:
             cases = self.expected(self.about, {"not_found": meaning})
-        applies(cases, "the processor does not report a missing one (untold = not_found)")
+        applies(cases, "the processor does not report a missing one (unreported = not_found)")
         for case in cases:
             answer = self.concluded(case)
             require(
@@ -368,7 +370,7 @@ class LookUpConformance(Conversation):
         cases = self.expected(
             self.about, {"other_mode": "the charge is found, in live mode instead of test mode"}
         )
-        applies(cases, "the responses do not state the mode (untold = other_mode)")
+        applies(cases, "the responses do not state the mode (unreported = other_mode)")
         for case in cases:
             answer = self.concluded(case)
             require(
@@ -476,7 +478,7 @@ class LookUpConformance(Conversation):
             "the traits say that inquiries ask for one operation, not for a list",
         )
         cases = self.expected(self.about, {name: meaning})
-        applies(cases, f"this does not occur in the processor's list (untold = {name})")
+        applies(cases, f"this does not occur in the processor's list (unreported = {name})")
         return cases
 
 

@@ -55,7 +55,7 @@ from paygate.testing.conformance.explain import (
     fail,
     require,
 )
-from paygate.testing.conformance.held import conclude, hold, scripted, spoiled, then_silence
+from paygate.testing.conformance.held import conclude, followed_by_silence, hold, scripted, spoiled
 from paygate.testing.conformance.spoiling import GARBAGE, made_up
 from paygate.testing.conformance.subject import CURRENCIES
 from paygate.testing.conformance.transcripts import TranscriptError
@@ -142,7 +142,7 @@ class OperationConformance(Conversation):
         """
         case = self.good()
         replies = case.responses(self.values(case, given_.get("amount"), **(said or {})))
-        held = hold(partial(self.opened, **given_), then_silence(replies))
+        held = hold(partial(self.opened, **given_), followed_by_silence(replies))
         if isinstance(held.raised, UsageError):
             return None
         facts = self.transcript(self.about).facts
@@ -296,7 +296,7 @@ class OperationConformance(Conversation):
         """A status of 500 or above is neither a decline nor an approval."""
         case = self.case("error", "the processor has a fault: a status of 500 or above")
         replies = case.responses(self.values(case))
-        answer = self.concluded(then_silence(replies))
+        answer = self.concluded(followed_by_silence(replies))
         require(
             isinstance(answer, (Unknown, Unsent))
             or (isinstance(answer, Rejected) and answer.retryable and self._before_money(case)),
@@ -361,7 +361,7 @@ class OperationConformance(Conversation):
         """Return whether *case* ends before the request that moves money."""
         held = hold(
             self.opened,
-            then_silence(case.responses(self.values(case))),
+            followed_by_silence(case.responses(self.values(case))),
         )
         return held.money_at is None
 
@@ -378,7 +378,7 @@ class MoneyConformance(OperationConformance):
         """At most one request of an operation is marked with moves_money."""
         for case in self.cases():
             replies = case.responses(self.values(case))
-            held = hold(self.opened, then_silence(replies))
+            held = hold(self.opened, followed_by_silence(replies))
             moving = [each.step for each in held.requests if each.moves_money]
             require(
                 len(moving) < 2,
@@ -485,7 +485,7 @@ class MoneyConformance(OperationConformance):
 
     # --- What moved ---------------------------------------------------------------------
 
-    def test_the_processors_name_of_it_is_told(self) -> None:
+    def test_the_processors_reference_is_reported(self) -> None:
         """The outcome carries the processor's reference."""
         case = self.good()
         outcome = self.outcome(case)
@@ -565,7 +565,7 @@ class MoneyConformance(OperationConformance):
 
     def _not_ours(self, case: Case, told: Money, what: str) -> None:
         replies = case.responses(self.values(case, told))
-        answer = self.concluded(then_silence(replies))
+        answer = self.concluded(followed_by_silence(replies))
         amounts = [each.amount for each in getattr(answer, "movements", ())]
         require(
             isinstance(answer, (Unknown, Unsent))
@@ -591,7 +591,7 @@ class MoneyConformance(OperationConformance):
             "the traits)",
         )
         case = self.case("duplicate", "the processor says that it already has this request")
-        answer = self.concluded(then_silence(case.responses(self.values(case))))
+        answer = self.concluded(followed_by_silence(case.responses(self.values(case))))
         done = isinstance(answer, (Approved, Authorized, Pending, ActionRequired))
         same = done and answer.reference == case.facts.get("reference")
         require(
@@ -630,7 +630,7 @@ class AmountConformance(MoneyConformance):
         refused = [row.money for row in rows if row.refused]
         applies(refused, "amounts.txt has no refused amount, and the traits take any currency")
         for money in refused:
-            held = hold(partial(self.opened, amount=money), then_silence([]))
+            held = hold(partial(self.opened, amount=money), followed_by_silence([]))
             require(
                 isinstance(held.raised, UsageError) and not held.requests,
                 expected=f"{self.about}: Unsupported for {money} before anything is sent",
@@ -692,7 +692,7 @@ class AmountConformance(MoneyConformance):
             case.response(each, self.values(case, part if each.step == step else whole))
             for each in case.messages
         ]
-        held = hold(partial(self.opened, amount=part), then_silence(told))
+        held = hold(partial(self.opened, amount=part), followed_by_silence(told))
         return [each for each in held.requests if each.moves_money]
 
     def test_two_amounts_never_look_alike(self) -> None:
@@ -728,7 +728,7 @@ class AmountConformance(MoneyConformance):
         """Return the requests for *money*, with the responses of the good case."""
         case = self.good()
         replies = case.responses(self.values(case, money))
-        held = hold(partial(self.opened, amount=money), then_silence(replies))
+        held = hold(partial(self.opened, amount=money), followed_by_silence(replies))
         if isinstance(held.raised, (Unsupported, UsageError)):
             fail(
                 expected=f"{self.about}: {money} is accepted, as amounts.txt and the traits say",
@@ -763,7 +763,7 @@ class NamedByUsConformance(AmountConformance):
 class SendsAwayConformance(OperationConformance):
     """An operation that may send the payer to a page."""
 
-    def test_the_payer_is_told_what_to_do(self) -> None:
+    def test_the_payer_gets_an_action(self) -> None:
         """The payer can follow the action."""
         case = self.good()
         applies(case.name == "action", "the payer has nothing to do")

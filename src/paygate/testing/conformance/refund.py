@@ -68,7 +68,7 @@ class RefundConformance(NamedByUsConformance):
             read=PROTOCOL,
         )
 
-    def test_a_refund_that_is_accepted_is_told_as_what_it_is(self) -> None:
+    def test_an_accepted_refund_is_reported_as_it_is(self) -> None:
         """A refund that was made is Approved, and one that is under way is Pending."""
         for name, wanted in (("approve", Approved), ("pending", Pending)):
             if name not in self.transcript("refund"):

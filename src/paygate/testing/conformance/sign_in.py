@@ -9,7 +9,7 @@ from typing_extensions import override
 from paygate.driver import AccessToken, BadResponse
 from paygate.testing.conformance.conversation import Conversation
 from paygate.testing.conformance.explain import PROTOCOL, require
-from paygate.testing.conformance.held import hold, then_silence
+from paygate.testing.conformance.held import followed_by_silence, hold
 
 if TYPE_CHECKING:
     from paygate.driver import Dialogue
@@ -36,7 +36,7 @@ class SignInConformance(Conversation):
         """Return the secrets of the subject, and the token."""
         return {**super().secrets(), "the access token": self.good().fact("token")}
 
-    def test_the_token_is_told_with_its_time(self) -> None:
+    def test_the_token_has_its_lifetime(self) -> None:
         """The token is returned with its lifetime, for which the core caches it."""
         case = self.good()
         token = self.outcome(case)
@@ -62,11 +62,11 @@ class SignInConformance(Conversation):
                 read=PROTOCOL,
             )
 
-    def test_who_is_not_let_in_is_told(self) -> None:
+    def test_refused_credentials_are_reported(self) -> None:
         """A sign-in with wrong credentials fails."""
         case = self.case("refuse", "the credentials are wrong")
         replies = case.responses(self.values(case))
-        held = hold(self.opened, then_silence(replies))
+        held = hold(self.opened, followed_by_silence(replies))
         require(
             isinstance(held.raised, BadResponse),
             expected="sign_in, case 'refuse': BadResponse",

@@ -300,7 +300,7 @@ class Subject:
         """
         Return those of *cases* that the transcript *name* contains.
 
-        Raises `TranscriptError` if one is missing and not named in the fact `untold`.
+        Raises `TranscriptError` if one is missing and not named in the fact `unreported`.
         """
         transcript = self.transcript(name)
         missing = {
@@ -313,7 +313,7 @@ class Subject:
             raise TranscriptError(
                 f"{transcript.path}: cases are missing ({listed}). Add each as '=== name' with "
                 "what the processor sends in that case. If it never reports this here, say so at "
-                f"the top of the file: 'untold = {', '.join(missing)}'",
+                f"the top of the file: 'unreported = {', '.join(missing)}'",
                 file=str(transcript.path),
                 lacks=next(iter(missing)),
             )

@@ -147,8 +147,8 @@ class Transcript:
     cases: Mapping[str, Case]
 
     def leaves_out(self, name: str) -> bool:
-        """Return whether the fact `untold` says that the processor never reports *name* here."""
-        return name in self.facts.get("untold", "").split(", ")
+        """Return whether the fact `unreported` lists *name*, which never occurs here."""
+        return name in self.facts.get("unreported", "").split(", ")
 
     def __contains__(self, name: str) -> bool:
         return name in self.cases

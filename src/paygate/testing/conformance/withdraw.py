@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from paygate.driver import Approved, Ended, Operation
 from paygate.testing.conformance.explain import PROTOCOL, require
-from paygate.testing.conformance.held import then_silence
+from paygate.testing.conformance.held import followed_by_silence
 from paygate.testing.conformance.operation import OperationConformance
 from paygate.testing.conformance.subject import unlike
 
@@ -57,7 +57,7 @@ class WithdrawConformance(OperationConformance):
     def test_a_paid_page_is_not_called_closed(self) -> None:
         """A page that was paid before the withdrawal is not reported as withdrawn."""
         case = self.case("too_late", "it was paid in the meantime")
-        answer = self.concluded(then_silence(case.responses(self.values(case))))
+        answer = self.concluded(followed_by_silence(case.responses(self.values(case))))
         moved = getattr(answer, "movements", ())
         require(
             not isinstance(answer, Ended) and not (isinstance(answer, Approved) and not moved),

@@ -35,9 +35,9 @@ def server_error() -> Response:
 def damage(wire: Wire, response: Response) -> Response:
     """Return *response* as damaged by *wire*, or raise the fault that loses it."""
     match wire:
-        case Wire.ANSWER_LOST:
+        case Wire.RESPONSE_LOST:
             raise NoResponse("simulated fault: the request arrived and its response was lost")
-        case Wire.ANSWER_LATE:
+        case Wire.RESPONSE_LATE:
             raise LateAnswer("simulated fault: the response came too late", response=response)
         case Wire.GARBAGE:
             body = b"<html>\xff\xfe this is not what you asked for"

@@ -48,9 +48,9 @@ class Wire(StrEnum):
     """The request is lost, and the client cannot know it."""
     REQUEST_LATE = "request_late"
     """The request arrives after the client has stopped waiting."""
-    ANSWER_LOST = "answer_lost"
+    RESPONSE_LOST = "response_lost"
     """The request is executed, and its response is lost."""
-    ANSWER_LATE = "answer_late"
+    RESPONSE_LATE = "response_late"
     """The request is executed, and its response arrives too late."""
     ERROR_BEFORE = "error_before"
     """The server fails with status 500 before it executes the request."""
@@ -294,9 +294,9 @@ _SHARED_PLANS: Final[Mapping[str, tuple[Plan, str]]] = {
         Plan(wire=Wire.REQUEST_LATE),
         "no response; the request arrives a minute later and is executed then",
     ),
-    "tok_unknown_executed": (Plan(wire=Wire.ANSWER_LOST), "executed, but the response is lost"),
-    "tok_answer_late": (
-        Plan(wire=Wire.ANSWER_LATE),
+    "tok_unknown_executed": (Plan(wire=Wire.RESPONSE_LOST), "executed, but the response is lost"),
+    "tok_response_late": (
+        Plan(wire=Wire.RESPONSE_LATE),
         "executed, but the response arrives after the client has stopped waiting",
     ),
     "tok_500": (Plan(wire=Wire.ERROR_BEFORE), "status 500, and nothing moved"),

@@ -43,7 +43,7 @@ class Overrides(TypedDict, total=False):
     multiple_capture: bool
     partial_refund: bool
     refund_window: timedelta | None
-    tells_settlement: bool
+    reports_settlement: bool
     refundable_after: int | None
     settles_within: timedelta | None
 
@@ -149,7 +149,7 @@ def fake_traits(kinds: Iterable[Kind] = RAILS, overrides: Overrides | None = Non
         merchant_account="fake-merchant",
         driver_version=DRIVER_VERSION,
         rails={
-            kind: replace(_rail(kind), **{"tells_settlement": True, **of_rail}) for kind in kinds
+            kind: replace(_rail(kind), **{"reports_settlement": True, **of_rail}) for kind in kinds
         },
         idempotency=Keyed(ttl=timedelta(hours=24)),
         inquiry=InquiryBy.OUR_REF,

@@ -26,9 +26,9 @@ class PlannedFault(StrEnum):
     """The request is sent and lost."""
     REQUEST_LATE = "request_late"
     """The request arrives after its host has stopped waiting."""
-    ANSWER_LOST = "answer_lost"
+    RESPONSE_LOST = "response_lost"
     """The request is executed, and its response is lost."""
-    ANSWER_SLOW = "answer_slow"
+    RESPONSE_SLOW = "response_slow"
     """The response takes several steps to arrive."""
     GARBAGE = "garbage"
     """The request is executed, and the response is not JSON."""
@@ -94,8 +94,8 @@ WIRE: Final = (
     PlannedFault.CONNECT,
     PlannedFault.REQUEST_LOST,
     PlannedFault.REQUEST_LATE,
-    PlannedFault.ANSWER_LOST,
-    PlannedFault.ANSWER_SLOW,
+    PlannedFault.RESPONSE_LOST,
+    PlannedFault.RESPONSE_SLOW,
     PlannedFault.GARBAGE,
     PlannedFault.TRUNCATED,
     PlannedFault.TOO_MANY,

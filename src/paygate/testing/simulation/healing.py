@@ -43,7 +43,7 @@ SELECT min(at) AS at FROM (
 _IN_DOUBT: Final = """
 SELECT payment FROM paygate_attempt WHERE payment IS NOT NULL AND state IN ('sending', 'unknown')
 """
-_UNTOLD: Final = """
+_UNREPORTED: Final = """
 SELECT 1 FROM paygate_outbox o WHERE o.position > coalesce(
   (SELECT max(position) FROM paygate_sink), 0)
 UNION ALL SELECT 1 FROM paygate_delivery LIMIT 1
@@ -137,7 +137,7 @@ def _work(world: World, number: int, rolls: Dice) -> None:
     if world.store.look("SELECT 1 FROM paygate_delivery WHERE dead = 1"):
         world.count("dead letter")
         world.run(f"replay-{number}", host.replay_dead_letters("consumer"), rolls)
-    if world.store.look(_UNTOLD):
+    if world.store.look(_UNREPORTED):
         world.run(f"publish-{number}", host.publish(), rolls)
 
 

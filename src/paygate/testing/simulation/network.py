@@ -150,7 +150,7 @@ class SimulatedNetwork:
             wire.fate = NoResponse("simulated: the request was sent and no response came")
         elif fault is PlannedFault.REQUEST_LATE:
             self._delay(wire, rolls)
-        elif fault is PlannedFault.ANSWER_SLOW:
+        elif fault is PlannedFault.RESPONSE_SLOW:
             wire.slow = rolls.randint(1, 8)
         return wire
 
@@ -226,7 +226,7 @@ class SimulatedNetwork:
             self._with_other_data(account, request)
         response = self._handle(account, request)
         match wire.fault:
-            case PlannedFault.ANSWER_LOST:
+            case PlannedFault.RESPONSE_LOST:
                 wire.fate = NoResponse("simulated: the request arrived and its response was lost")
             case PlannedFault.GARBAGE:
                 response = Response(status=200, body=_HTML)

@@ -84,7 +84,7 @@ class SimulatedAccount:
         """Return whether the processor reports what happens after a payment has ended."""
         return self.feed or self.traits.callbacks is not CallbackStyle.NONE
 
-    def tells_settlement(self) -> bool:
+    def reports_settlement(self) -> bool:
         """Return whether the processor reports each settlement by itself."""
         return self.pays_out and self.tells()
 
@@ -105,7 +105,7 @@ class SimulatedAccount:
         if self.hints:
             yield "hints without proof"
         yield f"credit on:{self.credit_on}"
-        reported = "are reported" if self.tells_settlement() else "are not reported"
+        reported = "are reported" if self.reports_settlement() else "are not reported"
         yield f"settlements {reported}"
 
 
@@ -136,7 +136,7 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> SimulatedAccou
     # A request that arrives late and shows late shows before "not found" is declared final.
     room = (final_after or timedelta(0)) - own.max_in_flight - DEADLINE
     lag = max(room, timedelta(0)) * rolls.random()
-    pays_out = rolls.random() < 0.6 and own.rails[kind].tells_settlement
+    pays_out = rolls.random() < 0.6 and own.rails[kind].reports_settlement
     habits = Habits(
         needs_complete=rolls.random() < 0.4,
         inquiry_lag=lag if lags else timedelta(0),

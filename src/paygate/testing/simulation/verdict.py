@@ -85,8 +85,8 @@ def check_doubts(world: World) -> None:
     _check_pending(world)
     for row in world.payments("status IN ('requires_action', 'authorized')"):
         profile = world.profiles[row["account"]]
-        untold = _blind(profile) or row["id"] in mistaken(world)
-        if not untold and not row["needs_review"]:
+        unreported = _blind(profile) or row["id"] in mistaken(world)
+        if not unreported and not row["needs_review"]:
             world.violated("ends", f"{row['id']} is still {row['status']}")
 
 
@@ -94,8 +94,8 @@ def _check_pending(world: World) -> None:
     """Check that each pending capture, void or refund has ended, or is under review."""
     for row in world.store.look(_PENDING):
         profile = world.profiles[row["account"]]
-        untold = profile.traits.inquiry is InquiryBy.NONE or row["payment"] in mistaken(world)
-        if not untold:
+        unreported = profile.traits.inquiry is InquiryBy.NONE or row["payment"] in mistaken(world)
+        if not unreported:
             world.violated("ends", f"the {row['operation']} {row['id']} is still pending")
 
 
@@ -157,8 +157,8 @@ def _blind(profile: SimulatedAccount) -> bool:
 def _why(world: World, row: Any, profile: SimulatedAccount) -> str:
     """Return why a payment needs a review; empty if the review could have been avoided."""
     if not row["needs_review"]:
-        untold = _blind(profile) or row["id"] in mistaken(world)
-        return "nobody can tell" if untold else ""
+        unreported = _blind(profile) or row["id"] in mistaken(world)
+        return "nobody can tell" if unreported else ""
     if not row["customer"]:
         return "nobody knows whose it is"
     if row["conflicted"]:
@@ -258,7 +258,7 @@ def _check_truth(world: World) -> None:
         (account, str(entry.kind), entry.movement_id, entry.currency, entry.minor)
         for account in world.profiles
         for entry in _journal(world, account)
-        if not _untold(world, account, entry)
+        if not _unreported(world, account, entry)
     )
     for thing in moved - booked:
         world.violated("I1", f"the processor moved {thing}, but the ledger does not have it")
@@ -268,13 +268,13 @@ def _check_truth(world: World) -> None:
             world.violated("I1", f"the ledger has {thing}, but no processor moved it")
 
 
-def _untold(world: World, account: str, entry: Entry) -> bool:
+def _unreported(world: World, account: str, entry: Entry) -> bool:
     """Return whether a movement cannot be reported, such as a bank's at a silent account."""
     profile = world.profiles[account]
     if profile.tells():
         return False
-    untold = _blind(profile) or entry.payment in mistaken(world)
-    return untold or entry.kind is MovementKind.RETURN
+    unreported = _blind(profile) or entry.payment in mistaken(world)
+    return unreported or entry.kind is MovementKind.RETURN
 
 
 def _check_states(world: World) -> None:

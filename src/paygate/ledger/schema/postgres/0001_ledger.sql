@@ -589,7 +589,7 @@ CREATE TABLE paygate_customer_reference (
   customer text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
   reference text COLLATE "C" NOT NULL,
-  told_at text COLLATE "C" NOT NULL,
+  reported_at text COLLATE "C" NOT NULL,
   checksum bigint NOT NULL,
   PRIMARY KEY (tenant, customer, account)
 );
@@ -610,7 +610,7 @@ CREATE TABLE paygate_method (
   reference text COLLATE "C" NOT NULL, -- the processor's reference in its reports
   mandate text COLLATE "C",
   is_default bigint NOT NULL DEFAULT 0,
-  told_at text COLLATE "C" NOT NULL, -- the time of the processor's latest report
+  reported_at text COLLATE "C" NOT NULL, -- the time of the processor's latest report
   created_at text COLLATE "C" NOT NULL,
   forgotten_at text COLLATE "C",
   checksum bigint NOT NULL

@@ -587,7 +587,7 @@ CREATE TABLE paygate_customer_reference (
   customer TEXT NOT NULL,
   account TEXT NOT NULL,
   reference TEXT NOT NULL,
-  told_at TEXT NOT NULL,
+  reported_at TEXT NOT NULL,
   checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, customer, account)
 ) STRICT, WITHOUT ROWID;
@@ -608,7 +608,7 @@ CREATE TABLE paygate_method (
   reference TEXT NOT NULL, -- the processor's reference in its reports
   mandate TEXT,
   is_default INTEGER NOT NULL DEFAULT 0,
-  told_at TEXT NOT NULL, -- the time of the processor's latest report
+  reported_at TEXT NOT NULL, -- the time of the processor's latest report
   created_at TEXT NOT NULL,
   forgotten_at TEXT,
   checksum INTEGER NOT NULL
