@@ -1,4 +1,4 @@
-"""Measure speed, each number beside its floor: ``python -m benchmarks --help``."""
+"""Measure speed, each number with its floor: ``python -m benchmarks --help``."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "scale": _scale,
 }
 
-# Takes as long as all others, and ten gigabytes of disk: it is run when it is named.
+# It takes as long as all others and ten gigabytes of disk, so it runs only if it is named.
 _ASKED_FOR = ("scale",)
 
 
@@ -103,8 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results = [result for name in wanted for result in BENCHMARKS[name](asked.rounds)]
     show(results)
     if asked.json:
-        told = {"machine": machine(), "results": [result.as_json() for result in results]}
-        asked.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        report = {"machine": machine(), "results": [result.as_json() for result in results]}
+        asked.json.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def show(results: Sequence[Measured]) -> None:

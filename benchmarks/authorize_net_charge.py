@@ -1,11 +1,10 @@
 """One Authorize.Net charge over loopback: our driver and transport, against their official SDK.
 
-Both charge opaque data of Accept.js with an order, a payer and two settings, each
-built anew, and read the result out of the same answer. The SDK opens a connection
-for every call, because that is how it is written; so what its XML alone costs is
-measured beside it, and what our driver costs without the network. CPU of this
-process; the server is another. The SDK speaks to loopback here as in a test of
-its own: its environment is an address.
+Both charge opaque data of Accept.js with an order, a payer and two settings, build every request
+from scratch, and read the result from the same response. The SDK opens a connection for every call,
+because that is how it works; so the cost of its XML alone is measured separately, and that of our
+driver without the network. CPU of this process; the server is another. The SDK is pointed at
+loopback as its own tests do: its environment is a URL.
 """
 
 from __future__ import annotations
@@ -126,12 +125,12 @@ class _Sdk:
         return str(answer.transactionResponse.transId)
 
     def xml_alone(self, text: str) -> str:
-        """Build the request and read the answer with the SDK's own steps, without sending."""
+        """Build the request and read the response with the SDK's own steps, without sending."""
         controller = self._controllers.createTransactionController(self._request())
         assert controller.buildrequest()
-        told = self._types.CreateFromDocument(text)
+        read = self._types.CreateFromDocument(text)
         root = controller.getrequesttype()
-        written = told.toxml(encoding="utf-8", element_name=root)
+        written = read.toxml(encoding="utf-8", element_name=root)
         answer = self._objectify.fromstring(written.replace(b"ns1:", b"").replace(b":ns1", b""))
         return str(answer.transactionResponse.transId)
 

@@ -1,10 +1,10 @@
 """The floor of collecting: a bare sqlite3 script that writes the same rows.
 
-The rows are taken from real collects: all tables are read before T1, between T1
-and T2 and after T2, and what differs is written again, each row once per
-transaction, as a plain INSERT, UPDATE or DELETE with positional parameters that
-are ready before the clock starts. The floor reads nothing, checks nothing and
-builds nothing; file, schema, indexes, triggers and pragmas are the same.
+The rows are taken from real collects: all tables are read before T1, between T1 and T2 and after
+T2, and the differences are written again, each row once per transaction, as a plain INSERT, UPDATE
+or DELETE with positional parameters that are ready before the clock starts. The floor reads
+nothing, checks nothing and builds nothing; file, schema, indexes, triggers and pragmas are the
+same.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Image: TypeAlias = "dict[Table, dict[tuple[Any, ...], tuple[Any, ...]]]"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table and the columns that are written, with the places of those of the primary key."""
+    """A table and its written columns, with the positions of the primary key's."""
 
     name: str
     columns: tuple[str, ...]
@@ -42,7 +42,7 @@ class Table:
 
 
 def capture(made: Path) -> list[Payment]:
-    """Collect every invoice of a copy of *made*, and tell the writes of each payment."""
+    """Collect every invoice of a copy of *made*, and return the writes of each payment."""
     path = ledgers.fresh(made, "captured.db")
     reader = sqlite3.connect(path, isolation_level=None)
     tables = _tables(reader)
@@ -68,7 +68,7 @@ def capture(made: Path) -> list[Payment]:
 
 
 def run(made: Path, payments: list[Payment], cpu_us: list[float]) -> float:
-    """Write *payments* into a copy of *made*, two transactions each, and tell them per second."""
+    """Write *payments* into a copy of *made*, two transactions each; return payments per second."""
     connection = sqlite3.connect(ledgers.fresh(made, "bare.db"), isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -90,11 +90,11 @@ def run(made: Path, payments: list[Payment], cpu_us: list[float]) -> float:
 
 
 def _tables(reader: sqlite3.Connection) -> list[Table]:
-    """Tell the tables, parents before those that refer to them."""
+    """Return the tables, parents before those that refer to them."""
     names = reader.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
     tables: list[Table] = []
     for (name,) in names.fetchall():
-        # Generated columns are not among them: nobody writes those.
+        # Generated columns are left out: they are not written.
         columns = reader.execute(f"PRAGMA table_info({name})").fetchall()
         key = tuple(place for place, column in enumerate(columns) if column[5])
         tables.append(Table(name, tuple(column[1] for column in columns), key))
@@ -112,7 +112,7 @@ def _image(reader: sqlite3.Connection, tables: list[Table]) -> Image:
 
 
 def _writes(before: Image, after: Image) -> list[Statement]:
-    """Tell the statements that turn *before* into *after*."""
+    """Return the statements that turn *before* into *after*."""
     writes: list[Statement] = []
     for table, rows in after.items():
         old = before[table]

@@ -1,9 +1,9 @@
 """Addresses, blocks and a long catching up, without a network.
 
-The block is one of 1 MB, of common transactions with two inputs and two outputs.
-The floor reads the same bytes, finds where everything ends, and checks that the
-header covers the transactions and the first of them the witnesses. A million
-scripts are random bytes rather than derived: looking one up costs the same.
+The block has 1 MB of ordinary transactions with two inputs and two outputs. The floor reads the
+same bytes, finds the end of every part, and checks that the header covers the transactions and the
+first of them the witnesses. A million scripts are random bytes rather than derived: looking one up
+costs the same.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _addresses(rounds: int) -> Measured:
 
 
 def _start_ms(wallet: Wallet) -> float:
-    """Return how long a process takes to know the scripts that another one has derived."""
+    """Return how long a process takes to load the scripts that another one has derived."""
     row = b"".join(b"\0\x14" + number.to_bytes(20, "little") for number in range(PER_ROW))
     memory = {f"scripts {number}": row for number in range(REMEMBERED // PER_ROW)}
     started = time.process_time()
@@ -122,7 +122,7 @@ def _scan(rounds: int) -> Measured:
 
 
 def _catching_up() -> Measured:
-    """Read 10,000 blocks; after the first half memory must not grow any more."""
+    """Read 10,000 blocks; after the first half, memory must not grow any more."""
     settings = BitcoinSettings(
         network=BitcoinNetwork.REGTEST,
         wallet=f"wpkh({_tpub()}/0/*)",
@@ -190,9 +190,11 @@ class _Chain:
     def answer(self, request: Request) -> Response:
         asked = json.loads(request.body)
         entries = asked if isinstance(asked, list) else [asked]
-        told = [{"id": each["id"], "error": None, "result": self._result(each)} for each in entries]
+        replies = [
+            {"id": each["id"], "error": None, "result": self._result(each)} for each in entries
+        ]
         return Response(
-            status=200, body=json.dumps(told if isinstance(asked, list) else told[0]).encode()
+            status=200, body=json.dumps(replies if isinstance(asked, list) else replies[0]).encode()
         )
 
     def _result(self, entry: dict[str, Any]) -> Any:
@@ -283,7 +285,7 @@ def _count(raw: bytes, at: int) -> tuple[int, int]:
 
 
 def _bare_parse(raw: bytes) -> int:
-    """Find where everything in a block ends, check both hash trees, and return where it ends."""
+    """Find the end of every part of a block, check both hash trees, and return its end."""
     total, at = _count(raw, 80)
     ids: list[bytes] = []
     with_witness: list[bytes] = []

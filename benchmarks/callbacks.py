@@ -1,10 +1,9 @@
 """Webhooks per second through the mounted application, with SQLite and `synchronous=FULL`.
 
-Every webhook is signed, of its own event, verified, and committed before it is
-answered; nothing is applied. In process, over ASGI, one after another, the floor
-is a bare `sqlite3` script that commits one row of that size. Over HTTP, by uvicorn
-on loopback in a process of its own, from eight connections, it is a Starlette
-application that only reads the body and answers.
+Every webhook is signed, has its own event, is verified, and is committed before the response;
+nothing is applied. In process, over ASGI, one after another, the floor is a bare `sqlite3` script
+that commits one row of that size. Over HTTP, with uvicorn on loopback in a separate process and
+eight connections, it is a Starlette application that only reads the body and responds.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def measure(rounds: int) -> list[Measured]:
 
 
 def webhook() -> tuple[bytes, dict[str, str]]:
-    """Write and sign an event that nobody has seen."""
+    """Return a new event, signed."""
     body = stripe_webhook.event().replace(b"evt_3Pgaf", b"evt_%d_" % next(_numbers))
     at = str(int(time.time()))
     mac = hmac.new(stripe_webhook.KEY, at.encode() + b"." + body, hashlib.sha256).hexdigest()
@@ -86,11 +85,11 @@ def _in_process(rounds: int, folder: Path) -> Measured:
 
 
 async def _per_second(clients: list[httpx.AsyncClient]) -> float:
-    """Let every client send, one webhook after another, and tell how many a second they do."""
-    told = iter([webhook() for _ in range(WEBHOOKS)])
+    """Let every client send, one webhook after another, and return webhooks per second."""
+    webhooks = iter([webhook() for _ in range(WEBHOOKS)])
 
     async def work(client: httpx.AsyncClient) -> None:
-        for body, headers in told:
+        for body, headers in webhooks:
             await _send(client, body, headers)
 
     for client in clients:  # connects, and the first one imports what it needs
@@ -109,12 +108,14 @@ def _bare(folder: Path) -> float:
     connection = sqlite3.connect(folder / f"{next(_numbers)}.db", isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
-    connection.execute("CREATE TABLE told (id INTEGER PRIMARY KEY, event TEXT UNIQUE, body BLOB)")
+    connection.execute(
+        "CREATE TABLE webhook (id INTEGER PRIMARY KEY, event TEXT UNIQUE, body BLOB)"
+    )
     rows = [(str(next(_numbers)), webhook()[0]) for _ in range(WEBHOOKS)]
     started = time.perf_counter()
     for row in rows:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO told (event, body) VALUES (?, ?)", row)
+        connection.execute("INSERT INTO webhook (event, body) VALUES (?, ?)", row)
         connection.execute("COMMIT")
     taken = time.perf_counter() - started
     connection.close()

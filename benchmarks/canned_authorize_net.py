@@ -1,7 +1,7 @@
-"""An HTTP server that answers one canned approval of Authorize.Net's, in a process of its own.
+"""An HTTP server that returns a canned approval of Authorize.Net, in a separate process.
 
-Connections are kept alive for who wants that. It reads a request line, headers, and a
-body of Content-Length bytes.
+Connections are kept alive if the client wants that. It reads a request line, headers, and a body of
+Content-Length bytes.
 """
 
 from __future__ import annotations

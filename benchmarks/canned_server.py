@@ -1,7 +1,7 @@
-"""An HTTP server that answers canned Stripe JSON, in a process of its own.
+"""An HTTP server that returns canned Stripe JSON, in a separate process.
 
-It speaks only as much HTTP as the two clients that are compared: a request line,
-headers, a body of Content-Length bytes; connections are kept alive.
+It speaks only as much HTTP as the two compared clients need: a request line, headers, a body of
+Content-Length bytes; connections are kept alive.
 """
 
 from __future__ import annotations
@@ -169,9 +169,9 @@ _SUCCEEDED = _INTENT | {
 }
 
 
-def _answer(told: object) -> bytes:
+def _answer(value: object) -> bytes:
     # Stripe indents its JSON, and sends about this many headers.
-    body = json.dumps(told, indent=2).encode()
+    body = json.dumps(value, indent=2).encode()
     head = (
         "HTTP/1.1 200 OK\r\n"
         "Server: nginx\r\n"
@@ -219,8 +219,8 @@ def _serve(line: socket.socket, seen: list[bytes]) -> None:
             rest += line.recv(65536)
         body, received = rest[:size], rest[size:]
         if path == "/seen":
-            told = b"\n".join(sorted(seen))
-            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(told) + told)
+            listed = b"\n".join(sorted(seen))
+            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(listed) + listed)
             seen.clear()
             continue
         if len(seen) < 2:

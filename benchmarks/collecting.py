@@ -1,7 +1,7 @@
 """Payments per second of `collect`, one after another and with a hundred in flight.
 
-The gateway is the fake with its processor in memory. What it takes is part of
-ours, and none of the floor's; it is measured by itself and reported.
+The gateway is the fake with its processor in memory. Its time is part of ours, not of the floor's;
+it is also measured separately and reported.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def measure(rounds: int) -> list[Measured]:
 
 
 def at_once(made: Path, cpu_us: list[float]) -> float:
-    """Collect every invoice with `Cashier`, and tell how many per second."""
+    """Collect every invoice with `Cashier`, and return invoices per second."""
     url = f"sqlite:///{ledgers.fresh(made, 'ours.db')}"
     with Cashier.open(url, gateways={"card": FakeGateway()}) as cashier:
         started, spent = time.perf_counter(), time.process_time()
@@ -110,7 +110,7 @@ def in_flight(made: Path, cpu_us: list[float]) -> float:
 
 
 def fake_us() -> float:
-    """Tell how long the fake takes for one charge, its driver included."""
+    """Return how long the fake takes for one charge, including its driver."""
     gateway = FakeGateway()
     started = time.process_time()
     for number in ledgers.NUMBERS:
@@ -134,7 +134,7 @@ def fake_us() -> float:
 
 
 def fsync_us(path: Path) -> float:
-    """Tell what the disk takes to keep two pages: most of a commit, and the same for both."""
+    """Return how long the disk takes to sync two pages: most of a commit, equal for both sides."""
     times: list[float] = []
     with path.open("wb", buffering=0) as file:
         for _ in range(50):

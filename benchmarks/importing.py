@@ -1,8 +1,8 @@
-"""What `from paygate import Cashier, Money` costs a new interpreter, against `import httpx`.
+"""The cost of `from paygate import Cashier, Money` in a new interpreter, against `import httpx`.
 
-CPU, user and system, of the whole process less that of an interpreter that
-imports nothing. httpx loads its command line too where click and rich happen to
-be installed; that would be a soft floor, so it is told that they are not.
+CPU, user and system, of the whole process less that of an interpreter that imports nothing. httpx
+also loads its command line if click and rich happen to be installed, which would make the floor too
+easy, so they are hidden from it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FLOOR = "import sys; sys.modules['click'] = sys.modules['rich'] = None; import h
 
 
 def cpu_ms(program: str) -> float:
-    """Run *program* in a new interpreter and tell the CPU that it took."""
+    """Run *program* in a new interpreter, and return the CPU that it took."""
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", program], os.environ)
     _, status, used = os.wait4(pid, 0)
     assert status == 0, f"{program!r} failed"

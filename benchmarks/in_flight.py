@@ -1,9 +1,8 @@
-"""A thousand Stripe charges in flight, against a server that takes 100 ms for each answer.
+"""A thousand Stripe charges in flight, against a server that takes 100 ms for each response.
 
-Ours is the driver, the courier and the pool; nothing is booked. The floor is a
-raw asyncio client on connections of its own, which writes the same two requests
-and reads as far as Content-Length says. Both open their connections within the
-time that counts; the server is another process.
+Ours is the driver, the courier and the pool; nothing is booked. The floor is a raw asyncio client
+on connections of its own, which writes the same two requests and reads as much as Content-Length
+says. Both open their connections within the measured time; the server is another process.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def measure(rounds: int) -> Measured:
 
 
 def _counting_cpu(taken: list[float], sample: Callable[[], float]) -> float:
-    """Take *sample*, and keep the CPU per charge, which a busy machine blurs less."""
+    """Take *sample*, and keep the CPU per charge, which depends less on the load of the machine."""
     started = time.process_time()
     per_second = sample()
     taken.append((time.process_time() - started) / CHARGES * 1e6)
@@ -137,7 +136,7 @@ def raw(url: str, wanted: list[Request]) -> float:
 
 
 def plain_httpx(wanted: list[Request]) -> float:
-    """Do what one would write without a pool of one's own; once, for it takes long."""
+    """Run what one would write without a pool of one's own; only once, because it is slow."""
 
     async def story() -> float:
         limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
@@ -156,7 +155,7 @@ def plain_httpx(wanted: list[Request]) -> float:
 
 
 async def _per_second(clients: list[Callable[[], Awaitable[None]]], charges: int) -> float:
-    """Let every client charge, one after another, and tell how many they do in a second."""
+    """Let every client charge, one charge after another, and return charges per second."""
     left = iter(range(charges))
 
     async def work(charge: Callable[[], Awaitable[None]]) -> None:

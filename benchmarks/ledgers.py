@@ -1,4 +1,4 @@
-"""Ledgers to collect on: SQLite files with open invoices, copied afresh for every sample."""
+"""Ledgers to collect on: SQLite files with open invoices, copied for every sample."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make(path: Path) -> None:
 
 
 def fresh(made: Path, name: str) -> Path:
-    """Copy the ledger *made* beside it, without anything that an earlier copy left."""
+    """Copy the ledger *made* into its folder, without files that an earlier copy left."""
     path = made.with_name(name)
     for old in path.parent.glob(f"{name}*"):
         old.unlink()

@@ -1,8 +1,9 @@
 """Large ledgers: one of 64 payments, written by paygate, and then copied by SQL many times.
 
-Every id of the ledger has the time in it, and so has every name that is made here (customers,
-invoices, movements). So a copy is the same rows with another text in place of what these names
-have in common. The checksums of the rows are made anew, and `paygate fsck` finds nothing.
+Every id of the ledger contains the time, and so does every name that is created here (customers,
+invoices, movements). So a copy consists of the same rows with another text in place of what these
+names have in common. The checksums of the rows are computed again, and `paygate fsck` finds
+nothing.
 """
 
 from __future__ import annotations
@@ -30,20 +31,20 @@ if TYPE_CHECKING:
     from paygate.gateway import Charge
 
 PAYMENTS: Final = 64
-"""How many payments are copied: one in eight waits at an address, one in eight is disputed."""
+"""How many payments are copied; one in eight waits at an address, one in eight is disputed."""
 
-# What belongs to the process or the file, and does not grow with payments.
+# These belong to the process or the file, and do not grow with payments.
 _ONCE: Final = frozenset(
     f"paygate_{each}"
     for each in ("meta", "sequence", "account", "sink", "row_count", "place_count", "feed")
 )
-# Digests, in which no name can be seen.
+# Digests, in which names cannot be replaced.
 _DIGESTS: Final = frozenset({"gateway_key", "body_digest"})
 _NUMBERS: Final = frozenset({"paygate_posting.id", "paygate_outbox.position", "paygate_inbox.id"})
 
 
 class Telling(FakeGateway):
-    """An account that approves cards, asks others to pay to an address, and tells what it must."""
+    """An account that approves cards, asks others to pay to an address, and reports events."""
 
     def __init__(self, kind: Kind = Kind.CARD, **given: Any) -> None:
         super().__init__(kind, **given)
@@ -64,7 +65,7 @@ class Telling(FakeGateway):
         return at_once(list(self.notices))
 
     def tell_dispute(self, reference: str) -> None:
-        """Tell next that what is called *reference* is disputed."""
+        """Report in the next callback that the payment *reference* is disputed."""
         dispute = Dispute(
             reference=f"dp_{reference}",
             state=DisputeState.OPENED,
@@ -81,7 +82,7 @@ class Telling(FakeGateway):
         ]
 
     def tell_paid(self, address: str, number: int = 0, minor: int = 2500) -> None:
-        """Tell next that money came to *address*."""
+        """Report in the next callback that money came to *address*."""
         name = f"{address}:{number}"
         moved = Movement(movement_id=name, amount=Money("USD", minor))
         self.notices = [Notice(event_id=name, type="paid", reference=address, movements=(moved,))]
@@ -101,7 +102,7 @@ class Accounts:
         self._ids = TimedIds()
 
     def pay(self, number: int, via: str) -> str:
-        """Issue an invoice, collect it, and return the processor's name of the payment."""
+        """Issue an invoice, collect it, and return the processor's reference of the payment."""
         name = self._ids.new("INV")
         self.cashier.issue(
             number=name,
@@ -115,7 +116,7 @@ class Accounts:
         return self.cashier.collect(name, via=via, key=f"pay-{name}", **how).reference
 
     def hear(self, account: Telling) -> None:
-        """Take in what *account* tells next, and apply it."""
+        """Receive the next callback of *account*, and apply it."""
         via = "card" if account is self.card else "coin"
         name = account.notices[0].event_id
         self.cashier.receive(
@@ -132,7 +133,7 @@ class Accounts:
 
 
 def make(path: Path) -> None:
-    """Write the ledger that is copied."""
+    """Write the ledger to be copied."""
     accounts = Accounts(path)
     for number in range(PAYMENTS):
         reference = accounts.pay(number, "coin" if number % 8 == 1 else "card")
@@ -143,7 +144,7 @@ def make(path: Path) -> None:
 
 
 def multiply(made: Path, path: Path, payments: int) -> None:
-    """Write the ledger *made* to *path* so often that it has so many *payments*."""
+    """Write copies of the ledger *made* to *path* until it has *payments* payments."""
     with sqlite3.connect(made) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("VACUUM INTO ?", (str(path),))
@@ -188,7 +189,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _common(connection: sqlite3.Connection) -> str:
-    """Return what all ids have in common: an underline, and the time as far as it is the same."""
+    """Return what all ids have in common: an underscore, and the common part of the time."""
     ids: list[str] = []
     for table, column in (("payment", "id"), ("customer", "id"), ("outbox", "id")):
         rows = connection.execute(f"SELECT {column} FROM made.paygate_{table}")
@@ -218,7 +219,7 @@ def _copied(connection: sqlite3.Connection, table: str, column: str) -> str:
     if column in _DIGESTS:
         return f"t.{column} || c.mark"
     if column == "received_at":
-        # A page of callbacks is read through all that came at the instant where it begins.
+        # Reading a page of callbacks scans all that arrived at the instant at which it begins.
         return f"strftime('%Y-%m-%dT%H:%M:%f', t.{column}, c.number || ' seconds') || '000+00:00'"
     renamed = f"replace(t.{column}, :common, c.mark)"
     return f"CASE typeof(t.{column}) WHEN 'text' THEN {renamed} ELSE t.{column} END"

@@ -1,4 +1,4 @@
-"""Interleaved rounds: ours and its floor take turns, so that both meet the same machine."""
+"""Interleaved rounds: ours and the floor alternate, so that both run under the same load."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the ratio of ours to the floor should be."""
+    """The target for the ratio of ours to the floor."""
 
     bound: float
     at_least: bool
@@ -67,7 +67,7 @@ class Measured:
 
 
 def take_turns(rounds: int, *samples: Callable[[], float]) -> list[list[float]]:
-    """Call *samples* in turn, after one round that only warms up, and collect what they return."""
+    """Call *samples* alternately, after one warm-up round, and collect the results."""
     for sample in samples:
         sample()
     taken: list[list[float]] = [[] for _ in samples]

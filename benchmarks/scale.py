@@ -1,9 +1,9 @@
-"""What work costs in a large ledger, beside the same work in a small one.
+"""The cost of work in a large ledger, compared with the same work in a small one.
 
-Ours is a ledger of 64 k or of a million payments, the floor one of 1 k, and they take turns. So
-a ratio of one says that the work does not grow with the ledger. What a check of the books takes
-is per payment, since it reads all of them. The last comparisons are about one payment with many
-movements, and about what the indexes cost that only listings and sums read.
+Ours is a ledger of 64 k or of a million payments, the floor one of 1 k, and they alternate. So a
+ratio of one means that the work does not grow with the ledger. Checking the books is measured per
+payment, since it reads all of them. The last comparisons are about one payment with many movements,
+and about the cost of the indexes that only listings and sums read.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ SMALL: Final = 1_024
 SIZES: Final = {"64 k": 65_536, "1 M": 1_000_000}
 """Sizes to compare with the small one."""
 CHECKED: Final = {"100 k": 100_032, "1 M": 1_000_000}
-"""Sizes of which the books are checked, which takes some minutes for a million payments."""
+"""Sizes at which the books are checked, which takes some minutes for a million payments."""
 
 MOVEMENTS: Final = (10, 100, 1_000)
 
-# The indexes that only a listing, a count or a sum reads; nothing looks up a single row by them.
+# Indexes that only listings, counts or sums read; no look-up of a single row uses them.
 _LISTED: Final = ("_listed", "_counted", "_by_status", "_by_account", "_by_account_and_status")
 _SUMMED: Final = ("_unallocated", "_awaiting", "_in_transit", "_quoted")
 
@@ -45,8 +45,8 @@ def measure(rounds: int) -> list[Measured]:
     """
     Measure ledgers up to the size ``PAYGATE_BENCH_PAYMENTS``, a million by default.
 
-    They are made in the folder ``PAYGATE_BENCH_LEDGERS``, and stay there for the next run; by
-    default in a temporary one.
+    They are created in the folder ``PAYGATE_BENCH_LEDGERS``, and kept there for the next run; by
+    default in a temporary folder.
     """
     most = int(os.environ.get("PAYGATE_BENCH_PAYMENTS", str(max(SIZES.values()))))
     with tempfile.TemporaryDirectory(prefix="paygate-bench-") as temporary:
@@ -85,7 +85,7 @@ def _large(made: Path, payments: int) -> Path:
 
 @dataclass
 class Ledger:
-    """A large ledger that is open, with names of rows in the midst of it."""
+    """An open large ledger, with names of rows in the middle of it."""
 
     path: Path
     heard: int = 0
@@ -124,7 +124,7 @@ class Ledger:
         assert len(self.cashier.receipts(self.names["payment"])) <= 1
 
     def publish(self) -> None:
-        """Publish what one collected invoice tells."""
+        """Publish the events of one collected invoice."""
         self.accounts.pay(0, "card")
         assert self.cashier.publish().delivered
 
@@ -132,12 +132,12 @@ class Ledger:
         assert self.cashier.status().invoices
 
     def dispute(self) -> None:
-        """Apply a callback that says that a payment is disputed."""
+        """Apply a callback that reports a dispute."""
         self.accounts.card.tell_dispute(next(self._cards))
         self.accounts.hear(self.accounts.card)
 
     def paid(self) -> None:
-        """Apply a callback that says that money came to an address."""
+        """Apply a callback that reports money at an address."""
         self.accounts.coin.tell_paid(next(self._addresses))
         self.accounts.hear(self.accounts.coin)
 
@@ -150,7 +150,7 @@ def _middle(connection: sqlite3.Connection, id_: str, table: str, order: str) ->
 
 
 def _references(connection: sqlite3.Connection, account: str) -> Iterator[str]:
-    """Yield what a processor calls payments that nobody has told anything about."""
+    """Yield the references of payments about which nothing has been reported yet."""
     rows = connection.execute(
         """
         SELECT reference FROM paygate_attempt a WHERE account = ? AND NOT EXISTS (
@@ -209,7 +209,7 @@ def _compared(
 
 
 def _us(work: Callable[[], None], times: int) -> float:
-    """Return the CPU that *work* takes: what others do on the machine is not in it."""
+    """Return the CPU that *work* takes, which does not include other processes."""
     taken: list[float] = []
     for _ in range(times):
         started = time.process_time()
@@ -223,13 +223,13 @@ def _us(work: Callable[[], None], times: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check took: seconds, of CPU and in all, memory at most, and how often it told."""
+    """The cost of a check: CPU and elapsed seconds, peak memory, and progress reports."""
 
     payments: int
     cpu_s: float
     seconds: float
     peak_mb: float
-    told: float
+    reports: float
 
 
 _CHECK = """
@@ -237,19 +237,19 @@ import re, sys, time
 from benchmarks.multiplied import Accounts
 from pathlib import Path
 
-told = []
+reports = []
 accounts = Accounts(Path(sys.argv[1]))
 started, spent = time.perf_counter(), time.process_time()
-assert accounts.cashier.fsck(progress=lambda *rule: told.append(rule)) == []
+assert accounts.cashier.fsck(progress=lambda *rule: reports.append(rule)) == []
 seconds, spent = time.perf_counter() - started, time.process_time() - spent
-# Not getrusage: what that tells begins with the memory of the process that forked.
+# Not getrusage: its peak includes the memory of the process that forked.
 peak = re.search("VmHWM: *(\\d+)", Path("/proc/self/status").read_text().replace("\t", " "))
-print(spent, seconds, int(peak[1]) / 1024, len(told))
+print(spent, seconds, int(peak[1]) / 1024, len(reports))
 """
 
 
 def check(path: Path) -> Checked:
-    """Check the books of *path* in a process of its own."""
+    """Check the books of *path* in a separate process."""
     with sqlite3.connect(path) as connection:
         [(payments,)] = connection.execute("SELECT count(*) FROM paygate_payment")
     connection.close()
@@ -273,7 +273,7 @@ def _checks(checked: dict[str, Checked]) -> list[Measured]:
                 notes={
                     "seconds": each.seconds,
                     "of them CPU": each.cpu_s,
-                    "rules that it told of": each.told,
+                    "rules reported": each.reports,
                 },
             ),
             Measured(
@@ -292,7 +292,7 @@ def _checks(checked: dict[str, Checked]) -> list[Measured]:
 
 
 def _movements(made: Path, folder: Path, rounds: int) -> list[Measured]:
-    """Apply one more movement of payments that have some, many and very many."""
+    """Apply one more movement to payments that have some, many and very many."""
     path = folder / "movements.db"
     multiplied.multiply(made, path, multiplied.PAYMENTS)
     accounts = multiplied.Accounts(path)
@@ -355,14 +355,14 @@ def _indexes(folder: Path, rounds: int) -> list[Measured]:
 
 
 def _collect(made: Path) -> float:
-    """Collect every invoice, and return the CPU that one takes, in µs."""
+    """Collect every invoice, and return the CPU per invoice, in µs."""
     cpu_us: list[float] = []
     collecting.at_once(made, cpu_us)
     return cpu_us[0]
 
 
 def _grows(made: Path) -> float:
-    """Collect every invoice, and return by how many bytes the file is larger for one."""
+    """Collect every invoice, and return the growth of the file per invoice, in bytes."""
     _collect(made)
     path = made.with_name("ours.db")
     with sqlite3.connect(path) as connection:

@@ -1,7 +1,7 @@
-"""An HTTP server that takes its time over each answer, in a process of its own.
+"""An HTTP server that delays each response, in a separate process.
 
-It answers the canned Stripe JSON of `canned_server` after a tenth of a second, to
-as many connections at once as there are.
+It returns the canned Stripe JSON of `canned_server` after a tenth of a second, to any number of
+connections at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ DELAY_S = 0.1
 
 
 class Line(asyncio.Protocol):
-    """One connection; requests come one after another, for no client here pipelines."""
+    """One connection; requests come one after another, because no client here pipelines."""
 
     def __init__(self) -> None:
         self._received = b""
@@ -36,7 +36,7 @@ class Line(asyncio.Protocol):
             return
         self._received = b""
         path = head.split(b" ", 2)[1].decode()
-        answer = next(told for end, told in ANSWERS.items() if path.endswith(end))
+        answer = next(body for end, body in ANSWERS.items() if path.endswith(end))
         asyncio.get_running_loop().call_later(DELAY_S, self._answer, answer)
 
     def _answer(self, answer: bytes) -> None:

@@ -1,9 +1,9 @@
 """One Stripe charge over loopback: our driver and transport, against raw httpx.
 
-Both send the same two requests, byte for byte but for the order of headers (the
-server tells what it saw, and that is compared before anything is measured), and
-read the same answers. The floor does no more than that: it builds no body,
-checks no answer and books nothing. CPU of this process; the server is another.
+Both send the same two requests, byte for byte except for the order of headers (the server reports
+what it received, and that is compared before anything is measured), and read the same responses.
+The floor does no more than that: it builds no body, checks no response and books nothing. CPU of
+this process; the server is another.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ CHARGE = Charge(
 
 @contextmanager
 def server(module: str = "benchmarks.canned_server") -> Iterator[str]:
-    """Start the server, tell its address, and stop it."""
+    """Start the server, yield its address, and stop it."""
     program = [sys.executable, "-m", module]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -85,7 +85,7 @@ def measure(rounds: int) -> Measured:
             return (time.process_time() - started) / CHARGES * 1e6
 
         def driver() -> float:
-            """Drive the conversation with answers that are already here."""
+            """Drive the dialogue with responses that are in memory."""
             started = time.process_time()
             for _ in range(CHARGES):
                 _play(stripe, answers)
@@ -128,7 +128,7 @@ def _play(stripe: Stripe, answers: list[Response]) -> None:
 
 
 def requests(stripe: Stripe, transport: HttpTransport) -> list[Request]:
-    """Tell what the driver sends for one charge."""
+    """Return the requests that the driver sends for one charge."""
     sent: list[Request] = []
     dialogue = stripe.charge(CHARGE)
     step = next(dialogue)
@@ -144,7 +144,7 @@ def requests(stripe: Stripe, transport: HttpTransport) -> list[Request]:
 
 
 def complete(request: Request) -> Request:
-    """Give *request* the headers that our transport adds, so that httpx sends the same."""
+    """Return *request* with the headers that our transport adds, so that httpx sends the same."""
     return replace(request, headers={**DEFAULT_HEADERS, **request.headers})
 
 

@@ -1,7 +1,7 @@
 """One Stripe webhook of 3 KB: verified and read, against HMAC and `json.loads` alone.
 
-The floor computes one HMAC-SHA256 of what is signed, compares it, and parses
-the body; it reads no header, checks no clock and looks at nothing in the event.
+The floor computes one HMAC-SHA256 of the signed bytes, compares it, and parses the body; it reads
+no header, checks no clock and looks at nothing in the event.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEY = SECRET.encode()
 
 
 def event() -> bytes:
-    """Write an event about a PaymentIntent as long as Stripe's usually are."""
+    """Return an event about a PaymentIntent of the usual length of Stripe's."""
     intent = {
         "id": "pi_3PgafyB7WZ01zgkW1SjxsAJo",
         "object": "payment_intent",
@@ -55,7 +55,7 @@ def event() -> bytes:
         "shipping": None,
         "status": "succeeded",
     }
-    told = {
+    event = {
         "id": "evt_3PgafyB7WZ01zgkW1wyRHS12",
         "object": "event",
         "api_version": "2026-06-24.dahlia",
@@ -67,10 +67,10 @@ def event() -> bytes:
         "type": "payment_intent.succeeded",
     }
     number = 0
-    while len(json.dumps(told, indent=2)) < BYTES:  # Stripe indents what it sends
+    while len(json.dumps(event, indent=2)) < BYTES:  # Stripe indents what it sends
         intent[f"field_{number}"] = {"id": f"obj_{number:024}", "parent": None, "enabled": True}
         number += 1
-    return json.dumps(told, indent=2).encode()
+    return json.dumps(event, indent=2).encode()
 
 
 def measure(rounds: int) -> Measured:

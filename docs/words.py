@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 LIST = ROOT / "words.toml"
-READ = ("src", "docs", "examples", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+READ = ("src", "docs", "examples", "benchmarks", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _CODE = re.compile(r"``[^`]+``|`[^`\n]+`|^```.*?^```|^:::\{.*?$", re.DOTALL | re.MULTILINE)
 _TABLE = re.compile(r"^<!-- table.*?^<!-- end of table -->", re.DOTALL | re.MULTILINE)
 

@@ -345,7 +345,7 @@ def test_status_names_an_account_that_nobody_sees_to(imported: Run) -> None:
     told = imported("status")
 
     assert told.code == 1
-    says = "recovery-overdue card: 1 inquiry and 0 callbacks wait, and nobody sees to them"
+    says = "recovery-overdue card: 1 inquiry and 0 callbacks are overdue; no process recovers them"
     assert f"{says} (since 2020-03-04 05:06 UTC)" in " ".join(told.out.split())
     [one] = imported("status", "--json").json["status"]["accounts"]
     assert (one["name"], one["overdue_inquiries"], one["overdue_callbacks"]) == ("card", 1, 0)

@@ -216,7 +216,7 @@ def test_a_restored_ledger_sends_nothing_until_somebody_says_so(imported: Run) -
 
     assert stopped.json["sending_stopped"]["reason"] == "restored"
     assert (refused.code, refused.error["type"]) == (3, "SendingStopped")
-    assert status.startswith("sending-stopped  nothing is sent, by ")
+    assert status.startswith("sending-stopped  sending was stopped by ")
     assert "restored" in status
     assert (early.code, early.error["facts"]["waits"]) == (3, ["the feed of account 'card'"])
     assert resumed.code == imported(*collect).code == 0

@@ -243,7 +243,7 @@ def test_debug_shows_the_trace_of_an_application(run: Run, folder: Path) -> None
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (("payment", "collect", "A-1", "--via", "page"), "come back to with --return-url"),
+        (("payment", "collect", "A-1", "--via", "page"), "return to as --return-url"),
         (
             ("method", "enroll", "C-1", "--via", "till"),
             "--method (a one-time token), --from-payment, or",

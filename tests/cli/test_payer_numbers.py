@@ -45,7 +45,7 @@ def test_money_that_nobody_has_is_shown_and_assigned(run: Run, unknown: str) -> 
     done = run("payment", "assign", unknown, "--reason", "letter", "--customer", "C-1", "--json")
 
     assert status.code == 1
-    assert "1 of them for payer numbers that nobody has" in " ".join(status.out.split())
+    assert "1 of them for unknown payer numbers" in " ".join(status.out.split())
     assert "V-9" in shown.out
     assert "not known" in shown.out
     assert (refused.code, "--customer" in refused.err) == (2, True)

@@ -144,7 +144,7 @@ def test_a_certificate_that_is_kept_expires_all_the_same(
 def test_a_certificate_that_cannot_be_had_leaves_the_callback_unverified(
     vectors: dict[str, Any], now: datetime, response: Response
 ) -> None:
-    with pytest.raises(BadResponse, match="PayPal gave no certificate"):
+    with pytest.raises(BadResponse, match="PayPal sent no certificate"):
         play(check(certificates(vectors), named(vectors, "genuine"), now), response)
 
 

@@ -64,7 +64,7 @@ def settings(**given: Any) -> PennySettings:
         ({"minimum": {"USD": "0.505"}}, "more digits"),
         ({"minimum": {"usd": "1"}}, "usd"),
         ({"maximum": {"EUR": "1"}}, "Penny does not take EUR"),
-        ({"minimum": {"USD": 5}, "maximum": {"USD": 1}}, "no amount would do"),
+        ({"minimum": {"USD": 5}, "maximum": {"USD": 1}}, "so no amount is allowed"),
     ],
 )
 def test_what_cannot_be_right_is_refused_and_not_shown(given: dict[str, Any], says: str) -> None:

@@ -93,5 +93,5 @@ def test_what_was_signed_too_long_ago_is_a_recording() -> None:
 def test_a_signed_time_is_unix_seconds() -> None:
     assert unix_stamp("1785758400", "Penny") == NOON
     for text in ("", "+1", "1_0", "1.5", "٣", "9" * 400):
-        with pytest.raises(NotAuthentic, match="no time that Penny signed"):
+        with pytest.raises(NotAuthentic, match="no time signed by Penny"):
             unix_stamp(text, "Penny")

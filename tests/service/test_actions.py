@@ -201,7 +201,7 @@ def test_without_keys_a_secret_that_is_given_once_is_refused(
     with opened(tmp_path, gateway, clock, KEY) as cashier:
         again = cashier.collect("N-1", via="card", method="tok_visa", key="b")
         assert cashier.action_of(again) == FORM
-        with pytest.raises(NotPayable, match="another payment took over"):
+        with pytest.raises(NotPayable, match="another payment superseded"):
             cashier.action_of(payment)
 
 
@@ -215,7 +215,7 @@ def test_a_page_that_turns_out_to_have_ended_gives_no_secret(
     with opened(tmp_path, gateway, clock) as cashier:
         payment = collected(cashier)
 
-        with pytest.raises(NotPayable, match="is declined and waits for no payer"):
+        with pytest.raises(NotPayable, match="is declined and does not wait for a payer"):
             cashier.action_of(payment)
 
         with pytest.raises(PaymentNotFound):
@@ -246,7 +246,7 @@ def test_a_step_in_a_script_is_not_returned_without_the_key_that_the_script_take
     with opened(tmp_path, gateway, clock, *keys) as cashier:
         payment = collected(cashier)
 
-        with pytest.raises(InvalidSettings, match="set publishable_key") as caught:
+        with pytest.raises(InvalidSettings, match="add publishable_key") as caught:
             cashier.action_of(payment)
 
     assert caught.value.facts == {"account": "card", "setting": "publishable_key"}
@@ -263,7 +263,7 @@ def test_secrets_of_steps_come_under_the_new_key(tmp_path: Path, clock: FakeCloc
         rotated = cashier.rotate_keys()
     with opened(tmp_path, gateway, clock, NEW_KEY) as cashier:
         rendered = cashier.action_of(payment)
-    expected = pytest.raises(SecretNotKept, match="none of the token keys opens it")
+    expected = pytest.raises(SecretNotKept, match="none of the token keys decrypts it")
     with opened(tmp_path, gateway, clock, KEY) as cashier, expected:
         cashier.action_of(payment)
 

@@ -127,7 +127,7 @@ def test_the_refusal_says_that_the_gateway_did_not_answer(shop: Shop) -> None:
     shop.form.pay(page.reference)
     shop.form.script("unsent", operation="look_up")
 
-    with pytest.raises(ItemAlreadyBeingPaid, match="may have come on it") as caught:
+    with pytest.raises(ItemAlreadyBeingPaid, match="may have arrived on it") as caught:
         shop.cashier.complete(page)
 
     assert caught.value.ways == {page.id: ["inquire", "resolve"]}
@@ -144,7 +144,7 @@ def test_a_gateway_that_cannot_be_asked_is_said_to_be_so() -> None:
     shop.cashier.record("A", by="cash", key="till")
     form.pay(page.reference)
 
-    with pytest.raises(ItemAlreadyBeingPaid, match="may have come on it") as caught:
+    with pytest.raises(ItemAlreadyBeingPaid, match="may have arrived on it") as caught:
         shop.cashier.complete(page)
 
     assert caught.value.ways == {page.id: ["resolve"]}

@@ -116,7 +116,7 @@ def test_a_feed_that_cannot_be_kept_does_not_stop_the_others(
 
     read = cashier.read_feeds()
 
-    assert read.failed == {"first": "KeyError while a page was kept"}
+    assert read.failed == {"first": "KeyError while a page was stored"}
     assert read.stored == 2
 
 
@@ -125,7 +125,7 @@ def test_a_feed_that_does_not_move_on_is_no_feed_that_was_read(office: Office) -
 
     read = office.process().read_feeds()
 
-    assert "does not move on" in read.failed["first"]
+    assert "does not move the cursor" in read.failed["first"]
     assert office.first.read == ["first"]
 
 
@@ -384,7 +384,7 @@ def test_who_stays_where_it_is_and_remembers_nothing_new_does_not_move_on(study:
 
     read = study.process().read_feeds()
 
-    assert "does not move on" in read.failed["wallet"]
+    assert "does not move the cursor" in read.failed["wallet"]
 
 
 def test_a_page_that_is_not_kept_is_not_remembered(study: Study) -> None:

@@ -161,7 +161,7 @@ def test_quoted_fields_may_hold_commas_and_quotes() -> None:
         (f"{'A' * 101},C,USD,1,2026-12-01", "1 to 100 printable characters"),
         (f"A,{'C' * 256},USD,1,2026-12-01", "customer must be 1 to 255 printable characters"),
         ("A\x00,C,USD,1,2026-12-01", "printable"),
-        ('A,"C"x,USD,1,2026-12-01', "the row is no CSV"),
+        ('A,"C"x,USD,1,2026-12-01', "the row is not CSV"),
         ("A,C,USD,99999999999999999999,2026-12-01", "64 bits"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_row_of_several_lines_is_told_by_its_first() -> None:
         (HEAD.encode() + b",colour\n", "there is no column 'colour'"),
         (HEAD.encode() + b",due\n", "names a column twice"),
         (HEAD.replace(",", ";").encode(), "looks like delimiter=';'"),
-        (b'"number\n', "the row is no CSV"),
+        (b'"number\n', "the row is not CSV"),
         (GOOD.encode() + b"A-3,Caf\xe9,USD,1,2026-12-01\n", "line 4: this is not UTF-8"),
         (GOOD.encode("utf-16"), "line 1: this is not UTF-8"),
     ],
@@ -399,7 +399,7 @@ def test_rows_that_a_quote_swallows_up_to_the_next_one_are_counted() -> None:
 
     [problem] = sheet.problems
     assert (problem.line, [row.bill.number for row in sheet.rows]) == (2, ["A-4"])
-    assert "lines 2 to 4 are not read" in problem.reason
+    assert "joins lines 2 to 4" in problem.reason
 
 
 @pytest.mark.parametrize("given", [bytearray(b"x"), memoryview(b"x"), None])

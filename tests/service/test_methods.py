@@ -311,7 +311,7 @@ def test_an_approval_that_does_not_say_what_it_stored_is_no_approval(shop: Shop)
     change = cashier.enroll("C-1", via="silent", method="tok_visa", key="e")
 
     assert change.state is AttemptState.UNKNOWN
-    assert "without saying what it stored" in change.reason
+    assert "without returning the stored method" in change.reason
 
 
 class Generous(FakeGateway):
@@ -387,8 +387,8 @@ def test_a_notice_that_tells_of_money_leaves_no_ended_change_under_review(
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({}, "say what to store"),
-        ({"method": "tok_visa", "from_payment": "pay_1"}, "say what to store"),
+        ({}, "pass what to store"),
+        ({"method": "tok_visa", "from_payment": "pay_1"}, "pass what to store"),
     ],
 )
 def test_one_thing_is_stored_at_a_time(shop: Shop, more: dict[str, Any], says: str) -> None:
@@ -864,7 +864,7 @@ def test_a_page_that_stores_nothing_says_what_its_traits_lack(tmp_path: Path) ->
     with pytest.raises(Unsupported, match="traits do not offer enroll for redirect") as refused:
         shop.cashier.collect("A", via="page", key="p", return_url=BACK, save_method=True)
 
-    assert "by enroll" in str(refused.value)
+    assert "with enroll" in str(refused.value)
     assert shop.cashier.payments() == []
 
 

@@ -352,7 +352,7 @@ def test_a_recording_is_refused_by_the_core(seconds: int) -> None:
     assert isinstance(shop.fakes["told"], Told)
     shop.fakes["told"].told = (Notice(event_id="e", type="t", signed_at=signed),)
 
-    with pytest.raises(NotAuthentic, match="recording"):
+    with pytest.raises(NotAuthentic, match="replay"):
         shop.cashier.receive("told", told)
 
     assert shop.cashier.callbacks() == []
@@ -452,7 +452,7 @@ def test_what_another_system_made_at_the_same_account_is_ignored(our_ref: str) -
     shop.cashier.apply_callbacks()
 
     [stored] = shop.cashier.callbacks(state="ignored")
-    assert stored.error == "another system made it: it has no name of ours"
+    assert stored.error == "it has no reference of ours: another system's"
     assert shop.cashier.orphans() == []
     assert not [each for each in shop.events() if each.startswith("callback.")]
 
@@ -523,7 +523,7 @@ def test_what_does_not_read_is_kept_as_failed_with_the_reason_and_holds_up_nobod
 
     assert {each.status for each in replies} == {200}
     of_others = (
-        "it names the operation 'of-others', which is not in this ledger, and does not read "
+        "it names the operation 'of-others', which is not in this ledger, and cannot be read "
         "(of 9 knuts)"
     )
     told = shop.cashier.callbacks(oldest_first=True)

@@ -149,7 +149,7 @@ def test_what_no_driver_may_say_is_a_fault_of_the_driver(
 ) -> None:
     cashier, payment = shop.partly_paid(Asking(shop.clock, answer))
 
-    with cashier, pytest.raises(BadResponse, match="does not say how to pay the rest"):
+    with cashier, pytest.raises(BadResponse, match="did not return how to pay the rest"):
         cashier.action_of(payment)
 
 

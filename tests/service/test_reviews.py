@@ -280,7 +280,7 @@ MADE: dict[ReviewCause, Callable[[Shop], Payment]] = {
     ReviewCause.UNBROUGHT: raised(reviews.UNBROUGHT),
     ReviewCause.UNIDENTIFIED: unidentified,
     ReviewCause.TWICE: raised("twice:capture:mv-1"),
-    ReviewCause.OTHER_ACCOUNT: raised("told-by:bank"),
+    ReviewCause.OTHER_ACCOUNT: raised("other-account:bank"),
     ReviewCause.DISPUTE: raised("dispute:dsp_1"),
     ReviewCause.DISPUTE_ELSEWHERE: raised("dispute-elsewhere:dsp_1"),
 }

@@ -481,7 +481,7 @@ def test_more_than_moved_cannot_settle(shop: Shop) -> None:
 def test_a_rail_that_never_tells_of_settlement_cannot_credit_on_it() -> None:
     silent = FakeGateway(reports_settlement=False)
 
-    with pytest.raises(InvalidSettings, match="does not tell when"):
+    with pytest.raises(InvalidSettings, match="does not report settlement"):
         Cashier.in_memory(gateways={"card": {"gateway": silent, "credit_on": "settled"}})
 
 

@@ -238,7 +238,7 @@ def test_a_review_and_a_conflict(shop: Shop) -> None:
     one = shop.concern()
 
     assert (one.name, one.since) == ("review", payment.created_at)
-    assert one.text == f"1 payment to review, 1 of them with other money: {payment.id}"
+    assert one.text == f"1 payment to review, 1 of them conflicted: {payment.id}"
 
 
 def test_nobody_recovers(shop: Shop) -> None:
@@ -248,7 +248,7 @@ def test_nobody_recovers(shop: Shop) -> None:
     one = shop.concern()
 
     assert (one.name, one.subject) == ("recovery-overdue", "card")
-    assert one.text.startswith("1 inquiry and 0 callbacks wait")
+    assert one.text.startswith("1 inquiry and 0 callbacks are overdue")
 
 
 def test_a_sink_that_cannot_be_reached_and_one_that_refuses(shop: Shop) -> None:
@@ -294,7 +294,7 @@ def test_nobody_publishes(shop: Shop) -> None:
 
     assert (before, soon) == ([], [])
     assert (one.name, one.subject, one.since) == ("sink-behind", "crm", began)
-    assert one.text == "nobody hands events over to it"
+    assert one.text == "no process publishes events to it"
     shop.cashier.publish()
     assert shop.status().concerns == []
     assert len(heard) == 2
@@ -306,4 +306,4 @@ def test_sending_is_stopped(shop: Shop) -> None:
     one = shop.concern()
 
     assert (one.name, one.since) == ("sending-stopped", shop.clock.now())
-    assert one.text == "nothing is sent, by ann: restored from Tuesday's backup"
+    assert one.text == "sending was stopped by ann: restored from Tuesday's backup"

@@ -153,10 +153,10 @@ def test_money_for_an_unknown_number_waits_for_a_person(branch: Branch) -> None:
     assert branch.states() == [InboxState.APPLIED]
     status = branch.cashier.status()
     assert status.reviews.unidentified == 1
-    assert "1 of them for payer numbers that nobody has" in status.concerns[0].text
+    assert "1 of them for unknown payer numbers" in status.concerns[0].text
     assert branch.cashier.payments(needs_review=True) == [paid]
     assert branch.reasons(paid) == [
-        f"money came for payer number {NUMBER}, which nobody has; assign it"
+        f"money came for payer number {NUMBER}, which no customer has; assign it"
     ]
 
 
@@ -327,7 +327,7 @@ def test_a_return_of_one_of_several_waits_for_a_person_if_it_does_not_say_which(
     assert branch.balance() == usd("100")
     callback = branch.cashier.callbacks()[0]
     assert callback.state is InboxState.NEW
-    assert "several payments go by 'X'" in callback.error
+    assert "several payments have the reference 'X'" in callback.error
     for _ in range(7):
         branch.clock.advance(timedelta(days=1))
         branch.cashier.recover()
@@ -349,7 +349,7 @@ def test_a_movement_that_is_told_as_two_kinds_is_booked_once_and_reviewed(
 
     [found] = branch.cashier.payments()
     assert (found.received, found.settled, found.needs_review) == (usd("100"), True, True)
-    text = "movement mv-1 is booked as charge, and is now told as capture"
+    text = "movement mv-1 is booked as charge, but is now reported as capture"
     assert branch.reasons(found).count(text) == 1
     alerts = [e for e in branch.cashier.events(aggregate=paid) if e.type == "payment.alert"]
     assert [event.data["reason"] for event in alerts] == [text]
@@ -370,7 +370,7 @@ def test_money_of_one_processor_account_under_two_names_is_booked_once(branch: B
     assert (paid.account, paid.received, branch.balance()) == ("bank", usd("50"), usd("50"))
     [reason] = branch.reasons(paid)
     assert paid.needs_review
-    assert "'bank', and account 'again' reports it as well" in reason
+    assert "'bank', but account 'again' reports it as well" in reason
 
 
 def test_the_way_out_of_a_hold_of_money_that_awaits_settlement_works() -> None:
@@ -499,7 +499,9 @@ def test_what_went_back_twice_and_came_back_twice_can_be_assigned(branch: Branch
 
     found = branch.cashier.payment(paid)
     assert (found.unallocated, found.credited, found.needs_review) == (usd("20"), usd("0"), True)
-    with pytest.raises(StillToDecide, match=r"nobody knows whose .* assign"):
+    with pytest.raises(
+        StillToDecide, match=r"the customer of .* is not known; name them with assign"
+    ):
         branch.cashier.reviewed(paid, reason="seen")
     found = branch.cashier.assign(paid, customer="C-5", reason="letter")
     assert (found.credited, branch.balance("C-5")) == (usd("20"), usd("20"))
@@ -516,7 +518,9 @@ def test_more_that_goes_back_than_came_is_nobodys_debt(branch: Branch) -> None:
     found = branch.cashier.payment(paid)
     assert (found.unallocated, found.needs_review) == (-usd("20"), True)
     assert (branch.balance(""), branch.cashier.credits("")) == (usd("0"), [])
-    with pytest.raises(StillToDecide, match=r"nobody knows who owes 20\.00 USD") as refused:
+    with pytest.raises(
+        StillToDecide, match=r"the customer who owes 20\.00 USD .* is not known"
+    ) as refused:
         branch.cashier.reviewed(paid, reason="seen")
     assert refused.value.verbs == ("assign",)
     assert_sound(branch.cashier)
@@ -645,7 +649,7 @@ def test_a_driver_tells_one_movement_at_a_time(branch: Branch) -> None:
 
         callback = branch.cashier.callbacks()[0]
         assert callback.state is InboxState.FAILED
-        assert "more than one movement" in callback.error
+        assert "more than one inward movement" in callback.error
     assert branch.cashier.payments() == []
 
 

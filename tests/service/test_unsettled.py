@@ -167,7 +167,7 @@ def test_a_time_that_means_nothing_is_refused(shop: Shop, setting: Any) -> None:
 def test_a_driver_that_does_not_tell_settlement_has_no_deadline(shop: Shop) -> None:
     gateway = FakeGateway(Kind.CARD, clock=shop.clock, reports_settlement=False)
 
-    with pytest.raises(InvalidSettings, match="tells settlement for none"):
+    with pytest.raises(InvalidSettings, match="reports settlement for none"):
         shop.open(gateway, settles_within={"card": 5})
 
 

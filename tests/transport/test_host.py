@@ -188,7 +188,7 @@ async def test_a_cancellation_from_outside_goes_through() -> None:
 async def test_a_transport_that_is_not_awaited_has_a_bad_response() -> None:
     mine: Any = Mine(lambda _: Response(status=200))
 
-    with pytest.raises(BadResponse, match="nothing to await"):
+    with pytest.raises(BadResponse, match="instead of an awaitable"):
         await AsyncHostTransport(mine).exchange(PAY)
 
 

@@ -81,7 +81,7 @@ def part_of(given: bytes) -> Callable[[socket.socket], None]:
         pytest.param(ANSWER, id="answered"),
         pytest.param(GARBAGE, id="garbage"),
         pytest.param(b"", id="closed"),
-        pytest.param(ANSWER[:-9], id="broken off"),
+        pytest.param(ANSWER[:-9], id="truncated"),
         pytest.param(
             ANSWER.replace(b"Request-Id", b"Content-Encoding: br\r\nRequest-Id"), id="packed"
         ),

@@ -363,7 +363,7 @@ def test_a_sign_in_that_took_too_long_leaves_no_time_to_send(face: str) -> None:
 
     carried = Carried(face, iter([slow]), Signer())
 
-    with pytest.raises(NotSent, match="ended before"):
+    with pytest.raises(NotSent, match="to send it has ended"):
         carried.exchange(MONEY)
 
 
@@ -376,14 +376,14 @@ def test_a_sign_in_that_took_the_lease_leaves_no_right_to_send(face: str) -> Non
 
     carried = Carried(face, iter([slow]), Signer())
 
-    with pytest.raises(NotSent, match="ended before"):
+    with pytest.raises(NotSent, match="to send it has ended"):
         carried.exchange(MONEY, not_after=carried.clock.now() + timedelta(seconds=5))
 
 
 def test_a_driver_that_needs_a_token_to_get_one_is_told(face: str) -> None:
     carried = Carried(face, iter([]), Signer(sign_in=True))
 
-    with pytest.raises(NotSent, match="token that it is to get"):
+    with pytest.raises(NotSent, match="token that it should return"):
         carried.exchange(MONEY)
 
 

@@ -1,5 +1,5 @@
-"""What every driver needs and no processor owns: reading, writing, signing, settings, paging.
+"""The driver kit: what drivers share, such as reading, writing, signing, settings and paging.
 
-Authors import it from `paygate.driver`, like everything else. A module here is loaded when one
-of its names is first used.
+Authors import it from `paygate.driver`, like everything else. A module here is loaded when one of
+its names is first used.
 """

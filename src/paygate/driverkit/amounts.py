@@ -1,4 +1,4 @@
-"""Amounts as a processor counts them: as whole numbers or with a point, with digits of its own."""
+"""Amounts as a processor writes them: whole numbers or decimals, with its own number of digits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Amounts:
-    """The currencies of *by*, and how many digits after the point each of them has there.
+    """The currencies of the processor *by*, with their number of decimal places there.
 
-    Processors differ from ISO 4217: Stripe gives the Icelandic krona two digits, PayPal the
-    forint none. *steps* are what a whole amount must be a multiple of, for currencies whose last
-    digits are always 0.
+    Processors differ from ISO 4217: Stripe gives the Icelandic krona two decimal places, PayPal the
+    forint none. *steps* are values that a whole amount must be a multiple of, for currencies whose
+    last digits are always 0.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class Amounts:
         digits = self.digits.get(money.currency)
         if digits is None:
             raise Unsupported(
-                f"the {self._by} driver does not charge {money.currency}; see its currencies in "
-                "traits",
+                f"the {self._by} driver does not charge {money.currency}; its traits list its "
+                "currencies",
                 currency=money.currency,
             )
         shift = digits - SCALES[money.currency]
         amount, rest = _shifted(money.minor, shift)
         if rest or amount % self.steps.get(money.currency, 1):
             raise Unsupported(
-                f"{self._by} does not charge {money}: it takes fewer digits of {money.currency}; "
+                f"{self._by} does not charge {money}: it has fewer digits in {money.currency}; "
                 "round the amount first",
                 currency=money.currency,
             )
@@ -55,7 +55,7 @@ class Amounts:
         return f"{Decimal(amount).scaleb(-self.digits[money.currency]):f}"
 
     def of_whole(self, currency: str, amount: int) -> Money:
-        """Return what *amount* is, or raise `BadResponse` for one that our money cannot be."""
+        """Return *amount* as Money, or raise `BadResponse` if the currency cannot express it."""
         if currency not in self.digits:
             raise BadResponse(f"{self._by} names a currency that it is not known to use")
         shift = SCALES[currency] - self.digits[currency]
@@ -76,7 +76,7 @@ class Amounts:
 
 
 def _shifted(number: int, digits: int) -> tuple[int, int]:
-    """Return *number* with *digits* more, or fewer if negative, and what is left over of it."""
+    """Return *number* times ten to the power of *digits*, and the remainder if that is negative."""
     if digits >= 0:
         return number * int(10**digits), 0
     return divmod(number, int(10**-digits))

@@ -1,4 +1,4 @@
-"""Bodies: the bytes of an answer or a callback, before their format is read."""
+"""Bodies: the bytes of a response or a callback, before they are parsed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def body_of(source: Response | bytes, by: str, wanted: str, bytes_max: int) -> bytes:
-    """Return the bytes of an answer or of a callback, if they are no more than *bytes_max*."""
+    """Return the bytes of a response or a callback; raise `BadResponse` above *bytes_max*."""
     body = source if isinstance(source, bytes) else source.body
     if len(body) > bytes_max:
         raise unreadable(source, by, wanted)

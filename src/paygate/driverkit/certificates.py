@@ -1,9 +1,9 @@
-"""Signatures made with a certificate's key (RSA), and the certificate fetched to check them.
+"""Signatures made with a certificate's key (RSA), and fetching the certificate to check them.
 
-A message that names the certificate it is to be checked with proves nothing by itself: whoever
-writes it can name one of their own, and has us fetch it. So the address is compared with what the
-driver allows before anything is fetched, and the certificate must lead to a trusted root, bear the
-processor's name, and be valid at the time.
+A message that names its own certificate proves nothing by itself: its author can name one of their
+own, and make us fetch it. So the URL is compared with what the driver allows before anything is
+fetched, and the certificate must lead to a trusted root, have the processor's name, and be valid at
+the time.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
 
 BYTES_MAX: Final = 65_536
-"""The longest chain that is read."""
+"""The maximum size of a chain."""
 
 KEPT_MAX: Final = 20
-"""The certificates that are kept; a processor has one at a time, and the next one."""
+"""How many chains are kept; a processor uses one at a time, and then the next one."""
 
 
 class Certificates:
-    """The certificates with which *by* signs.
+    """The certificates with which the processor *by* signs.
 
-    They are fetched from one of *hosts*, below *path*, and must bear *name* and lead to one of the
-    *roots* (PEM), which by default are the public authorities that TLS trusts as well. A chain is
-    kept by its address, and its dates are checked at each use.
+    They are fetched from one of *hosts*, below *path*, and must have the DNS name *name* and lead
+    to one of the *roots* (PEM), by default the public authorities that TLS trusts. A chain is kept
+    by its URL, and its dates are checked at each use.
     """
 
     def __init__(
@@ -65,16 +65,16 @@ class Certificates:
 
     def check(self, url: str, message: bytes, signature: str, at: datetime) -> Dialogue[None]:
         """
-        Raise `NotAuthentic` unless *signature* (base64, RSA with SHA-256) is of *message*.
+        Raise `NotAuthentic` unless *signature* (base64, RSA with SHA-256) is that of *message*.
 
-        The certificate at *url* is fetched if it is not known; what cannot be fetched or read
-        raises `BadResponse`, so that the callback is sent again.
+        The certificate at *url* is fetched if it is not known. If it cannot be fetched or read,
+        `BadResponse` is raised, so that the callback is sent again.
         """
         self._check_place(url)
         chain = self._kept.get(url) or (yield from self._fetched(url))
         key = self._trusted(chain, at)
         try:
-            # Whatever else the key could sign with, the processor signs with this.
+            # The key could be used with other schemes, but the processor signs with this one.
             key.verify(base64.b64decode(signature, validate=True), message, PKCS1v15(), SHA256())
         except (InvalidSignature, ValueError):
             raise NotAuthentic(
@@ -85,7 +85,7 @@ class Certificates:
     def _check_place(self, url: str) -> None:
         try:
             parts = urlsplit(url)
-            # Compared as a whole: neither a user before the host nor a port may be in it.
+            # Compared as a whole, so that it has neither user info nor a port.
             allowed = parts.scheme == "https" and parts.netloc in self._hosts
         except ValueError:
             allowed, parts = False, urlsplit("")
@@ -110,7 +110,7 @@ class Certificates:
         except ValueError:
             pass
         raise BadResponse(
-            f"{self._by} gave no certificate: status {response.status}, {len(response.body)} bytes",
+            f"{self._by} sent no certificate: status {response.status}, {len(response.body)} bytes",
             status=response.status,
         )
 
@@ -133,7 +133,7 @@ class Certificates:
         return key
 
     def _keep(self, url: str, chain: list[Certificate]) -> None:
-        """Keep a chain that has proved itself, and forget the one that was used least."""
+        """Keep a chain that has verified a signature, and drop the least recently used one."""
         self._kept[url] = chain
         self._kept.move_to_end(url)
         if len(self._kept) > KEPT_MAX:

@@ -1,14 +1,14 @@
-"""Fields: the members of somebody else's message, each read as what it must be.
+"""Fields: the members of a foreign message, each read as the type that it must have.
 
     sale = read_json(response, "Penny")
     sale.expect(live=True)
     Movement(movement_id=sale.id("id"), amount=sale.money("total.value", "USD"))
     sale.text("note", "")
 
-A member is named by its path, with dots between the names and with the number of an entry of a list
-(``links.0.href``). Without a default it must be there and be right, or `BadResponse` is
-raised, which names the path. With a default nothing is raised: what only informs must never make
-an answer unreadable that says what became of the money. Null and an empty text count as missing.
+A member is addressed by its path: names, and indexes of list entries, joined by dots
+(``links.0.href``). Without a default it must exist and be valid, or `BadResponse` is raised, which
+names the path. With a default nothing is raised: a member that only informs must never make a
+response unreadable that says what happened to money. Null and an empty text count as missing.
 
 The same class reads JSON, XML and forms; see `read_json`, `read_xml` and `read_form`.
 """
@@ -35,27 +35,27 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 TEXT_MAX: Final = 500
-"""The characters after which a text is cut; the ledger keeps no more of one."""
+"""The length after which a text is cut; the ledger stores no more."""
 
 URL_MAX: Final = 4096
 
 ID: Final = re.compile(r"[\x21-\x7e]{1,255}")
-"""What an id must be, unless its reader says more: it is stored, and is part of addresses."""
+"""The default pattern of an id, which is stored and becomes part of URLs."""
 
 _DIGITS: Final = re.compile(r"[+-]?[0-9]{1,20}")
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _FLOAT_DIGITS: Final = 15
-"""The digits of a number that any float keeps; of more it is not known what was written."""
+"""The number of digits that every float preserves; with more, the written digits are lost."""
 
 _EXPONENT_MAX: Final = 20
 
 _WHOLE_MAX: Final = 2**63 - 1
 _SECONDS_MAX: Final = 2**32 - 1
 _UNIX_SECONDS: Final = re.compile(r"[0-9]{1,10}|[0-9]{9,10}\.[0-9]{1,20}")
-"""Seconds may have a fraction, but only since 1973: ``2026.08`` is a month."""
+"""Seconds may have a fraction, but only from 1973 on: ``2026.08`` is a month."""
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
-# Nothing of such a member is repeated in an error.
+# Errors never quote the value of a member with such a name.
 _UNSHOWN: Final = re.compile(
     r"secret|token|passw|key|signature|auth|cvv|cvc|pan|card|number|account|iban|holder|name|email"
     r"|phone|url|href|link",
@@ -64,7 +64,7 @@ _UNSHOWN: Final = re.compile(
 
 
 class Missing(Enum):
-    """Stands for the default of a member that must be there."""
+    """The default of a member that must exist."""
 
     REQUIRED = "required"
 
@@ -73,27 +73,27 @@ REQUIRED: Final = Missing.REQUIRED
 
 
 class Fields:
-    """The members of a message of *by*, which is named in errors; *path* is where they are in it.
+    """The members of a message of *by*, which errors name; *path* is their position in it.
 
-    This reads JSON that was decoded. A subclass reads another format by saying how a value is
-    found (`_find`), what is within it (`_within`), and which entries it has (`_entries`).
+    This class reads decoded JSON. A subclass reads another format by overriding how a value is
+    found (`_find`), what is inside it (`_within`), and which entries it has (`_entries`).
     """
 
     __slots__ = ("_by", "_members", "_path", "_value")
 
     textual = False
-    """Whether the format has only texts, so that numbers and flags are written as such."""
+    """Whether the format has only texts, so that numbers and flags are written as texts."""
 
     def __init__(self, value: object, by: str, path: str = "") -> None:
         self._value, self._by, self._path = value, by, path
-        # Most paths are one name of an object: what they cost is one look into this.
+        # Most paths are one name of an object, and cost one look-up in this.
         self._members = cast("dict[str, Any]", value) if type(value) is dict else _NONE
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._by}: {self._path or 'all of it'})"
 
     def __contains__(self, path: str) -> bool:
-        """Return whether there is such a member, if only as null."""
+        """Return whether the member exists, even as null."""
         outer, _, name = path.rpartition(".")
         within = self._find(outer) if outer else self._value
         return type(within) is dict and name in within
@@ -108,13 +108,13 @@ class Fields:
     @overload
     def text(self, path: str, default: D, *, longest: int = ...) -> str | D: ...
     def text(self, path: str, default: Any = REQUIRED, *, longest: int = TEXT_MAX) -> Any:
-        """Return a text that any store takes, cut after *longest* characters."""
+        """Return a text that every store accepts, cut after *longest* characters."""
         found = self._find(path)
         if not isinstance(found, str) or not found:
             return self._without(path, found, default, "text")
         if found.isascii() and found.isprintable():
             return found[:longest]
-        # PostgreSQL stores no NUL, and nobody stores half a surrogate pair.
+        # PostgreSQL stores no NUL, and no store accepts half a surrogate pair.
         return found[:longest].replace("\0", "").encode("utf-8", "replace").decode()
 
     @overload
@@ -122,7 +122,7 @@ class Fields:
     @overload
     def id(self, path: str, default: D, *, pattern: re.Pattern[str] = ...) -> str | D: ...
     def id(self, path: str, default: Any = REQUIRED, *, pattern: re.Pattern[str] = ID) -> Any:
-        """Return a text that *pattern* matches, whole; an id is never cut."""
+        """Return a text that *pattern* matches completely; an id is never cut."""
         found = self._find(path)
         if isinstance(found, str) and pattern.fullmatch(found):
             return found
@@ -133,7 +133,7 @@ class Fields:
     @overload
     def url(self, path: str, default: D, *, also: Collection[str] = ...) -> str | D: ...
     def url(self, path: str, default: Any = REQUIRED, *, also: Collection[str] = ()) -> Any:
-        """Return an address that a payer may be sent to: https, or one below those in *also*."""
+        """Return a URL that a payer may be sent to: https, or one below those in *also*."""
         found = self._find(path)
         if isinstance(found, str) and is_address(found, also):
             return found
@@ -144,11 +144,11 @@ class Fields:
     @overload
     def choice(self, path: str, table: Mapping[str, T], default: D) -> T | D: ...
     def choice(self, path: str, table: Mapping[str, T], default: Any = REQUIRED) -> Any:
-        """Return what *table* has for a word of theirs."""
+        """Return the entry of *table* for one of the processor's words."""
         found = self._find(path)
         if isinstance(found, str) and found in table:
             return table[found]
-        return self._without(path, found, default, "a word that is known")
+        return self._without(path, found, default, "a known word")
 
     # --- Numbers and instants -----------------------------------------------------------
 
@@ -157,7 +157,7 @@ class Fields:
     @overload
     def whole(self, path: str, default: D) -> int | D: ...
     def whole(self, path: str, default: Any = REQUIRED) -> Any:
-        """Return a whole number of at most 64 bits. In JSON it is a number, never a text."""
+        """Return an integer of at most 64 bits; in JSON it must be a number, not a text."""
         found = self._find(path)
         if self.textual and isinstance(found, str) and _DIGITS.fullmatch(found):
             found = int(found)
@@ -170,7 +170,7 @@ class Fields:
     @overload
     def decimal(self, path: str, default: D) -> Decimal | D: ...
     def decimal(self, path: str, default: Any = REQUIRED) -> Any:
-        """Return a number, written as such or as a text of digits, exactly as it is written."""
+        """Return a number, or a text of digits, exactly as it is written."""
         found = self._find(path)
         number = _decimal(found)
         return self._without(path, found, default, "a number") if number is None else number
@@ -193,9 +193,9 @@ class Fields:
     @overload
     def instant(self, path: str, default: D, *, zone: tzinfo | None = ...) -> datetime | D: ...
     def instant(self, path: str, default: Any = REQUIRED, *, zone: tzinfo | None = None) -> Any:
-        """Return an instant in UTC, from Unix seconds, whose fraction is cut, or ISO 8601.
+        """Return a time in UTC, from Unix seconds (their fraction is cut) or ISO 8601.
 
-        A text that names no zone is in *zone*; without one it is not an instant.
+        A text without a zone is in *zone*; without *zone* it is not valid.
         """
         found = self._find(path)
         moment = _instant(found, zone)
@@ -206,7 +206,7 @@ class Fields:
     @overload
     def flag(self, path: str, default: D) -> bool | D: ...
     def flag(self, path: str, default: Any = REQUIRED) -> Any:
-        """Return true or false; in formats that have only texts 1 and 0 as well."""
+        """Return true or false; formats that have only texts may also use 1 and 0."""
         found = self._find(path)
         if self.textual and isinstance(found, str):
             found = _FLAGS.get(found.lower(), found)
@@ -215,21 +215,21 @@ class Fields:
     def expiry(
         self, month: str = "exp_month", year: str = "exp_year"
     ) -> tuple[int, int] | tuple[None, None]:
-        """Return month and year in which a card expires, if both are there and can be."""
+        """Return month and year of a card's expiry, if both exist and are valid."""
         in_month, in_year = self.whole(month, 0), self.whole(year, 0)
         possible = 1 <= in_month <= 12 and 2000 <= in_year < 2200
         return (in_month, in_year) if possible else (None, None)
 
-    # --- What has members of its own ------------------------------------------------------
+    # --- Objects and lists ----------------------------------------------------------------
 
     def at(self, path: str) -> Fields:
-        """Return what is within *path*. If there is nothing, its members are missing, too."""
+        """Return the members at *path*; if there is nothing, they are all missing."""
         return self._within(self._find(path), self._joined(path))
 
     def each(self, path: str = "", default: Sequence[Fields] | Missing = REQUIRED) -> list[Fields]:
-        """Return the entries of a list, which all have members; without *path* of the message.
+        """Return the entries of a list of objects; without *path*, of the message itself.
 
-        With a default those entries are left out that have none.
+        With a default, entries that are not objects are left out.
         """
         found = self.value(path)
         entries = self._entries(found, path)
@@ -238,7 +238,7 @@ class Fields:
         return [each for each in entries if each]
 
     def entries(self, path: str = "") -> list[Fields]:
-        """Return the entries of a list, some of which may have no members."""
+        """Return the entries of a list, some of which may not be objects."""
         entries = self._entries(self.value(path), path)
         if entries is None:
             return list(self._without(path, self.value(path), REQUIRED, "a list"))
@@ -254,11 +254,11 @@ class Fields:
         return texts
 
     def value(self, path: str = "") -> object:
-        """Return what is at *path* as it was decoded, for what the other readers cannot read."""
+        """Return the decoded value at *path*, for what the other methods cannot read."""
         return self._find(path) if path else self._value
 
     def expect(self, /, **wanted: str | int) -> None:
-        """Raise `BadResponse` unless these members are so: the answer is to something else."""
+        """Raise `BadResponse` unless the members have these values: the response is another's."""
         for path, value in wanted.items():
             match value:
                 case bool():
@@ -273,7 +273,7 @@ class Fields:
                 )
 
     def wrong(self, path: str, what: str) -> BadResponse:
-        """Return the error for a member of which *what* is true, such as ``"is of the past"``."""
+        """Return the error for a member and what is wrong with it: ``"is in the past"``."""
         return BadResponse(f"{self._by} gives {self._joined(path) or 'an answer'} that {what}")
 
     # --- How a format is read ---------------------------------------------------------------
@@ -292,7 +292,7 @@ class Fields:
         return Fields(members, self._by, path)
 
     def _entries(self, value: object, path: str) -> list[Fields] | None:
-        """Return the entries of a list, without members if they have none; None without a list."""
+        """Return the entries of a list; None if *value* is not a list."""
         if type(value) is not list:
             return None
         at = f"{path}." if path else ""
@@ -315,7 +315,7 @@ class Fields:
 
 
 def is_address(text: str, also: Collection[str] = ()) -> bool:
-    """Return whether a payer may be sent to *text*: https, or an address below one in *also*."""
+    """Return whether a payer may be sent to *text*: https, or a URL below one in *also*."""
     if not (text.isascii() and text.isprintable() and len(text) <= URL_MAX) or " " in text:
         return False
     if any(text.startswith(f"{each}/") for each in also):
@@ -331,7 +331,7 @@ _NONE: Final[dict[str, Any]] = {}
 
 
 def _member(value: object, name: str) -> object:
-    """Return the member *name* of an object, or that entry of a list; None without it."""
+    """Return the member *name* of an object or entry of a list; None if it is missing."""
     if type(value) is dict:
         return cast("dict[str, object]", value).get(name)
     if type(value) is not list or not (name.isascii() and name.isdigit() and len(name) < 9):
@@ -349,7 +349,7 @@ def _decimal(found: object) -> Decimal | None:
         return found if abs(found.adjusted()) < _EXPONENT_MAX else None
     if type(found) is not float:
         return None
-    # JSON's 1e999 is an infinity here, and refused as well.
+    # JSON's 1e999 is an infinity here, and is refused too.
     number = Decimal(repr(found)) if abs(found) < 10**_FLOAT_DIGITS else None
     return number if number is not None and len(number.as_tuple().digits) <= _FLOAT_DIGITS else None
 
@@ -380,7 +380,7 @@ def _instant(found: object, zone: tzinfo | None) -> datetime | None:
 
 
 def _shown(path: str, found: object) -> str:
-    """Return what an error says of a value: of a text at most 80 characters, and no secret."""
+    """Return a value for an error: at most 80 characters of a text, and no secret."""
     if isinstance(found, str):
         return "a text" if _UNSHOWN.search(path) else shown(without_private(found))
     if isinstance(found, bool):

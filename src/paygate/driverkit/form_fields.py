@@ -1,6 +1,6 @@
 """Forms and query strings: pairs of texts, each name once.
 
-Of a name that is given twice readers differ in which counts, so that one could be signed and the
+Readers differ in which value counts if a name is given twice, so that one could be signed and the
 other read; such a form is refused.
 """
 
@@ -24,7 +24,7 @@ FIELDS_MAX: Final = 1000
 
 
 class FormFields(Fields):
-    """The fields of a form; a path is the whole name of one, whatever dots it has."""
+    """The fields of a form; a path is the whole name of a field, even with dots."""
 
     __slots__ = ()
 

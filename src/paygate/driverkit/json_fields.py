@@ -1,10 +1,9 @@
 """JSON bodies, read without surprises.
 
-Refused are: what is not UTF-8 or not JSON, a name that an object has twice (readers differ in
-which of the two counts), NaN and infinities, numbers of thousands of digits, and more than a few
-hundred objects within each other. A number with a fraction is a float to whoever decoded it;
-`Fields.decimal` returns only one of which every digit that was written is known, unless
-`read_json_value` reads numbers as exact decimals.
+These are refused: bodies that are not UTF-8 or not JSON, a name that an object has twice (readers
+differ in which one counts), NaN and infinities, numbers of thousands of digits, and more than a few
+hundred nested objects. A number with a fraction is decoded as a float; `Fields.decimal` returns it
+only if every written digit is known, unless `read_json_value` reads numbers as exact decimals.
 """
 
 from __future__ import annotations
@@ -45,9 +44,9 @@ def read_json_value(
     """
     Return any JSON, such as a list at the top: ``.each()``, ``.texts()`` or ``.value()``.
 
-    Of a body that is *signed*, so that only the processor can have written it, names are not
-    compared: it is read in half the time, and of a name that stands twice the last one counts.
-    With *exact* a number with a fraction is a Decimal of all its digits, and reading is slower.
+    In a *signed* body, which only the processor can have written, duplicate names are not looked
+    for: it is read in half the time, and the last of two counts. With *exact*, a number with a
+    fraction is a Decimal with all its digits, and reading is slower.
     """
     body = body_of(source, by, "JSON", bytes_max)
     try:
@@ -59,10 +58,10 @@ def read_json_value(
 
 
 # --- Decoding -------------------------------------------------------------------------------
-# pydantic's decoder is twice as fast as that of the standard library, and takes the last of two
-# members of one name. Whether there were two is seen by writing the value again: each member has
-# one colon, and all other colons are in texts, which are the same in both unless one is escaped.
-# The slower decoder reads those, and halves of a surrogate pair, which the other refuses.
+# pydantic's decoder is twice as fast as the standard library's, and takes the last of two members
+# of one name. Duplicates are found by encoding the value again: each member has one colon, and all
+# other colons are in texts, which are the same in both unless one is escaped. The slower decoder
+# reads those, and halves of surrogate pairs, which the fast one refuses.
 
 _COLON: Final = ord(":")
 _BACKSLASH: Final = ord("\\")
@@ -84,7 +83,7 @@ def _decode(body: bytes, *, unique: bool) -> Any:
 
 
 def _escapes(body: bytes) -> bool:
-    """Return whether there is an escaped colon; most bodies have no backslash, which is faster."""
+    """Return whether there is an escaped colon; most bodies do not even have a backslash."""
     return _BACKSLASH in body and _ESCAPED_COLON in body
 
 

@@ -1,4 +1,4 @@
-"""Lists that come in pages: read to the end, or until what is looked for is found."""
+"""Paging: read a list page by page, to its end or until an entry is found."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """The entries that were read; *complete* unless pages were left over.
+    """The entries that were read; *complete* unless pages are left.
 
-    What is not found in an incomplete listing may still exist: it is `Unknown`, not `NotFound`.
+    What an incomplete listing does not contain may still exist: it is `Unknown`, not `NotFound`.
     """
 
     entries: list[T]
@@ -33,10 +33,10 @@ def read_pages(
     until: Callable[[T], bool] | None = None,
     pages_max: int = 100,
 ) -> Dialogue[Listing[T]]:
-    """Read the pages from cursor *first* on: an id, an offset, or the number of a page.
+    """Return the entries of all pages from the cursor *first*: an id, an offset or a page number.
 
     *parse* returns the entries of a page and the cursor of the next one, or None. Reading stops
-    after a page with an entry that *until* is true of; such a listing counts as complete.
+    after a page with an entry for which *until* is true; such a listing counts as complete.
     """
     entries: list[T] = []
     cursor: C | None = first

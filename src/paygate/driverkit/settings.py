@@ -1,4 +1,4 @@
-"""Settings of accounts: types and checks for what most processors want to be given.
+"""Settings of accounts: types and checks that most processors need.
 
     class PennySettings(Settings):
         api_key: Annotated[Secret[str], matching("key_[a-z0-9]+", "a key begins with key_")]
@@ -7,7 +7,7 @@
         minimum: AmountTable = Field(default_factory=dict)
         maximum: AmountTable = Field(default_factory=dict)
 
-What a check raises is shown with the field's name, and never with what was given.
+The error of a check is shown with the name of the field, never with its value.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 
 def matching(pattern: str, says: str, *, optional: bool = False) -> AfterValidator:
-    """Return a check that a text or secret, or each of several, matches *pattern*, whole.
+    """Return a check that a text or secret, or each of several, matches *pattern* completely.
 
-    *says* is the error otherwise. A secret with a space or line break at an end, as copying
-    from a page adds one, is refused with words of its own. With *optional* an empty one passes.
+    *says* is the error otherwise. A secret with a space or line break at an end, such as copying
+    from a page adds, is refused with an error of its own. With *optional* an empty one passes.
     """
     compiled = re.compile(pattern)
 
@@ -43,7 +43,7 @@ def matching(pattern: str, says: str, *, optional: bool = False) -> AfterValidat
         for each in cast("tuple[str | Secret[str], ...]", _several(given)):
             text = each.reveal() if isinstance(each, Secret) else each
             if isinstance(each, Secret) and text != text.strip():
-                raise ValueError("there is a space or line break before or after it; leave it out")
+                raise ValueError("it has a space or line break before or after it; remove that")
             if not compiled.fullmatch(text) and (text or not optional):
                 raise ValueError(says)
         return given
@@ -62,7 +62,7 @@ Secrets: TypeAlias = Annotated[tuple[Secret[str], ...], BeforeValidator(_several
 # --- Addresses ----------------------------------------------------------------------------
 
 Plain: TypeAlias = Literal["never", "loopback", "private"]
-"""Where an address may be without TLS: nowhere, on this machine, or in a private network, too."""
+"""Where a URL may do without TLS: nowhere, on this machine, or also in a private network."""
 
 _WANTED: Final[dict[Plain, str]] = {
     "never": "an address begins with https://",
@@ -75,10 +75,10 @@ _WANTED: Final[dict[Plain, str]] = {
 def safe_url(
     http: Plain = "never", *, optional: bool = False, page: bool = False
 ) -> AfterValidator:
-    """Return a check of an address to which secrets are sent; it takes off slashes at the end.
+    """Return a check of a URL to which secrets are sent; it strips slashes at the end.
 
-    The address is https, or http if *http* allows that, and has no user, query or fragment. A
-    *page* of the host, which nothing is added to, may have a query, and keeps its slash.
+    The URL is https, or http if *http* allows that, and has no user info, query or fragment. A
+    *page* of the host, which nothing is appended to, may have a query, and keeps its slash.
     """
 
     def check(address: str) -> str:
@@ -118,7 +118,7 @@ def _are_amounts(amounts: dict[str, Decimal]) -> dict[str, Decimal]:
 
 
 AmountTable: TypeAlias = Annotated[dict[str, Decimal], AfterValidator(_are_amounts)]
-"""An amount for each of some currencies, such as ``{"USD": "0.50"}``."""
+"""Amounts by currency, such as ``{"USD": "0.50"}``."""
 
 
 def limits_of(
@@ -127,16 +127,16 @@ def limits_of(
     currencies: Collection[str],
     by: str,
 ) -> dict[str, Limits]:
-    """Return the limits that two tables make together; raise `ValueError` if they cannot be.
+    """Return the limits of two tables; raise `ValueError` if they contradict each other.
 
-    Call it in a model validator, so that what is wrong is found when the settings are made, and
-    again for the traits.
+    Call it in a model validator, so that errors are found when the settings are created, and again
+    for the traits.
     """
     for currency in minimum.keys() | maximum.keys():
         if currency not in currencies:
-            raise ValueError(f"{by} does not take {currency}, or not in a way we trust")
+            raise ValueError(f"{by} does not take {currency}, or the driver does not support it")
         if currency in minimum and minimum[currency] > maximum.get(currency, minimum[currency]):
-            raise ValueError(f"minimum is above maximum in {currency}: no amount would do")
+            raise ValueError(f"minimum is above maximum in {currency}, so no amount is allowed")
     return {
         currency: Limits(_minor(minimum, currency), _minor(maximum, currency))
         for currency in sorted(minimum.keys() | maximum.keys())

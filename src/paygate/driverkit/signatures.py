@@ -1,4 +1,4 @@
-"""Signatures made with a shared secret (HMAC), and how old a signed message may be."""
+"""Signatures made with a shared secret (HMAC), and the age of a signed message."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _ENCODINGS: Final[dict[Encoding, Callable[[bytes], str]]] = {
 }
 
 STAMP_DIGITS_MAX: Final = 11
-"""Ten digits of Unix seconds last until the year 2286; with 12, Python has no times."""
+"""Ten digits of Unix seconds suffice until the year 2286; 12 are too many for Python."""
 
 
 class HmacKeys:
-    """The secrets of which any may have signed: two while one is being rolled over.
+    """The secrets of which any may have signed a message: two while one is being rolled over.
 
-    *by* is who signs, for the errors. Without secrets nothing is authentic.
+    Errors name *by* as the signer. Without secrets nothing is authentic.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class HmacKeys:
         for key in self._keys:
             ours = self._signature(key, message)
             for theirs in given:
-                # Each is compared, so that the time taken does not tell which was right.
+                # Each is compared, so that the time taken does not reveal which one matched.
                 good = alike(ours, theirs) or good
         if not good:
             raise NotAuthentic(
@@ -69,22 +69,22 @@ class HmacKeys:
 
 
 def alike(ours: str, theirs: str) -> bool:
-    """Return whether two signatures are the same, in a time that does not depend on what differs.
+    """Return whether two signatures are the same, in a time that does not depend on the difference.
 
-    Empty ones are not: who computes nothing must not be right about nothing.
+    Empty ones never are, so that a missing signature cannot match one that was not computed.
     """
     return bool(ours) and hmac.compare_digest(ours.encode(), theirs.encode("utf-8", "replace"))
 
 
 def unix_stamp(text: str, by: str) -> datetime:
-    """Return the instant of a signed time in Unix seconds, or raise `NotAuthentic`."""
+    """Return a signed time given in Unix seconds, or raise `NotAuthentic`."""
     if not (text.isascii() and text.isdigit() and len(text) <= STAMP_DIGITS_MAX):
-        raise NotAuthentic(f"the webhook has no time that {by} signed", why="unsigned")
+        raise NotAuthentic(f"the webhook has no time signed by {by}", why="unsigned")
     return datetime.fromtimestamp(int(text), UTC)
 
 
 def check_age(signed_at: datetime, received_at: datetime, tolerance_s: int) -> None:
-    """Raise `NotAuthentic` if the two are further apart, either way: it may be a recording."""
+    """Raise `NotAuthentic` if the two times are further apart: it may be a replay."""
     if abs((received_at - signed_at).total_seconds()) > tolerance_s:
         raise NotAuthentic(
             f"the webhook was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC", why="too_old"

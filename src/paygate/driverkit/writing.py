@@ -1,4 +1,4 @@
-"""Writing: bodies of requests, and what fits into the fields of somebody else."""
+"""Writing: bodies of requests, and texts that fit into a processor's fields."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _fields(name: str, value: Member) -> Form:
 
 
 def form_body(form: Form) -> bytes:
-    """Return *form* as the body of a form."""
+    """Return *form* as a URL-encoded body."""
     return urlencode(form).encode()
 
 
@@ -68,16 +68,16 @@ def _elements(name: str, value: Member) -> str:
     return f"<{name}>{inner}</{name}>" if inner else ""
 
 
-# --- What fits --------------------------------------------------------------------------
+# --- Texts that fit ---------------------------------------------------------------------
 
-# XML 1.0 has no place for most control characters, and none for halves of a surrogate pair.
+# XML 1.0 allows neither most control characters nor halves of a surrogate pair.
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 
 
 def plain(text: str, longest: int) -> str:
-    """Return *text* on one line, cut: characters that no field takes become spaces.
+    """Return *text* on one line, cut; characters that no field accepts become spaces.
 
-    For what says the same if it is cut, such as a description; not for an e-mail address.
+    Use it for texts that may be cut, such as a description, but not for an e-mail address.
     """
     if text.isascii() and text.isprintable():
         return text[:longest].strip()
@@ -85,7 +85,7 @@ def plain(text: str, longest: int) -> str:
 
 
 def listed(names: Sequence[str], longest: int) -> str:
-    """Return as many *names* as fit, and count the rest: ``INV-1, INV-2 +5``."""
+    """Return as many *names* as fit, and the number of the others: ``INV-1, INV-2 +5``."""
     text, count = ", ".join(names), len(names)
     while len(text) > longest and count > 1:
         count -= 1
@@ -94,6 +94,6 @@ def listed(names: Sequence[str], longest: int) -> str:
 
 
 def short_key(key: str, step: str, longest: int) -> str:
-    """Return the idempotency key of the request *step*; a digest of it if it would be too long."""
+    """Return the idempotency key of the request *step*, or its digest if it is too long."""
     whole = step_key(key, step)
     return whole if len(whole) <= longest else digest_key(key, step)[:longest]

@@ -1,7 +1,7 @@
 """XML bodies, read without surprises.
 
-What is read is UTF-8, perhaps behind a byte order mark, and has no document type: without one XML
-has no entities but its own five, so nothing expands and nothing is fetched.
+A body must be UTF-8, perhaps with a byte order mark, and must not have a document type: without
+one, XML has only its five built-in entities, so nothing is expanded and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from paygate.dialogue import Response
 
 DEPTH_MAX: Final = 100
-"""The most elements that may lie within each other."""
+"""How deeply elements may be nested."""
 
 
 class XmlFields(Fields):
-    """The elements and attributes within one element; an attribute's path ends in ``@name``.
+    """The elements and attributes inside one element; an attribute's path ends in ``@name``.
 
-    Only elements of *namespace* are seen. The text of the element itself is at the empty path.
-    A list is all elements of one path, and may be empty.
+    Only elements of *namespace* are seen. The text of the element itself is at the empty path. A
+    list is all elements at one path, and may be empty.
     """
 
     __slots__ = ("_element", "_namespace")
@@ -93,18 +93,18 @@ class XmlFields(Fields):
 def read_xml(
     source: Response | bytes, by: str, *, namespace: str = "", bytes_max: int = BODY_BYTES_MAX
 ) -> XmlFields:
-    """Return what is within the root, or raise `BadResponse`; the error never quotes the body."""
+    """Return the contents of the root, or raise `BadResponse`, which never quotes the body."""
     body = body_of(source, by, "XML", bytes_max)
     try:
         text = body.decode("utf-8-sig")
         if "<!DOCTYPE" in text:
-            raise BadResponse(f"{by}: an answer with a document type, which is not read")
-        # It is text by now, so that no declaration in it can name another encoding.
+            raise BadResponse(f"{by}: a response with a document type is not accepted")
+        # It is text already, so a declaration in it cannot change the encoding.
         root = fromstring(text)  # noqa: S314  (there is no document type, so there are no entities)
     except (ParseError, ValueError):
         raise unreadable(source, by, "XML") from None
     if _deeper(root, DEPTH_MAX):
-        raise BadResponse(f"{by}: more than {DEPTH_MAX} elements within each other")
+        raise BadResponse(f"{by}: elements are nested more than {DEPTH_MAX} deep")
     return XmlFields(root, by, "", namespace)
 
 

@@ -59,19 +59,21 @@ _INSTEAD: Final = {
 class Timing:
     """How long we wait, and when we ask again.
 
-    `lease` is how long a process may take from storing an intent to sending its
-    request; it is longer than `deadline_s`, the time we wait for one answer.
-    `plan` is when an attempt of unknown outcome is inquired after the first
-    answer failed to come; after the last of it a person must look. `waiting` is
-    the pause between inquiries while the payer or the bank takes time. A page or
-    slip is inquired about until `page_watch` after it has expired, and is then
-    flagged for review; one whose processor names no end is taken to expire
-    `page_life` after it was made. What was accepted and is not decided is flagged for review
-    `pending_watch` after it was accepted, or after the instant at which its end was expected.
-    `callback_age_max` is how far the instant that a callback's signature covers may
-    be from when it came: what is older is a recording. `feed_pause` is how long
-    `recover` leaves a feed alone after it has read it; with None it reads none, and
-    the host calls `read_feeds`.
+    - `deadline_s`: how long we wait for one response.
+    - `lease`: how long a process may take from storing an intent to sending its request; longer
+      than `deadline_s`.
+    - `plan`: the pauses between inquiries about an attempt of unknown outcome. After the last, the
+      payment is flagged for manual review.
+    - `waiting`: the pause between inquiries while the payer or the bank takes time.
+    - `page_life`: when a page or slip expires whose processor names no expiry.
+    - `page_watch`: how long after its expiry a page or slip is still inquired about, before it is
+      flagged for review.
+    - `pending_watch`: how long an accepted attempt may stay undecided, counted from its acceptance
+      or from its expected end, before it is flagged for review.
+    - `callback_age_max`: how far the signed time of a callback may be from its arrival. An older
+      callback is refused as a replay.
+    - `feed_pause`: how long `recover` waits before it reads a feed again. With None it reads no
+      feed, and the host calls `read_feeds`.
     """
 
     deadline_s: float = 30.0
@@ -99,15 +101,15 @@ class Timing:
 
     @property
     def plan_length(self) -> timedelta:
-        """Return how long the whole plan takes; by then somebody must look."""
+        """Return how long the whole plan takes; an unknown outcome is then flagged for review."""
         return sum(self.plan, timedelta())
 
     def pause(self, step: int, waited: timedelta) -> timedelta:
         """
-        Return when to ask again whoever said nothing: never tired, and ever less often.
+        Return the pause before the next inquiry to a gateway that does not answer.
 
-        That is after *step* of the plan, or the step that an attempt that has *waited* so long
-        would have come to.
+        That is after *step* of the plan, or the step that corresponds to *waited*, if that is
+        later. The pauses grow, but the inquiries do not stop.
         """
         ends = accumulate(self.plan)
         step = max(step, sum(end <= waited for end in ends))
@@ -117,18 +119,22 @@ class Timing:
 @dataclass(frozen=True, slots=True)
 class GatewayAccount:
     """
-    A gateway under the host's name for it; its traits and what it can do are read once.
+    A gateway under the host's name for it; its traits and capabilities are read once.
 
-    `inquirer` is the gateway where it can be asked what became of an operation,
-    `processor` where it answers its own requests, as the fake in memory does,
-    `signs_in` where its requests need an access token, `feed` or `watch` where it has
-    a feed to be read, `prices` where it quotes in a currency of its own, `rests` where it can ask
-    for what is left of a payment in parts, and `verifier` where it takes callbacks. `public` are
-    settings that a payer's browser may see. `credit_on` says for each of its rails when accepted
-    money counts for the customer, `settles_within` how
-    long it may take to reach the merchant. `hidden` are the
-    account's secrets, which stand in nothing that it answers, `refusals` the callbacks that
-    were refused and are not written down yet.
+    Capabilities that the gateway does not have are None:
+
+    - `inquirer`: it can be asked about the outcome of an operation.
+    - `processor`: it answers its own requests, as the fake in memory does.
+    - `signs_in`: its requests need an access token.
+    - `feed`, `watch`: it has a feed to read.
+    - `prices`: it quotes in a currency of its own.
+    - `rests`: it can ask for the rest of a payment that is paid in parts.
+    - `verifier`: it receives callbacks.
+
+    By rail, `credit_on` says when accepted money counts for the customer, `refundable_after` how
+    many banking days after settlement it may be sent back, and `settles_within` how long
+    settlement may take. `public` are the settings that a payer's browser may see, `hidden` the
+    account's secrets, and `refusals` the refused callbacks that are not logged yet.
     """
 
     name: str
@@ -152,7 +158,7 @@ class GatewayAccount:
 
     @property
     def has_feed(self) -> bool:
-        """Return whether there is something to read that the processor does not call about."""
+        """Return whether the processor reports something only in a feed that must be read."""
         return self.feed is not None or self.watch is not None
 
     @classmethod
@@ -165,16 +171,15 @@ class GatewayAccount:
         settles_within: Mapping[str, Any] | int | None = None,
     ) -> GatewayAccount:
         """
-        Take *gateway* as account *name*, which credits on what *credit_on* says.
+        Return *gateway* as account *name*, with these terms for all rails, or by rail.
 
-        *refundable_after* is how many banking days after settlement money is sent back at
-        the earliest, for all rails or by rail; else what the rail itself says.
+        *credit_on* is when accepted money counts. *refundable_after* is how many banking days after
+        settlement money is sent back at the earliest; without it, the rail's own value applies.
+        *settles_within* is in how many days accepted money must have settled; 0 means never
+        checked.
 
-        *settles_within* is in how many days accepted money must have settled (0: nobody waits
-        for it), likewise.
-
-        Raises `Unsupported` for a foreign protocol version, `InvalidSettings` for
-        a rail that could never credit, or a secret that the driver would make public.
+        Raises `Unsupported` for a foreign protocol version, and `InvalidSettings` for a rail that
+        could never credit, or for a secret that the driver would make public.
         """
         traits = gateway.traits
         foreign = foreign_version(traits.protocol_version)
@@ -184,7 +189,7 @@ class GatewayAccount:
                 account=name,
             )
         hidden = Hidden(secrets_in(gateway))
-        # To ask a protocol whether an object has its methods is slow: it is asked here, once.
+        # Checking an object against a protocol is slow, so it is done once.
         return cls(
             name=name,
             gateway=gateway,
@@ -216,7 +221,7 @@ class GatewayAccount:
 
     @property
     def repeatable_for(self) -> timedelta:
-        """For how long the processor answers the same request as before, and does it once."""
+        """How long the processor answers a repeated request without executing it again."""
         match self.traits.idempotency:
             case Keyed(ttl=ttl):
                 return ttl
@@ -227,17 +232,17 @@ class GatewayAccount:
 
     @property
     def can_be_asked(self) -> bool:
-        """Tell whether a lost answer can be found out, by inquiry or by repetition."""
+        """Return whether a lost response can be determined, by inquiry or by repetition."""
         return self.inquirer is not None or bool(self.repeatable_for)
 
     def looks_up(self, *references: str) -> LooksUp | None:
-        """Return who can find an operation that has these references, or whose parent has them."""
+        """Return the inquirer, if it can find an operation by these references or its parent's."""
         if self.traits.inquiry is InquiryBy.GATEWAY_REF and not any(references):
             return None
         return self.inquirer
 
     def default_kind(self, method: Method | None) -> Kind:
-        """Tell the kind of payment that is meant, where *method* fits one only."""
+        """Return the only kind of payment that *method* fits, or raise `InvalidValue`."""
         rails = self.traits.rails
         fitting = [
             kind
@@ -250,7 +255,7 @@ class GatewayAccount:
         raise InvalidValue(f"the account {self.name!r} takes {kinds}: say which with kind=")
 
     def rail(self, kind: Kind, operation: Operation) -> Rail:
-        """Find what this account can do for *kind*, or raise `Unsupported`."""
+        """Return the rail of *kind* if it offers *operation*, or raise `Unsupported`."""
         if operation not in self.operations or not self.traits.offers(kind, operation):
             raise Unsupported(
                 f"the account {self.name!r} ({self.gateway.name}) cannot {operation} for {kind}"
@@ -266,7 +271,7 @@ class GatewayAccount:
         return operation in self.operations and self.traits.offers(kind, operation)
 
     def offered(self, rail: Rail) -> frozenset[Operation]:
-        """Return what this account can do on *rail*, which may not let pages be withdrawn."""
+        """Return the operations of *rail*; not every rail lets pages be withdrawn."""
         offered = self.operations & rail.operations
         return offered if rail.withdrawable else offered - {Operation.WITHDRAW}
 
@@ -278,7 +283,7 @@ class GatewayAccount:
         payer: Customer | None,
         return_url: str,
     ) -> None:
-        """Refuse what this rail would refuse, before anything is stored or sent."""
+        """Raise if this rail would refuse the request, before anything is stored or sent."""
         currency = amount.currency
         if rail.currencies is not None and currency not in rail.currencies:
             raise Unsupported(
@@ -289,13 +294,13 @@ class GatewayAccount:
         self.check_method(rail, method)
         if rail.needs_return_url and not return_url:
             raise InvalidValue(
-                f"the account {self.name!r} sends the payer away: say where to come back to "
-                "with return_url=",
+                f"the account {self.name!r} redirects the payer: pass the address to return to as "
+                "return_url=",
                 argument="return_url",
             )
 
     def check_payer(self, rail: Rail, payer: Customer | None) -> None:
-        """Refuse a payer of whom this rail must know more."""
+        """Raise `MissingPayerField` if *payer* lacks a field that this rail needs."""
         missing = sorted(field for field in rail.payer_fields if not field.given_by(payer))
         if missing:
             raise MissingPayerField(
@@ -305,7 +310,7 @@ class GatewayAccount:
             )
 
     def check_method(self, rail: Rail, method: Method | None) -> None:
-        """Refuse a method that this rail does not take, and none where it wants one."""
+        """Raise `Unsupported` for a method that this rail does not take, or for a missing one."""
         if rail.methods and type(method) not in rail.methods:
             accepted = ", ".join(sorted(kind.__name__ for kind in rail.methods))
             given = "none was given" if method is None else f"not {type(method).__name__}"
@@ -338,7 +343,7 @@ class GatewayAccount:
 
 
 def _read_public(name: str, gateway: Gateway, hidden: Hidden) -> Mapping[str, str]:
-    """Return the settings that anybody may see; refuse what the driver should have kept."""
+    """Return the public settings; raise if one of them would reveal a secret."""
     if not isinstance(gateway, HasPublicSettings):
         return {}
     found = dict(gateway.public_settings())
@@ -346,7 +351,7 @@ def _read_public(name: str, gateway: Gateway, hidden: Hidden) -> Mapping[str, st
         if type(value) is not str or hidden.blot(value) != value:
             raise InvalidSettings(
                 f"the driver {gateway.name} would make {setting} of account {name!r} public, which "
-                "is no text or holds a secret of the account; it is not opened"
+                "is not text or contains a secret of the account; the account is not opened"
             )
     return found
 
@@ -379,25 +384,25 @@ def _read_refundable_after(
 def _read_settles_within(
     name: str, traits: Traits, given: Mapping[str, Any] | int | None
 ) -> Mapping[Kind, timedelta]:
-    """Read ``5`` for the rails that tell settlement, or ``{"e_check": 12}`` for some of them."""
-    telling = [kind for kind, rail in traits.rails.items() if rail.reports_settlement]
+    """Read ``5`` for the rails that report settlement, or ``{"e_check": 12}`` for some of them."""
+    reporting = [kind for kind, rail in traits.rails.items() if rail.reports_settlement]
     by_kind = {
         kind: within
-        for kind in telling
+        for kind in reporting
         if (within := traits.rails[kind].settles_within) is not None
     }
     wanted: Mapping[Any, Any]
-    wanted = given if isinstance(given, Mapping) else dict.fromkeys(telling, given)
+    wanted = given if isinstance(given, Mapping) else dict.fromkeys(reporting, given)
     for kind, days in wanted.items() if given is not None else ():
-        if kind not in telling:
+        if kind not in reporting:
             raise InvalidSettings(
-                f"settles_within of the account {name!r} names {shown(kind)}; its driver tells "
-                f"settlement for {', '.join(telling) or 'none'}"
+                f"settles_within of the account {name!r} names {shown(kind)}; its driver reports "
+                f"settlement for {', '.join(reporting) or 'none'}"
             )
         if type(days) is not int or not 0 <= days <= _SETTLE_DAYS_MAX:
             raise InvalidSettings(
                 f"settles_within of the account {name!r} is a number of days from 1 to "
-                f"{_SETTLE_DAYS_MAX}, or 0 if nobody is to wait for it"
+                f"{_SETTLE_DAYS_MAX}, or 0 to not check it"
             )
         by_kind.pop(Kind(kind), None)
         if days:
@@ -428,7 +433,7 @@ def _read_credit_on(
         if when == CreditOn.SETTLED and not rail.reports_settlement:
             raise InvalidSettings(
                 f"the account {name!r} cannot credit {kind} on settlement: its driver does not "
-                "tell when money has settled; leave credit_on at 'accepted'"
+                "report settlement; leave credit_on at 'accepted'"
             )
         by_kind[Kind(kind)] = CreditOn(when)
     return by_kind

@@ -1,11 +1,11 @@
-"""Return what the payer is to do next, with the secret that only their browser may see.
+"""Actions: what the payer must do next, with the secret that only their browser may see.
 
-Neither a payment that is read nor its JSON, events or logs hold that secret. At rest
-it is encrypted under the keys of the host; without keys it is not stored at all, and
-then the gateway is asked again. Not every gateway gives it a second time.
+The secret is not part of a payment, its JSON, its events or the logs. It is stored encrypted under
+the host's keys. Without keys it is not stored, and the gateway is asked again; not every gateway
+returns it a second time.
 
-The publishable key of a script is no secret but a setting of the account. A page without
-it would load the script and do nothing, so a step is not returned without the key.
+The publishable key of a script is not a secret but a setting of the account. Without it a page
+would load the script and do nothing, so a step without the key is an error.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 def action_of(id_: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Action]:
     """
-    Return the action of a payment, or of a change of a method, that waits for its payer.
+    Return the action of a payment, or of a change of a stored method, that waits for its payer.
 
-    If a part of a payment has come to its place, the action is for the rest.
+    If part of a payment has arrived at its address, the action is for the rest.
     """
     part = yield from look(lambda tx: rest.begun(tx, _attempt(tx, id_)))
     if part is not None:
@@ -49,28 +49,28 @@ def action_of(id_: str, accounts: Mapping[str, GatewayAccount], timing: Timing) 
     asked = answer.action if isinstance(answer, ActionRequired) else None
     if asked is not None and not lacks_secret(asked):
         return _with_key(asked, attempt.account, account)
-    yield from look(lambda tx: _waiting(tx, id_))  # it may have ended, and that is the answer
+    yield from look(lambda tx: _waiting(tx, id_))  # raises if it has ended in the meantime
     why = (
-        "none of the token keys opens it: add the key that it was stored under to token_keys"
+        "none of the token keys decrypts it: add the key that it was stored under to token_keys"
         if has_keys
         else "the cashier was opened without token_keys=[…]: open it with them"
     )
     raise SecretNotKept(
-        f"the secret of the payer's next step for {id_} was not kept, and the gateway does not "
-        f"give it again; {why}, and begin again with a new key",
+        f"the secret of the payer's next step for {id_} was not stored, and the gateway does not "
+        f"return it again; {why}, and start again with a new key",
         payment=id_,
     )
 
 
 def _with_key(action: Action, name: str, account: GatewayAccount | None) -> Action:
-    """Return *action* with the publishable key that its script takes, or raise."""
+    """Return *action* with the publishable key of its script, or raise `InvalidSettings`."""
     if not isinstance(action, ScriptStep) or action.publishable_key:
         return action
     key = "" if account is None else account.public.get("publishable_key", "")
     if not key:
         raise InvalidSettings(
-            f"the payer goes on in a script of the processor's, which takes a publishable key, "
-            f"and the account {name!r} has none: set publishable_key among its settings",
+            f"the payer continues in a script of the processor that needs a publishable key, but "
+            f"the account {name!r} does not have one: add publishable_key to its settings",
             account=name,
             setting="publishable_key",
         )
@@ -82,17 +82,15 @@ def _waiting(tx: Tx, id_: str) -> tuple[Attempt, Action, bool]:
     row = _attempt(tx, id_)
     action = actions.with_kept_secret(tx, row.attempt.id, row.action)
     if row.attempt.state is not AttemptState.REQUIRES_ACTION or action is None:
-        raise NotPayable(f"{id_} is {row.attempt.state} and waits for no payer", payment=id_)
+        raise NotPayable(f"{id_} is {row.attempt.state} and does not wait for a payer", payment=id_)
     payment = payments.by_id(tx, row.attempt.payment) if row.attempt.payment else None
     if payment is not None and payment.superseded:
-        raise NotPayable(
-            f"another payment took over what payment {id_} was to pay; withdraw it", payment=id_
-        )
+        raise NotPayable(f"another payment superseded payment {id_}; withdraw it", payment=id_)
     return row.attempt, action, tx.vault is not None
 
 
 def _attempt(tx: Tx, id_: str) -> AttemptRow:
-    """Find the attempt that was to bring the money, or to store or delete a method."""
+    """Return the main attempt of a payment, or the attempt that stores or deletes a method."""
     if payments.by_id(tx, id_) is not None:
         return attempts.main_of(tx, id_)
     row = attempts.by_id(tx, id_)

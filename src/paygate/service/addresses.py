@@ -1,9 +1,8 @@
-"""Addresses to pay to: the core numbers them, so that a driver needs no memory of its own.
+"""Addresses to pay to: the core numbers them, so that a driver needs no storage of its own.
 
-A number is allotted in the transaction that stores the intent, from one count
-for the whole wallet. Two processes cannot get the same number, and none is given
-out twice: the same payer with the same invoices gets the same address, everybody
-else another one.
+A number is allotted in the transaction that stores the intent, from one counter for the whole
+wallet. Two processes cannot get the same number, and no number is issued twice: the same payer
+gets the same address for the same invoices, and every other payment gets a new one.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ def allot(
     claims: Iterable[Claim],
     key: str,
 ) -> int | None:
-    """Allot the number of the address where *payment* is to be paid, if its rail wants one."""
+    """Return the number of the address to pay *payment* to, or None if its rail uses none."""
     if rail.address_per is None:
         return None
     owner = f"payer:{payment.payer}"
     if rail.address_per is AddressPer.INVOICE:
         items = sorted({claim.item for claim in claims})
-        # Money for a balance has no invoice: there each call is an occasion of its own.
+        # Money for a balance has no invoice, so each call gets an address of its own.
         about = items or [f"key:{key}"]
         owner = f"invoice:{digest_key(payment.payer, *about)}"
     address = addresses.allot(tx, account.traits.merchant_account, account.name, owner)
@@ -48,8 +47,8 @@ def allot(
         telling.alert(
             tx,
             payment,
-            f"{address.unused} addresses in a row were never paid to; a wallet that is restored "
-            f"looks no further than {rail.addresses_unused_max}: raise its gap limit. No further "
-            "alert comes until one of them is paid",
+            f"{address.unused} addresses in a row have not been paid to, and a restored wallet "
+            f"stops looking after {rail.addresses_unused_max}: raise its gap limit. There is "
+            "no further alert until one of them is paid",
         )
     return address.number

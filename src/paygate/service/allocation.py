@@ -1,7 +1,7 @@
-"""Where money goes: onto invoices, into credit, and off again.
+"""Allocation: money goes onto invoices or into credit, and off again.
 
-These are steps inside a transaction, shared by the use cases. Each returns the
-lines that it wants posted, so that one entry documents a whole event.
+These are steps inside a transaction, shared by the use cases. Each returns its posting lines, so
+that one entry documents a whole event.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 def cash_account(payment: Payment) -> LedgerAccount:
-    """Return where the money of *payment* stands when it has come in."""
+    """Return the ledger account that holds the money of *payment* when it has come in."""
     return by_hand(payment.kind) if payment.account == RECORDED else LedgerAccount.IN_TRANSIT
 
 
 def by_hand(kind: Kind) -> LedgerAccount:
-    """Return where money of *kind* stands that no gateway brought."""
+    """Return the ledger account of money of *kind* that was recorded by hand."""
     return LedgerAccount.SETTLED if kind in (Kind.CASH, Kind.TRANSFER) else LedgerAccount.IN_TRANSIT
 
 
@@ -66,7 +66,7 @@ def use_reserved_credit(
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where money went: the invoices it is on, and why the rest became credit, if any did."""
+    """The invoices that money went to, and why the rest became credit, if there was a rest."""
 
     items: list[str]
     credited: CreditReason | None
@@ -85,11 +85,10 @@ def place(
     keep_rest: bool = False,
 ) -> Placed:
     """
-    Put *amount* of *receipt* on what *claims* say, the rest into credit, and post it all.
+    Allocate *amount* of *receipt* to the items of *claims*, the rest to credit, and post it.
 
-    *source* is the line that the money comes from. Credit that the payment
-    reserved is used along with it. With *keep_rest* a claim that is filled in part
-    is held for the rest of it, as between two captures.
+    *source* is the line that the money comes from. Credit that the payment reserved is used with
+    it. With *keep_rest* a partly filled claim still holds its rest, as between two captures.
     """
     lines, left, short = _put_on_items(
         tx, payment.id, receipt, amount, claims, on=on, keep_rest=keep_rest
@@ -131,13 +130,13 @@ def _put_on_items(
     keep_rest: bool,
 ) -> tuple[list[PostingLine], int, CreditReason | None]:
     """
-    Put the money of *receipt* on what its payment is for, in order.
+    Allocate the money of *receipt* to the items of its payment, in order.
 
-    A claim that is held is filled for certain. Where the payment let go of a
-    claim, or was superseded, the invoice takes what is open and not held by
-    another payment; where earlier money of the payment filled a part, the rest.
-    Returns the lines, what is left over, and why an invoice took less than the
-    payment was to bring, if one did.
+    A hard claim is always filled. If the payment released the claim or was superseded, the invoice
+    takes what is open and not held by another payment. If earlier money of the payment filled a
+    part, the claim takes the rest.
+
+    Return the lines, what is left over, and why an invoice took less than was claimed, if one did.
     """
     lines: list[PostingLine] = []
     left = amount.minor
@@ -177,7 +176,7 @@ def _put_on_items(
 
 
 def _why_short(tx: Tx, item: str) -> CreditReason:
-    """Return why an invoice takes no more: it is paid, or held, or nobody owes it."""
+    """Return why an invoice takes no more: it is paid, held, or no longer owed."""
     invoice = items.by_id(tx, item)
     not_owed = (InvoiceStatus.VOID, InvoiceStatus.WRITTEN_OFF)
     if invoice is not None and invoice.status in not_owed:
@@ -188,7 +187,7 @@ def _why_short(tx: Tx, item: str) -> CreditReason:
 
 
 def _fill(tx: Tx, payment: str, claim: Claim, take: int, *, keep_rest: bool) -> None:
-    """Put *take* on the item of a claim that is held, and let go of the rest, or keep it."""
+    """Put *take* on the item of a hard claim, and release the rest unless *keep_rest*."""
     if not keep_rest or take == claim.minor:
         items.fill_claim(tx, claim.item, claimed=claim.minor, minor=take)
         claims.set_state(tx, payment, claim, "used" if take else "released")
@@ -198,7 +197,7 @@ def _fill(tx: Tx, payment: str, claim: Claim, take: int, *, keep_rest: bool) -> 
 
 
 def take_room(tx: Tx, item: str, wanted: int) -> int:
-    """Fill up to *wanted* of what is open on an invoice and not held; return how much."""
+    """Fill up to *wanted* of what is open on an invoice and not held, and return that amount."""
     invoice = items.by_id(tx, item)
     if invoice is None or invoice.status is InvoiceStatus.VOID:
         return 0
@@ -217,7 +216,7 @@ def make_credit(
     item: str | None = None,
 ) -> PostingLine:
     """Turn *amount* into credit of *customer*."""
-    assert customer, "money of which nobody knows whose it is waits in suspense"
+    assert customer, "money of an unknown customer stays in suspense"
     credit = lots.insert(
         tx,
         customer=customer,
@@ -245,10 +244,10 @@ def make_credit(
 
 def tell_items(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
     """
-    Emit where invoices stand after money was put on them or taken off (*reopened*).
+    Emit the new state of invoices after money was put on them or taken off (*reopened*).
 
-    One of which nothing is open after money was taken off was not reopened, and one without
-    money is not paid: what gave up the rest tells that.
+    An invoice with nothing open was not reopened, and a written-off one is not paid: the event
+    of the write-off reports it.
     """
     for id_ in dict.fromkeys(ids):
         invoice = items.amounts_of(tx, id_)
@@ -264,14 +263,14 @@ def tell_items(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
 
 
 def item_data(tx: Tx, id_: str) -> dict[str, Any]:
-    """Tell the facts of an invoice that its events carry."""
+    """Return the facts of an invoice that its events carry."""
     invoice = items.by_id(tx, id_)
     assert invoice is not None, f"invoice {id_} was just written"
     return facts_of(invoice)
 
 
 def facts_of(invoice: Invoice) -> dict[str, Any]:
-    """Tell the facts of *invoice* that its events carry."""
+    """Return the facts of *invoice* that its events carry."""
     return {
         "invoice": invoice.id,
         "number": invoice.number,
@@ -284,7 +283,7 @@ def facts_of(invoice: Invoice) -> dict[str, Any]:
 
 
 def release(tx: Tx, payment: str, its_claims: Iterable[Claim]) -> None:
-    """Let go of everything *payment* holds."""
+    """Release everything that *payment* holds."""
     for claim in its_claims:
         if claim.state == "hard":
             items.unclaim(tx, claim.item, claim.minor)
@@ -295,7 +294,7 @@ def release(tx: Tx, payment: str, its_claims: Iterable[Claim]) -> None:
 
 
 def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[PostingLine], list[str]]:
-    """Take the credit that *payment* used off its invoices and give it back to its lots."""
+    """Take the credit that *payment* used off its invoices, and return it to its lots."""
     lines: list[PostingLine] = []
     touched: list[str] = []
     for allocation in allocations.standing_of_payment(tx, payment.id):

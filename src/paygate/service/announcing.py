@@ -1,4 +1,4 @@
-"""Announcing: the events that a merged answer is, by operation and state."""
+"""Announcing: the events of a merged answer, by operation and state."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _EVENT_OF: dict[AttemptState, str] = {
 def announce(
     tx: Tx, before: AttemptRow, payment: Payment, found: Payment, changes: Changes
 ) -> None:
-    """Emit what changed; *found* is the payment now, *payment* what it was before."""
+    """Emit what changed; *found* is the payment after the change, *payment* before it."""
     now = found
     if (found.code, found.raw_code, found.reason) != (
         changes.code,
@@ -66,19 +66,19 @@ def announce(
 
 
 def _event(before: AttemptRow, now: Payment, changes: Changes) -> str:
-    """Return the event that the new state of the attempt is, or "" if it is none."""
+    """Return the event for the new state of the attempt, or ""."""
     if changes.state is None and changes.action is not None:
         return "payment.requires_action"
     event = _event_of(before.attempt.operation, changes.state)
     if event in _ENDS_HOLD and now.status is PaymentStatus.SUCCEEDED:
-        return "payment.rest_released"  # what was captured of it before stays
+        return "payment.rest_released"  # what was captured before stays
     return event
 
 
 def _announce_flags(
     tx: Tx, before: AttemptRow, payment: Payment, now: Payment, changes: Changes
 ) -> None:
-    """Emit what happened beside the new state, and what a person is to look at."""
+    """Emit what happened in addition to the new state, and what needs manual review."""
     about = before.in_log
     if changes.late:
         telling.emit(tx, "payment.late_success", now, about)
@@ -95,14 +95,14 @@ def _announce_flags(
 
 
 def conflicts(changes: Changes) -> bool:
-    """Return whether money came that a person must decide about."""
+    """Return whether money arrived that needs a manual decision."""
     return changes.conflict or bool(changes.held)
 
 
 def _event_of(operation: Operation, state: AttemptState | None) -> str:
-    """Return the event that an attempt of *operation* coming to *state* is, or "" if it is none."""
+    """Return the event for an attempt of *operation* that reaches *state*, or ""."""
     if state is None or operation in ABOUT_PAGE:
-        return ""  # what they did shows on the attempt that was to bring the money
+        return ""  # the result shows on the main attempt of the payment
     if operation in (Operation.CHARGE, Operation.AUTHORIZE) or state is AttemptState.UNKNOWN:
         return _EVENT_OF[state]
     done, failed = _EVENTS_AFTER.get(operation, ("", ""))

@@ -1,20 +1,20 @@
-"""Apply: what the inbox holds of a notice becomes part of the books.
+"""Apply: a notice in the inbox becomes part of the books.
 
-A processor tells by itself, and nothing orders what it tells. The same notice comes twice, a
-later one comes first, one comes before the answer to our own request, one is about a payment of
-another system. So a notice decides nothing: it brings an answer, movements or disputes, and all of
-them go through the one rule of `merge`, which can take them in any order and as often as they come.
+A processor sends notices when it likes, in any order. The same notice comes twice; a later one
+comes first; one comes before the response to our own request; one is about a payment of another
+system. So a notice decides nothing: it carries an answer, movements or disputes, and all of them go
+through the one rule of `merge`, which accepts them in any order and any number of times.
 
-Some cannot be merged yet. A hint says only that something happened; a decline may be of an earlier
-try of a page that is paid by now; a notice may be kept without the token that it brought. Then the
-gateway is asked first, outside of any transaction, and what it finds is merged. Money that goes
-back before it is in the books, and an operation that is not known yet, wait in the inbox and are
-tried again after longer and longer pauses. In the end a person must look: nothing is dropped.
+Some notices cannot be merged yet. A hint says only that something happened; a decline may be about
+an earlier try of a page that is paid by now; a notice is stored without the token it brought. Then
+the gateway is asked first, outside of any transaction, and its answer is merged. Money that goes
+back before its payment is booked, and an operation that is not known yet, wait in the inbox and are
+retried after growing pauses. After the last one the notice is flagged; nothing is dropped.
 
-What stays true: a notice that was taken in is applied, waiting or ended with a reason, and applying
-it is one transaction with its mark in the inbox; so a crash leaves it waiting, and two processes
-that apply it book once. One that cannot be applied holds up no other. While an account does not
-answer, that counts as no try.
+What stays true: an accepted notice is applied, waiting, or ended with a reason. Applying it and
+marking it in the inbox is one transaction, so after a crash it is still waiting, and two processes
+that apply it book it once. A notice that cannot be applied does not hold up the others. While an
+account does not answer, the attempt to apply is not counted.
 """
 
 from __future__ import annotations
@@ -78,14 +78,14 @@ if TYPE_CHECKING:
 
 
 RETRY_PLAN: Final = tuple(timedelta(seconds=each) for each in (60, 300, 900, 3600, 21600, 86400))
-"""When a callback that cannot be applied yet is tried again; after the last a person must look."""
+"""When a callback that cannot be applied yet is retried; after the last, it is flagged."""
 
 _COMES: Final = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a notice changed, and the payment it was about."""
+    """What a notice changed, and the payment that it is about."""
 
     result: Applied
     payment: Payment | None = None
@@ -93,7 +93,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class PriceOf:
-    """What *amount* costs now."""
+    """The current price of *amount*."""
 
     amount: Money
     price: Price
@@ -103,12 +103,12 @@ def apply_callbacks(
     accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
 ) -> Flow[list[Payment]]:
     """
-    Apply what is due in the inbox, once each, and return the payments it was about.
+    Apply the due callbacks of the inbox, once each, and return the payments that they are about.
 
-    Accounts take turns, and what tells of many movements comes last: all that one callback tells
-    is one transaction, since what came of a part depends on the rest. An account that does not
-    answer is added to *silent*: what it would have to be asked about waits for the next run. What
-    is of an account that is not configured here waits for a process that has it.
+    Accounts alternate, and callbacks with many movements come last: one callback is one
+    transaction, since the result of a part depends on the rest. An account that does not answer is
+    added to *silent*, and its callbacks that need an inquiry wait for the next run. Callbacks of an
+    account that is not configured here wait for a process that has it.
     """
     about: dict[str, Payment] = {}
     for id_ in (yield from look(lambda tx: inbox.due(tx, list(accounts), limit))):
@@ -119,7 +119,7 @@ def apply_callbacks(
 
 
 def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[InboxRow]:
-    """Apply one again from the beginning, and return how that went."""
+    """Apply a callback again from the beginning, and return its new row."""
     row = yield from look(lambda tx: told.find(tx, id_))
     inquire.require(row.callback.account, accounts)
     yield from transact(lambda tx: inbox.revive(tx, id_))
@@ -130,12 +130,12 @@ def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> 
 def apply_safely(
     id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
-    """Apply one; whatever is wrong with it, the others must get their turn."""
+    """Apply a callback; if that fails, put it off, so that it does not stop the others."""
     try:
         return (yield from _apply(id_, accounts, timing, silent))
     except StoreError as error:
         if not isinstance(error, LedgerCorrupt):
-            raise  # the next one would not fare better
+            raise  # the next callback would fail in the same way
         reason = str(error)
     except PaygateError as error:
         reason = str(error)
@@ -171,7 +171,7 @@ def _apply(
         silent.add(account.name)
 
     def work(tx: Tx) -> Done:
-        # Another process may have been faster. What came since we asked is another question.
+        # Another process may have been faster. What arrived since we asked is not covered by it.
         now = _since(row, told.find(tx, id_))
         return apply_in(tx, now, notice, account, finding, timing, price=price, patient=True)
 
@@ -188,7 +188,7 @@ def _since(read: InboxRow, now: InboxRow) -> InboxRow:
 def _follow(
     row: InboxRow, change: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[None]:
-    """Ask how storing a method stands: a notice is kept without the token, so it is a hint."""
+    """Inquire about the storing of a method: the inbox keeps no token, so the notice is a hint."""
     _ = yield from inquire.follow(change, accounts, timing)
 
     def end(tx: Tx) -> None:
@@ -200,7 +200,7 @@ def _follow(
 def _price(
     row: InboxRow, notice: Notice, known: KnownOperation, account: GatewayAccount
 ) -> Flow[PriceOf | None]:
-    """Ask what the amount of a payment costs now, if its money came late."""
+    """Return the current price of a payment's amount, if its money arrived late."""
     case, prices = known.case, account.prices
     if case is None or prices is None:
         return None
@@ -218,7 +218,7 @@ def _price(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Matter:
-    """A notice in the inbox, with all that is known when it is applied."""
+    """A notice in the inbox, with everything that is known when it is applied."""
 
     row: InboxRow
     notice: Notice
@@ -232,12 +232,12 @@ class _Matter:
 
     @property
     def may_wait(self) -> bool:
-        """Whether it can be tried again later."""
+        """Whether it can be retried later."""
         return self.patient and self.row.callback.tries < len(RETRY_PLAN)
 
     @property
     def news(self) -> Answer | None:
-        """What the gateway has found out, if that says anything."""
+        """The finding of the inquiry, if it says anything."""
         return None if isinstance(self.finding, NotFound | Unknown | Unsent) else self.finding
 
 
@@ -252,7 +252,7 @@ def apply_in(
     price: PriceOf | None = None,
     patient: bool,
 ) -> Done:
-    """Merge what is told, or was found out, and mark it in the inbox; in this transaction."""
+    """Merge the notice, or the finding, and mark the inbox row, in this transaction."""
     if row.callback.state is not InboxState.NEW:
         return Done(Applied.NO_CHANGE)
     known = known_of(account.name, notice, row.callback.received_at)(tx)
@@ -284,16 +284,16 @@ def apply_in(
 
 
 def _of_payment(tx: Tx, matter: _Matter, case: InquiryCase, before: Payment) -> Done:
-    """Merge what is told, or was found out, about the payment *before*."""
+    """Merge the notice, or the finding, about the payment *before*."""
     row, notice, account = matter.row, matter.notice, matter.account
     heard_at = row.callback.received_at
     priced = quotes.to_be_priced(tx, account, notice, case.row, heard_at)
-    # It may be for another payment by now, which needs another price.
+    # By now it may belong to another payment, which needs another price.
     asked = matter.price
     price = None if asked is None or asked.amount != priced else asked.price
     if priced is not None and price is None and matter.may_wait:
-        # It came late, and is worth what it was worth when it came.
-        _wait(tx, row, f"nobody says what {priced} costs now", InboxState.FAILED)
+        # Late money counts at the price of the time when it arrived.
+        _wait(tx, row, f"there is no current price for {priced}", InboxState.FAILED)
         return Done(Applied.NO_CHANGE, before)
     arrival = quotes.arrive(tx, account, case.row, notice, heard_at, price)
     news = matter.news
@@ -324,17 +324,17 @@ def _merge_told(
     if merged:
         known = known_of(account.name, notice, row.callback.received_at)(tx)
     if known.early and matter.may_wait:
-        _wait(tx, row, "money goes back that is not in the books yet", InboxState.FAILED)
+        _wait(tx, row, "it returns money that is not booked yet", InboxState.FAILED)
     else:
         for answer in _of_movements(notice, known):
             merge.merge_in(tx, attempt, answer, reading)
         unasked.follow_up(tx, account, matter.share, before, matter.timing)
-        if not notice.ready:  # that one ends when the payment was completed
+        if not notice.ready:  # a ready notice ends when the payment is completed
             inbox.end(tx, row, InboxState.APPLIED)
 
 
 def _asks_again(matter: _Matter) -> bool:
-    """Return whether the gateway, which did not answer, should be asked about it once more."""
+    """Return whether to ask the gateway again, after it did not answer."""
     return (
         matter.may_wait
         and matter.account.inquirer is not None
@@ -343,30 +343,30 @@ def _asks_again(matter: _Matter) -> bool:
 
 
 def _put_off(tx: Tx, matter: _Matter) -> None:
-    """Ask again later about a notice that says too little, if anybody can be asked."""
+    """Inquire again later about a notice that says too little, if the gateway can be asked."""
     row, why = matter.row, _why(matter.finding)
     if matter.account.inquirer is None:
         inbox.end(tx, row, InboxState.IGNORED, "the gateway cannot be asked what it means")
     elif inquire.is_silence(matter.finding) and matter.patient:
-        # Nobody has answered, so this was no try.
+        # The gateway did not answer, so this try does not count.
         inbox.wait(tx, row, tx.now + _pause(tx, row), why, counts=False)
     else:
         _wait(tx, row, why, InboxState.FAILED)
 
 
 def _of_movements(notice: Notice, known: KnownOperation) -> list[Answer]:
-    """Make answers of the movements that are told without one."""
+    """Return answers made of the movements that are reported without an answer."""
     moved = tuple(besides_answer(notice))
     disputes = notice.disputes
     if not (moved or disputes) or known.case is None or known.payment is None:
         return []
-    # Money that is booked is told again when it settles, which says no more of how it ended.
+    # Booked money is reported again when it settles, which says nothing about the outcome.
     if any(movement.kind in _COMES and not is_booked(movement, known) for movement in moved):
         return [Approved(reference=notice.reference, movements=moved, disputes=disputes)]
     returned = [each for each in moved if each.kind is MovementKind.RETURN]
     if not returned or known.payment.received.minor:
         return [Moved(movements=moved, disputes=disputes)]
-    # Nothing came that could be returned: an e-check that bounced before it was settled. The return
+    # No money came that could be returned: an e-check bounced before it was settled. The return
     # is kept, so that a charge that is reported later still nets against it.
     kept = Moved(movements=tuple(returned))
     if known.case.row.attempt.state is not AttemptState.PENDING:
@@ -395,10 +395,10 @@ def _reading(case: InquiryCase, account: GatewayAccount, timing: Timing) -> Answ
 
 def _of_method(tx: Tx, matter: _Matter, case: InquiryCase) -> Done:
     """
-    Merge what is told, or was found out, about storing or deleting a method.
+    Merge the notice, or the finding, about storing or deleting a method.
 
-    This is the way of what is answered with the result: the answer is in hand, with
-    the token that the inbox does not keep. What is acknowledged is asked for later.
+    This applies to callbacks that are answered with the result: the answer is at hand, with the
+    token that the inbox does not keep. For an acknowledged one the gateway is asked later.
     """
     row, attempt, answer = matter.row, case.row.attempt, matter.notice.answer
     if matter.news is not None:
@@ -407,7 +407,7 @@ def _of_method(tx: Tx, matter: _Matter, case: InquiryCase) -> Done:
     elif answer is not None:
         merge.merge_any_in(tx, attempt.id, answer, _reading(case, matter.account, matter.timing))
     else:
-        # Recovery follows the attempt up by itself, whatever becomes of this hint.
+        # Recovery follows up the attempt on its own, with or without this hint.
         inbox.end(tx, row, InboxState.IGNORED, _why(matter.finding))
         return Done(Applied.NO_CHANGE)
     inbox.end(tx, row, InboxState.APPLIED)
@@ -420,7 +420,7 @@ def _of_method(tx: Tx, matter: _Matter, case: InquiryCase) -> Done:
 
 
 def _of_nothing_known(tx: Tx, matter: _Matter) -> Done:
-    """Book money that nobody asked for; let the rest wait for what it is about, or ignore it."""
+    """Book unasked money; let other notices wait for their operation, or ignore them."""
     row, notice = matter.row, matter.notice
     came = unasked.money_of(notice)
     if came is not None and not notice.unreadable:
@@ -429,7 +429,7 @@ def _of_nothing_known(tx: Tx, matter: _Matter) -> Done:
         inbox.end(tx, row, InboxState.APPLIED)
         return Done(Applied.BOOKED, paid)
     if notice.payer_number and not unasked.movements_of(notice):
-        inbox.end(tx, row, InboxState.IGNORED, "no money came for the payer's number yet")
+        inbox.end(tx, row, InboxState.IGNORED, "no money has arrived for the payer's number yet")
         return Done(Applied.NO_CHANGE)
     if notice.our_ref or notice.reference:
         return _orphan(tx, matter, notice.our_ref or notice.reference)
@@ -440,13 +440,13 @@ def _of_nothing_known(tx: Tx, matter: _Matter) -> Done:
 
 
 def _orphan(tx: Tx, matter: _Matter, name: str) -> Done:
-    """Let a notice wait for an operation that goes by *name*; another system may have made it."""
+    """Let a notice wait for the operation *name*, which another system may have made."""
     notice = matter.notice
     text = f"it names the operation {shown(name)}, which is not in this ledger"
     if matter.known.ambiguous:
-        text = f"several payments go by {shown(name)}, and it does not say what it undoes"
+        text = f"several payments have the reference {shown(name)}, and it names no movement"
     if notice.unreadable:
-        text = f"{text}, and does not read ({notice.unreadable})"
+        text = f"{text}, and cannot be read ({notice.unreadable})"
     elif notice.foreign:
         return _foreign(tx, matter)
     _wait(tx, matter.row, text, InboxState.ORPHAN, patient=matter.patient)
@@ -455,22 +455,22 @@ def _orphan(tx: Tx, matter: _Matter, name: str) -> Done:
 
 def _foreign(tx: Tx, matter: _Matter) -> Done:
     """
-    Ignore what another system made that uses the same account of the processor.
+    Ignore a notice about another system that uses the same account of the processor.
 
-    Money of ours may be sent back in the processor's own interface before we know what the
-    payment is called there, so what moved is looked at again first.
+    Our money may be refunded in the processor's own interface before we know the payment's
+    reference there, so a notice with movements is retried first.
     """
     row = matter.row
     if matter.notice.movements and matter.may_wait:
         again = tx.now + RETRY_PLAN[row.callback.tries]
-        inbox.wait(tx, row, again, "it carries no reference of ours")
+        inbox.wait(tx, row, again, "it has no reference of ours")
     else:
-        inbox.end(tx, row, InboxState.IGNORED, "another system made it: it has no name of ours")
+        inbox.end(tx, row, InboxState.IGNORED, "it has no reference of ours: another system's")
     return Done(Applied.UNKNOWN_REFERENCE)
 
 
 def _unreadable(tx: Tx, row: InboxRow, notice: Notice) -> Done:
-    """Keep what does not read as failed: trying it again would not make it readable."""
+    """End an unreadable notice as failed; a retry would not make it readable."""
     _wait(tx, row, notice.unreadable, InboxState.FAILED, patient=False)
     return Done(Applied.REFUSED)
 
@@ -481,7 +481,7 @@ def _unreadable(tx: Tx, row: InboxRow, notice: Notice) -> Done:
 def _complete(
     row: InboxRow, payment: Payment, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Payment]:
-    """Complete a payment whose payer has approved; withdraw the page where others took over."""
+    """Complete a payment whose payer has approved; withdraw its page if it was superseded."""
     task = OperateOrder(operation=Operation.COMPLETE, payment=payment.id, key=None)
     again = ""
     try:
@@ -495,7 +495,7 @@ def _complete(
     except ItemAlreadyBeingPaid:
         payment = yield from _close(payment, accounts, timing)
     except Unsupported:
-        pass  # nothing to complete at this gateway: its money comes by itself
+        pass  # this gateway has no completion: its money arrives without it
 
     def mark(tx: Tx) -> None:
         if again:
@@ -508,7 +508,7 @@ def _complete(
 
 
 def _unsent(tx: Tx, payment: Payment) -> str:
-    """Return why the newest completion may have to be done again, or "" if it need not."""
+    """Return why the newest completion may have to be repeated, or ""."""
     rows = attempts.of_payment(tx, payment.id)
     made = [each for each in rows if each.attempt.operation is Operation.COMPLETE]
     if payment.status is not PaymentStatus.REQUIRES_ACTION or not made:
@@ -527,14 +527,14 @@ def _close(
     try:
         return (yield from operate.operate(task, accounts, timing)).payment
     except (Refused, UsageError):
-        return payment  # it stays open; money that comes on it becomes credit
+        return payment  # it stays open; money that arrives on it becomes credit
 
 
 # --- Waiting in the inbox --------------------------------------------------------------------
 
 
 def _wait(tx: Tx, row: InboxRow, reason: str, end: InboxState, *, patient: bool = True) -> None:
-    """Try again later, or give up as *end* and call a person."""
+    """Retry later, or give up with the state *end* and an event."""
     tries = row.callback.tries
     if patient and tries < len(RETRY_PLAN):
         inbox.wait(tx, row, tx.now + RETRY_PLAN[tries], reason)
@@ -547,7 +547,7 @@ def _wait(tx: Tx, row: InboxRow, reason: str, end: InboxState, *, patient: bool 
 
 
 def _pause(tx: Tx, row: InboxRow) -> timedelta:
-    """Return when to ask again about something while nobody answers: ever less often."""
+    """Return the pause before the next inquiry while the gateway does not answer; pauses grow."""
     waited = tx.now - row.callback.received_at
     step = sum(end <= waited for end in accumulate(RETRY_PLAN))
     return RETRY_PLAN[min(step, len(RETRY_PLAN) - 1)]

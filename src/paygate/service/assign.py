@@ -1,4 +1,4 @@
-"""Assign: a person decides where money goes that no rule could place."""
+"""Assign: a clerk decides what money is for that no rule could allocate."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def assign(
     customer: Customer | str | None = None,
 ) -> Flow[Payment]:
     """
-    Put the unallocated money of *payment* on invoices, in order, and the rest into credit.
+    Allocate the unallocated money of *payment* to invoices, in order, and the rest to credit.
 
-    *customer* says whose the payment is, if nobody knew that; else the first invoice does. If
-    money counts only when it has settled, the invoices are held for it until then. Of a payment
-    of which more went back than came, the customer owes the rest.
+    *customer* says whose payment it is, if that is not known; without it, the first invoice does.
+    If money counts only when it has settled, the invoices are held for it until then. If more went
+    back than came in, the customer owes the difference.
     """
     return (yield from transact(lambda tx: assign_in(tx, payment, wanted, customer, reason)))
 
@@ -46,10 +46,10 @@ def assign_in(
     customer: Customer | str | None,
     reason: str,
 ) -> Payment:
-    """Put unallocated money on invoices in this transaction."""
+    """Allocate unallocated money to invoices in this transaction."""
     if not reason.strip():
         raise InvalidValue(
-            "say why the money goes there: reason='the payer rounded up'", argument="reason"
+            "give the reason of the assignment: reason='the payer rounded up'", argument="reason"
         )
     payment = finding.payment(tx, which)
     waiting = [each for each in receipts.of_payment(tx, payment.id) if each.unallocated.minor]
@@ -75,7 +75,7 @@ def assign_in(
 def _identified(
     tx: Tx, payment: Payment, invoices: Sequence[Invoice], customer: Customer | str | None
 ) -> Payment:
-    """Return *payment* with its customer, who is found out now if nobody knew."""
+    """Return *payment* with its customer, who is identified now if that was not known."""
     whose = customer.id if isinstance(customer, Customer) else customer
     if payment.customer:
         if whose not in (None, payment.customer):
@@ -87,8 +87,8 @@ def _identified(
     found = customer or (invoices[0].customer if invoices else None)
     if found is None:
         raise InvalidValue(
-            f"nobody knows whose payment {payment.id} is: say it with customer=, or name an "
-            "invoice of theirs",
+            f"the customer of payment {payment.id} is not known: pass customer=, or name one of "
+            "their invoices",
             argument="customer",
         )
     identifying.identify(tx, payment, found)
@@ -96,8 +96,8 @@ def _identified(
 
 
 def _nothing(payment: Payment) -> NothingToAssign:
-    """Return why nothing can be assigned, and what can be done instead."""
-    text = f"no money of payment {payment.id} waits for a decision"
+    """Return the error that says why nothing can be assigned, and what to do instead."""
+    text = f"payment {payment.id} has no unallocated money"
     if not payment.customer:
         text = f"{text}: {payment.returned} of {payment.received} went back"
     elif payment.awaiting.minor:
@@ -108,7 +108,7 @@ def _nothing(payment: Payment) -> NothingToAssign:
 
 
 def _owe(tx: Tx, payment: Payment, receipt: Receipt) -> None:
-    """Make the customer owe what went out of their payment before it was known to be theirs."""
+    """Charge the customer with what was returned of the payment before they were identified."""
     owed = -receipt.unallocated
     receipts.set_unallocated(tx, receipt.id, 0)
     lines = [
@@ -133,8 +133,8 @@ def _place(tx: Tx, payment: Payment, receipt: Receipt, invoices: Sequence[Invoic
     for invoice in invoices:
         if invoice.total.currency != amount.currency:
             raise CurrencyMismatch(
-                f"{amount} came, and invoice {invoice.number} is in {invoice.total.currency}; "
-                "assign it to no invoice to make it credit",
+                f"the money is {amount}, but invoice {invoice.number} is in "
+                f"{invoice.total.currency}; assign it to no invoice to make it credit",
                 argument="invoices",
             )
         if invoice.customer != payment.customer:

@@ -1,20 +1,20 @@
-"""What an answer does to the money, by operation.
+"""Booking: what an answer does to the money, by operation.
 
-`decide` has said what is new; this writes what follows from it, inside the transaction of `merge`:
-first what the payment holds, then each movement (see `movements`), then settlements and disputes,
-and at last the end of what was asked for. The order matters. A movement fills what is claimed, so
-claims are made hard before it is booked; an end frees what was not filled, so it comes after.
+`decide` has determined what is new; this module writes the consequences, inside the transaction of
+`merge`: first the claims of the payment, then each movement (see `movements`), then settlements and
+disputes, and at last the end of the operation. The order matters. A movement fills what is claimed,
+so claims are made hard before it is booked; an end releases what was not filled, so it comes last.
 
-A charge fills what its payment claimed, and frees the rest when it ends. An authorisation keeps its
-claims: a capture takes a part of them, and the last capture, a void or its expiry frees what is
-left. What goes back out takes the same way back, in the order that the refund asked for; credit
-that a refund holds is free again if it fails. A page gives its claims up until its payer has
-approved. Money that comes on one which another payment took over is never refused: it finds what
-is open, and the rest is credit. An amount that is only held there is voided.
+A charge fills what its payment claimed, and releases the rest when it ends. An authorization keeps
+its claims: a capture uses a part of them, and the final capture, a void or the expiry releases the
+rest. A refund takes money off in the order it asked for; credit that it holds is free again if it
+fails. A page gives up its claims until its payer has approved. Money that arrives on a superseded
+page is never refused: it fills what is open, and the rest becomes credit. If the amount is only
+held there, it is voided.
 
-What stays true: nothing is freed while money may still be on its way, whoever says so; a late
-success is booked whatever its payment has come to since; and a payment that ended without money,
-or of which more went back than came, is flagged for a person, and never corrected in silence.
+What stays true: nothing is released while money may still be on its way, whoever reports its end; a
+late success is booked whatever the state of its payment; and a payment that ended without money,
+or that returned more than it received, is flagged for review, never corrected silently.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
 
 
 def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> list[str]:
-    """Write what *changes* do to the money, and return which invoices they touched."""
+    """Write what *changes* do to the money, and return the invoices they touched."""
     its_claims = _claims_after(tx, row, payment, changes)
     _follow_hold(tx, row, payment, changes)
     touched: list[str] = []
@@ -69,10 +69,10 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
 
 
 def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState) -> PaymentStatus:
-    """Return where *payment* stands when its attempt *row* has come to *state*."""
+    """Return the status of *payment* when its attempt *row* has reached *state*."""
     operation = row.attempt.operation
     if operation in _COLLECTS:
-        # The rest of an authorisation ran out; what was captured of it before stays.
+        # The rest of an authorization expired; what was captured before stays.
         partly = state.ended and under_way.of_payment(tx, payment.id).collected
         return PaymentStatus.SUCCEEDED if partly else STATUS_OF[state]
     if state is not AttemptState.SUCCEEDED:
@@ -86,7 +86,7 @@ def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState)
     if operation is Operation.CAPTURE and _is_last(tx, row):
         return PaymentStatus.SUCCEEDED
     if operation is Operation.VOID:
-        # What was captured before stays; the rest of the authorisation is gone.
+        # What was captured before stays; the rest of the authorization is gone.
         collected = under_way.of_payment(tx, payment.id).collected
         return PaymentStatus.SUCCEEDED if collected else PaymentStatus.CANCELED
     return payment.status
@@ -96,7 +96,7 @@ def status_after(tx: Tx, row: AttemptRow, payment: Payment, state: AttemptState)
 
 
 def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
-    """Let go of what the attempt held, now that it has come to an end."""
+    """Release what the attempt held, now that it has ended."""
     state = changes.state
     if state is None or not state.final:
         return
@@ -105,8 +105,8 @@ def _end(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
         return
     match row.attempt.operation:
         case Operation.CHARGE | Operation.AUTHORIZE:
-            # A partial approval frees what it did not bring. Other money than was asked for frees
-            # nothing: until a person has decided about it, nobody shall pay the invoice again.
+            # A partial approval releases what it did not bring. Money other than requested releases
+            # nothing: until its review is finished, the invoice must not be paid again.
             if done and not changes.held:
                 settle.release(tx, payment, ended=True)
         case Operation.CAPTURE:
@@ -129,7 +129,7 @@ def _end_capture(tx: Tx, row: AttemptRow, payment: Payment, *, done: bool) -> No
     if done and _is_last(tx, row):
         _end_hold(tx, payment)
     elif done and row.final:
-        under_way.note_hold_over(tx, payment.id)  # it ends with the last of them
+        under_way.note_hold_over(tx, payment.id)  # it ends with the last capture under way
 
 
 def _end_refund(tx: Tx, row: AttemptRow, payment: Payment, *, done: bool) -> None:
@@ -142,7 +142,7 @@ def _end_refund(tx: Tx, row: AttemptRow, payment: Payment, *, done: bool) -> Non
 
 
 def _end_hold(tx: Tx, payment: Payment) -> None:
-    """Free what an authorisation did not bring: nothing is captured of it any more."""
+    """Release what an authorization did not bring: no more of it will be captured."""
     settle.release(tx, payment, ended=True)
     attempts.end_authorization(tx, payment.id)
 
@@ -158,7 +158,7 @@ def _is_last(tx: Tx, row: AttemptRow) -> bool:
 
 
 def _follow_hold(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
-    """Note what is held or still coming, hold items for it, or give it back if it came too late."""
+    """Record what is held or on its way, hold items for it, or void it if it came too late."""
     if changes.authorized is not None:
         under_way.set_authorized(tx, payment.id, changes.authorized.minor)
     if changes.void_late:
@@ -171,10 +171,10 @@ def _follow_hold(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
 
 def _take_up_again(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
     """
-    Hold again what is free of the items of a page that another payment had taken over.
+    Hold what is still free of the items of a page that another payment had superseded.
 
-    Money is on its way to it, so nobody else shall pay what it can still pay. An amount that
-    is only held is given back unless all of it finds its items.
+    Money is on its way to the page, so nobody else may pay the items that it can still pay. An
+    amount that is only held is voided unless it can pay all of its items.
     """
     if changes.state not in (AttemptState.PENDING, AttemptState.AUTHORIZED):
         return
@@ -188,13 +188,13 @@ def _take_up_again(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) 
 
 
 def _on_its_way(payment: Payment, changes: Changes) -> int:
-    """Return how much may still come: what was seen of it, if the gateway says that."""
+    """Return how much may still come: the amount that was seen, if the gateway reports that."""
     rest = payment.amount.minor - payment.received.minor
     return rest if changes.seen is None else min(rest, changes.seen.minor)
 
 
 def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
-    """Give back an amount that was held after we had given it up; nobody would capture it."""
+    """Void an amount that was held after its payment had ended; nobody would capture it."""
     under_way.begin_void(tx, payment.id)
     attempts.insert_following(
         tx,
@@ -209,7 +209,7 @@ def _void_late(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> N
 
 
 def _claims_after(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> list[Claim]:
-    """Hold or free what *payment* is for, as *changes* want, and return its claims."""
+    """Hold or release the items of *payment* as *changes* require, and return its claims."""
     its_claims = claims.of_payment(tx, payment.id)
     if row.attempt.operation not in _COLLECTS:
         return its_claims
@@ -230,9 +230,9 @@ def _hold_seen(
     changes: Changes,
     seen: int,
 ) -> list[Claim]:
-    """Hold items for money that was seen on its way, and is not certain yet."""
+    """Hold items for money that was seen on its way and is not certain yet."""
     payments.set_seen(tx, payment.id, seen)
-    # What another payment took over is taken up again later; then the hold follows as well.
+    # A superseded payment gets its items back later; then the hold follows as well.
     follows = not payment.superseded or any(claim.state == "hard" for claim in its_claims)
     if AttemptState.PENDING in (changes.state, row.attempt.state) and follows:
         coming.hold(tx, payment, seen)
@@ -243,7 +243,7 @@ def _hold_seen(
 def _move_claims(
     tx: Tx, payment: Payment, its_claims: list[Claim], changes: Changes
 ) -> list[Claim]:
-    """Make claims hard, soft or free, as the new state of their payment wants."""
+    """Make claims hard, soft or released, as the new state of their payment requires."""
     match changes.state:
         case AttemptState.REQUIRES_ACTION:
             claiming.soften(tx, payment.id, its_claims)
@@ -267,7 +267,7 @@ def _move_claims(
 
 
 def _review_unbrought(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) -> None:
-    """Flag a payment that ended without its money, and of which money came back all the same."""
+    """Flag a payment that ended without money, but from which money came back."""
     state = changes.state
     status = payment.status if state is None else status_after(tx, row, payment, state)
     if status not in _ENDED:
@@ -275,17 +275,17 @@ def _review_unbrought(tx: Tx, row: AttemptRow, payment: Payment, changes: Change
             reviews.end(tx, payment.id, reviews.UNBROUGHT)
         return
     now = under_way.of_payment(tx, payment.id)
-    text = f"it ended as {status}, and {now.received} of it came back that nobody had taken"
+    text = f"it ended as {status}, but {now.received} came back that had never been taken"
     if now.received.minor and reviews.raise_(tx, payment.id, reviews.UNBROUGHT):
         emit(tx, "payment.needs_review", payment, reason=text)
 
 
 def end_conflict(tx: Tx, payment: Payment) -> bool:
     """
-    End a conflict about money that is gone; return whether there was one.
+    End a conflict about money that has gone back, and return whether there was one.
 
-    Nobody has to decide about money that went back, so what the payment held for
-    it is free again. An authorisation of another amount ends with its release.
+    Returned money needs no decision, so what the payment held for it is released. An
+    authorization of another amount ends with its release.
     """
     moved = receipts.moved(tx, payment.id).values()
     gone = all(came <= went for came, went in moved)

@@ -1,4 +1,4 @@
-"""Cancel: undo a payment in the cheapest way that still works."""
+"""Cancel: void a payment, or refund it if it cannot be voided."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Which payment is to be undone, and why also while the payer's bank can return it."""
+    """The payment to cancel, and the reason to refund it while the bank can still return it."""
 
     payment: str
     key: str
@@ -36,11 +36,10 @@ def cancel(
     wish: Cancel, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[OperationResult]:
     """
-    Undo a payment in the cheapest way that still works.
+    Cancel a payment in the cheapest way that still works, and return the last result.
 
-    A page is withdrawn, an authorisation voided, a charge voided while that is
-    possible and refunded after. A void of unknown outcome is left alone. The result is
-    of the last that was asked.
+    A page is withdrawn, an authorization voided, a charge voided if possible and refunded
+    otherwise. A void of unknown outcome is left alone.
     """
     payment, key = wish.payment, wish.key
     found, in_part = yield from look(lambda tx: _gone_in_part(tx, payment, key))
@@ -52,7 +51,7 @@ def cancel(
         case PaymentStatus.AUTHORIZED | PaymentStatus.SUCCEEDED:
             first = Operation.VOID
         case PaymentStatus.PROCESSING if account.offers(found.kind, Operation.VOID):
-            first = Operation.VOID  # a debit can be withdrawn while the bank has it
+            first = Operation.VOID  # a debit can be voided while the bank has it
         case PaymentStatus.CANCELED:
             return (yield from look(lambda tx: _undone_before(tx, found, key)))
         case _:
@@ -62,7 +61,7 @@ def cancel(
     if voidable or not refundable:
         task = OperateOrder(operation=first, payment=payment, key=key)
         result = yield from operate.operate(task, accounts, timing)
-        # What never reached the gateway can be asked for again.
+        # A void that never reached the gateway can be requested again.
         refused = result.state.failed and not result.retryable
         if not (refused and refundable):
             return result
@@ -77,7 +76,7 @@ def cancel(
 
 
 def _not_cancelable(tx: Tx, payment: Payment) -> NotCancelable:
-    """Return the error that says why *payment* cannot be canceled, and what can be done."""
+    """Return the error that says why *payment* cannot be canceled, and what to do instead."""
     if payment.status in (PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN):
         out = ways.out_of(tx, payment)
         return NotCancelable(
@@ -93,7 +92,7 @@ def _not_cancelable(tx: Tx, payment: Payment) -> NotCancelable:
 
 
 def _gone_in_part(tx: Tx, which: str, key: str) -> tuple[Payment, bool]:
-    """Return a payment, and whether a part of it went back: a charge is voided whole, or not."""
+    """Return a payment, and whether part of it went back: then its charge cannot be voided."""
     payment = finding.payment(tx, which)
     if payment.status is not PaymentStatus.SUCCEEDED or keys.used(tx, Operation.VOID, key):
         return payment, False
@@ -102,7 +101,7 @@ def _gone_in_part(tx: Tx, which: str, key: str) -> tuple[Payment, bool]:
 
 
 def _undone_before(tx: Tx, payment: Payment, key: str) -> OperationResult:
-    """Return what has undone *payment*, if that was asked for under *key*, or else that it is."""
+    """Return the result of what canceled *payment*, under *key* if it was requested so."""
     for operation in (Operation.VOID, Operation.WITHDRAW):
         before = [row.attempt for row in operate.asked_before(tx, payment, operation, key)]
         if before:

@@ -1,20 +1,20 @@
-"""Claims: what a payment holds of invoices and of credit, so that nothing is paid twice.
+"""Claims: what a payment holds of invoices and credit, so that nothing is paid twice.
 
 Two people may pay the same invoice at the same moment, on two machines. So before anything is
-sent, a payment claims what it is for, in the transaction that stores its intent: one conditional
-update for each item, which fails if less is free than it takes. Nothing is decided on what was
-read before. A payment that uses credit claims that in the same way, oldest lots first.
+sent, a payment claims its items in the transaction that stores its intent: one conditional update
+per item, which fails if less is free than it takes. Nothing is decided on what was read before.
+A payment that uses credit claims it in the same way, oldest lots first.
 
 A claim is *hard* while money may be on its way: nobody else can pay what it holds. While a page or
-slip waits for a payer, who may never come, it is *soft* and keeps nobody out. Whoever pays those
-items meanwhile *supersedes* the page: it is not completed any more, and money that comes on it
-all the same finds what is open and becomes credit otherwise. When the payer of a page has
-approved, its claims are made hard again, if what they held is still free. In the end a claim is
-used by the money, or released.
+slip waits for a payer, who may never come, it is *soft* and blocks nobody. A payment of the same
+items then *supersedes* the page: it is no longer completed, and money that still arrives on it
+fills what is open, and becomes credit otherwise. When the payer of a page has approved, its claims
+are made hard again, if what they held is still free. In the end a claim is used by the money, or
+released.
 
-What stays true, whatever is lost or repeated: the hard claims on an item, and what was paid and
-written off, are never more than its total; what is reserved of a credit is the sum of the hard
-claims on it and of what refunds hold. An unknown outcome holds its claims until it is known.
+What stays true, whatever is lost or repeated: the hard claims on an item, plus what was paid and
+written off, never exceed its total; what is reserved of a credit is the sum of the hard claims on
+it and of what refunds hold. An unknown outcome keeps its claims until it is known.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ClaimPlan:
-    """Who pays, in what currency, how much, and for what."""
+    """The claims of a payment to be stored: for which customer, in which currency, on what."""
 
     customer: str
     currency: str
@@ -61,7 +61,7 @@ def plan_claims(
     amount: Money | None,
     customer: Customer | str | None,
 ) -> ClaimPlan:
-    """Claim what is to be paid, in the order given, or refuse before anything is written."""
+    """Claim the items in the order given, or raise before anything is written."""
     if amount is not None and amount.minor <= 0:
         raise InvalidAmount(
             f"the amount to collect is {amount}; it must be more than zero", argument="amount"
@@ -69,8 +69,8 @@ def plan_claims(
     if not wanted:
         if customer is None or amount is None:
             raise InvalidValue(
-                "without an invoice, say whose balance it is for and how much: "
-                "customer= and amount=",
+                "without an invoice the money is for a customer's balance: pass customer= and "
+                "amount=",
                 argument="customer" if customer is None else "amount",
             )
         return ClaimPlan(customer=customers.save(tx, customer), currency=amount.currency)
@@ -100,7 +100,7 @@ def plan_claims(
 
 
 def share_of(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None]:
-    """Return the invoice that *item* names, and which part of it is wanted, if it says that."""
+    """Return the invoice that *item* names, and the part to pay, if *item* is a share."""
     if isinstance(item, Share):
         if item.amount.minor <= 0:
             raise InvalidAmount(f"a share of {item.amount} cannot be paid", argument="items")
@@ -111,7 +111,7 @@ def share_of(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None
 def check_together(
     invoices: Sequence[Invoice], amount: Money | None, customer: Customer | str | None
 ) -> None:
-    """Refuse invoices that one payment cannot be for: of two customers, or two currencies."""
+    """Raise for invoices of several customers or currencies, which need several payments."""
     first = invoices[0]
     seen: set[str] = set()
     for invoice in invoices:
@@ -121,13 +121,13 @@ def check_together(
         if invoice.total.currency != first.total.currency:
             raise CurrencyMismatch(
                 f"invoices {first.number} and {invoice.number} are in {first.total.currency} and "
-                f"{invoice.total.currency}; collect them apart",
+                f"{invoice.total.currency}; collect them separately",
                 argument="items",
             )
         if invoice.customer != first.customer:
             raise InvalidValue(
                 f"invoices {first.number} and {invoice.number} are of different customers; "
-                "collect them apart (somebody else may pay with payer=)",
+                "collect them separately (pass payer= if somebody else pays)",
                 argument="items",
             )
     if amount is not None and amount.currency != first.total.currency:
@@ -139,7 +139,7 @@ def check_together(
     if given is not None and given != first.customer:
         raise InvalidValue(
             f"invoice {first.number} is of customer {first.customer}, not {given}; "
-            "use payer= for somebody who pays for another",
+            "pass payer= if somebody else pays",
             argument="customer",
         )
 
@@ -156,7 +156,7 @@ def _check_open(invoices: Sequence[Invoice]) -> None:
 
 
 def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) -> int:
-    """Return how much of *invoice* this payment is to claim."""
+    """Return how much of *invoice* this payment claims."""
     room = invoice.open.minor - invoice.claimed.minor
     if share is not None:
         if share.currency != invoice.total.currency:
@@ -177,8 +177,8 @@ def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) 
         if room <= 0:
             raise ways.being_paid(tx, invoice)
         return room
-    # The caller gave the amount: they would not want the part that another payment holds to
-    # become credit, so that is refused. What is more than all that is open does.
+    # The caller gave the amount, and would not want the part that another payment holds to become
+    # credit, so that is refused. Only what exceeds everything open becomes credit.
     take = min(left, invoice.open.minor)
     if take > room:
         raise ways.being_paid(tx, invoice)
@@ -189,7 +189,7 @@ def from_credit(tx: Tx, plan: ClaimPlan, wanted: Money) -> tuple[list[Claim], in
     """
     Turn the first *wanted* of the plan's claims into claims on credit, oldest lots first.
 
-    Raises `NotEnoughCredit` where the free lots do not cover it.
+    Raises `NotEnoughCredit` if the free lots do not cover it.
     """
     if wanted.minor <= 0:
         raise InvalidAmount(f"credit of {wanted} cannot be used", argument="credit")
@@ -219,7 +219,7 @@ def from_credit(tx: Tx, plan: ClaimPlan, wanted: Money) -> tuple[list[Claim], in
             credit, room = next(iter(rooms.items()))
             part = min(rest, left, room)
             if not lots.reserve(tx, credit, part):
-                raise NotEnoughCredit(f"credit {credit} was used meanwhile; try again")
+                raise NotEnoughCredit(f"credit {credit} was used in the meantime; try again")
             claims.append(Claim(len(claims), claim.item, part, credit, "hard"))
             rest, left, rooms[credit] = rest - part, left - part, room - part
             if not rooms[credit]:
@@ -230,7 +230,7 @@ def from_credit(tx: Tx, plan: ClaimPlan, wanted: Money) -> tuple[list[Claim], in
 
 
 def name_of(item: Invoice | Share | str) -> Any:
-    """Name an item in the fingerprint of a call."""
+    """Return the name of an item in the fingerprint of a call."""
     match item:
         case str():
             return item
@@ -243,7 +243,7 @@ def name_of(item: Invoice | Share | str) -> Any:
 
 
 def supersede(tx: Tx, payment: str) -> None:
-    """Let another payment take over what *payment*, a page or slip, was to pay."""
+    """Mark *payment*, a page or slip, as superseded by another payment of its items."""
     for claim in claims.of_payment(tx, payment):
         if claim.state == "soft":
             claims.set_state(tx, payment, claim, "superseded")
@@ -252,8 +252,8 @@ def supersede(tx: Tx, payment: str) -> None:
 
 
 def soften(tx: Tx, payment: str, its_claims: list[Claim]) -> None:
-    """Let others pay these items: the payer may never come back from the page."""
-    # A page made while this one was on its way was not there to be superseded at the intent.
+    """Make claims soft, so that others can pay the items: the payer may never come back."""
+    # A page opened while this one was on its way did not exist when the intent was stored.
     for page in sorted({page for claim in its_claims for page in claims.soft_on(tx, claim.item)}):
         supersede(tx, page)
     for claim in its_claims:
@@ -265,7 +265,7 @@ def soften(tx: Tx, payment: str, its_claims: list[Claim]) -> None:
 
 
 def harden(tx: Tx, payment: str, its_claims: list[Claim]) -> bool:
-    """Hold the items again that are still free; false where others were paid meanwhile."""
+    """Hold the items that are still free again, and return whether all of them were."""
     held = True
     for claim in its_claims:
         if claim.state != "soft":

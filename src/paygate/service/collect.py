@@ -1,9 +1,8 @@
 """Collect: claim what is open, store the intent, ask the gateway once, merge the answer.
 
-The intent is stored before anything is sent, so a crash at any point leaves a
-row that an inquiry can settle; the key that the gateway sees follows from the
-caller's key, so even a ledger restored from a backup cannot charge again under
-a new name.
+The intent is stored before anything is sent, so a crash at any point leaves a row that an inquiry
+can resolve. The key that the gateway sees is derived from the caller's key, so even a ledger
+restored from a backup cannot charge again under a new key.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectOrder:
-    """What a host wants collected; `amount` is None for all that is open."""
+    """What the host wants to collect; with `amount` None, everything that is open."""
 
     items: Sequence[Invoice | Share | str]
     account: GatewayAccount
@@ -97,7 +96,7 @@ class CollectOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A stored intent; no `dialogue` where the key was used before and nothing is to be sent."""
+    """A stored intent; `dialogue` is None if the key was used before, so nothing is sent."""
 
     payment: Payment
     items: tuple[str, ...] = ()
@@ -112,7 +111,7 @@ def collect(
     order: CollectOrder, timing: Timing, accounts: Mapping[str, GatewayAccount]
 ) -> Flow[Payment]:
     """
-    Collect once, however often this is called or interrupted, and return the payment.
+    Collect once, even if this is called again or interrupted, and return the payment.
 
     Pages on which the same items could be paid are withdrawn first: see `withdrawing`.
     """
@@ -158,8 +157,8 @@ def collect(
         variable_amount=rail.variable_amount,
         can_inquire=account.can_be_asked,
         request_id=heard.request_id,
-        # The request holds the payer's facts, and `ask` has hidden them in the answer. If the payer
-        # is not the customer, the customer's own facts are still to be hidden.
+        # `ask` has hidden the payer's facts in the answer. If the payer is not the customer, the
+        # customer's own facts must still be hidden.
         anonymous=order.payer is None,
         timing=timing,
     )
@@ -167,7 +166,7 @@ def collect(
 
 
 def _kind_of(order: CollectOrder) -> Kind:
-    """Tell the kind of payment: a stored method says itself what it is."""
+    """Return the kind of payment; a stored method has its own."""
     method, account = order.method, order.account
     if not isinstance(method, PaymentMethod):
         return order.kind or account.default_kind(method)
@@ -184,7 +183,7 @@ def _kind_of(order: CollectOrder) -> Kind:
 
 
 def _check_saving(order: CollectOrder, kind: Kind, rail: Rail) -> None:
-    """Refuse to store what is stored, and to charge by ourselves what needs the payer."""
+    """Raise if the method is stored already, or if the charge needs the payer to be present."""
     stored = isinstance(order.method, PaymentMethod | StoredToken)
     if order.mandate is not None and not order.save_method:
         raise InvalidValue("a mandate is for a method that is stored: add save_method=True")
@@ -202,7 +201,7 @@ def _check_saving(order: CollectOrder, kind: Kind, rail: Rail) -> None:
             raise Unsupported(
                 f"the account {account.name!r} ({account.gateway.name}) stores no method with a "
                 f"payment by {kind}: its traits do not offer enroll for {kind}. Leave save_method "
-                "out, or store a method apart, by enroll",
+                "out, or store the method separately with enroll",
                 account=account.name,
                 operation=str(Operation.ENROLL),
                 kind=str(kind),
@@ -218,7 +217,7 @@ def _check_saving(order: CollectOrder, kind: Kind, rail: Rail) -> None:
 
 
 def _usable(tx: Tx, order: CollectOrder, method: PaymentMethod, customer: str) -> PaymentMethod:
-    """Read the stored method as it is now; refuse one that cannot pay this."""
+    """Return the current stored method, or raise if it cannot pay this."""
     found = methods.by_id(tx, method.id)
     if found is None:
         raise MethodNotFound(f"there is no stored method {shown(method.id)} in this ledger")
@@ -232,7 +231,7 @@ def _usable(tx: Tx, order: CollectOrder, method: PaymentMethod, customer: str) -
         )
     elif found.forgotten_at is not None:
         why, text = "forgotten", "was forgotten"
-    # A day more: where the payer lives it may still be the last day of the month.
+    # One day more: the payer's zone may still have the last day of the month.
     elif found.expires is not None and found.expires + timedelta(days=1) < customers.today(
         tx, customer
     ):
@@ -316,8 +315,8 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         moto=order.moto,
         customer_reference=customer_reference,
     )
-    # Begun here, though it sends nothing yet: what the driver refuses at once, such as an amount
-    # that the processor cannot express, is refused before anything is stored.
+    # The dialogue is begun here, though it sends nothing yet: what the driver refuses at once, such
+    # as an amount that the processor cannot express, is refused before anything is stored.
     begins = partial(dialogues.begin_charge, order.account.gateway, order.operation, charge)
     dialogue = door.begun(begins)
     traits = order.account.traits
@@ -336,7 +335,7 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         key=order.key,
         amount=amount,
         lease=lease,
-        # What is to be stored gets its id now, so that it is stored once.
+        # A method to be stored gets its id now, so that it is stored once.
         method=tx.new_id("met") if order.save_method else stored,
         request=requests.write_charge(charge, stored) if stored or method is None else None,
         person=payment.payer,
@@ -357,14 +356,14 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
 
 
 def _payer(tx: Tx, order: CollectOrder, customer: str) -> tuple[Customer | None, str]:
-    """Return who pays, with contact facts, and what the processor of the account calls them."""
+    """Return the payer with their contact facts, and the processor's reference of them."""
     if order.payer is None:
         return customers.find_at(tx, customer, order.account.name)
     return order.payer, customers.reference_at(tx, order.payer.id, order.account.name)
 
 
 def _lines(plan: ClaimPlan) -> tuple[ChargeLine, ...]:
-    """Return what the gateway is asked to collect for each invoice."""
+    """Return the amount that the gateway collects for each invoice."""
     shares: dict[str, int] = {}
     for claim in plan.claims:
         if claim.credit is None:
@@ -379,7 +378,7 @@ def _lines(plan: ClaimPlan) -> tuple[ChargeLine, ...]:
 def _method(
     tx: Tx, order: CollectOrder, customer: str
 ) -> tuple[Method | None, str | None, str | None]:
-    """Tell what is charged, and the ids of the stored method and of the payer's mandate."""
+    """Return the method to charge, and the ids of the stored method and of the payer's mandate."""
     if order.save_method:
         methods.vault_of(tx)
     mandate = None
@@ -393,7 +392,7 @@ def _method(
 
 
 def _facts_of(method: Method | PaymentMethod | None) -> MethodFacts | None:
-    """Return what is known of *method* before the gateway tells more of it."""
+    """Return what is known of *method* before the gateway reports more."""
     match method:
         case PaymentMethod():
             expires = method.expires
@@ -416,7 +415,7 @@ def _facts_of(method: Method | PaymentMethod | None) -> MethodFacts | None:
 
 
 def _reserve(tx: Tx, order: CollectOrder, plan: ClaimPlan) -> int:
-    """Reserve the credit that is to be used beside the gateway's money; tell how much."""
+    """Reserve the credit to use along with the gateway's money, and return its amount."""
     if order.credit is None:
         return 0
     claims, used = claiming.from_credit(tx, plan, order.credit)
@@ -425,7 +424,7 @@ def _reserve(tx: Tx, order: CollectOrder, plan: ClaimPlan) -> int:
 
 
 def _fingerprint(order: CollectOrder, kind: Kind) -> str:
-    """Tell what makes this call the same call again; a one-time token does not count."""
+    """Return what identifies a repetition of this call; a one-time token is not part of it."""
     payer = None if order.payer is None else order.payer.id
     customer = order.customer.id if isinstance(order.customer, Customer) else order.customer
     more: dict[str, Any] = {}
@@ -448,18 +447,18 @@ def _fingerprint(order: CollectOrder, kind: Kind) -> str:
 
 
 def _check_expected(order: CollectOrder, plan: ClaimPlan) -> None:
-    """Refuse to charge on a picture that is stale: the page showed another open amount."""
+    """Raise if the open amount is not the one that the host's page showed."""
     there = Money(plan.currency, plan.open_minor)
     if order.expect is not None and order.expect != there:
         raise OpenAmountChanged(
-            f"{there} is open, and not {order.expect} as expected; show the payer what is open now",
+            f"{there} is open, not {order.expect} as expected; show the payer the current amount",
             expected=order.expect,
             open=there,
         )
 
 
 def _check_disputes(tx: Tx, plan: ClaimPlan) -> None:
-    """Refuse to charge by ourselves what a payer disputes; a person may still ask for it."""
+    """Raise if an item is disputed: it is charged only with the payer present."""
     for item in dict.fromkeys(claim.item for claim in plan.claims):
         found = chargebacks.on_item(tx, item)
         if found is not None:

@@ -1,8 +1,8 @@
-"""What is seen on its way: a payment holds that much of its invoices, and no more.
+"""Money seen on its way: a payment holds that much of its invoices, and no more.
 
-Anybody who knows an address can send a few satoshis to it. What is seen may grow,
-and may be gone again; each time the hold follows it. The rest of the invoices is
-free, so that the payer can be shown a code for it, or pay it otherwise.
+Anybody who knows an address can send a few satoshis to it. The amount seen may grow, and may
+disappear again; the hold follows it each time. The rest of the invoices stays free, so that the
+payer can be shown a code for it, or pay it in another way.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _FREE = ("soft", "released")
 
 
 def hold(tx: Tx, payment: Payment, minor: int) -> None:
-    """Hold *minor* of what *payment* is for, in order, and let go of the rest.
+    """Hold *minor* of the items of *payment*, in order, and release the rest.
 
-    What its credit is to pay is held with the last of the money, and not before.
+    The part to be paid from credit is held with the last of the money, and not before.
     """
     its_claims = claims.of_payment(tx, payment.id)
     money = [each for each in its_claims if each.credit is None]
@@ -51,7 +51,7 @@ def hold(tx: Tx, payment: Payment, minor: int) -> None:
 
 
 def _claim(tx: Tx, payment: Payment, claim: Claim, wanted: int) -> int:
-    """Claim up to *wanted* of an item that is still free; return how much was."""
+    """Claim up to *wanted* of what is free of an item, and return the amount claimed."""
     invoice = items.by_id(tx, claim.item)
     room = 0 if invoice is None else invoice.open.minor - invoice.claimed.minor
     take = min(claim.minor, room, wanted)

@@ -1,11 +1,10 @@
 """Complete: finish a payment whose payer came back from the gateway's page.
 
-Completing may take money, so it is refused once another payment has taken over what the
-page was to pay. On many pages, though, the payer's money has moved before they come back,
-and money that came is never refused. So before the refusal is raised the gateway is asked,
-which takes nothing: what came is booked, as credit of the customer. The same holds for a
-page that ended without money as far as the ledger knows, such as one that a clerk resolved
-as canceled.
+Completing may take money, so it is refused after another payment has superseded the page. On many
+pages, though, the payer's money has moved before they come back, and money that came is never
+refused. So before the refusal is raised, the gateway is asked, which takes nothing: money that came
+is booked as credit of the customer. The same holds for a page that ended without money as far as
+the ledger knows, such as one that a clerk resolved as canceled.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 def complete(
     task: OperateOrder, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[OperationResult]:
-    """Complete once, however often this is called; where it is too late, book what came."""
+    """Complete once, even if called again; if it is too late, book the money that came."""
     refusal: ItemAlreadyBeingPaid | None = None
     try:
         result = yield from operate.operate(task, accounts, timing)
@@ -51,10 +50,10 @@ def complete(
 def _refused(
     refusal: ItemAlreadyBeingPaid, page: Payment, *, can_be_asked: bool
 ) -> ItemAlreadyBeingPaid:
-    """Make the refusal that also says whether money is known to have come on *page*."""
+    """Return the refusal with a note whether money came on *page*."""
     ways = {each: list(verbs) for each, verbs in refusal.ways.items()}
     if page.unanswered:
-        found = f"money may have come on it, and {page.unanswered}"
+        found = f"money may have arrived on it, and {page.unanswered}"
         if can_be_asked:
             found += "; inquire"
             ways[page.id] = ["inquire", *ways.get(page.id, [])]

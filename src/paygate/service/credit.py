@@ -1,16 +1,16 @@
-"""Pay from a customer's credit, and undo that.
+"""Credit: pay from a customer's credit, and undo that.
 
-Credit lies in lots, and each remembers what it was made of and why: money that came twice, or was
-more than was open, or was on an invoice that was voided later. A lot below zero is a debit: what
-was returned after it had been spent, which the customer owes.
+Credit consists of lots, and each records its origin and reason: money that came twice, that
+exceeded what was open, or that was on an invoice voided later. A negative lot is a debit: what was
+returned after it had been spent, which the customer owes.
 
-The rule: lots are used oldest first, only what is free of them, and only as far as the customer's
-debits leave something. Use begins with a claim on the invoice and on the lot in one transaction
-(see `claiming`), so a lot is not spent twice, though two processes try. A payment made of credit
-moves no money and goes through no gateway; undoing it gives each lot back what was taken from it.
+The rule: lots are used oldest first, only their free part, and only as far as the customer's debits
+leave something. Use begins with a claim on the invoice and on the lot in one transaction (see
+`claiming`), so two processes cannot spend a lot twice. A payment from credit moves no money and
+uses no gateway; undoing it returns to each lot what was taken from it.
 
 What stays true: what is used or reserved of a lot is never free as well; and a lot names the
-payment that made it, so reversing that payment finds out who has used it.
+payment that created it, so reversing that payment finds out what has used it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """Which invoices to pay from credit; `amount` is None for all that both sides allow."""
+    """The invoices to pay from credit; with `amount` None, as much as both sides allow."""
 
     items: Sequence[Invoice | Share | str]
     key: str
@@ -47,14 +47,14 @@ class Use:
 
 
 def pay_from_credit(use: Use) -> Flow[Payment]:
-    """Pay invoices from the customer's credit, the oldest lots first; nothing is sent."""
+    """Pay invoices from the customer's credit, oldest lots first, without sending anything."""
     return (yield from repeatable(lambda tx: pay_from_credit_in(tx, use)))
 
 
 def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     """Pay invoices from credit in this transaction."""
     if not use.items:
-        raise InvalidValue("say which invoices to pay from credit")
+        raise InvalidValue("name the invoices to pay from credit")
     id_ = tx.new_id("pay")
     print_ = keys.fingerprint(
         items=[claiming.name_of(item) for item in use.items], amount=str(use.amount)
@@ -116,12 +116,12 @@ def _unclaim_rest(tx: Tx, claims: Sequence[Claim]) -> None:
 
 
 def undo_credit_use(payment: str) -> Flow[Payment]:
-    """Give the credit that *payment* used back to its lots; its invoices are open again."""
+    """Return the credit that *payment* used to its lots; its invoices are open again."""
     return (yield from transact(lambda tx: undo_credit_use_in(tx, payment)))
 
 
 def undo_credit_use_in(tx: Tx, which: str) -> Payment:
-    """Undo a use of credit in this transaction; undoing it again changes nothing."""
+    """Undo a use of credit in this transaction; repeating this changes nothing."""
     payment = finding.payment(tx, which)
     used = [claim for claim in claims.of_payment(tx, payment.id) if claim.credit is not None]
     if not used:
@@ -143,7 +143,7 @@ def undo_credit_use_in(tx: Tx, which: str) -> Payment:
 
 
 def balance(tx: Tx, customer: Customer | str) -> Balance:
-    """Return the free credit of a customer by currency, debits counted against it."""
+    """Return the free credit of a customer by currency, less their debits."""
     id_ = customer if isinstance(customer, str) else customer.id
     found = Balance()
     for currency, minor in lots.free_in(tx, id_).items():

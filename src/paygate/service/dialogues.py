@@ -1,7 +1,7 @@
-"""Dialogues: begin one with a gateway, the first time or again, for a request of the ledger.
+"""Dialogues: begin one with a gateway for a stored request, the first time or again.
 
-The account was seen to have the capability when the intent was stored. A driver that lost it since,
-such as an older version, is refused here before anything is sent.
+The account had the capability when the intent was stored. A driver that has lost it since, such as
+an older version, is refused here before anything is sent.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def begin(gateway: Gateway, row: AttemptRow, request: SentRequest) -> Dialogue[O
 
 
 def begin_charge(gateway: Gateway, operation: Operation, charge: Charge) -> Dialogue[Outcome]:
-    """Begin to charge, or to authorise."""
+    """Begin to charge, or to authorize."""
     if operation is Operation.AUTHORIZE and isinstance(gateway, Authorizes):
         return gateway.authorize(charge)
     if operation is Operation.CHARGE and isinstance(gateway, Charges):
@@ -126,6 +126,6 @@ def begin_operation(gateway: Gateway, row: AttemptRow, extras: Extras) -> Dialog
             )
             return gateway.complete(completion)
         case Operation.CHARGE | Operation.AUTHORIZE | Operation.ENROLL | Operation.FORGET:
-            raise Unsupported(f"{attempt.operation} is not done to a payment")
+            raise Unsupported(f"{attempt.operation} is not an operation on a payment")
         case _:
             raise _lost(gateway, attempt.operation)

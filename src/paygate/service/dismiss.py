@@ -1,8 +1,8 @@
-"""Dismiss: a person has looked at a callback that cannot be applied; nothing is to be done.
+"""Dismiss: close a callback that cannot be applied, after somebody has looked at it.
 
-Some callbacks never can be: they are about an order of the shop that used the account before.
-They would need a person forever. Dismissing one ends that and changes nothing else: who did it
-and why stays with it and in an event, and a replay takes it back.
+Some callbacks can never be applied: they are about an order of the shop that used the account
+before, and would stay flagged forever. Dismissing one ends that and changes nothing else. The actor
+and the reason are kept with it and in an event, and a replay takes it back.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def dismiss(id_: int, *, reason: str) -> Flow[StoredCallback]:
-    """Record that nothing is to be done about a callback; again, it returns what is there."""
+    """Dismiss a callback, and return it; repeating this changes nothing."""
     return (yield from transact(lambda tx: dismiss_in(tx, id_, reason)))
 
 
 def dismiss_in(tx: Tx, id_: int, reason: str) -> StoredCallback:
-    """Record that nothing is to be done about a callback, in this transaction."""
+    """Dismiss a callback in this transaction."""
     if not reason.strip():
         raise InvalidValue(
-            "say why nothing is to be done: reason='an order of the old shop, refunded there'",
+            "give the reason to dismiss it: reason='an order of the old shop, refunded there'",
             argument="reason",
         )
     row = told.find(tx, id_)
@@ -39,8 +39,8 @@ def dismiss_in(tx: Tx, id_: int, reason: str) -> StoredCallback:
         return row.callback
     if not inbox.dismiss(tx, id_, reason):
         raise NothingToDismiss(
-            f"callback {id_} is {state}; only one that is orphan, failed or conflicted needs a "
-            "person",
+            f"callback {id_} is {state}; only orphan, failed and conflicted callbacks can be "
+            "dismissed",
             callback=id_,
             state=state.value,
         )

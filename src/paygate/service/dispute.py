@@ -1,20 +1,19 @@
-"""Disputes: what the payer's bank takes, keeps or gives back, told in any order.
+"""Disputes: what the payer's bank takes, keeps or gives back, reported in any order.
 
-Three things are told of a dispute, each by itself, twice or out of order: how it stands, that
-money was taken, and that money came back. Money that was taken is booked at once, and reopens the
-invoices that it was on; but what is open because of a dispute is marked so, and is not charged
-again without the payer.
+A processor reports three things about a dispute, each separately, possibly twice or out of order:
+its state, that money was taken, and that money came back. Money that was taken is booked at once,
+and reopens the invoices that it was on. An invoice that is open because of a dispute is marked, and
+is not charged again without the payer.
 
-The rule: nothing is given up on what is told alone. An invoice is written off only when both are
-known, that the money is gone and that the dispute is lost; what was paid on it meanwhile, or is
-being paid, is not lost. A win that comes after all takes that back first. A dispute may be lost
-again after it was won: then the money is taken a second time, under a movement id of its own, and
-the payment is flagged.
+The rule: nothing is written off on a report alone. An invoice is written off only when the money is
+gone and the dispute is lost; what was paid on it in the meantime, or is being paid, is not written
+off. A win that comes after all first undoes the write-off. A dispute may be lost again after it was
+won: then the money is taken a second time, under its own movement id, and the payment is flagged.
 
-What stays true: the state follows from all that is known, and not from what was told last, so the
-order does not matter; each write-off is of one dispute, and is undone once. A reference names the
-dispute of one payment: what is reported under it for another payment changes nothing of the first,
-and the other is flagged.
+What stays true: the state follows from everything known, not from the last report, so the order
+does not matter; each write-off belongs to one dispute, and is undone once. A reference names the
+dispute of one payment: a report about another payment under the same reference changes nothing for
+the first, and the other payment is flagged.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ _LOST = "the chargeback was lost"
 
 
 def told(tx: Tx, payment: Payment, dispute: Dispute) -> None:
-    """Write how a dispute stands, as the processor reports it."""
+    """Record the state of a dispute that the processor reports."""
     if chargebacks.open_(tx, payment, dispute):
         emit(tx, "payment.disputed", payment, amount_minor=dispute.amount.minor, **_facts(dispute))
     found = _found(tx, payment, dispute.reference)
@@ -64,13 +63,13 @@ def told(tx: Tx, payment: Payment, dispute: Dispute) -> None:
 
 
 def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[PostingLine]) -> None:
-    """Write what the bank took, and off which invoices: *lines* are those of its entry."""
+    """Record what the bank took, and off which invoices: *lines* are those of its entry."""
     found = _of_money(tx, payment, movement.movement_id, movement)
     if found is None:
         _tell_taken(tx, payment, movement, found)
         return
     off = _by_item(lines)
-    # What was given up of an invoice before is given up again along with the new part.
+    # An earlier write-off of the invoice is repeated together with the new part.
     for each in chargebacks.taken(tx, found.id):
         if each.item in off and each.write_off is not None:
             _take_up(tx, payment, each.item, each.write_off)
@@ -90,14 +89,14 @@ def _tell_taken(tx: Tx, payment: Payment, movement: Movement, found: Chargeback 
 
 
 def given_back(tx: Tx, payment: Payment, movement: Movement) -> None:
-    """Write that the bank gave the money back, before it is put anywhere."""
+    """Record that the bank gave the money back, before it is allocated."""
     found = _of_money(tx, payment, movement.undoes or movement.movement_id, movement)
     if found is not None:
         _advance(tx, payment, found)
 
 
 def put_back(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[PostingLine]) -> None:
-    """Write on which invoices the money is again; when all is back, none is kept off any."""
+    """Record the invoices that the money is on again; when all is back, none is missing it."""
     found = _of_money(tx, payment, movement.undoes or movement.movement_id, movement)
     if found is None:
         return
@@ -128,7 +127,7 @@ def _of_money(tx: Tx, payment: Payment, movement_id: str, movement: Movement) ->
 
 
 def _found(tx: Tx, payment: Payment, reference: str) -> Chargeback | None:
-    """Return the dispute of *payment*; None if it is one of another payment, which is flagged."""
+    """Return the dispute of *payment*; None, and a review, if it belongs to another payment."""
     found = chargebacks.find(tx, payment.account, reference)
     assert found is not None, "it was just written"
     if found.payment == payment.id:
@@ -136,8 +135,8 @@ def _found(tx: Tx, payment: Payment, reference: str) -> Chargeback | None:
     cause = f"dispute-elsewhere:{found.id}"
     if not reviews.stood(tx, payment.id, cause) and reviews.raise_(tx, payment.id, cause):
         text = (
-            f"the dispute {reference} is reported for this payment, and stands in the books for "
-            f"payment {found.payment}; ask the processor which of them it is about"
+            f"the dispute {reference} is reported for this payment, but is booked for payment "
+            f"{found.payment}; ask the processor which of them it is about"
         )
         alert(tx, payment, text)
         emit(tx, "payment.needs_review", payment, reason=text)
@@ -145,7 +144,7 @@ def _found(tx: Tx, payment: Payment, reference: str) -> Chargeback | None:
 
 
 def _advance(tx: Tx, payment: Payment, found: Chargeback) -> None:
-    """Bring the state, the invoices and the review in line with all that is known."""
+    """Update the state, the invoices and the review from everything that is known."""
     known = chargebacks.known(tx, found.id)
     state = state_of(taken=known.taken, given_back=known.given_back, lost=known.lost, won=known.won)
     news = state is not found.state
@@ -169,7 +168,7 @@ def _advance(tx: Tx, payment: Payment, found: Chargeback) -> None:
 
 
 def _review(tx: Tx, payment: Payment, found: Chargeback, *, lost_after_all: bool) -> None:
-    """Flag the payment while a dispute is lost that was won before."""
+    """Flag the payment while a dispute that was won before is lost."""
     cause = f"dispute:{found.id}"
     if not lost_after_all:
         reviews.end(tx, payment.id, cause)
@@ -179,7 +178,7 @@ def _review(tx: Tx, payment: Payment, found: Chargeback, *, lost_after_all: bool
 
 
 def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int) -> None:
-    """Post what is lost of an invoice; what was paid meanwhile, or is being paid, is not lost."""
+    """Write off what is lost of an invoice, except what has been paid or is being paid."""
     invoice = finding.invoice(tx, item)
     lost = min(minor, invoice.open.minor - invoice.claimed.minor)
     if lost <= 0 or not items.write_off(tx, item, lost):
@@ -213,10 +212,10 @@ def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int)
 
 
 def _take_up(tx: Tx, payment: Payment, item: str, write_off: str) -> None:
-    """Make what was given up open again, unless somebody did that, or the invoice is void."""
+    """Undo a write-off, unless that was done before, or the invoice is void."""
     lost = reversals.write_off(tx, write_off)
     invoice = items.by_id(tx, item)
-    # To void an invoice takes back what was given up of it, so there is nothing to take up.
+    # Voiding an invoice has undone its write-offs, so nothing is left to undo.
     if lost is None or invoice is None or invoice.status is InvoiceStatus.VOID:
         return
     if not reversals.mark_undone(tx, write_off):

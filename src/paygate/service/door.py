@@ -1,12 +1,12 @@
-"""The door: what a driver hands back is foreign until it has been checked here.
+"""The door: whatever a driver returns is foreign until it has been checked here.
 
-A driver is somebody else's code. It may return nothing, a text, an outcome that the
-operation cannot have, an amount of zero, an instant without a zone. Such a value must
-never reach a rule or a constraint of the ledger, where it would fail late, and with it
-whatever is done in the same transaction. So each kind of thing that a driver returns has
-a table of its fields, and one that does not fit is a fault of the driver: see `flow.ask`.
+A driver is somebody else's code. It may return None, a string, an outcome that the operation cannot
+have, an amount of zero, a time without a zone. Such a value must never reach a rule or a constraint
+of the ledger, and fail late there, together with everything else in the same transaction. So
+each type that a driver returns has a table of its fields, and a value that does not fit is a fault
+of the driver: see `flow.ask`.
 
-A message names the field that is wrong and never its value, which may be a secret.
+A message names the wrong field and never its value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ T = TypeVar("T")
 class Door(Generic[T]):
     """What one question to *driver* may be answered with; `admit` raises `Foreign` for the rest.
 
-    `hidden` are the secrets that stand in no answer.
+    `hidden` are the secrets that no answer may contain.
     """
 
     driver: str
@@ -73,17 +73,17 @@ ADMITTED: Final[Mapping[Operation, frozenset[type]]] = {
     Operation.ENROLL: ENDS | {ActionRequired},
     Operation.FORGET: ENDS,
 }
-"""What each operation may come to."""
+"""The outcomes that each operation may have."""
 
 _OF_METHODS: Final = frozenset({Operation.ENROLL, Operation.FORGET})
-"""They are about a method alone, and no money moves."""
+"""They concern only a method, and no money moves."""
 
 _OF_PAGES: Final = frozenset({Operation.COMPLETE, Operation.WITHDRAW})
-"""They may find that the page is still open, which says nothing new of what it asks for."""
+"""They may find that the page is still open, without a new action for the payer."""
 
 
 def outcome(account: GatewayAccount, operation: Operation) -> Door[Outcome]:
-    """Admit what *operation* may come to."""
+    """Admit the outcomes of *operation*."""
     return Door(
         account.gateway.name,
         lambda value: _outcome(value, ADMITTED[operation], operation),
@@ -101,36 +101,36 @@ def finding(account: GatewayAccount, operation: Operation) -> Door[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class AdmittedPage:
-    """A page of a feed whose notices can be kept; `wrong` says what else of it does not fit."""
+    """A page of a feed whose notices can be stored; `wrong` says what else of it is not valid."""
 
     page: FeedPage
     wrong: str = ""
 
 
 def page(account: GatewayAccount) -> Door[AdmittedPage]:
-    """Admit a page of a feed; a notice in it that cannot be read becomes one that says so."""
+    """Admit a page of a feed; an unreadable notice in it becomes one of type ``unreadable``."""
     return Door(account.gateway.name, lambda value: _page(account, value), account.hidden)
 
 
 def notices(account: GatewayAccount, value: object) -> list[Notice]:
-    """Return what a callback says; a notice that cannot be read becomes one that says so."""
+    """Return the notices of a callback; an unreadable one becomes one of type ``unreadable``."""
     if type(value) not in (list, tuple):
         raise Foreign("it returned no list of notices")
     return [_readable(account, each) for each in cast("list[object]", value)]
 
 
 def facts(account: GatewayAccount) -> Door[AccountFacts]:
-    """Admit what is said of an account."""
+    """Admit the facts of an account."""
     return Door(account.gateway.name, lambda value: _one(value, AccountFacts), account.hidden)
 
 
 def price(account: GatewayAccount) -> Door[Price]:
-    """Admit what an amount costs."""
+    """Admit a price."""
     return Door(account.gateway.name, lambda value: _one(value, Price), account.hidden)
 
 
 def place_to_pay(account: GatewayAccount) -> Door[PayToAddress]:
-    """Admit how a payer pays what is left at an address."""
+    """Admit the action to pay the rest to an address."""
     return Door(account.gateway.name, lambda value: _one(value, PayToAddress), account.hidden)
 
 
@@ -140,7 +140,7 @@ def dialogue(value: object) -> bool:
 
 
 def step(value: object) -> Request | Note:
-    """Admit what a dialogue yields."""
+    """Admit a step that a dialogue yields."""
     if type(value) not in (Request, Note):
         raise Foreign("its dialogue yielded no request")
     check_fields(value)
@@ -155,9 +155,9 @@ def reply(
     tx: Tx | None = None,
 ) -> Reply:
     """
-    Return the driver's reply to a callback, or a plain one if it makes none.
+    Return the driver's reply to a callback, or an empty one if the driver is at fault.
 
-    In the transaction *tx* a fault of the driver is logged when that is durable.
+    With *tx*, the fault is logged when that transaction has been committed.
     """
     about = logs.About(account=account.name)
     try:
@@ -175,7 +175,7 @@ def reply(
 def begun(begin: Callable[[], Dialogue[T]]) -> Dialogue[T]:
     """Begin a dialogue; a fault of the driver in doing so is one of the dialogue.
 
-    What the driver refuses in our words is raised at once.
+    A `PaygateError` of the driver is raised at once.
     """
     try:
         made = begin()
@@ -192,7 +192,7 @@ def _failing(bug: Exception) -> Dialogue[Any]:
 
 
 def tell_bug(about: logs.About, driver: str, text: str, tx: Tx | None = None) -> None:
-    """Log a fault of a driver; *text* holds nothing that a driver has said."""
+    """Log a fault of a driver; *text* must hold nothing that comes from the driver."""
     told = f"driver {driver or '?'} of account {about.account or '?'} is at fault: {text}"
     if tx is None:
         logs.write("paygate.service", "driver.fault", told, about)
@@ -206,7 +206,7 @@ def _outcome(value: object, classes: frozenset[type], operation: Operation) -> A
         told = type(value).__name__ if known else "nothing that is an outcome"
         raise Foreign(f"it returned {told}, which this operation cannot come to")
     if isinstance(value, ActionRequired) and value.action is None and operation not in _OF_PAGES:
-        raise Foreign("it asks the payer to do something, and not for what")
+        raise Foreign("it returned ActionRequired without an action")
     check_fields(value)
     if operation in _OF_METHODS and isinstance(value, Approved) and value.movements:
         raise Foreign("Approved.movements is not empty, and this operation moves no money")
@@ -214,9 +214,9 @@ def _outcome(value: object, classes: frozenset[type], operation: Operation) -> A
 
 
 def check(value: object) -> None:
-    """Raise `Foreign` if a field of the outcome *value* does not fit."""
+    """Raise `Foreign` if *value* is not an outcome with valid fields."""
     if type(value) not in CHECKED:
-        raise Foreign("it is nothing that is an outcome")
+        raise Foreign("it is not an outcome")
     check_fields(value)
 
 
@@ -241,9 +241,9 @@ def _page(account: GatewayAccount, value: object) -> AdmittedPage:
 
 
 def _figure(account: GatewayAccount, page: FeedPage, name: str) -> tuple[int, str]:
-    """Return a figure of a page, or 0 and what is wrong with it.
+    """Return a figure of a page, or 0 and the fault in it.
 
-    It is for people; what the page says of money counts all the same.
+    The figures are for people only; a wrong one does not invalidate the movements of the page.
     """
     try:
         check_field(page, name, CHECKED[FeedPage][name])
@@ -254,7 +254,7 @@ def _figure(account: GatewayAccount, page: FeedPage, name: str) -> tuple[int, st
 
 
 def _readable(account: GatewayAccount, value: object) -> Notice:
-    """Return a notice that can be kept: as it is, or as a hint with what can be read of it."""
+    """Return a notice that can be stored: as it is, or as a hint with its readable references."""
     try:
         return _bookable(account, _one(value, Notice))
     except Foreign as fault:
@@ -276,17 +276,17 @@ def _readable(account: GatewayAccount, value: object) -> Notice:
 
 
 def _bookable(account: GatewayAccount, notice: Notice) -> Notice:
-    """Refuse money for a payer's number of which it is not clear what payment it makes."""
+    """Raise `Foreign` for money for a payer's number that does not make one clear payment."""
     if not notice.payer_number:
         return notice
     answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()
     told = (*answered, *notice.movements)
     came = {(each.kind, each.movement_id) for each in told if each.kind in _COMES}
     if len(came) > 1:
-        raise Foreign("Notice.payer_number has more than one movement that comes")
+        raise Foreign("Notice.payer_number has more than one inward movement")
     rails = account.traits.rails
     if notice.kind is None and len(rails) != 1:
-        raise Foreign("Notice.kind is not said, and the account has several kinds")
+        raise Foreign("Notice.kind is missing, and the account has several kinds")
     if notice.kind is not None and notice.kind not in rails:
-        raise Foreign("Notice.kind is none of the account's kinds")
+        raise Foreign("Notice.kind is not one of the account's kinds")
     return notice

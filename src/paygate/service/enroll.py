@@ -1,11 +1,11 @@
 """Enroll and forget: store a payer's method at the gateway, and delete it there again.
 
-Both are attempts of their own, about a method and no payment: stored before
-anything is sent, asked once, merged, followed up by recovery. If the gateway has
-stored a card and our save was lost, an inquiry brings the token.
+Both are attempts on a method, without a payment: stored before anything is sent, asked once,
+merged, and followed up by recovery. If the gateway has stored a card and our save was lost, an
+inquiry returns the token.
 
-What is forgotten is not charged any more from the first transaction on, whatever
-the gateway says; its token is wiped when the gateway has deleted its own.
+A forgotten method is not charged any more from the first transaction on, whatever the gateway
+answers; its token is wiped when the gateway has deleted its own.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ _Id = TypeVar("_Id", str, int)
 
 
 class _ResealPage(Protocol[_Id]):
-    """Puts a page of rows behind an id under the first key: its last id, how many, how many new."""
+    """Seals the rows after an id with the first key: the last id, how many, how many changed."""
 
     def __call__(self, tx: Tx, after: _Id, limit: int) -> tuple[_Id, int, int]: ...
 
 
-# No money moves, and a row wants some: none, in a currency that every ledger knows.
+# No money moves, but an attempt has an amount: zero, in a currency that every ledger knows.
 _NO_MONEY = Money("USD", 0)
 _PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollOrder:
-    """What is to be stored: the method of a token, of a payment, or of the payer's choice."""
+    """The method to store: that of a token, of a payment, or of the payer's choice on a page."""
 
     customer: Customer | str
     account: GatewayAccount
@@ -70,7 +70,7 @@ class EnrollOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEnrollment:
-    """A stored intent; no `dialogue` where nothing is to be sent."""
+    """A stored intent; `dialogue` is None if nothing is sent."""
 
     attempt: str
     operation: Operation
@@ -81,7 +81,7 @@ class StoredEnrollment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotated:
-    """How many tokens and callbacks were put under the first key, and how many were already."""
+    """How many stored secrets were sealed again with the first key, and how many had it already."""
 
     rotated: int
     current: int
@@ -91,7 +91,7 @@ class Rotated:
 
 
 def enroll(wish: EnrollOrder, timing: Timing) -> Flow[MethodRequest]:
-    """Store a method once, however often this is called or interrupted."""
+    """Store a method once, even if this is called again or interrupted."""
     account = wish.account
     kind = wish.kind or _kind_of(wish)
     rail = _check(wish, kind)
@@ -102,7 +102,7 @@ def enroll(wish: EnrollOrder, timing: Timing) -> Flow[MethodRequest]:
 
 
 def _kind_of(wish: EnrollOrder) -> Kind:
-    """Tell the kind of method that is meant, where the account stores one kind only."""
+    """Return the only kind of method that the account stores, or the kind of the method."""
     account = wish.account
     stores = [
         kind for kind in account.traits.rails if account.traits.offers(kind, Operation.ENROLL)
@@ -123,11 +123,11 @@ def _check(wish: EnrollOrder, kind: Kind) -> Rail:
     given = (wish.method is not None) + (wish.from_payment is not None)
     if given > 1 or not (given or wish.return_url):
         raise InvalidValue(
-            "say what to store: method= (a one-time token), from_payment=, or neither and "
+            "pass what to store: method= (a one-time token), from_payment=, or neither and "
             "return_url= to let the payer enter it on the gateway's page"
         )
     if isinstance(wish.method, StoredToken):
-        raise InvalidValue("a stored token is stored already")
+        raise InvalidValue("the token is of a stored method; it need not be stored again")
     if wish.method is not None:
         account.check_method(rail, wish.method)
     return rail
@@ -185,7 +185,7 @@ def _open(tx: Tx, wish: EnrollOrder, kind: Kind, rail: Rail, timing: Timing) -> 
 
 
 def _reference(tx: Tx, wish: EnrollOrder, customer: str) -> str:
-    """Find the gateway's name of the payment whose method is to be stored."""
+    """Return the gateway's reference of the payment whose method is to be stored."""
     payment = finding.payment(tx, wish.from_payment or "")
     if payment.account != wish.account.name:
         raise InvalidValue(
@@ -198,7 +198,7 @@ def _reference(tx: Tx, wish: EnrollOrder, customer: str) -> str:
     paid = payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.AUTHORIZED)
     if not paid or not payment.reference:
         raise NotEnrollable(
-            f"payment {payment.id} is {payment.status}; only the method of one that went through "
+            f"payment {payment.id} is {payment.status}; only the method of a successful payment "
             "can be stored",
             why="not_paid",
         )
@@ -206,7 +206,7 @@ def _reference(tx: Tx, wish: EnrollOrder, customer: str) -> str:
 
 
 def _fingerprint(wish: EnrollOrder, kind: Kind) -> str:
-    """Tell what makes this call the same call again; a one-time token does not count."""
+    """Return what identifies a repetition of this call; a one-time token is not part of it."""
     customer = wish.customer if isinstance(wish.customer, str) else wish.customer.id
     return keys.fingerprint(
         customer=customer,
@@ -225,7 +225,7 @@ def _fingerprint(wish: EnrollOrder, kind: Kind) -> str:
 def forget(
     method: str, key: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[MethodRequest]:
-    """Forget a method: charge it no more, and have the gateway delete it."""
+    """Forget a method: stop charging it, and have the gateway delete it."""
     found = yield from look(lambda tx: finding.method(tx, method))
     account = accounts.get(found.account)
     if account is None:
@@ -278,7 +278,7 @@ def _open_forget(
 
 
 def _deletion(tx: Tx, method: str) -> str | None:
-    """Find the deletion that is under way, or done; one that failed may be tried anew."""
+    """Return the deletion that is under way or done; a failed one may be tried again."""
     for row in reversed(attempts.of_method(tx, method)):
         if row.attempt.operation is Operation.FORGET:
             return None if row.attempt.state.ended else row.attempt.id
@@ -346,7 +346,7 @@ def _ask(stored: StoredEnrollment, account: GatewayAccount, timing: Timing) -> F
 
 
 def set_default(method: str) -> Flow[PaymentMethod]:
-    """Make *method* the default one of its customer."""
+    """Make *method* the default method of its customer."""
 
     def work(tx: Tx) -> PaymentMethod:
         found = finding.method(tx, method)
@@ -362,10 +362,9 @@ def set_default(method: str) -> Flow[PaymentMethod]:
 
 def rotate() -> Flow[Rotated]:
     """
-    Put tokens, secrets of actions and what callbacks said under the first key, page by page.
+    Seal tokens, secrets of actions and stored callbacks again with the first key, page by page.
 
-    Stopped anywhere, it leaves what all keys together open; run again, it does the
-    rest.
+    If it is interrupted, all keys together still open everything, and the next run does the rest.
     """
     tokens = yield from _reseal(methods.reseal_page, "")
     told = yield from _reseal(inbox.reseal_page, 0)

@@ -1,8 +1,8 @@
-"""Feeds: what a processor does not call back about, and must be read from it.
+"""Feeds: facts that a processor sends no callback about, and that must be read from it.
 
-A page is put into the inbox in the transaction that moves the cursor behind it and
-stores what the gateway remembers. So nothing is skipped, wherever a reader dies; what is
-read twice is there once.
+A page is put into the inbox in the transaction that moves the cursor past it and stores what the
+gateway remembers. So nothing is skipped if a reader dies at any point, and a page that is read
+twice is stored once.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
     from paygate.service.account import GatewayAccount
 
 FAILING_AFTER: Final = timedelta(hours=1)
-"""After how long an event says that a feed cannot be read."""
+"""How long a feed must fail before an event reports it."""
 
 _LEASE: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedsRead:
-    """What one pass brought: new entries of the inbox, and why some feeds could not be read.
+    """The result of one pass: the new entries of the inbox, and why some feeds could not be read.
 
-    `busy` are the feeds that another process is reading, and until when it may. `read` is how
-    much of each feed this pass has read, and `behind` how much is left after it, both as far as
-    its gateway says so; `behind` is None if nothing was read. `unfinished` are the feeds that
-    have more to read, although none of them failed: the pass ended before them.
+    `busy` are the feeds that another process is reading, with the end of its lease. `read` is how
+    much of each feed this pass has read, and `behind` how much is left, as far as the gateway
+    reports it; `behind` is None if nothing was read. `unfinished` are the feeds that have more to
+    read and did not fail: the pass ended before their end.
     """
 
     stored: int = 0
@@ -65,9 +65,9 @@ class FeedsRead:
 
 @dataclass(slots=True)
 class _Reading:
-    """How far the feed of *account* has been read in this pass; `lost` to another reader.
+    """The progress of the feed of *account* in this pass; `lost` if another reader took over.
 
-    A `fault` ends the pass; what is `wrong` with a page whose notices are kept does not.
+    A `fault` ends the pass; `wrong`, about a page whose notices are stored, does not.
     """
 
     account: GatewayAccount
@@ -84,8 +84,8 @@ class _Reading:
     lost: bool = False
 
     @property
-    def told(self) -> str:
-        """What is to be told of the feed: why it was not read on, or what is wrong with it."""
+    def problem(self) -> str:
+        """Why the feed was not read to its end, or what is wrong with a page."""
         return self.fault or self.wrong
 
     def goes_on(self, pages: int | None) -> bool:
@@ -101,8 +101,8 @@ def read_feeds(
     """
     Read every feed that nobody has read within *pause*, to its end.
 
-    They take turns, a page each, so that a long one holds up nobody. With *pages* not more than
-    so many of each are read; after *time* no further turn begins.
+    Feeds alternate page by page, so that a long one does not hold up the others. *pages* limits
+    the pages per feed; after *time* no further round begins.
     """
     having = [each for each in configured.values() if each.has_feed]
     readings, busy = list[_Reading](), dict[str, datetime]()
@@ -127,7 +127,7 @@ def read_feeds(
             break
     return FeedsRead(
         stored=sum(each.stored for each in readings),
-        failed={each.account.name: each.told for each in readings if each.told},
+        failed={each.account.name: each.problem for each in readings if each.problem},
         busy=busy,
         read={each.account.name: each.read for each in readings},
         behind={each.account.name: each.behind for each in readings} | dict.fromkeys(busy),
@@ -139,7 +139,7 @@ def read_feeds(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescan:
-    """From which block a chain is read again, and how many blocks that are."""
+    """The block from which a chain is read again, and how many blocks follow it."""
 
     account: str
     start: int
@@ -148,14 +148,15 @@ class Rescan:
 
 def rescan(account: GatewayAccount, start: int) -> Flow[Rescan]:
     """
-    Let the feed of *account* go on at block *start*, whatever it has read before.
+    Make the feed of *account* continue at block *start*, whatever it has read before.
 
-    It is the way out of a feed that can't go on: blocks that the node does not have any more, a
-    change of the chain deeper than is remembered, another chain. Nobody reads it meanwhile.
+    This resolves a feed that cannot continue: the node no longer has its blocks, the chain has
+    changed more deeply than is remembered, or it is another chain. Nobody else can read the feed in
+    the meantime.
     """
     gateway = account.gateway
     if not isinstance(gateway, Rescans):
-        raise Unsupported(f"the feed of account {account.name!r} has no blocks to be read again")
+        raise Unsupported(f"the feed of account {account.name!r} has no blocks to read again")
     begun = yield from transact(partial(_begin, account=account))
     if isinstance(begun, datetime):
         raise FeedBusy(
@@ -166,13 +167,13 @@ def rescan(account: GatewayAccount, start: int) -> Flow[Rescan]:
         )
     memory = MappingProxyType(begun.memory)
     asked: Dialogue[Any] = deferred(partial(gateway.rescan, begun.began.cursor, start, memory))
-    told_of = yield from ask(account.name, asked, door=door.page(account))
-    if isinstance(told_of, Unsent | Unknown):
+    answer = yield from ask(account.name, asked, door=door.page(account))
+    if isinstance(answer, Unsent | Unknown):
         yield from transact(partial(_let_go, reading=begun))
         raise BadResponse(
-            f"account {account.name!r} cannot be read from block {start}: {told_of.reason}"
+            f"account {account.name!r} cannot be read from block {start}: {answer.reason}"
         )
-    page = told_of.page
+    page = answer.page
 
     def move(tx: Tx) -> bool:
         kept = _keep(tx, account=account, version=begun.began.version, page=page)
@@ -191,7 +192,7 @@ def rescan(account: GatewayAccount, start: int) -> Flow[Rescan]:
 
 
 def _let_go(tx: Tx, reading: _Reading) -> None:
-    """Let anybody read the feed, and leave what is known of its faults."""
+    """Release the feed for other readers, and keep what is known of its faults."""
     feeds.let_go(tx, reading.account.name)
 
 
@@ -207,30 +208,30 @@ def _is_over(tx: Tx, lease: Lease) -> bool:
 
 
 def _turn(reading: _Reading, pages: int | None) -> Flow[None]:
-    """Read one page; whatever is wrong with it, the other feeds must get their turn."""
+    """Read one page; a failure ends this feed's pass, and does not stop the other feeds."""
     try:
         yield from _read_page(reading)
     except StoreError as error:
         if not isinstance(error, LedgerCorrupt):
-            raise  # the next one would not fare better
+            raise  # the next feed would fail in the same way
         reading.fault = str(error)
     except PaygateError as error:
         reading.fault = str(error)
     except Exception as bug:  # noqa: BLE001  (its text may hold what must not be stored)
-        reading.fault = f"{type(bug).__name__} while a page was kept"
+        reading.fault = f"{type(bug).__name__} while a page was stored"
     if reading.lost or reading.goes_on(pages):
         return
-    # If we are stopped before this, the lease runs out by itself.
+    # If the process is stopped before this, the lease expires.
     yield from transact(partial(_end, reading=reading))
 
 
 def _read_page(reading: _Reading) -> Flow[None]:
-    told_of = yield from _page(reading)
-    if isinstance(told_of, Unsent | Unknown):
-        reading.fault = told_of.reason
-        reading.credentials = told_of.fault is Fault.CREDENTIALS
+    answer = yield from _page(reading)
+    if isinstance(answer, Unsent | Unknown):
+        reading.fault = answer.reason
+        reading.credentials = answer.fault is Fault.CREDENTIALS
         return
-    page, reading.wrong = told_of.page, told_of.wrong
+    page, reading.wrong = answer.page, answer.wrong
     began = reading.began
     keep = partial(_keep, account=reading.account, version=began.version, page=page)
     new = yield from transact(keep)
@@ -243,7 +244,7 @@ def _read_page(reading: _Reading) -> Flow[None]:
     reading.behind = None if reading.wrong else page.behind
     reading.at_end = not page.more
     if page.more and page.cursor == began.cursor and not page.memory:
-        reading.fault = "its gateway says that there is more, and does not move on"
+        reading.fault = "its gateway reports more pages, but does not move the cursor"
     reading.began = replace(began, cursor=page.cursor, version=began.version + 1)
     for name, value in page.memory.items():
         if value is None:
@@ -253,20 +254,22 @@ def _read_page(reading: _Reading) -> Flow[None]:
 
 
 def _end(tx: Tx, reading: _Reading) -> None:
-    """Let the feed rest, and write down whether it was read to its end, or what keeps it."""
+    """End the pass over a feed, and record whether its end was reached, or the fault."""
     name = reading.account.name
-    ended = feeds.end(tx, name, began=reading.began.at, at_end=reading.at_end, fault=reading.told)
+    ended = feeds.end(
+        tx, name, began=reading.began.at, at_end=reading.at_end, fault=reading.problem
+    )
     if reading.credentials:
         accounts.reject(tx, name, reading.fault)
     elif reading.at_end:
         accounts.accept(tx, name)
-    if reading.told and ended.since is None:
-        tx.log("feed.failed", reading.told, logs.About(account=name))
+    if reading.problem and ended.since is None:
+        tx.log("feed.failed", reading.problem, logs.About(account=name))
     since = ended.since or tx.now
-    if reading.told and not ended.alerted and tx.now - since >= FAILING_AFTER:
+    if reading.problem and not ended.alerted and tx.now - since >= FAILING_AFTER:
         feeds.alert(tx, name)
-        _tell(tx, "feed.failing", name, since=since.isoformat(), reason=reading.told)
-    if not reading.told and reading.at_end and ended.alerted:
+        _tell(tx, "feed.failing", name, since=since.isoformat(), reason=reading.problem)
+    if not reading.problem and reading.at_end and ended.alerted:
         _tell(tx, "feed.recovered", name)
 
 
@@ -276,7 +279,7 @@ def _tell(tx: Tx, type_: str, name: str, **more: str) -> None:
 
 def _page(reading: _Reading) -> Flow[door.AdmittedPage | Unsent | Unknown]:
     account, cursor = reading.account, reading.began.cursor
-    asked: Dialogue[Any]  # what a driver returns is a page, and what gets through the door is more
+    asked: Dialogue[Any]  # the driver returns a page, the door an AdmittedPage
     if account.watch is not None:
         count = yield from look(lambda tx: addresses.counts(tx, _source(account)).allotted)
         memory = MappingProxyType(reading.memory)
@@ -288,7 +291,10 @@ def _page(reading: _Reading) -> Flow[door.AdmittedPage | Unsent | Unknown]:
 
 
 def _keep(tx: Tx, *, account: GatewayAccount, version: int, page: FeedPage) -> int | None:
-    """Keep a page and move on; None if another reader took over."""
+    """Store a page and move the cursor; return how many notices are new.
+
+    None if another reader took over.
+    """
     until = tx.now + _LEASE
     if not feeds.advance(tx, account.name, version=version, after=page.cursor, until=until):
         return None
@@ -308,7 +314,7 @@ def _keep(tx: Tx, *, account: GatewayAccount, version: int, page: FeedPage) -> i
         if not name:
             name = notices.digest(notices.write_notice(told.storable(notice, account)))
         if notice.unreadable and not notice.event_id:
-            # Each of them may be about other money, and nothing of it is left to tell them apart.
+            # Each may be about other money, and has nothing left by which to distinguish them.
             count[name] += 1
             name = name if count[name] == 1 else f"{name}#{count[name]}"
         kept += _keep_notice(tx, account, name, notice)
@@ -320,7 +326,7 @@ def _source(account: GatewayAccount) -> str:
 
 
 def _keep_notice(tx: Tx, account: GatewayAccount, event_id: str, notice: Notice) -> bool:
-    # What we asked for comes from the processor, whatever proves its callbacks.
+    # The processor answered our own request, so its notices need no other proof.
     kept = told.keep(
         tx, account, event_id, notice, headers={}, body=b"", received_at=tx.now, proven=True
     )

@@ -1,4 +1,4 @@
-"""Finding: what the ledger has under an id or number that a person wrote."""
+"""Finding: records of the ledger by an id or number that a person entered."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def payment(tx: Tx, which: str) -> Payment:
     """Return a payment, or raise `PaymentNotFound`."""
     found = payments.by_id(tx, which)
     if found is None:
-        # A host's own key is what is most often given in the place of an id.
+        # The most common mistake is to pass the host's own key instead of an id.
         hint = "; payment_by_key, or 'paygate payment show --key', finds one by its key"
         hint = "" if which.startswith("pay_") else hint
         raise PaymentNotFound(
@@ -44,7 +44,7 @@ def payment(tx: Tx, which: str) -> Payment:
 
 
 def payment_again(tx: Tx, which: str) -> Payment:
-    """Return the payment of a key that was used before: this call stores and sends nothing."""
+    """Return the payment of a key that was used before; nothing is stored or sent."""
     found = payment(tx, which)
     about = logs.About(account=found.account, payment=found.id)
     tx.log("verb.repeated", "the key of this payment was used again; nothing was sent", about)
@@ -52,7 +52,7 @@ def payment_again(tx: Tx, which: str) -> Payment:
 
 
 def invoice(tx: Tx, which: Invoice | str, argument: str = "invoice") -> Invoice:
-    """Return an invoice by number or id, or raise `InvoiceNotFound`, which names the *argument*."""
+    """Return an invoice by number or id, or raise `InvoiceNotFound` that names *argument*."""
     if isinstance(which, Invoice):
         found = items.by_id(tx, which.id)
     else:
@@ -67,7 +67,7 @@ def invoice(tx: Tx, which: Invoice | str, argument: str = "invoice") -> Invoice:
 
 
 def method(tx: Tx, id_: str) -> PaymentMethod:
-    """Return a stored method, also one that was forgotten, or raise `MethodNotFound`."""
+    """Return a stored method, even a forgotten one, or raise `MethodNotFound`."""
     found = methods.by_id(tx, id_)
     if found is None:
         raise MethodNotFound(f"there is no stored method {shown(id_)} in this ledger")
@@ -84,9 +84,9 @@ def write_off(tx: Tx, which: str) -> WriteOff:
 
 def aggregate(tx: Tx, written: str) -> str:
     """
-    Return the id of what events are about: a payment, a method, an invoice by number or id.
+    Return the id of the subject of events: a payment, a method, or an invoice by number or id.
 
-    Raises `RecordNotFound` if there is nothing of that id, and no event about it.
+    Raises `RecordNotFound` if nothing has that id, and no event is about it.
     """
     number = spelled_alike(written)
     invoice = items.by_number(tx, number) or items.by_id(tx, number)
@@ -107,10 +107,10 @@ def aggregate(tx: Tx, written: str) -> str:
 
 def of_account(tx: Tx, account: str | None, found: Sequence[T]) -> list[T]:
     """
-    Return what was *found* of a gateway account.
+    Return *found*, the records of a gateway account, as a list.
 
-    Raises `GatewayNotFound` if there is nothing, and no process was ever opened with that account:
-    a name that was mistyped would be shown as an account without payments.
+    Raises `GatewayNotFound` if it is empty and no process was ever opened with that account;
+    otherwise a mistyped name would look like an account without payments.
     """
     if account not in (None, RECORDED) and not found:
         known = [each.name for each in accounts.all_known(tx)]
@@ -126,7 +126,7 @@ def of_account(tx: Tx, account: str | None, found: Sequence[T]) -> list[T]:
 
 
 def sink(tx: Tx, name: str) -> str:
-    """Return *name* if a sink or subscriber of that name ever read, or raise `RecordNotFound`."""
+    """Return *name* if a sink or subscriber of that name exists, or raise `RecordNotFound`."""
     known = outbox.sinks(tx)
     if name not in known:
         raise RecordNotFound(

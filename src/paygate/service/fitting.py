@@ -1,6 +1,6 @@
-"""Fitting: what each field of what a driver returns must hold, as one table.
+"""Fitting: the rule for each field of the values that a driver returns, as one table.
 
-A rule says in words what it wants, so that a message can name the field that is wrong without its
+A rule describes a valid value in words, so that a message can name the wrong field without its
 value, which may be a secret.
 """
 
@@ -57,14 +57,14 @@ _TEXT_MAX: Final = 20_000
 _NAME_MAX: Final = 500
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200
-"""Days are counted on from what a driver says, and at the ends of the calendar none are left."""
+"""Days are added to a driver's dates, which would overflow at the ends of the calendar."""
 
 ENDS: Final = frozenset({Approved, Declined, Rejected, Pending, Ended, Unknown})
-"""What any operation may come to."""
+"""The outcomes that every operation may have."""
 
 
 class Foreign(Exception):
-    """What a driver returned is nothing that the protocol knows; the message names the field."""
+    """A driver returned a value that the protocol does not know; the message names the field."""
 
 
 # --- Rules for one field -------------------------------------------------------------------
@@ -147,7 +147,7 @@ def _number(low: int, high: int) -> _Rule:
 
 
 def _is_whole(value: object, kind: type) -> bool:
-    """Return whether *value* is of *kind*, and all of its fields fit."""
+    """Return whether *value* is of *kind*; raise `Foreign` for a field that does not fit."""
     if type(value) is not kind:
         return False
     check_fields(value)
@@ -206,7 +206,7 @@ _SECONDS: Final = _Rule(
 )
 
 
-# --- What the fields of each class hold ----------------------------------------------------
+# --- The fields of each class ----------------------------------------------------------------
 
 CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
     Approved: {
@@ -397,17 +397,17 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
     },
     Note: {"reference": REFERENCE},
 }
-"""What each field of what a driver returns must hold."""
+"""The rule for each field, by class."""
 
 
 def check_fields(value: object) -> None:
-    """Raise `Foreign` for the first field of *value* that does not fit its class."""
+    """Raise `Foreign` for the first field of *value* that breaks its rule."""
     for name, rule in CHECKED[type(value)].items():
         check_field(value, name, rule)
 
 
 def check_field(value: object, name: str, rule: _Rule) -> None:
-    """Raise `Foreign` if the field *name* of *value* does not hold what *rule* says."""
+    """Raise `Foreign` if the field *name* of *value* breaks *rule*."""
     try:
         fits = rule.holds(getattr(value, name, None))
     except Foreign:

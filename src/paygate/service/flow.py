@@ -1,9 +1,9 @@
 """Flows: use cases as generators that hold nothing open while they wait.
 
-A flow yields a `Step` and is sent its result; who runs it (sync, async, the
-simulator) decides how a step is done. It speaks to a driver only through `ask`,
-which turns every fault into what is known about the money: before the request
-that moves money has left, a fault means `Unsent`; after it, `Unknown`.
+A flow yields a `Step` and is sent its result; the runner (sync, async, simulator) decides how a
+step is executed. A flow speaks to a driver only through `ask`, which translates every fault into
+what is known about the money: before the request that moves money has left, a fault is `Unsent`;
+after that it is `Unknown`.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Do *work* in one durable transaction; it may run twice and must only change rows."""
+    """Run *work* in one durable transaction; it may run twice and must only change rows."""
 
     work: Callable[[Tx], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Do *work*, which changes nothing, on one consistent state."""
+    """Run *work*, which changes nothing, on one consistent state."""
 
     work: Callable[[Tx], Any]
 
@@ -66,7 +66,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Hand *event* to a subscriber in this process."""
+    """Pass *event* to a subscriber in this process."""
 
     subscriber: Callable[[Event], Any]
     event: Event
@@ -80,13 +80,13 @@ Flow: TypeAlias = Generator[Step, Any, T]
 
 @dataclass(slots=True)
 class Heard:
-    """What the processor calls the request that moved money, or else the last one."""
+    """The processor's id of the request that moved money, or else of the last one."""
 
     request_id: str = ""
     _moved: bool = False
 
     def hear(self, request: Request, response: Response, hidden: Hidden) -> None:
-        """Remember what the processor calls *request*, if it says so."""
+        """Store the processor's id of *request*, if the response has one."""
         if self._moved:
             return
         self._moved = request.moves_money
@@ -94,15 +94,15 @@ class Heard:
 
 
 def transact(work: Callable[[Tx], T]) -> Flow[T]:
-    """Do *work* in one durable transaction."""
+    """Run *work* in one durable transaction."""
     return cast("T", (yield Write(work)))
 
 
 def repeatable(work: Callable[[Tx], T]) -> Flow[T]:
     """
-    Do *work*, which changes nothing if it was done before, in one durable transaction.
+    Run *work*, which changes nothing if it was done before, in one durable transaction.
 
-    If the answer to its COMMIT is lost it is done again, and finds what it did.
+    If the answer to its COMMIT is lost, it runs again and finds what it did.
     """
     for _ in range(_TRIES):
         try:
@@ -117,10 +117,10 @@ def intend(work: Callable[[Tx], T], attempt_of: Callable[[T], str]) -> Flow[T]:
     Store an intent in one durable transaction, and return what *work* returned.
 
     If the answer to its COMMIT is lost, nobody knows whether the intent is stored, and sending
-    without one could charge twice. The id of its attempt tells: each run of *work* makes another
-    by chance, so if the attempt is in the ledger the intent is ours, and its request can be sent.
-    If it is not there, *work* runs again; if meanwhile another process used the caller's key, it
-    finds that one's payment.
+    without one could charge twice. The id of its attempt decides: each run of *work* draws a new
+    random id, so if the attempt is in the ledger, the intent is ours and its request can be sent.
+    Otherwise *work* runs again; if another process has used the caller's key in the meantime, it
+    finds that process's payment.
     """
     for _ in range(_TRIES):
         try:
@@ -134,11 +134,11 @@ def intend(work: Callable[[Tx], T], attempt_of: Callable[[T], str]) -> Flow[T]:
 
 
 _TRIES: Final = 2
-"""How often a transaction whose effect is unknown is tried before the last time."""
+"""How often a transaction of unknown effect is tried before the last try."""
 
 
 def look(work: Callable[[Tx], T]) -> Flow[T]:
-    """Do *work*, which changes nothing."""
+    """Run *work*, which changes nothing."""
     return cast("T", (yield Read(work)))
 
 
@@ -154,19 +154,21 @@ def ask(
     all_matter: bool = False,
 ) -> Flow[T | Unsent | Unknown]:
     """
-    Hold *dialogue* with a gateway account (or a sink) and return what came of it.
+    Run *dialogue* with a gateway account (or a sink) and return its result.
 
-    No fault gets out, neither of the network nor of the driver's own code: the
-    claim of an operation must not hang on either. What the dialogue returns must get
-    through *door*; anything else is a fault of the driver too, and flagged. *lease* is the
-    right to send: a process that was stopped in between does not send late, nor
-    does it make a page or slip that nobody waits for. What comes after the
-    request that moves money may take its time. Where *all_matter*, each request counts
-    as that one: a card that was stored, and nobody knows, is no money but no nothing.
-    What is *hidden* (the account's secrets, by default), and what the requests prove themselves
-    with, stands in nothing that comes out of this, however the other side repeats it. The log
-    says what it is *about*; a reference that the processor gives is noted on that attempt.
-    What the processor calls the request is *heard*.
+    No fault escapes, neither of the network nor of the driver's code, because the claims of an
+    operation must not depend on them. The result must pass *door*; anything else is a fault of the
+    driver, and flagged.
+
+    *lease* is the right to send: a process that was suspended does not send late, nor open a page
+    that nobody waits for. After the request that moves money, the dialogue may take its time. With
+    *all_matter* every request counts as that one: storing a card moves no money, but losing track
+    of it still matters.
+
+    *hidden* (by default the account's secrets) and the credentials in the requests are removed from
+    everything that is returned, however the other side repeats them. *about* identifies the attempt
+    in the log; a reference that the processor assigns is stored on it. *heard* receives the
+    processor's id of the request.
     """
     from paygate.dialogue import NOTED, Note
     from paygate.service import door as doors
@@ -174,8 +176,8 @@ def ask(
     from paygate.service.hiding import NOTHING
     from paygate.service.secrets import credentials_of
 
-    # One loop, though it has many branches: in which of them a fault comes, and whether `sent` was
-    # set before it, is what is known about the money, and that is to be seen at one glance.
+    # One loop, despite its many branches: the branch of a fault, and whether `sent` was set before
+    # it, are what is known about the money, and both should be visible at a glance.
     sent = False
     if hidden is None:
         hidden = NOTHING if door is None else door.hidden
@@ -204,9 +206,9 @@ def ask(
                 sent = sent or step.moves_money or all_matter
                 step = doors.step(dialogue.throw(fault))
             except UsageError:
-                raise  # refused by us before anything left, such as an address that is no URL
+                raise  # refused by us before anything left, such as an invalid URL
             except Exception:
-                sent = sent or step.moves_money or all_matter  # nobody can tell how far it got
+                sent = sent or step.moves_money or all_matter  # it may have been sent
                 raise
             else:
                 sent = sent or step.moves_money or all_matter
@@ -222,7 +224,7 @@ def ask(
         what = _fault_of(fault)
         return hidden.blot(_fault(sent=sent, reason=f"{_SAYS[what]}: {fault}", fault=what))
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
-        # Only the kind and the place: the text of a foreign exception may hold a secret.
+        # Only the type and the place: the text of a foreign exception may contain a secret.
         doors.tell_bug(about, driver, place_of(bug))
         return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
     finally:
@@ -232,7 +234,7 @@ def ask(
 def _admitted(
     about: logs.About, value: Any, door: Door[T] | None, hidden: Hidden, *, sent: bool
 ) -> T | Unsent | Unknown:
-    """Return what a dialogue has ended in, or that the driver is at fault."""
+    """Return the result of a dialogue, or the driver's fault."""
     from paygate.service import door as doors
     from paygate.service.fitting import Foreign
 
@@ -242,7 +244,7 @@ def _admitted(
     except Foreign as fault:
         doors.tell_bug(about, driver, str(fault))
         return _bug(f"the driver is at fault: {fault}", sent=sent)
-    except Exception as bug:  # noqa: BLE001  (what it returned does what it likes when it is read)
+    except Exception as bug:  # noqa: BLE001  (reading a foreign object may raise anything)
         doors.tell_bug(about, driver, place_of(bug))
         return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
 
@@ -250,7 +252,7 @@ def _admitted(
 def _close(dialogue: Dialogue[Any], about: logs.About, driver: str) -> None:
     try:
         dialogue.close()
-    except Exception as bug:  # noqa: BLE001  (it is over: its answer is in hand, or lost)
+    except Exception as bug:  # noqa: BLE001  (the dialogue is over, and its result is known)
         from paygate.service import door as doors
 
         doors.tell_bug(about, driver, place_of(bug))
@@ -259,7 +261,7 @@ def _close(dialogue: Dialogue[Any], about: logs.About, driver: str) -> None:
 _SAYS: Final = {
     Fault.NOT_SENT: "not sent",
     Fault.NO_RESPONSE: "no response",
-    Fault.BAD_RESPONSE: "unreadable answer",
+    Fault.BAD_RESPONSE: "unreadable response",
     Fault.CREDENTIALS: "wrong credentials",
     Fault.OTHER: "fault",
 }
@@ -280,7 +282,7 @@ def _fault_of(error: PaygateError) -> Fault:
 
 
 def _bug(text: str, *, sent: bool) -> Unsent | Unknown:
-    """Return that the driver itself is at fault, which is for a person to look at."""
+    """Return a fault of the driver itself, which is flagged for review."""
     return replace(_fault(sent=sent, reason=text, fault=Fault.OTHER), flagged=True)
 
 

@@ -1,7 +1,7 @@
-"""Gathering: refused callbacks are counted in memory before they are written down together.
+"""Gathering: refused callbacks are counted in memory and recorded together.
 
-The first few are written one by one, and then one write in ten seconds: whoever can reach the
-address of the callbacks can send a million of them.
+The first few are recorded one by one, then one write every ten seconds: anybody who can reach the
+callback address can send a million of them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from paygate.ledger.refused import RefusedBatch
 
 WRITES_AT_ONCE: Final = 20
-"""So many refusals are written down one by one, before they are gathered."""
+"""The number of refusals that are recorded one by one before they are gathered."""
 
 PAUSE: Final = timedelta(seconds=10)
-"""How long refusals are gathered after that."""
+"""How long refusals are then gathered before a write."""
 
 
 class Refusals:
-    """The refusals of one account that wait to be written down; safe to use from threads."""
+    """The refusals of one account that are not recorded yet; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class Refusals:
         self._filled_at: datetime | None = None
 
     def add(self, batch: RefusedBatch) -> list[RefusedBatch]:
-        """Count *batch*, and return what is to be written down now, if anything."""
+        """Count *batch*, and return the batches to record now, if any."""
         with self._lock:
             self._gather(batch)
             self._fill(batch.last_at)
@@ -44,12 +44,12 @@ class Refusals:
             return self._take()
 
     def take(self) -> list[RefusedBatch]:
-        """Return all that waits."""
+        """Return everything that is not recorded yet."""
         with self._lock:
             return self._take()
 
     def give_back(self, batches: list[RefusedBatch]) -> None:
-        """Let *batches* wait again: they could not be written down."""
+        """Take back *batches* that could not be recorded."""
         with self._lock:
             for batch in batches:
                 self._gather(batch)
@@ -73,7 +73,7 @@ class Refusals:
         )
 
     def _fill(self, at: datetime) -> None:
-        """Allow one more write for each pause that has passed; a clock set back allows none."""
+        """Allow one more write for each pause that has passed; none if the clock went back."""
         if self._filled_at is None or at < self._filled_at:
             self._filled_at = at
         self._left = min(WRITES_AT_ONCE, self._left + (at - self._filled_at) / PAUSE)

@@ -1,23 +1,21 @@
-"""What an answer must not repeat: the account's secrets, the payer's, and who the payer is.
+"""Hiding: secrets of the account and of the payer, and the payer's identity, in foreign answers.
 
-Processors, and proxies on the way to them, repeat what they were sent: a token in a
-code, a key in a message. Everything that comes out of a dialogue passes here, before
-anything of it is stored, told in an event, or raised.
+Processors, and proxies on the way to them, repeat what they were sent: a token in a code, a key in
+a message. Everything that a dialogue returns is filtered here, before any of it is stored, emitted
+or raised.
 
-Short secrets, such as a security code, are taken out of prose only, where they stand as
-a word: in a code or a reference of the processor the same digits mean something else.
-A link or form for the payer's browser may hold the payer's own one-time token, which is
-spent, but no card number, bank account or token of a stored method.
-
-Some drivers join a token of what the processor names one by one, such as a customer and a
-card, so each part of a token is taken out of what is said as well; what could be a word or
-a number that means something else, of prose only. By its reference an operation is found,
-and that may be the processor's id of the payer, which is no secret by itself.
-
-Contact facts of the payer are taken out of what an answer says in words and codes, and so
-is whatever looks like a card number or an e-mail address. References stay as they are:
-money is known by them, and digits of a reference may look like a card number by chance.
-The id of an event that looks so becomes a digest, by which it is known again.
+- Short secrets, such as a security code, are removed only from prose, and only as a word: in a code
+  or a reference the same digits mean something else.
+- A link or form for the payer's browser may contain the payer's own one-time token, which is spent,
+  but no card number, bank account or token of a stored method.
+- Some drivers join a token from parts that the processor names separately, such as a customer and a
+  card, so each part is removed as well. A part that could be a common word or number is removed
+  from prose only. References are kept, because an operation is found by its reference, which may
+  be the processor's id of the payer and is not a secret by itself.
+- Contact facts of the payer, and whatever looks like a card number or an e-mail address, are
+  removed from messages and codes. References are kept here too: money is identified by them, and
+  their digits may look like a card number by chance. An event id that looks like one becomes a
+  digest, which identifies it just as well.
 """
 
 from __future__ import annotations
@@ -50,21 +48,21 @@ _PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable"})
 _SAID: Final = frozenset(
     {"message", "reason", "unreadable", "code", "raw_code", "brand", "wallet", "type"}
 )
-"""The fields in which a processor says something to us; others name something, or are a slip."""
+"""The fields that hold a processor's words; the others identify something, or are for the payer."""
 _CARD_LONG: Final = 13
 _EVENT: Final = "event_id"
 
 _PART: Final = re.compile(r"\w+")
 _PART_MIN: Final = 4
 _NAME_MIN: Final = 8
-"""From here on a part with letters and digits is a name that nothing else has by chance."""
+"""A part of this length with letters and digits does not occur elsewhere by chance."""
 
 _FACT_MIN: Final = 4
 _FOR_THE_PAYER: Final = (Redirect, PostForm, ScriptStep, ShowCode, PayToAddress)
 
 
 class Hidden:
-    """What is taken out of every answer: secrets of an account and of a payer, and who pays."""
+    """What is removed from answers: secrets of the account and the payer, and contact facts."""
 
     __slots__ = ("_account", "_contact", "_payer")
 
@@ -82,14 +80,14 @@ class Hidden:
         return f"Hidden({DOTS})"
 
     def also(self, secrets: Iterable[Secret[str]]) -> Hidden:
-        """Hide *secrets* of a payer, or of one request, as well."""
+        """Return this with *secrets* of a payer, or of one request, added."""
         more = Spellings(secrets)
         if not more:
             return self
         return Hidden(self._account, self._payer.and_those(more), self._contact)
 
     def of(self, method: Method | None) -> Hidden:
-        """Hide what *method* consists of as well."""
+        """Return this with the secrets of *method* added."""
         more = Spellings(secrets_of(method))
         if isinstance(method, OneTimeToken | StoredToken):
             more = more.and_parts(method.value)
@@ -100,16 +98,16 @@ class Hidden:
         return Hidden(self._account.and_those(more), self._payer, self._contact)
 
     def about(self, *people: Customer | None) -> Hidden:
-        """Hide the contact facts of *people* as well."""
+        """Return this with the contact facts of *people* added."""
         more = tuple(each for person in people if person is not None for each in _facts(person))
         return Hidden(self._account, self._payer, self._contact + more) if more else self
 
     def blot(self, answer: T) -> T:
-        """Return *answer* with dots for all that is hidden, whatever it is made of."""
+        """Return *answer* with dots for everything hidden, whatever its type."""
         return cast("T", self._blotted(answer, "", for_the_payer=False))
 
     def said(self, text: str) -> str:
-        """Return *text*, which the other side said for people, with dots for all that is hidden."""
+        """Return *text*, a message of the other side, with dots for everything hidden."""
         return self._text(text, "message", for_the_payer=False)
 
     def _blotted(self, value: Any, name: str, *, for_the_payer: bool) -> Any:
@@ -165,7 +163,7 @@ class Hidden:
 
 
 class _Shape(Enum):
-    """What a value is made of, by its class."""
+    """The structure of a value, by its class."""
 
     PLAIN = auto()
     TEXT = auto()
@@ -188,14 +186,14 @@ def _shape_of(kind: type) -> _Shape:
 
 
 class _Shapes(dict[type, _Shape]):
-    """What values of each class are made of; asked once for each, because asking is slow."""
+    """The shape of each class, computed once because that is slow."""
 
     def __missing__(self, kind: type) -> _Shape:
         return self.setdefault(kind, _shape_of(kind))
 
 
 class _FieldNames(dict[type, tuple[str, ...]]):
-    """The names of the fields of each class of records, likewise."""
+    """The names of the fields of each record class, computed once."""
 
     def __missing__(self, kind: type) -> tuple[str, ...]:
         return self.setdefault(kind, tuple(field.name for field in fields(kind)))
@@ -206,7 +204,7 @@ _FIELD_NAMES: Final = _FieldNames()
 
 
 class Spellings:
-    """The ways in which secrets are repeated: as they are, encoded, in groups of digits."""
+    """The ways in which secrets are repeated: verbatim, encoded, or in groups of digits."""
 
     __slots__ = ("_grouped", "_long", "_parts", "_short")
 
@@ -222,7 +220,7 @@ class Spellings:
         return bool(self._short or self._long)
 
     def and_those(self, other: Spellings) -> Spellings:
-        """Return both together."""
+        """Return the spellings of both."""
         both = Spellings()
         both._short = self._short + other._short
         both._long = self._long + other._long
@@ -231,7 +229,7 @@ class Spellings:
         return both
 
     def and_parts(self, token: Secret[str]) -> Spellings:
-        """Return these with the parts of which *token* is joined, if it is."""
+        """Return these with the parts of *token*, if it is joined from parts."""
         found = [part for part in _PART.findall(token.reveal()) if part != token.reveal()]
         parts = Spellings()
         parts._parts = tuple(part for part in found if _is_name(part))
@@ -242,9 +240,9 @@ class Spellings:
 
     def blotted(self, text: str, *, prose: bool, whole: bool = False) -> str:
         """
-        Return *text* with dots for each of them; short ones only as a word of *prose*.
+        Return *text* with dots for each spelling; short ones only as a word of *prose*.
 
-        Parts of a token stay if only the *whole* token is hidden.
+        With *whole*, parts of a token are kept.
         """
         for each in self._long if whole else self._long + self._parts:
             if each in text:
@@ -259,7 +257,7 @@ class Spellings:
 
 
 def _without_digits(text: str, digits: str) -> str:
-    """Return *text* with dots for *digits* in groups; those of a card with any marks between."""
+    """Return *text* with dots for *digits* in groups; a card number's may have any separators."""
     between = r"[\W_]{0,3}" if len(digits) >= _CARD_LONG else "[ -]?"
     written, at = "", 0
     for found in re.finditer(between.join(digits), in_ascii_digits(text)):
@@ -269,24 +267,24 @@ def _without_digits(text: str, digits: str) -> str:
 
 
 def _impersonal(event_id: str) -> str:
-    """Return a name for an event that is the same each time, and shows no person and no card."""
+    """Return *event_id*, or a stable digest of it if it may contain personal or card data."""
     if without_private(event_id) == event_id:
         return event_id
     return f"sha256:{hashlib.sha256(event_id.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 def _is_name(part: str) -> bool:
-    """Return whether *part* of a token is no word and no number, and too long to be a chance."""
+    """Return whether *part* of a token is neither word nor number, and too long for chance."""
     return len(part) >= _NAME_MIN and not part.isalpha() and not part.isdigit()
 
 
 def _least(part: str) -> int:
-    """Return how long *part* is at least if it is hidden in prose: short words are anybody's."""
+    """Return the minimum length of a *part* to hide in prose; short words are too common."""
     return _NAME_MIN if part.isalpha() else _PART_MIN
 
 
 def _facts(person: Customer) -> list[re.Pattern[str]]:
-    """Return how the contact facts of *person* are repeated, in any case and spacing."""
+    """Return patterns of the contact facts of *person*, in any case and spacing."""
     address = person.address
     lines = address.line1, address.line2, address.city, address.region, address.postal_code
     facts = (person.email, person.name, *lines, person.phone)
@@ -308,7 +306,7 @@ def _encodings(text: str) -> set[str]:
 
 
 NOTHING: Final = Hidden()
-"""For dialogues of nobody's account, as in tests."""
+"""For dialogues without an account, as in tests."""
 
 
 def _differs(new: Iterable[Any], old: Iterable[Any]) -> bool:

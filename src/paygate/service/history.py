@@ -1,4 +1,4 @@
-"""History: all that is written down about one payment, read in one consistent state."""
+"""History: everything recorded about one payment, read in one consistent state."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What was asked for a payment, what moved, where it was put, and what was told of it.
+    """The attempts, receipts, allocations and events of a payment, each oldest first.
 
-    Each list begins with the oldest. `numbers` are those of the invoices by their id.
+    `numbers` are the invoice numbers by invoice id.
     """
 
     payment: Payment

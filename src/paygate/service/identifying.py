@@ -1,10 +1,10 @@
-"""Identify: find out whose money it is that came for a number that nobody has.
+"""Identify: assign money to a customer that came for a number that no customer has.
 
-Such money is booked at once, to no customer: it is in suspense, and its payment is flagged. So is
-what went out beyond what came: it is suspense below zero until somebody is known who owes it. When
-a person says whose it is, payment and receipts get their customer. Postings never change,
-so what stands posted to nobody is posted back, and posted again to the customer: two entries,
-each of which balances, after which nothing of the payment stands posted to nobody.
+Such money is booked at once, without a customer: it is in suspense, and its payment is flagged. If
+more went out than came, the suspense is negative until it is known who owes it. When a clerk names
+the customer, the payment and its receipts get that customer. Postings never change, so the postings
+without a customer are reversed and posted again for the customer: two balanced entries, after which
+nothing of the payment is posted without a customer.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 
 def follow_up(tx: Tx, payment: Payment) -> None:
-    """Flag *payment* as long as money of it waits and nobody knows whose it is."""
+    """Flag *payment* while money of it is unallocated and its customer is unknown."""
     now = payments.by_id(tx, payment.id) or payment
     if now.customer or not receipts.waits(tx, payment.id):
         reviews.end(tx, payment.id, reviews.UNIDENTIFIED)
     elif reviews.raise_(tx, payment.id, reviews.UNIDENTIFIED):
-        text = f"money came for payer number {now.payer_number}, which nobody has; assign it"
+        text = f"money came for payer number {now.payer_number}, which no customer has; assign it"
         if now.unallocated.minor < 0:
             text = (
-                f"more went back than came for payer number {now.payer_number}, which nobody has; "
-                "assign it to the customer who owes it"
+                f"more went back than came for payer number {now.payer_number}, which no customer "
+                "has; assign it to the customer who owes it"
             )
         telling.emit(tx, "payment.needs_review", now, reason=text)
 
 
 def identify(tx: Tx, payment: Payment, customer: Customer | str) -> None:
-    """Write that *payment*, which has no customer, is the customer's, with all that it moved."""
+    """Record *customer* as that of *payment*, which has none, and of all its receipts."""
     whose = customers.save(tx, customer)
     booked = [receipt.id for receipt in receipts.of_payment(tx, payment.id)]
     payments.set_customer(tx, payment.id, whose)

@@ -1,9 +1,9 @@
 """Import invoices from a CSV file: every row is checked before any is issued.
 
-`read_sheet` is pure: bytes in, good rows and problems by line out. Which mark separates
-columns or decimals is never guessed: ``1,234`` may be one or a thousand. What only the
-ledger knows (a number that stands for other facts) is found in the transaction
-that issues the rows, so a file is imported whole or, where it must be, not at all.
+`read_sheet` is pure: bytes in, good rows and problems by line out. The separators of columns and
+decimals are never guessed: ``1,234`` may be one or a thousand. What only the ledger knows (a number
+that has other facts) is checked in the transaction that issues the rows, so a file is imported
+completely or not at all.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ NEEDED: Final = ("number", "customer", "currency", "total", "due")
 
 IN_ADDRESS: Final = tuple(field.name for field in fields(PostalAddress))
 OPTIONAL: Final = ("name", "email", "phone", *IN_ADDRESS)
-"""The columns that a file may have: contact facts of the customer, from known invoices too.
+"""The columns that a file may have: contact facts of the customer, also on known invoices.
 
-An empty cell clears one. If rows of one customer differ, the last one holds.
+An empty cell clears a fact. If rows of one customer differ, the last row applies.
 """
 
 T = TypeVar("T")
@@ -66,11 +66,7 @@ class ImportProblem:
 
 @dataclass(frozen=True, slots=True)
 class GoodRow:
-    """
-    A good row: the bill that it makes, and the line on which it begins.
-
-    *contact* holds the contact facts for which the file has a column.
-    """
+    """A good row: its bill, the line on which it begins, and the *contact* facts of the file."""
 
     line: int
     bill: Bill
@@ -79,7 +75,7 @@ class GoodRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """What a file holds: the rows that can be issued, and what is wrong with the others."""
+    """The content of a file: the rows that can be issued, and the problems of the others."""
 
     rows: tuple[GoodRow, ...]
     problems: tuple[ImportProblem, ...]
@@ -88,9 +84,9 @@ class Sheet:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
     """
-    What an import did: invoices issued now, those issued before, and rows left out.
+    The result of an import: invoices issued now, those issued before, and rows left out.
 
-    A rehearsal issues nothing; *would_issue* has the bills of which it would.
+    A dry run issues nothing; *would_issue* has the bills that it would issue.
     """
 
     issued: tuple[Invoice, ...]
@@ -110,7 +106,7 @@ def import_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
     """Issue the rows of *sheet* in this transaction, or raise `ImportRejected`."""
     new, known, problems = _compare(tx, sheet, skip_bad=skip_bad)
     issued = tuple(issue.issue_in(tx, row.bill) for row in new)
-    # In the order of the file, whether the invoice is new or not: the last row says what holds.
+    # In the order of the file, for new and known invoices: the last row applies.
     invoices = {invoice.number: invoice for invoice in (*issued, *known)}
     for row in sheet.rows:
         invoice = invoices.get(identifier(row.bill.number, "number"))
@@ -130,10 +126,10 @@ def read_sheet(
     content: bytes | str, *, delimiter: str = ",", encoding: str = "utf-8", decimal: str = "."
 ) -> Sheet:
     """
-    Read a CSV file and check every row by itself.
+    Read a CSV file and check each row.
 
-    Raises `ImportRejected` if the file as a whole cannot be read: it is empty, in
-    another encoding, or its first line does not name the columns.
+    Raises `ImportRejected` if the file as a whole cannot be read: it is empty, in another encoding,
+    or its first line does not name the columns.
     """
     records = _records(_text(content, encoding), delimiter)
     names = _header(next(records, None), delimiter)
@@ -186,7 +182,7 @@ def _compare(
 def _rejected(problems: Sequence[ImportProblem], total: int) -> ImportRejected:
     first = problems[0]
     return ImportRejected(
-        f"{len(problems)} of {total} rows cannot be imported, so none was; "
+        f"{len(problems)} of {total} rows cannot be imported, so none has been; "
         f"the first is on line {first.line}: {first.reason}",
         problems=[(problem.line, problem.reason) for problem in problems],
     )
@@ -216,9 +212,9 @@ def _unreadable(line: int, reason: str) -> ImportRejected:
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """
-    Read the records that are not blank, each with its first line, or what is wrong with it.
+    Yield the records that are not blank, each with its first line, or the problem with it.
 
-    Raises `ImportRejected` if the lines up to the end of the file cannot be told apart.
+    Raises `ImportRejected` if an open quote joins all lines up to the end of the file.
     """
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, strict=True, delimiter=delimiter)
@@ -236,16 +232,16 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]
 
 
 def _unread(line: int, last: int, error: csv.Error, *, at_end: bool) -> str:
-    """Say which lines a row that is no CSV takes with it; refuse the file if all that follow."""
+    """Return why a row is not CSV and which lines it joins; raise if it joins all that follow."""
     if last == line:
-        return f"the row is no CSV: {error}"
+        return f"the row is not CSV: {error}"
     if at_end:
         raise _unreadable(
             line,
             f"a quote that opens here is not closed, so the row and the {last - line:,} lines "
             "after it, to the end of the file, would not be read; close the quote",
         )
-    return f"the row is no CSV: {error}; lines {line} to {last} are not read, as a quote joins them"
+    return f"the row is not CSV: {error}; a quote joins lines {line} to {last}, which are not read"
 
 
 def _header(first: tuple[int, list[str] | str] | None, delimiter: str) -> list[str]:
@@ -278,7 +274,7 @@ _COLUMNS = f"{', '.join(NEEDED)} (and {', '.join(OPTIONAL)})"
 
 
 def _row(line: int, names: Sequence[str], record: Sequence[str], decimal: str) -> GoodRow | str:
-    """Read a row, or return everything that is wrong with it."""
+    """Return a row, or a text with all of its problems."""
     if len(record) != len(names):
         return f"the row has {len(record)} fields, the first line names {len(names)}"
     fields = dict(zip(names, record, strict=True))
@@ -300,7 +296,7 @@ def _row(line: int, names: Sequence[str], record: Sequence[str], decimal: str) -
 
 
 def _noting(wrong: list[str], read: Callable[[], T]) -> T | None:
-    """Read a field, or note why it cannot be read."""
+    """Return a field, or None and a note in *wrong*."""
     try:
         return read()
     except UsageError as error:
@@ -312,7 +308,7 @@ def _customer(id_: str, contact: Mapping[str, str]) -> str:
     spelled = identifier(id_, "customer")
     wrong = [name for name, text in contact.items() if not text.isprintable()]
     if wrong:
-        raise InvalidValue(f"{' and '.join(wrong)}: printable text of one line is wanted")
+        raise InvalidValue(f"{' and '.join(wrong)} must be printable text of one line")
     return spelled
 
 
@@ -322,8 +318,8 @@ def _total(fields: Mapping[str, str], decimal: str) -> Money:
     try:
         if other in total and currency in SCALES:
             raise InvalidAmount(
-                f"{_shown(total)} has a {_MARKS[other]}, and a {_MARKS[decimal]} marks decimals; "
-                f"write thousands without a mark, or say decimal={other!r}"
+                f"{_shown(total)} has a {_MARKS[other]}, but the decimal separator is a "
+                f"{_MARKS[decimal]}; write thousands without a separator, or pass decimal={other!r}"
             )
         return written(currency, total.replace(decimal, "."))
     except InvalidCurrency as error:
@@ -343,5 +339,5 @@ def _due(fields: Mapping[str, str]) -> date:
 
 
 def _shown(text: str) -> str:
-    """Quote a field of the file for a message, cut where it is long."""
+    """Return a field of the file, quoted and shortened for a message."""
     return repr(text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…")

@@ -1,9 +1,9 @@
 """Money in hand: which invoices it pays, and what of it can only become credit.
 
-A clerk who holds a check cannot refuse it. So an invoice takes what is open on it and held by no
-other payment. It stays among what the payment is for; the rest becomes credit of the customer.
-Only if nobody says how much came is an invoice refused that cannot take what is open on it:
-nobody wants to pay a second time what another payment may still pay.
+A clerk who holds a check cannot refuse it. So an invoice takes what is open on it and not held by
+another payment, and remains an item of the payment; the rest becomes credit of the customer. Only
+if the caller gives no amount is an invoice refused that cannot take all that is open on it: nobody
+wants to pay a second time what another payment may still pay.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class InHand:
-    """The amount that came, the claims it fills, and why invoices took less, by their number."""
+    """The amount received, the claims it fills, and why invoices took less, by number."""
 
     plan: ClaimPlan
     amount: Money
@@ -38,7 +38,7 @@ class InHand:
 
 @dataclass(frozen=True, slots=True)
 class InvoicePart:
-    """An invoice, the part of it that is said to be paid, and how much it can take."""
+    """An invoice, the share of it that is paid, if one is given, and how much it can take."""
 
     invoice: Invoice
     share: Money | None
@@ -46,7 +46,7 @@ class InvoicePart:
 
     @property
     def beyond(self) -> int:
-        """How much more the share says than the invoice can take."""
+        """By how much the share exceeds what the invoice can take."""
         return 0 if self.share is None else max(0, self.share.minor - self.room)
 
     @property
@@ -62,10 +62,10 @@ def plan(
     customer: Customer | str | None,
 ) -> InHand:
     """
-    Claim what *wanted* can take; what it cannot gets a claim that holds nothing.
+    Claim what *wanted* can take; the rest gets a claim that holds nothing.
 
-    If neither *amount* nor a share says how much came, raises `AlreadyPaid` or `InvoiceIsVoid`
-    for an invoice with nothing open, and `ItemAlreadyBeingPaid` for one that is held.
+    Without *amount* or shares, raises `AlreadyPaid` or `InvoiceIsVoid` for an invoice with nothing
+    open, and `ItemAlreadyBeingPaid` for one that is held.
     """
     found = [_wanted(*claiming.share_of(tx, item), amount) for item in wanted]
     beyond = sum(each.beyond for each in found)
@@ -78,7 +78,7 @@ def plan(
         _require_amount(short)
     elif amount.minor <= 0:
         raise InvalidAmount(
-            f"the amount that came is {amount}; it must be more than zero", argument="amount"
+            f"the amount received is {amount}; it must be more than zero", argument="amount"
         )
     made = _plan_room(tx, found, amount, beyond, customer)
     whole = Money(made.currency, _claimed(made) + beyond) if amount is None else amount
@@ -97,11 +97,11 @@ def _claim(
     amount: Money | None,
     customer: Customer | str | None,
 ) -> ClaimPlan:
-    """Claim as always, and say what to do about money that is there although it is refused."""
+    """Claim the items; if that is refused, add what to do with money that is in hand."""
     try:
         return claiming.plan_claims(tx, wanted, amount, customer)
     except ItemAlreadyBeingPaid as refused:
-        text = f"{refused}. Money that came all the same is booked if amount= says how much"
+        text = f"{refused}. To book money that came all the same, pass its amount="
         raise ItemAlreadyBeingPaid(
             text,
             item=refused.item,
@@ -118,7 +118,7 @@ def _plan_room(
     beyond: int,
     customer: Customer | str | None,
 ) -> ClaimPlan:
-    """Claim what there is room for; *beyond* is what the shares say that no invoice can take."""
+    """Claim what the invoices can take; *beyond* is what the shares name beyond that."""
     left = None if amount is None else amount.minor - beyond
     still: list[Invoice | Share] = []
     for each in found:
@@ -150,10 +150,10 @@ def _not_adding_up(amount: Money | None) -> InvalidAmount:
 
 
 def _remember_short(made: ClaimPlan, short: Sequence[InvoicePart], left: int) -> list[Invoice]:
-    """Name what took less among what the payment is for, each with its part; return them."""
+    """Add claims that hold nothing for the invoices that took less, and return these."""
     named: list[Invoice] = []
     for each in short:
-        # Nobody said which of them is meant with how much: the first one takes the rest.
+        # The amount is not split among them, so the first one takes the rest.
         part = left if each.share is None else each.beyond
         left = 0 if each.share is None else left
         if part > 0:
@@ -174,7 +174,7 @@ def _require_amount(short: Sequence[InvoicePart]) -> None:
         invoice = each.invoice
         error = InvoiceIsVoid if invoice.status is InvoiceStatus.VOID else AlreadyPaid
         raise error(
-            f"invoice {invoice.number} is {standing(invoice)}; say how much came with amount=, "
+            f"invoice {invoice.number} is {standing(invoice)}; pass the amount= received, "
             "and it becomes credit",
             item=invoice.number,
         )
@@ -188,5 +188,5 @@ def _why_short(tx: Tx, invoice: Invoice) -> str:
 
 
 def standing(invoice: Invoice) -> str:
-    """Say why nothing is open on *invoice*."""
+    """Return why nothing is open on *invoice*."""
     return invoice.status.value.replace("_", " ")

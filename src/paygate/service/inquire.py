@@ -1,11 +1,10 @@
-"""Inquire: find out how an attempt ended whose answer we do not have.
+"""Inquire: determine the outcome of an attempt whose response we do not have.
 
-Nothing fails because we got tired of asking. "Not found" is believed only when
-the request can no longer be on its way, the driver's traits say that it is
-final by then, and two inquiries agree. Where the processor keeps our
-idempotency key, and the request can be built again as it was, sending it again
-is the better question: it is either answered as before, or done for the first
-time.
+No attempt fails merely because inquiries go unanswered. "Not found" is believed only when the
+request can no longer be on its way, the driver's traits say that it is final by then, and two
+inquiries agree. If the processor keeps our idempotency key, and the request can be rebuilt exactly,
+sending it again is better than an inquiry: it is either answered as before, or executed for the
+first time.
 """
 
 from __future__ import annotations
@@ -45,10 +44,10 @@ if TYPE_CHECKING:
     from paygate.service.account import GatewayAccount, Timing
     from paygate.service.requests import SentRequest
 
-# A processor counts its time to live from when it got the key; stay well inside.
+# A processor counts the time to live from the arrival of the key; stay well inside it.
 _TTL_SHARE_USED = 0.9
-# A request that was answered with a server error twice will be again: the saved error hides
-# the truth, and only an inquiry can tell.
+# A request that got a server error twice will get it again: the stored error hides the result,
+# which only an inquiry can show.
 _SENDS_MAX = 3
 _COLLECTS = (Operation.CHARGE, Operation.AUTHORIZE)
 _OF_METHODS = (Operation.ENROLL, Operation.FORGET)
@@ -58,7 +57,7 @@ _NOTHING = timedelta()
 
 @dataclass(frozen=True, slots=True)
 class BookedFacts:
-    """What of a payment is in the books: the names of its movements, and how much was collected."""
+    """What is booked of a payment: the ids of its movements, and the amount collected."""
 
     names: frozenset[tuple[MovementKind, str]] = frozenset()
     collected: Money | None = None
@@ -69,7 +68,7 @@ NOTHING_BOOKED: Final = BookedFacts()
 
 @dataclass(frozen=True, slots=True)
 class InquiryCase:
-    """An attempt to inquire about, with what is needed to send it again."""
+    """An attempt to inquire about, with its request for sending it again."""
 
     row: AttemptRow
     request: SentRequest | None
@@ -79,11 +78,11 @@ class InquiryCase:
     books: BookedFacts = NOTHING_BOOKED
 
     def lease_left(self, timing: Timing) -> timedelta:
-        """Tell how much longer the request may leave; nothing or less after its lease."""
+        """Return how much longer the request may be sent; zero or less after its lease."""
         return self.row.lease(timing.lease).left_to_others(self.now, self.mark)
 
     def age(self) -> timedelta:
-        """Tell how long ago, at most, the request first left."""
+        """Return how long ago, at most, the request was first sent."""
         row = self.row
         return age(self.now, row.attempt.created_at, self.mark, row.created_mark)
 
@@ -92,8 +91,8 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
     """
     Ask the gateway about every attempt of *payment* and return the payment's current state.
 
-    Its `unanswered` says why if one of them got no answer.
-    Raises `GatewayNotFound` if its account is not configured here: nobody would be asked.
+    Its `unanswered` says why, if an inquiry was not answered.
+    Raises `GatewayNotFound` if its account is not configured here.
     """
 
     def read(tx: Tx) -> list[AttemptRow]:
@@ -115,10 +114,10 @@ def recover(
     accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
 ) -> Flow[list[Payment]]:
     """
-    Inquire once about every attempt that is due, and return the payments it was about.
+    Inquire once about every attempt that is due, and return their payments.
 
-    Methods that are being stored or deleted are followed up as well. Accounts take turns. One
-    that does not answer is added to *silent*; the rest of its attempts waits for the next run.
+    Methods that are being stored or deleted are followed up as well. Accounts alternate. An account
+    that does not answer is added to *silent*; the rest of its attempts wait for the next run.
     """
     told: dict[str, Payment] = {}
     due = yield from look(lambda tx: attempts.due(tx, list(accounts), limit))
@@ -143,7 +142,7 @@ def _not_asked(tx: Tx, *, attempt: str, account: str) -> Payment | None:
 def follow(
     attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[MethodRequest]:
-    """Ask the gateway how storing, or deleting, a method stands."""
+    """Inquire about the storing or deletion of a method, and return its current state."""
     found = yield from look(lambda tx: keeping.change_of(tx, attempt))
     if not found.state.final:
         row = yield from look(lambda tx: _case(tx, attempt).row)
@@ -155,9 +154,9 @@ def follow(
 def ask_again(
     attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[Answer | None]:
-    """Ask the gateway how *attempt* stands, merge the answer, and return it as it was given.
+    """Inquire about *attempt*, merge the answer, and return the answer itself.
 
-    It is None if nobody can be asked. Nothing is sent again.
+    Return None if the gateway cannot be asked. Nothing is sent again.
     """
     case = yield from look(lambda tx: _case(tx, attempt))
     account = accounts.get(case.row.attempt.account)
@@ -177,7 +176,7 @@ def require(account: str, accounts: Mapping[str, GatewayAccount]) -> None:
     if account not in accounts:
         known = sorted(accounts)
         raise GatewayNotFound(
-            f"the gateway account {account!r} is not configured here, so nobody was asked; "
+            f"the gateway account {account!r} is not configured here, so no inquiry was sent; "
             f"configured are: {', '.join(known) or 'none'}",
             name=account,
             known=known,
@@ -187,18 +186,18 @@ def require(account: str, accounts: Mapping[str, GatewayAccount]) -> None:
 def inquire_safely(
     attempt: str, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
-    """Inquire about one attempt; whatever is wrong with it, the others must get their turn."""
+    """Inquire about one attempt; if that fails, flag it, so that it does not stop the others."""
     try:
         return (yield from _inquire_attempt(attempt, accounts, timing, silent))
     except StoreError as error:
         if not isinstance(error, LedgerCorrupt):
-            raise  # the next one would not fare better
+            raise  # the next attempt would fail in the same way
         reason = str(error)
     except PaygateError as error:
         reason = str(error)
     except Exception as bug:  # noqa: BLE001  (its text may hold what must not be stored)
         reason = type(bug).__name__
-    text = f"what was found out about it cannot be written: {reason}; resolve it by hand"
+    text = f"the finding of an inquiry cannot be recorded: {reason}; resolve it by hand"
     return (yield from transact(lambda tx: _pass_over(tx, attempt, text, timing)))
 
 
@@ -227,7 +226,7 @@ def _inquire_attempt(
     account = accounts[case.row.attempt.account]
     row = case.row
     if row.attempt.operation is Operation.FORGET:
-        # To delete again what is deleted does nothing, so that is the better question.
+        # A repeated deletion changes nothing, so it is better than an inquiry.
         if row.attempt.state.in_doubt and _sendable(case, account, timing):
             return (yield from _send_again(case, account, timing, silent))
         return (yield from _leave(case, account, timing))
@@ -255,7 +254,7 @@ def _inquire_attempt(
 
 
 def _not_told(answer: Answer) -> str:
-    """Return why *answer* says nothing of what was asked about; empty if it does."""
+    """Return why *answer* says nothing about the operation; empty if it does."""
     match answer:
         case Unsent():
             return answer.reason
@@ -268,13 +267,13 @@ def _not_told(answer: Answer) -> str:
 
 
 def is_silence(answer: Answer | None) -> bool:
-    """Return whether *answer* stands for a gateway that said nothing."""
+    """Return whether *answer* means that the gateway did not respond."""
     fault = answer.fault if isinstance(answer, Unsent | Unknown) else None
     return fault is not None and fault.silent
 
 
 def inquiry_about(row: AttemptRow, books: BookedFacts = NOTHING_BOOKED) -> Inquiry:
-    """Make the question what became of an attempt of a payment that *books* know so much of."""
+    """Return the inquiry about an attempt, with what is booked of its payment."""
     return Inquiry(
         operation=row.attempt.operation,
         key=row.gateway_key,
@@ -282,7 +281,7 @@ def inquiry_about(row: AttemptRow, books: BookedFacts = NOTHING_BOOKED) -> Inqui
         payment=row.attempt.payment,
         reference=row.attempt.reference,
         amount=row.attempt.amount,
-        sent_at=row.attempt.created_at,  # a later sending is answered by what the first one did
+        sent_at=row.attempt.created_at,  # a repetition gets the result of the first request
         last_sent_at=row.sent_at,
         parent_reference=row.about,
         movement_id=row.movement,
@@ -300,7 +299,7 @@ def _case(tx: Tx, attempt: str) -> InquiryCase:
 
 
 def books_of(tx: Tx, row: AttemptRow) -> BookedFacts:
-    """Return what of the attempt's payment is in the books."""
+    """Return what is booked of the attempt's payment."""
     if not row.attempt.payment:
         return NOTHING_BOOKED
     now = under_way.of_payment(tx, row.attempt.payment)
@@ -309,24 +308,24 @@ def books_of(tx: Tx, row: AttemptRow) -> BookedFacts:
 
 
 def _news(answer: Answer) -> Answer:
-    """Read a fault of the inquiry as no news: it says nothing about the operation."""
+    """Return *answer*; an unsent inquiry becomes Unknown, as it says nothing of the operation."""
     if isinstance(answer, Unsent):
         return Unknown(reason=answer.reason, fault=answer.fault, flagged=answer.flagged)
     return answer
 
 
 def _sendable(case: InquiryCase, account: GatewayAccount, timing: Timing) -> bool:
-    """Tell whether the same request may be sent again now without risk of doing it twice."""
+    """Return whether the same request may be sent again now without risk of executing it twice."""
     left = case.lease_left(timing)
     if isinstance(account.traits.idempotency, DedupWindow) and case.row.sends:
-        # A window sees what went through, not what was declined: if the repetition is declined,
-        # the request before it must not be able to arrive any more.
+        # A window recognizes executed requests, not declined ones: if the repetition is declined,
+        # the earlier request must no longer be able to arrive.
         left += timedelta(seconds=timing.deadline_s) + account.traits.max_in_flight
     return left <= _NOTHING and _repeatable(case, account, timing)
 
 
 def _repeatable(case: InquiryCase, account: GatewayAccount, timing: Timing) -> bool:
-    """Tell whether the same request could be sent again, if nobody were sending it."""
+    """Return whether the same request could be sent again, if no process is sending it."""
     row = case.row
     if row.attempt.operation not in account.operations:
         return False
@@ -338,7 +337,7 @@ def _repeatable(case: InquiryCase, account: GatewayAccount, timing: Timing) -> b
         return False
     if not row.sends:
         return True  # it was never sent
-    # It may leave at the end of its lease, and must arrive while the first is remembered.
+    # It may be sent at the end of its lease, and must arrive while the first is remembered.
     flies = timing.lease + timedelta(seconds=timing.deadline_s) + account.traits.max_in_flight
     remembered = account.repeatable_for
     return case.age() < min(remembered * _TTL_SHARE_USED, remembered - flies)
@@ -352,13 +351,13 @@ def _send_again(
     def take_lease(tx: Tx) -> Lease | None:
         lease = tx.lease(timing.lease)
         if requests.is_whole(case.request) and not requests.is_whole(requests.rebuild(tx, row)):
-            return None  # its method was forgotten, or facts in it were erased, since we looked
+            return None  # since then its method was forgotten, or its facts were erased
         return lease if attempts.send_again(tx, row, lease) else None
 
     lease = yield from transact(take_lease)
     if lease is None and case.stopped:
         return (yield from _leave(case, account, timing))
-    if lease is None:  # or somebody else is at it
+    if lease is None:  # or another process is sending it
         return (yield from look(lambda tx: _payment_of(tx, row)))
     heard = Heard()
     answer = yield from ask(
@@ -390,7 +389,7 @@ def _payment_of(tx: Tx, row: AttemptRow) -> Payment | None:
 def _begin(case: InquiryCase, account: GatewayAccount) -> Dialogue[Outcome]:
     """Begin the dialogue again, with the same key and the same request."""
     if case.request is None:
-        raise LedgerCorrupt("a request that cannot be built again is not sent again")
+        raise LedgerCorrupt("a request that cannot be rebuilt must not be sent again")
     return dialogues.begin(account.gateway, case.row, case.request)
 
 
@@ -402,8 +401,9 @@ def _merge(
 
 
 def reading_of(case: InquiryCase, account: GatewayAccount, timing: Timing) -> AnswerSource:
-    """Tell how to read what an inquiry about *case* found."""
-    # Its sender may have begun to wait at the end of the lease, and it flies after he gave up.
+    """Return how to read the finding of an inquiry about *case*."""
+    # The sender may have begun to wait at the end of the lease, and the request may still be in
+    # flight when the sender gives up.
     waits = timedelta(seconds=timing.deadline_s)
     traits = replace(account.traits, max_in_flight=waits + account.traits.max_in_flight)
     rail = account.traits.rails.get(case.row.kind)
@@ -417,17 +417,17 @@ def reading_of(case: InquiryCase, account: GatewayAccount, timing: Timing) -> An
 
 
 def _is_variable(row: AttemptRow, account: GatewayAccount) -> bool:
-    """Return whether the payer decides what arrives; not if the account has another rail now."""
+    """Return whether the payer decides the amount; False if the account lost the rail."""
     rail = account.traits.rails.get(row.kind)
     return rail is not None and rail.variable_amount
 
 
 def absence(case: InquiryCase, traits: Traits, timing: Timing) -> Absence:
-    """Tell what "not found" means for this attempt now."""
+    """Return what "not found" means for this attempt now."""
     if traits.not_found_is_final_after is None:
         return Absence.NEVER
     row = case.row
-    # Nothing is sent after the lease, so the last request can have left only before its end.
+    # Nothing is sent after the lease, so the last request was sent before its end.
     wait = max(traits.max_in_flight, traits.not_found_is_final_after)
     still = case.lease_left(timing) + wait
     if row.attempt.state is AttemptState.REQUIRES_ACTION and row.expires_at is not None:
@@ -438,15 +438,15 @@ def absence(case: InquiryCase, traits: Traits, timing: Timing) -> Absence:
 
 
 def _leave(case: InquiryCase, account: GatewayAccount, timing: Timing) -> Flow[Payment | None]:
-    """Plan the next look, or ask for a review, because nobody can be asked now."""
-    # While another process may be sending, its answer may come, and nobody sends again; after
-    # that somebody can.
+    """Plan the next inquiry, or flag for review, because the gateway cannot be asked now."""
+    # While another process may be sending, its response may come, and nobody sends again; after
+    # that, anybody can.
     later = case.lease_left(timing) > _NOTHING or _repeatable(case, account, timing)
     if account.inquirer is None and not case.row.attempt.state.in_doubt:
-        later = False  # what is not in doubt is not sent again, and nobody answers questions
+        later = False  # it is not sent again, and the gateway does not answer inquiries
     reason = f"the gateway of account {account.name!r} cannot be asked"
     if case.stopped:
-        reason = "nothing is sent from this ledger until a person resumes it"
+        reason = "nothing is sent from this ledger until sending is resumed"
     reading = AnswerSource(source=Source.INQUIRY, can_inquire=later, answered=False, timing=timing)
     payment = yield from merge.merge_any(case.row.attempt.id, Unknown(reason=reason), reading)
     return None if payment is None else replace(payment, unanswered=reason)

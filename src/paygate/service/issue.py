@@ -42,7 +42,7 @@ class Bill:
 
 
 def issue(bill: Bill) -> Flow[Invoice]:
-    """Issue an invoice, once: the same facts again return the one that is there."""
+    """Issue an invoice once; the same facts again return the existing one."""
     return (yield from repeatable(lambda tx: issue_in(tx, bill)))
 
 
@@ -76,7 +76,7 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
 
 
 def check(bill: Bill) -> None:
-    """Refuse a bill that no invoice can be made of."""
+    """Raise if *bill* cannot become an invoice."""
     number = identifier(bill.number, "number", length_max=NUMBER_LENGTH_MAX)
     identifier(bill.customer if isinstance(bill.customer, str) else bill.customer.id, "customer")
     if bill.total.minor <= 0:
@@ -86,14 +86,14 @@ def check(bill: Bill) -> None:
         )
     if not bill.total.is_payable:
         raise InvalidAmount(
-            f"the total of invoice {number} is {bill.total}; at most "
-            f"{Money(bill.total.currency, AMOUNT_MAX)} can be one invoice",
+            f"the total of invoice {number} is {bill.total}; the maximum is "
+            f"{Money(bill.total.currency, AMOUNT_MAX)}",
             argument="total",
         )
 
 
 def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
-    """Find the invoice that was issued of *bill* before; other facts are `NumberReused`."""
+    """Return the invoice that *bill* was issued as, if any; raise `NumberReused` if it differs."""
     found = items.by_number(tx, bill.number)
     if found is None:
         return None
@@ -117,12 +117,12 @@ def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
 def void(which: Invoice | str, *, reason: str) -> Flow[Invoice]:
     """Void an invoice; money that was on it becomes credit of the customer."""
     if not reason.strip():
-        raise InvalidValue("say why it is void: reason='issued twice'", argument="reason")
+        raise InvalidValue("give the reason to void it: reason='issued twice'", argument="reason")
     return (yield from transact(lambda tx: void_in(tx, which, reason=reason)))
 
 
 def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
-    """Void an invoice in this transaction; voiding it again changes nothing."""
+    """Void an invoice in this transaction; repeating this changes nothing."""
     invoice = finding.invoice(tx, which)
     if invoice.status is InvoiceStatus.VOID:
         return invoice

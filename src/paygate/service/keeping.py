@@ -1,9 +1,10 @@
-"""What an answer does to stored methods: kept when the gateway says so, wiped when it has.
+"""Keeping: what an answer does to stored methods.
 
-Called by `merge`, in its transaction. Storing a method moves no money, so an
-answer about it has rules of its own: an approval must say what was stored, and a
-method that the gateway does not know is as good as deleted. A deletion that was
-refused for the moment stays in doubt, so that recovery tries it again.
+A method is stored when the gateway reports that it has stored it, and wiped when the gateway has
+deleted it. `merge` calls this in its transaction. Storing a method moves no money, so its answers
+have rules of their own: an approval must say what was stored, and deleting a method that the
+gateway does not know counts as done. A deletion that was refused temporarily stays in doubt, so
+that recovery tries it again.
 """
 
 from __future__ import annotations
@@ -41,34 +42,34 @@ if TYPE_CHECKING:
 
 
 def write_plan(customer: str, mandate: str | None) -> str:
-    """Return as text whose the method of an attempt is, and by which mandate."""
+    """Return the customer and mandate of an attempt's method as text."""
     return json.dumps({"customer": customer, "mandate": mandate})
 
 
 def read_plan(row: AttemptRow) -> dict[str, Any]:
-    """Return what `write_plan` wrote."""
+    """Return the facts that `write_plan` wrote."""
     assert row.method_plan is not None, "an attempt about a method was stored with its plan"
     plan: dict[str, Any] = json.loads(row.method_plan)
     return plan
 
 
 def understood(tx: Tx, row: AttemptRow, answer: Answer) -> Answer:
-    """Read *answer* as one about storing, or deleting, a method."""
+    """Return *answer* as it applies to storing or deleting a method."""
     match row.attempt.operation, answer:
         case _, Approved() | Moved() if answer.movements:
             return Unknown(
-                reason=f"the gateway tells of money, which no {row.attempt.operation} moves",
+                reason=f"the gateway reports money, but {row.attempt.operation} moves none",
                 reference=answer.reference,
                 flagged=True,
             )
         case Operation.ENROLL, Approved(method=None):
             return Unknown(
-                reason="the gateway approved without saying what it stored",
+                reason="the gateway approved without returning the stored method",
                 reference=answer.reference,
             )
         case Operation.ENROLL, Approved() if tx.vault is None:
             return Unknown(
-                reason="the gateway stored it, and there is no key here to keep its token under",
+                reason="the gateway stored it, but this process has no key to encrypt its token",
                 reference=answer.reference,
             )
         case Operation.FORGET, Rejected(cause=RejectCause.METHOD_GONE):
@@ -82,7 +83,7 @@ def understood(tx: Tx, row: AttemptRow, answer: Answer) -> Answer:
 
 
 def consequences(tx: Tx, row: AttemptRow, answer: Answer, changes: Changes) -> None:
-    """Write what *changes* of an attempt about a method do to it, and tell."""
+    """Write what *changes* do to the method of their attempt, and emit the events."""
     stores = row.attempt.operation is Operation.ENROLL
     if changes.state is AttemptState.SUCCEEDED and stores and isinstance(answer, Approved):
         plan = read_plan(row)
@@ -103,18 +104,18 @@ def consequences(tx: Tx, row: AttemptRow, answer: Answer, changes: Changes) -> N
 
 
 def to_be_kept(row: AttemptRow, payment: Payment) -> bool:
-    """Tell whether the method of *payment* is to be stored, and is not yet."""
+    """Return whether the method of *payment* is to be stored and is not stored yet."""
     return bool(row.attempt.method) and row.attempt.method != payment.method
 
 
 def keep_paid_with(tx: Tx, row: AttemptRow, answer: Answer, payment: Payment) -> Payment:
-    """Keep the method that a gateway stored with *payment*, if that was asked for."""
+    """Store the method that a gateway stored with *payment*, if that was requested."""
     asked = to_be_kept(row, payment)
     if not asked or not isinstance(answer, Approved | Authorized) or answer.method is None:
         return payment
     if tx.vault is None:
-        # The money comes first: it is booked, and the card must be asked for again.
-        text = "the gateway stored the method, and there is no key here to keep its token under"
+        # The money comes first: it is booked, and the payer must enter the card again.
+        text = "the gateway stored the method, but this process has no key to encrypt its token"
         telling.alert(tx, payment, text)
         return payment
     kept = keep(tx, row, answer, customer=payment.payer, mandate=payment.mandate)
@@ -126,11 +127,10 @@ def keep(
     tx: Tx, row: AttemptRow, answer: Approved | Authorized, *, customer: str, mandate: str | None
 ) -> str:
     """
-    Store the method of *answer*, once, and return its id.
+    Store the method of *answer* once, and return its id.
 
-    A card that the customer stored before, at the same account, is one method: the record
-    that is there is renewed. With two records of it, deleting one at the gateway would end
-    the other.
+    A card that the customer has stored before, at the same account, is the same method: its record
+    is renewed. If there were two, deleting one at the gateway would also end the other.
     """
     stored = answer.method
     assert stored is not None, "only an answer with a method is kept"
@@ -157,11 +157,10 @@ def keep(
 
 
 def hear(tx: Tx, account: str, news: MethodNews, at: datetime | None) -> bool:
-    """Write what a processor said at an instant of a method that it keeps; false if it is no news.
+    """Record what a processor reports about a stored method; return whether that changed anything.
 
-    A method that has ended is as good as forgotten: it is not charged any more, and is no
-    default. A processor also tells of what we had it delete, and of methods that other
-    systems stored there.
+    A method that has ended counts as forgotten: it is not charged any more, and is not a default. A
+    processor also reports methods that we had it delete, and methods of other systems.
     """
     known = False
     for method in methods.named(tx, account, news.reference):
@@ -194,7 +193,7 @@ def tell(tx: Tx, type_: str, id_: str, reason: str = "") -> None:
 
 
 def flag(tx: Tx, row: AttemptRow, reason: str) -> None:
-    """Emit that a person must look at storing or deleting a method."""
+    """Emit that storing or deleting a method needs manual review."""
     _tell(tx, row, "method.needs_review", Changes(review=reason))
 
 
@@ -211,10 +210,10 @@ def _tell(tx: Tx, row: AttemptRow, type_: str, changes: Changes | None = None) -
 
 
 def change_of(tx: Tx, attempt: str) -> MethodRequest:
-    """Read how storing, or deleting, a method stands; raises `MethodNotFound`."""
+    """Return the state of storing or deleting a method, or raise `MethodNotFound`."""
     row = attempts.by_id(tx, attempt)
     if row is None or row.attempt.payment:
-        raise MethodNotFound(f"nothing was stored or deleted under the id {shown(attempt)}")
+        raise MethodNotFound(f"there is no change of a method {shown(attempt)} in this ledger")
     one = row.attempt
     return MethodRequest(
         id=one.id,

@@ -1,9 +1,9 @@
-"""Known: what we know of what a notice is about, and whether its gateway must be asked.
+"""Known: what the ledger knows about a notice, and whether its gateway must be asked first.
 
 A notice names an operation by our reference, by the processor's, or by an address that was paid to.
-What it tells may be less than it seems: only that something happened (a hint), money that goes
-back before it is in the books (early), or a decline of an earlier try of a page that is paid by
-now. Then the gateway is asked before the notice is applied, and no transaction is open meanwhile.
+It may say less than it seems to: only that something happened (a hint), that money goes back before
+it is booked (early), or a decline of an earlier try of a page that is paid by now. Then the gateway
+is asked before the notice is applied, while no transaction is open.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ _COMES = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
 @dataclass(frozen=True, slots=True)
 class KnownOperation:
-    """What we know of the operation that a notice is about; `early`: its money is not there yet.
+    """The operation that a notice is about, as far as the ledger knows it.
 
-    `change` names one that stores or deletes a method, and is of no payment, `booked`
-    the money of the notice that is in the books. `share` is what of the notice is about it, and
-    `ambiguous` says that several payments go by the name that the notice gives.
+    `early` means that the notice takes back money that is not booked yet. `change` is the id of an
+    attempt that stores or deletes a method, without a payment. `booked` are the movements of the
+    notice that are booked, and `share` is the part of the notice about this payment. `ambiguous`
+    means that several payments have the reference that the notice gives.
     """
 
     case: InquiryCase | None = None
@@ -58,7 +59,7 @@ class KnownOperation:
 
 
 def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx], KnownOperation]:
-    """Return the work that finds what *notice* is about."""
+    """Return the work that finds the operation of *notice*."""
 
     def work(tx: Tx) -> KnownOperation:
         if notice.address_index is None:
@@ -91,22 +92,22 @@ def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx],
 
 
 def is_hint(notice: Notice) -> bool:
-    """Return whether *notice* says only that something happened, and not what."""
+    """Return whether *notice* says only that something happened."""
     told = notice.answer is not None or notice.movements or notice.disputes
     return not told and not notice.ready and notice.method is None
 
 
 def contradicts(notice: Notice, known: KnownOperation) -> bool:
     """
-    Return whether a decline may be about an earlier try than the one that we know to have worked.
+    Return whether a decline may be about an earlier try than the successful one.
 
-    A page stays payable after a declined try, and callbacks overtake each other.
-    So such a decline is only a hint.
+    A page stays payable after a declined try, and callbacks overtake each other, so such a decline
+    is only a hint.
     """
     if not isinstance(notice.answer, Declined | Rejected) or known.case is None:
         return False
     if notice.address_index is not None:
-        return False  # a feed about addresses tells in order, and nobody else could be asked
+        return False  # a feed of addresses reports in order, and there is nobody else to ask
     row = known.case.row
     if row.attempt.state is AttemptState.PENDING:
         return row.action is not None
@@ -114,17 +115,17 @@ def contradicts(notice: Notice, known: KnownOperation) -> bool:
 
 
 def besides_answer(notice: Notice) -> list[Movement]:
-    """Return the movements that the answer does not bring along."""
+    """Return the movements that are not part of the answer."""
     answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()
     return [movement for movement in notice.movements if movement not in answered]
 
 
 def _early(tx: Tx, payment: Payment, movement: Movement) -> bool:
-    """Return whether *movement* takes something back that is not in the books yet."""
+    """Return whether *movement* takes back money that is not booked yet."""
     if movement.kind in _COMES:
         return False
     if movement.amount.currency != payment.amount.currency:
-        # Of a quote: what it is worth is known by what it undoes.
+        # A quoted payment: its worth is that of the movement it undoes.
         return movement.undoes is not None and not _is_named(tx, payment, movement.undoes)
     there = payment.received - payment.returned
     if movement.kind in _GIVES_BACK:
@@ -141,13 +142,13 @@ def _is_named(tx: Tx, payment: Payment, movement_id: str) -> bool:
 
 
 def is_booked(movement: Movement, known: KnownOperation) -> bool:
-    """Return whether *movement* of the notice is in the books."""
+    """Return whether *movement* of the notice is booked."""
     return (movement.kind, movement.movement_id) in known.booked
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to ask a gateway before a notice is applied."""
+    """An inquiry to make before a notice is applied."""
 
     gateway: LooksUp
     inquiry: Inquiry
@@ -157,10 +158,10 @@ class Question:
 def question_about(
     notice: Notice, known: KnownOperation, account: GatewayAccount
 ) -> Question | None:
-    """Return what to ask if a notice is only a hint; None if it says enough, or nobody answers."""
+    """Return the inquiry to make before applying *notice*; None if none is needed or possible."""
     wanted = is_hint(notice) or known.early or contradicts(notice, known)
     if known.case is not None and known.payment is not None:
-        # A notice is kept without the token of the method that was to be stored.
+        # The inbox does not keep the token of the method to be stored.
         wanted = wanted or keeping.to_be_kept(known.case.row, known.payment)
     if known.change:
         wanted = notice.answer is None
@@ -174,7 +175,7 @@ def question_about(
 
 
 def find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer | None]:
-    """Ask the gateway, if there is a question."""
+    """Ask the gateway, if there is a question, and return its answer."""
     if question is None:
         return None
     books = yield from look(lambda tx: inquire.books_of(tx, question.row))

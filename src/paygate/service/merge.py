@@ -1,21 +1,21 @@
-"""The one writer: merge an answer into what we know, whoever brought it.
+"""Merge: the one place that writes an answer into the ledger, wherever it comes from.
 
-The same answer may come as the response to our request, from an inquiry, by callback, in a report
-of the processor or from a person who looked; twice, late, or after a better one. All of them come
-through here, so that only one place has to be right. What is known is read in the transaction that
-writes; the answer is read in its light (`reading`); one pure rule says what is new (`decide`); and
-the rest is written together: the attempt, and only if it is still as it was read, then money
-(`booking`), methods (`keeping`), when to ask again (`watching`) and events (`announcing`).
+The same answer may arrive as the response to our request, from an inquiry, in a callback or a
+report, or from a clerk; twice, late, or after a better one. All of them pass through here, so only
+one place has to be right. The known facts are read in the transaction that writes; the answer is
+interpreted in their light (`reading`); one pure rule determines what is new (`decide`); and the
+result is written together: the attempt, only if it has not changed since it was read, then money
+(`booking`), methods (`keeping`), the next inquiry (`watching`) and events (`announcing`).
 
 The rule: facts are ordered by rank, and a fact of lower rank changes nothing. A movement is a fact
-of its own: it is booked once, whatever the state. A fault is no news of the money.
+of its own: it is booked once, whatever the state. A fault says nothing about the money.
 
-An answer may say something of another attempt: completing or withdrawal shows how its page ended, a
-void that a pending debit is over, a last capture that its hold is. That is merged into the other
-attempt in the same transaction.
+An answer may also concern another attempt: a completion or withdrawal shows the outcome of its
+page, a void that a pending debit has ended, a final capture that its hold has ended. That is merged
+into the other attempt in the same transaction.
 
-What stays true: the order in which answers come does not matter to where the money ends up; merging
-one twice changes nothing; and if the ledger cannot be written, the attempt stays as it was, and
+What stays true: the order of answers does not change the final place of the money; merging an
+answer twice changes nothing; and if the ledger cannot be written, the attempt stays unchanged, and
 recovery asks again.
 """
 
@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 MethodKnown: TypeAlias = tuple[MethodFacts | None, CardChecks | None]
-"""What may be printed of the method that was charged, and how it was checked."""
+"""The printable facts of the charged method, and the results of its checks."""
 
 _TRIES = 3
 _FOLLOWS = (Operation.CAPTURE, Operation.VOID, Operation.REFUND)
@@ -102,17 +102,16 @@ _FIRST_CAME: dict[Operation, tuple[MovementKind, ...]] = {
 
 def merge(attempt: str, answer: Answer, reading: AnswerSource) -> Flow[Payment]:
     """
-    Merge *answer*, trying the transaction again while the ledger cannot be written.
+    Merge *answer*, retrying the transaction if the ledger cannot be written.
 
-    The answer is in hand and may be the only one we get, so it is not given up
-    at the first `StoreError`. If that does not help the error is raised, the
-    attempt stays as it was, and recovery will inquire.
+    The answer may be the only one we get, so it is not given up at the first `StoreError`. If the
+    retries fail, the error is raised, the attempt stays unchanged, and recovery will inquire.
     """
     return _of_payment((yield from merge_any(attempt, answer, reading)), attempt)
 
 
 def merge_any(attempt: str, answer: Answer, reading: AnswerSource) -> Flow[Payment | None]:
-    """Merge *answer* as `merge` does; there is no payment where it is about a method alone."""
+    """Merge *answer* as `merge` does; return None if it concerns only a method."""
     for remaining in reversed(range(_TRIES)):
         try:
             return (yield from transact(lambda tx: merge_any_in(tx, attempt, answer, reading)))
@@ -136,7 +135,7 @@ def _of_payment(payment: Payment | None, attempt: str) -> Payment:
 
 
 def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) -> Payment | None:
-    """Merge *answer* in this transaction; return the payment, if the attempt is of one."""
+    """Merge *answer* in this transaction, and return the payment of the attempt, if it has one."""
     while True:
         before = attempts.by_id(tx, attempt)
         if before is None:
@@ -178,7 +177,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) ->
             late_pending=before.late_pending,
         )
         if isinstance(answer, Declined) and not answer.reference:
-            # The same try is told with the name of its page, or without.
+            # The same try is reported with the reference of its page, or without.
             answer = replace(answer, reference=before.attempt.reference)
         changes = decide(facts, answer, reading.source)
         overdue_at = watching.overdue_at(tx, before, changes, answer, reading.timing)
@@ -186,7 +185,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) ->
         changes = watching.given_up(tx, before, changes, reading, next_check_at)
         changes = _voided_nothing(tx, before, changes)
         _hear_of_credentials(tx, before.attempt.account, answer, reading)
-        # Nobody else can have written since we read on SQLite; elsewhere, look again.
+        # On SQLite nobody can have written since we read; on PostgreSQL, read again.
         method = _of_method(before, answer)
         if _write_attempt(tx, before, changes, answer, reading, method, next_check_at, overdue_at):
             if not before.attempt.payment:
@@ -206,7 +205,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) ->
 
 
 def _hear_of_credentials(tx: Tx, account: str, answer: Answer, reading: AnswerSource) -> None:
-    """Write down whether the gateway that answered accepts who we are."""
+    """Record whether the gateway accepts the account's credentials."""
     if reading.source not in (Source.RESPONSE, Source.INQUIRY):
         return
     match answer:
@@ -216,13 +215,13 @@ def _hear_of_credentials(tx: Tx, account: str, answer: Answer, reading: AnswerSo
         case Unknown(fault=Fault.CREDENTIALS) | Unsent(fault=Fault.CREDENTIALS):
             accounts.reject(tx, account, answer.reason)
         case Unknown() | Unsent():
-            pass  # nobody has answered, or it does not tell
+            pass  # no response, or one that does not show it
         case _:
             accounts.accept(tx, account)
 
 
 def _named(before: AttemptRow, reading: AnswerSource) -> AttemptRow:
-    """Return what was known before, with what the processor calls the request, for the log."""
+    """Return *before* with the processor's id of the request, for the log."""
     if not reading.request_id:
         return before
     return replace(before, attempt=replace(before.attempt, request_id=reading.request_id))
@@ -231,20 +230,20 @@ def _named(before: AttemptRow, reading: AnswerSource) -> AttemptRow:
 def _of_others(
     before: AttemptRow, booked: Mapping[tuple[MovementKind, str], Booked]
 ) -> frozenset[tuple[MovementKind, str]]:
-    """Return what another capture, void or refund has moved; to a page all of it belongs."""
+    """Return the movements of other captures, voids and refunds; a page owns all of its own."""
     if before.attempt.operation not in _FOLLOWS:
         return frozenset()
     return frozenset(
         (kind, name)
         for (kind, name), value in booked.items()
         if value.attempt != before.attempt.id
-        # What goes back may have been heard of the payment before the answer to the request.
+        # A report of the payment may have preceded the response to the request.
         and (value.operation in _FOLLOWS or kind in _FIRST_CAME[before.attempt.operation])
     )
 
 
 def _held_and_come(tx: Tx, before: AttemptRow) -> tuple[Money | None, Money | None]:
-    """Return what has come of a hold, and how much was held, if *before* is about one."""
+    """Return how much of a hold was collected, and how much was held, if *before* concerns one."""
     if before.attempt.operation not in (Operation.AUTHORIZE, Operation.CAPTURE):
         return None, None
     now = under_way.of_payment(tx, before.attempt.payment)
@@ -257,7 +256,7 @@ def _held_and_come(tx: Tx, before: AttemptRow) -> tuple[Money | None, Money | No
 
 
 def _came_before(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) -> None:
-    """Book the money of a pending debit that a void names as undone: it came, and was not told."""
+    """Book the money of a pending debit that a void undoes: it came, but was not reported."""
     if before.attempt.operation is not Operation.VOID or not isinstance(answer, Approved):
         return
     main = attempts.main_of(tx, before.attempt.payment)
@@ -276,7 +275,7 @@ def _came_before(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSour
 
 
 def _was_withdrawn(tx: Tx, before: AttemptRow) -> bool:
-    """Return whether a void has ended what *before* was to bring."""
+    """Return whether a void has ended the charge *before*."""
     rows = attempts.of_payment(tx, before.attempt.payment) if before.attempt.payment else []
     return any(
         row.attempt.operation is Operation.VOID and row.attempt.state is AttemptState.SUCCEEDED
@@ -285,7 +284,7 @@ def _was_withdrawn(tx: Tx, before: AttemptRow) -> bool:
 
 
 def _voided_nothing(tx: Tx, before: AttemptRow, changes: Changes) -> Changes:
-    """Ask for a review of a void that is told as done while its money, or some, is still here."""
+    """Flag a void that is reported as done although money of the payment is still booked."""
     done = changes.state is AttemptState.SUCCEEDED
     if before.attempt.operation is not Operation.VOID or not done:
         return changes
@@ -302,18 +301,18 @@ def _voided_nothing(tx: Tx, before: AttemptRow, changes: Changes) -> Changes:
         return changes
     now = under_way.of_payment(tx, payment.id)
     if now.collected < now.authorized:
-        return changes  # it released the rest of what was held
-    text = "the gateway says that this was voided, and its money is still booked as received"
+        return changes  # it released the rest of the hold
+    text = "the gateway reports it as voided, but its money is still booked as received"
     if changes.book:
         rest = Money(payment.amount.currency, left)
-        text = f"the gateway says that this was voided, and {rest} of it did not go back"
+        text = f"the gateway reports it as voided, but {rest} of it did not go back"
     return replace(changes, review=changes.review or text, alerts=(*changes.alerts, text))
 
 
 def _end_debit(
     tx: Tx, before: AttemptRow, changes: Changes, reading: AnswerSource
 ) -> Payment | None:
-    """End a debit that was withdrawn while it was pending; money that comes of it is late."""
+    """End a debit that was voided while it was pending; money that still comes is late."""
     done = changes.state is AttemptState.SUCCEEDED
     if before.attempt.operation is not Operation.VOID or not done:
         return None
@@ -327,10 +326,10 @@ def _end_debit(
 def _end_hold(
     tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: AnswerSource
 ) -> Payment | None:
-    """End a hold that is over: the capture *before* found it so, or was what it waited for."""
+    """End a hold that is over: the capture *before* reported that, or was the last one open."""
     if before.attempt.operation is not Operation.CAPTURE or changes.state is None:
         return None
-    # What ran out is the hold. What was canceled may be the capture alone, and the hold stands.
+    # Expired refers to the hold. Canceled may refer to the capture alone, and the hold stands.
     ran_out = isinstance(answer, Ended) and answer.how is Ending.EXPIRED
     if ran_out:
         under_way.note_hold_over(tx, before.attempt.payment)
@@ -347,23 +346,23 @@ def _end_hold(
 def _pass_on(
     tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, reading: AnswerSource
 ) -> Payment | None:
-    """Merge what a completion or withdrawal has shown into the attempt that brings the money."""
+    """Merge what a completion or withdrawal has shown into the main attempt."""
     operation = before.attempt.operation
     if operation not in (Operation.COMPLETE, Operation.WITHDRAW) or changes.state is None:
         return None
     main = attempts.main_of(tx, before.attempt.payment)
-    # That nobody can ask about withdrawing a page says nothing of the page itself.
+    # If no inquiry about the withdrawal is possible, one about the page still may be.
     can_inquire = reading.can_inquire or main.attempt.next_check_at is not None
     about_main = replace(reading, source=Source.CALLBACK, can_inquire=can_inquire)
     payment = merge_in(tx, main.attempt.id, _about_main(before, answer, reading), about_main)
     if not changes.state.in_doubt and payment.status is PaymentStatus.REQUIRES_ACTION:
-        # The page is still payable, and the payer may leave it: others may pay again.
+        # The page is still payable, and its payer may leave it, so others may pay the items.
         claiming.soften(tx, payment.id, claims.of_payment(tx, payment.id))
     return payment
 
 
 def _about_main(before: AttemptRow, answer: Answer, reading: AnswerSource) -> Answer:
-    """Return what the answer to a completion or withdrawal says of the page itself."""
+    """Return what the answer to a completion or withdrawal says about the page itself."""
     operation = before.attempt.operation
     withdrawal = operation is Operation.WITHDRAW
     was_accepted = before.attempt.state is AttemptState.PENDING
@@ -374,12 +373,12 @@ def _about_main(before: AttemptRow, answer: Answer, reading: AnswerSource) -> An
         case ActionRequired(action=None):
             return Unknown(reason="the page is still open")
         case NotFound():
-            # It does not know the completion; the page is another thing, and may be paid already.
-            return Unknown(reason=f"the gateway does not know that it was to {operation}")
+            # It does not know the completion; the page itself may be paid already.
+            return Unknown(reason=f"the gateway has no record of the request to {operation}")
         case Declined(final=False) if withdrawal:
             return Unknown(reason=f"the gateway declined to {operation}")
         case Rejected() | Unsent() if withdrawal or not ended_late:
-            # That we may not do this, or too late, says nothing of money that may be coming.
+            # A refusal of this request says nothing about money that may be on its way.
             return Unknown(reason=f"the gateway refused to {operation}")
         case _:
             return answer
@@ -428,7 +427,7 @@ def _write_attempt(
 
 
 def _of_method(before: AttemptRow, answer: Answer) -> MethodKnown:
-    """Return what is known of the method that was charged, and how it was checked."""
+    """Return the known facts of the charged method, and the results of its checks."""
     if not isinstance(answer, Approved | Authorized | Declined):
         return before.method_facts, before.checks
     facts = (before.method_facts or MethodFacts()).updated(answer.method_facts)
@@ -465,12 +464,12 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes, method: MethodKnown) ->
 
 
 def _is_answered(before: AttemptRow, state: AttemptState) -> bool:
-    """Return whether a completion has its answer: what the payer brought back has done its work."""
+    """Return whether a completion is answered; the payer's parameters are then not needed."""
     return before.attempt.operation is Operation.COMPLETE and not state.in_doubt
 
 
 def _write_status(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes) -> None:
-    """Write where the payment stands now, and the flags that *changes* raise."""
+    """Write the new status of the payment, and the flags that *changes* raise."""
     conflicted = announcing.conflicts(changes)
     review = bool(changes.review) or conflicted
     status = payment.status

@@ -1,15 +1,15 @@
-"""Movements: each is booked once, and its money put where it belongs or taken off there.
+"""Movements: each is booked once, and its money allocated or taken off.
 
-What a gateway says has moved is a fact, so it becomes a receipt whatever state the payment is in.
-The receipt is the guard: a movement that is booked already changes nothing, however often and by
-whomever it is told. Then its money is placed. What comes in pays the claims of its payment, or
-waits if the account credits only what has settled. What nobody can place by rule is kept in
-suspense for a person, less what the customer owes for this payment. What goes out is taken off
-where it was, and what is not there any more becomes a debit of the customer. What comes back goes
-where it was before.
+A movement that a gateway reports is a fact, so it becomes a receipt whatever the state of the
+payment. The receipt is the guard: a movement that is booked already changes nothing, however often
+and by whatever source it is reported. Then its money is allocated. Money that comes in fills the
+claims of its payment, or waits if the account credits only settled money. What no rule can allocate
+stays in suspense for a clerk, less what the customer owes for this payment. Money that goes out is
+taken off its place; what is no longer there becomes a debit of the customer. Money that comes
+back returns to where it was before.
 
-A return may be told before the money that it takes back. It is kept, and booked right after that
-money, so that the two meet whatever their order.
+A return may be reported before the money that it takes back. It is kept, and booked right after
+that money, so that the order does not matter.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def book(
     movement: Movement,
     changes: Changes,
 ) -> list[str]:
-    """Book one movement, and return which invoices it touched."""
+    """Book one movement, and return the invoices it touched."""
     crumb = not movement.amount.minor  # it is worth less than a minor unit
     if movement.kind is MovementKind.RETURN and not crumb and not _came(tx, payment, movement):
         early_returns.keep(tx, payment, movement)
@@ -84,17 +84,17 @@ def book(
     tell_receipt(tx, payment, receipt, movement, row.in_log)
     if _brings(movement) and movement.valued is not None and movement.valued.late:
         alert(tx, payment, _late(movement, movement.valued))
-    if crumb:  # there is nothing to place
+    if crumb:  # there is nothing to allocate
         return settle.told(tx, payment, movement)
     returned = early_returns.of_money(tx, payment.id, movement) if _brings(movement) else []
     if returned and sum(each.amount.minor for each in returned) >= movement.amount.minor:
-        _suspend(tx, payment, receipt, movement)  # it went back before it came: nothing is paid
+        _suspend(tx, payment, receipt, movement)  # it went back before it came: it pays nothing
         touched = list[str]()
     else:
         touched = _place(tx, row, payment, receipt, claims, movement, changes)
     news = {(each.kind, each.movement_id): each for each in changes.book}
     for each in returned:
-        # The same message may tell more of it by now, as what of it has settled.
+        # The same message may report more about it, such as its settled amount.
         latest = news.get((each.kind, each.movement_id), each)
         touched += book(tx, row, payment, claims, latest, changes)
     if movement.kind.inward:
@@ -125,7 +125,7 @@ def _place(
     movement: Movement,
     changes: Changes,
 ) -> list[str]:
-    """Put the money of one movement where it belongs, or take it off there."""
+    """Allocate the money of one movement, or take it off."""
     match movement.kind:
         case MovementKind.CHARGE | MovementKind.CAPTURE if movement in changes.held:
             touched = _suspend(tx, payment, receipt, movement)
@@ -166,7 +166,7 @@ def _inward(
     if not payment.customer:
         return _suspend(tx, payment, receipt, movement)
     if settle.waits(tx, payment, movement):
-        # What went back before this was told is owed: that debt is canceled, and the rest waits.
+        # What went back before this report is owed: that debit is canceled, and the rest waits.
         cash = PostingLine(allocation.cash_account(payment), amount.minor, receipt=receipt)
         canceled = taking.cancel_debits(tx, payment, amount)
         rest = Money(amount.currency, amount.minor + sum(line.minor for line in canceled))
@@ -180,7 +180,7 @@ def _inward(
         claims,
         source=PostingLine(allocation.cash_account(payment), amount.minor, receipt=receipt),
         on=on,
-        # The last capture lets go of the rest when it ends, in `_end`.
+        # The final capture releases the rest when it ends, in `booking`.
         keep_rest=row.attempt.operation is Operation.CAPTURE,
     )
     tell_credited(tx, payment, placed.credited)
@@ -202,10 +202,10 @@ def book_back(
     refunded: bool = True,
 ) -> str | None:
     """
-    Book money that came back to us by hand, once, and put it where it was before.
+    Book money once that came back and was recorded by hand, and return it to where it was.
 
-    Return the receipt, or None if it was booked already. *refunded* says that it had been sent
-    to the payer; a reversal sent nothing.
+    Return the receipt, or None if it was booked already. *refunded* means that the money had been
+    sent to the payer; a reversal sends nothing.
     """
     receipt = receipts.book(
         tx,
@@ -238,7 +238,7 @@ def _back(
     held: bool,
     refunded: bool = True,
 ) -> list[str]:
-    """Put money that came back where it was before; what has no place left is new money."""
+    """Return money that came back to where it was before; the rest counts as new money."""
     on = customers.date_of(tx, payment.customer, movement.effective)
     won = movement.kind is MovementKind.CHARGEBACK_WON
     if won:
@@ -257,7 +257,7 @@ def _back(
         source = PostingLine(cash, back.left.minor, receipt=receipt)
         settle.accept(tx, payment, back.left, on, source)
     elif back.left.minor:
-        # What is held waits for money that is still to come.
+        # Hard claims wait for money that is still to come.
         its_claims = [each for each in claims.of_payment(tx, payment.id) if each.state != "hard"]
         placed = allocation.place(
             tx,
@@ -280,7 +280,7 @@ def _back(
 def _outward(
     tx: Tx, row: AttemptRow, payment: Payment, receipt: str, movement: Movement
 ) -> list[str]:
-    """Take money that went back off what it was on; what cannot be taken off, is owed."""
+    """Take off money that went back; what cannot be taken off is owed by the customer."""
     on = customers.date_of(tx, payment.customer, movement.effective)
     amount = returned.confirm(tx, payment, receipt, movement)
     if not amount.minor:
@@ -303,17 +303,17 @@ def _outward(
 
 
 def send_off(tx: Tx, payment: Payment, out: Outgo, cash: LedgerAccount) -> list[PostingLine]:
-    """Book money that goes out from *cash*, with all that follows; return the lines of it."""
+    """Book money that goes out from *cash*, with all consequences, and return its lines."""
     receipt, amount, on, to = out.receipt, out.amount, out.on, out.to
     lines, owed = taking.take_off(tx, payment, out)
     touched = [line.item for line in lines if line.item is not None]
     if owed:
-        who = "the customer" if payment.customer else "whoever is found to have paid it"
-        alert(tx, payment, f"more went back than this payment still has; {who} owes it")
+        who = "the customer" if payment.customer else "the payer, who is not known yet,"
+        alert(tx, payment, f"more went back than this payment still has; {who} owes the rest")
     _review_excess(tx, payment)
     lines.append(PostingLine(cash, -amount.minor, receipt=receipt))
     _post(tx, payment, receipt, amount.currency, lines, on)
-    # What awaited settlement and went back frees the invoices that were held for it.
+    # Money that awaited settlement and went back releases the invoices held for it.
     waited = any(line.account is LedgerAccount.AWAITING for line in lines)
     freed = settle.release(tx, payment) if waited else []
     if to is RefundTo.CREDIT_NOTE:
@@ -329,23 +329,23 @@ def send_off(tx: Tx, payment: Payment, out: Outgo, cash: LedgerAccount) -> list[
 
 
 def _looked_for(tx: Tx, row: AttemptRow, payment: Payment, movement: Movement) -> RefundTo:
-    """Say where money that went back is looked for first."""
+    """Return where to take off money that went back first."""
     if movement.kind is MovementKind.REFUND and row.refund_to is not None:
         return RefundTo(row.refund_to)
     if movement.kind is MovementKind.REFUND:
-        # Made at the processor, not by us.
+        # The refund was made at the processor, not by us.
         return default_refund_to(tx, payment, movement.amount)
     if receipts.is_undone(tx, payment.id, movement.movement_id):
-        # It came back before we heard that it was taken, and so it found no place but credit.
+        # It came back before its loss was reported, so it was put into credit.
         return RefundTo.FROM_CREDIT
     return RefundTo.REOPEN
 
 
 def _review_excess(tx: Tx, payment: Payment) -> None:
-    """Flag a payment of which more went back than ever came: no rule of ours lets that happen."""
+    """Flag a payment if more went back than came in, which no rule of ours allows."""
     now = under_way.of_payment(tx, payment.id)
     if now.returned > now.received and reviews.raise_(tx, payment.id, reviews.EXCESS):
-        emit(tx, "payment.needs_review", payment, reason="more went back than came")
+        emit(tx, "payment.needs_review", payment, reason="more went back than came in")
 
 
 def _end_excess(tx: Tx, payment: Payment) -> None:
@@ -355,7 +355,7 @@ def _end_excess(tx: Tx, payment: Payment) -> None:
 
 
 def default_refund_to(tx: Tx, payment: Payment, amount: Money) -> RefundTo:
-    """Pay out what is on no invoice, where there is enough of it, else reopen invoices."""
+    """Return FROM_CREDIT if the payment's money off invoices suffices, else REOPEN."""
     free = (
         payment.unallocated.minor
         + payment.awaiting.minor
@@ -372,7 +372,7 @@ def _give_up(
     currency: str,
     on: date,
 ) -> list[tuple[str, int, str]]:
-    """Credit the invoices that a refund reopened: what was refunded is not owed any more."""
+    """Write off the invoices that a refund reopened: what was refunded is no longer owed."""
     given_up: list[tuple[str, int, str]] = []
     for item, minor in reopened:
         if not items.write_off(tx, item, minor):
@@ -398,7 +398,7 @@ def _give_up(
 
 
 def _tell_given_up(tx: Tx, given_up: list[tuple[str, int, str]]) -> None:
-    """Emit what credit notes gave up of invoices; what is open no more was not reopened."""
+    """Emit the write-offs of credit notes."""
     for item, minor, write_off in given_up:
         facts = {"write_off": write_off, "amount_minor": minor, "reason": _CREDIT_NOTE}
         outbox.emit(tx, "invoice.written_off", item, allocation.item_data(tx, item) | facts)
@@ -406,10 +406,10 @@ def _tell_given_up(tx: Tx, given_up: list[tuple[str, int, str]]) -> None:
 
 def _suspend(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> list[str]:
     """
-    Keep money that nobody can place by rule where a person finds it.
+    Put money into suspense that no rule can allocate.
 
-    What the customer was made to owe for this payment is canceled first: of money that
-    came after more went out, only the rest is held, and only the rest can wait.
+    What the customer owes for this payment is canceled first, so that of money that came after more
+    had gone out, only the rest is held.
     """
     cash = PostingLine(allocation.cash_account(payment), movement.amount.minor, receipt=receipt)
     canceled = taking.cancel_debits(tx, payment, movement.amount)

@@ -1,8 +1,8 @@
-"""Notices and replies as text, to be kept in the inbox.
+"""Notices and replies as text, for the inbox.
 
-A notice is kept as it was read when its signature held. So it can be applied
-when the secret that signed it has been rotated away, and one that a feed told
-is kept in the same way. No token and no secret of an action gets into the text.
+A notice is stored as it was read after its signature was verified. So it can be applied even if the
+signing secret has been rotated since, and notices of a feed are stored in the same way. The text
+contains no token and no secret of an action.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CLASS: Final = "$"
-"""Names the class of a value; no field is called so."""
+"""The key of a value's class; no field has this name."""
 
 _CLASSES: Final[dict[str, Callable[..., Any]]] = {
     each.__name__: each
@@ -47,31 +47,31 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
 
 
 def write_notice(notice: Notice) -> str:
-    """Write *notice* as text, without the token of a method that it may carry."""
+    """Return *notice* as text, without the token of a method in it."""
     return json.dumps(_plain(notice))
 
 
 def read_notice(text: str) -> Notice:
-    """Read what `write_notice` wrote."""
+    """Return the notice that `write_notice` wrote."""
     return cast("Notice", _value(json.loads(text)))
 
 
 def digest(text: str) -> str:
-    """Name what the processor gave no id to."""
+    """Return an id for a fact that the processor gave no id."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest_of(notice: Notice) -> str:
     """
-    Return a digest of what *notice* says; a repetition has the same one.
+    Return a digest of the contents of *notice*; a repetition has the same digest.
 
-    When it was signed is no part of that: a repetition may be signed anew.
+    The time of signing is not included, because a repetition may be signed again.
     """
     return digest(json.dumps(_said(_plain(replace(notice, event_id="", signed_at=None)))))
 
 
 def digest_of_names(notice: Notice) -> str:
-    """Return a digest of what *notice* is about, whatever it says of it."""
+    """Return a digest of the references in *notice*, whatever its other contents."""
     names = (
         notice.our_ref,
         notice.reference,
@@ -83,7 +83,7 @@ def digest_of_names(notice: Notice) -> str:
 
 
 def _said(plain: Any) -> Any:
-    """Leave out what is not said, so that a field that is new changes no digest."""
+    """Return *plain* without empty fields, so that a new field changes no digest."""
     if type(plain) in (tuple, list):
         return list(map(_said, plain))
     if not isinstance(plain, dict):
@@ -93,13 +93,13 @@ def _said(plain: Any) -> Any:
 
 
 def write_reply(reply: Reply) -> str:
-    """Write *reply* as text."""
+    """Return *reply* as text."""
     body = base64.b64encode(reply.body).decode()
     return json.dumps({"status": reply.status, "headers": dict(reply.headers), "body": body})
 
 
 def read_reply(text: str) -> Reply:
-    """Read what `write_reply` wrote, the same bytes."""
+    """Return the reply that `write_reply` wrote, byte for byte."""
     facts: dict[str, Any] = json.loads(text)
     return Reply(
         status=facts["status"], headers=facts["headers"], body=base64.b64decode(facts["body"])
@@ -129,7 +129,7 @@ def _plain(value: Any) -> Any:
             facts = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
             return {_CLASS: type(value).__name__, **facts}
         case _:
-            raise TypeError(f"a notice holds no {type(value).__name__}")
+            raise TypeError(f"a notice cannot contain a {type(value).__name__}")
 
 
 def _value(plain: Any) -> Any:

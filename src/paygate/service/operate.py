@@ -1,11 +1,10 @@
-"""What is done to a payment later: capture, void, refund, complete, withdraw.
+"""Operate: capture, void, refund, complete or withdraw a payment.
 
-Each is an attempt of its own under the payment: checked and counted (see `tasks`), stored, asked
-once, merged. A refund of more than one capture brought goes out in parts, each an attempt of its
-own under a key of its own; all are stored before the first is sent, so that recovery sends what a
-crash left behind.
+Each is an attempt under the payment: checked and counted (see `tasks`), stored, asked once, merged.
+A refund of more than one capture brought is sent in parts, each an attempt with its own key. All
+parts are stored before the first is sent, so that recovery sends those that a crash left unsent.
 
-None of them needs a token or card data, so all can be built again from what is stored: see
+None of them needs a token or card data, so every request can be rebuilt from what is stored: see
 `requests`.
 """
 
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
 class StoredOperation:
     """A stored intent and the ids of its attempts.
 
-    There are no `rows` if nothing is to be sent: the key was used before, or it was over.
+    `rows` is empty if nothing is sent, because the key was used before or the payment has ended.
     """
 
     payment: str
@@ -63,7 +62,7 @@ class StoredOperation:
 def operate(
     task: OperateOrder, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[OperationResult]:
-    """Do *task* once, however often this is called or interrupted; return what became of it."""
+    """Do *task* once, even if this is called again or interrupted, and return its result."""
     stored = yield from intend(
         lambda tx: _store(tx, task, accounts, timing),
         lambda stored: stored.rows[0].attempt.id if stored.rows else "",
@@ -74,7 +73,7 @@ def operate(
 
 
 def _result(tx: Tx, stored: StoredOperation) -> OperationResult:
-    """Return what has become of a stored intent by now."""
+    """Return the current result of a stored intent."""
     payment = finding.payment(tx, stored.payment)
     rows = [attempts.by_id(tx, each) for each in stored.attempts]
     made = [row.attempt for row in rows if row is not None]
@@ -84,7 +83,7 @@ def _result(tx: Tx, stored: StoredOperation) -> OperationResult:
 def made_of(
     tx: Tx, payment: Payment, operation: Operation, attempts: Sequence[Attempt], *, repeated: bool
 ) -> OperationResult:
-    """Return what became of *operation*, which is *attempts*, with what moved under each."""
+    """Return the result of *operation* from its *attempts* and the money that moved under each."""
     moved: dict[str, Money] = {}
     booked = receipts.moved_by(tx, payment.id)
     for attempt in attempts:
@@ -92,7 +91,7 @@ def made_of(
         of_this = [movement for movement in booked.get(attempt.id, ()) if movement.kind in kinds]
         own = [each.minor for each in of_this if each.currency == attempt.amount.currency]
         if of_this:
-            # What was told of the payment before this attempt was answered is not booked for it.
+            # A movement that was reported before this attempt's response is booked for another.
             moved[attempt.id] = Money(attempt.amount.currency, sum(own))
     return result_of(payment, operation, attempts, moved=moved, repeated=repeated)
 
@@ -106,7 +105,7 @@ def _send(row: AttemptRow, stored: StoredOperation, timing: Timing) -> Flow[None
 
     lease = row.lease(timing.lease) if row.sends else (yield from transact(take_lease))
     if lease is None:
-        return  # the parts before it took so long that recovery sends this one
+        return  # the earlier parts took so long that recovery sends this one
     dialogue = deferred(partial(dialogues.begin_operation, account.gateway, row, stored.extras))
     heard = Heard()
     answer = yield from ask(
@@ -224,17 +223,17 @@ def asked_before(tx: Tx, payment: Payment, operation: Operation, key: str) -> li
 
 def _gateway_key(tx: Tx, operation: Operation, key: str, number: int) -> str:
     """
-    Derive the key of a part by its number, and not by the movement it sends back.
+    Return the key of a part, derived from its number, not from the movement that it refunds.
 
-    If a ledger that lost a part of its memory spreads the money in another way, the
-    processor sees another request under a key that it knows, and refuses it.
+    If a restored ledger splits the refund differently, the processor sees another request under a
+    key that it knows, and refuses it.
     """
     part = [str(number)] if number else []
     return digest_key(tx.tenant, operation, key, *part)
 
 
 def _next_key(tx: Tx, task: OperateOrder, payment: Payment) -> str:
-    """Make a key of how often this came to an end before: while it has not, it is the same."""
+    """Return a key from the number of ended attempts: it is the same until this one has ended."""
     ended = sum(
         row.attempt.operation is task.operation and row.attempt.state.final
         for row in attempts.of_payment(tx, payment.id)
@@ -243,7 +242,7 @@ def _next_key(tx: Tx, task: OperateOrder, payment: Payment) -> str:
 
 
 def _done_already(task: OperateOrder, payment: Payment) -> bool:
-    """Tell whether a callback was faster than the payer's way back, or the page has ended."""
+    """Return whether a callback has completed it already, or the page has ended."""
     match task.operation:
         case Operation.COMPLETE:
             return payment.status not in (
@@ -258,7 +257,7 @@ def _done_already(task: OperateOrder, payment: Payment) -> bool:
 
 
 def _shared_out(wanted: list[tuple[str, int]], steps: list[Step]) -> list[list[tuple[str, int]]]:
-    """Share what is to go back of each invoice out among the parts of a refund."""
+    """Distribute the amounts per invoice over the parts of a refund."""
     shares: list[list[tuple[str, int]]] = []
     left = list(wanted)
     for step in steps:
@@ -275,7 +274,7 @@ def _shared_out(wanted: list[tuple[str, int]], steps: list[Step]) -> list[list[t
 
 
 def _hold_credit(tx: Tx, payment: Payment, attempts: list[str], steps: list[Step]) -> None:
-    """Keep the credit that is to be paid out from being used meanwhile."""
+    """Reserve the credit that is to be paid out, so that nothing else uses it."""
     loose = payment.unallocated.minor + payment.awaiting.minor
     for attempt, step in zip(attempts, steps, strict=True):
         left = step.amount.minor - loose
@@ -287,6 +286,6 @@ def _hold_credit(tx: Tx, payment: Payment, attempts: list[str], steps: list[Step
                 left -= take
         if left > 0:
             raise NotEnoughCredit(
-                f"payment {payment.id} made no credit of {step.amount} that is still there; "
+                f"payment {payment.id} has no unspent credit of {step.amount}; "
                 "refund to 'reopen' or 'credit_note' instead"
             )

@@ -1,9 +1,9 @@
-"""The opposite of a payment: its own effects are taken back, and a document says so.
+"""The opposite of a payment: its effects are taken back, with a document.
 
-A clerk's reversal and a return that the gateway reports do the same here: what the payment brought
-comes off the invoices, the write-offs that it caused are undone, the credit that it used is given
-back, and the credit that it made is canceled; what is spent of that becomes a debit of the
-customer. Later payments on the same invoices stay.
+A clerk's reversal and a return that the gateway reports do the same here: the payment's money comes
+off the invoices, the write-offs that it caused are undone, the credit that it used is returned, and
+the credit that it created is canceled; the spent part becomes a debit of the customer. Later
+payments of the same invoices stay.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReverseOrder:
-    """What a clerk wants reversed, and what it costs whom."""
+    """The payment to reverse, and the fees of that."""
 
     payment: str
     reason: str
@@ -68,16 +68,16 @@ def document(
     outward: str | None = None,
 ) -> None:
     """
-    Take the payment's effects back and write the document of it.
+    Take back the payment's effects, and write the document.
 
-    *inward* is all that came in, and *brought* is that of it which goes out: what only
-    came again after it had gone out is on invoices as well, but is no other money.
-    *back* is how much of the money went back before, and is not taken again;
-    *outward* the receipt of a return, which explains what the customer owes now.
+    *inward* are all receipts that came in, *brought* those whose money goes out now: money that
+    went out and came in again is on invoices too, but is the same money. *back* is the amount that
+    went back earlier and is not taken again. *outward* is the receipt of a return, which explains
+    what the customer owes now.
     """
     touched: list[str] = []
     own = payment.amount.currency
-    # Money that came in another currency than was asked for is an entry of its own.
+    # Money in a currency other than requested is a separate entry.
     for currency in dict.fromkeys([own, *(receipt.amount.currency for receipt in inward)]):
         lines, reopened = _take_back(
             tx, payment, inward, on, currency, brought=brought, back=back, outward=outward
@@ -146,7 +146,7 @@ def _take_back(
     back: int,
     outward: str | None,
 ) -> tuple[list[PostingLine], list[str]]:
-    """Take back what the money in one currency did; return its lines, and the invoices."""
+    """Take back the effects of the money in one currency; return the lines and the invoices."""
     booked = [receipt for receipt in inward if receipt.amount.currency == currency]
     lines, touched = allocation.take_off_items(tx, payment, booked, on=on)
     if currency == payment.amount.currency:
@@ -172,7 +172,7 @@ def _take_back(
 
 
 def _release(tx: Tx, payment: Payment) -> None:
-    """Free what was held for money that waited to settle, or for a decision of a person."""
+    """Release what was held for money that awaited settlement or a decision."""
     if payment.conflicted or payment.awaiting.minor:
         allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
     if payment.conflicted:
@@ -180,7 +180,7 @@ def _release(tx: Tx, payment: Payment) -> None:
 
 
 def _let_go(tx: Tx, receipt: Receipt) -> list[PostingLine]:
-    """Take the money of a receipt off what awaits settlement or waits for a decision."""
+    """Take the money of a receipt out of awaited settlement and out of suspense."""
     lines: list[PostingLine] = []
     if receipt.awaiting.minor:
         receipts.set_awaiting(tx, receipt.id, 0)
@@ -198,7 +198,7 @@ def _let_go(tx: Tx, receipt: Receipt) -> list[PostingLine]:
 def _cancel_credits(
     tx: Tx, payment: Payment, currency: str, outward: str | None
 ) -> list[PostingLine]:
-    """Cancel the credit that *payment* made; what is spent of it becomes the customer's debit."""
+    """Cancel the credit that *payment* created; the spent part becomes a debit of the customer."""
     lines: list[PostingLine] = []
     for credit in lots.of_payment(tx, payment.id):
         if credit.amount.currency != currency:
@@ -239,7 +239,7 @@ def _cancel_credits(
 def _balance(
     tx: Tx, payment: Payment, lines: Sequence[PostingLine], currency: str
 ) -> list[PostingLine]:
-    """Cancel what the customer was made to owe when more went back than was there."""
+    """Cancel the debits of money that went back beyond what the payment had."""
     rest = sum(line.minor for line in lines)
     if not rest:
         return []
@@ -264,7 +264,7 @@ def _issue_fee(tx: Tx, payment: Payment, number: str, on: date, wish: ReverseOrd
     fee_number = f"{number}-FEE"
     if items.by_number(tx, fee_number) is not None:
         raise NumberReused(
-            f"the number {fee_number} of the fee invoice is taken; choose number= for the reversal",
+            f"the number {fee_number} of the fee invoice is taken; pass number= for the reversal",
             number=fee_number,
             differs=["reversal"],
         )

@@ -1,10 +1,9 @@
-"""How a refund is spread over the money that came: a processor takes back no more than a capture.
+"""Parts: how a refund is split over the movements that brought the money.
 
-A payment may have been captured several times, and a refund is asked of one of
-those movements. It goes to the newest that can bear all of it, so that one
-request is enough; where none can, to the newest first, each as far as it
-reaches. What each can still bear is counted from the books, inside the
-transaction that stores the intent.
+A payment may have been captured several times, and a refund refers to one of those captures, which
+it must not exceed. It goes to the newest capture that covers all of it, so that one request is
+enough; if none does, to the newest first, each as far as it reaches. What is left of each is
+computed from the books, in the transaction that stores the intent.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ _CAME = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What goes back of one movement."""
+    """The amount to refund of one movement."""
 
     receipt: Receipt
     amount: Money
 
 
 def spread(tx: Tx, payment: Payment, amount: Money) -> list[Part]:
-    """Return what of *amount* goes back by which movement; raise `NotRefundable` without any."""
+    """Return *amount* split over the movements; raise `NotRefundable` without any."""
     newest_first = [
         each
         for each in reversed(receipts.of_payment(tx, payment.id))
@@ -43,7 +42,7 @@ def spread(tx: Tx, payment: Payment, amount: Money) -> list[Part]:
     ]
     if not newest_first:
         raise NotRefundable(
-            f"payment {payment.id} has money that came back, and no charge that the account "
+            f"payment {payment.id} has money that came back, but no charge that the account "
             f"{payment.account!r} can refund; send {amount} back another way and record it with "
             "record_refund",
             payment=payment.id,
@@ -58,7 +57,8 @@ def spread(tx: Tx, payment: Payment, amount: Money) -> list[Part]:
     for receipt in newest_first:
         taken[receipt.movement_id] = min(wanted, max(left[receipt.movement_id], 0))
         wanted -= taken[receipt.movement_id]
-    # The payment has it, so some movement does, whatever we know of each: the processor decides.
+    # The payment has the money, so some movement has it, whatever the books say of each: let the
+    # processor decide.
     taken[newest_first[0].movement_id] += wanted
     return [
         Part(receipt, Money(amount.currency, taken[receipt.movement_id]))
@@ -68,7 +68,7 @@ def spread(tx: Tx, payment: Payment, amount: Money) -> list[Part]:
 
 
 def _left(tx: Tx, payment: Payment, came: list[Receipt]) -> dict[str, int]:
-    """Tell what can still go back of each movement: what did not go back, and is not on its way."""
+    """Return what is left of each movement: neither refunded nor about to be."""
     left = {receipt.movement_id: receipt.amount.minor for receipt in came}
     asked = {
         row.attempt.id: row
@@ -81,7 +81,7 @@ def _left(tx: Tx, payment: Payment, came: list[Receipt]) -> dict[str, int]:
     for gone in receipts.taken_back(tx, payment.id):
         ours = asked.get(gone.attempt)
         if gone.inward and ours is not None:
-            left[ours.movement] += gone.minor  # a refund of ours that failed after all
+            left[ours.movement] += gone.minor  # our refund failed after all
         elif not gone.inward and ours is None and gone.undoes in left:
             left[gone.undoes] -= gone.minor  # made at the processor, or by the payer's bank
     return left

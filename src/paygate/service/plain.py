@@ -1,9 +1,8 @@
-"""The plain case: a new charge is approved in full, and pays the amounts that it held.
+"""The plain case: a new charge is approved in full, and pays what it claimed.
 
-Most payments are like that. The state of such a payment afterwards follows from its state before
-and from what was written, so it is not read again: reading a payment costs as much as writing
-several rows. In every other case `approved` returns None, and the payment is read. A test compares
-the two ways.
+Most payments are like that. The new state of such a payment follows from its state before and from
+what was written, so it is not read again: reading a payment costs as much as writing several rows.
+In every other case `approved` returns None, and the payment is read. A test compares the two ways.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def approved(
     """
     Return *payment* after *changes* were written, or None if it has to be read.
 
-    *facts* and *checks* are what is known of the method now.
+    *facts* and *checks* are the current facts of the method.
     """
     if not _is_approval(changes) or not _is_untouched(before, payment):
         return None
@@ -60,7 +59,7 @@ def approved(
 
 
 def _is_approval(changes: Changes) -> bool:
-    """Return whether *changes* say that one amount of money came, and nothing else."""
+    """Return whether *changes* consist of success with one movement, and nothing else."""
     only = Changes(
         state=AttemptState.SUCCEEDED,
         book=changes.book,
@@ -71,7 +70,7 @@ def _is_approval(changes: Changes) -> bool:
 
 
 def _is_untouched(before: AttemptRow, payment: Payment) -> bool:
-    """Return whether the only thing that has happened to *payment* is that it was sent."""
+    """Return whether nothing has happened to *payment* except that it was sent."""
     attempt = before.attempt
     sent = attempt.operation is Operation.CHARGE and attempt.state is AttemptState.SENDING
     moved = (
@@ -100,7 +99,7 @@ def _is_untouched(before: AttemptRow, payment: Payment) -> bool:
 
 
 def _pays_all(payment: Payment, changes: Changes) -> bool:
-    """Return whether the one movement is all that was asked for, and finds its invoices held."""
+    """Return whether the one movement is the requested amount, and all of it is claimed."""
     [movement] = changes.book
     held = all(each.claimed == each.amount and not each.paid for each in payment.items)
     wanted = sum(each.amount.minor for each in payment.items)

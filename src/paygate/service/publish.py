@@ -1,12 +1,11 @@
-"""Publish: hand events from the outbox to sinks and to subscribers in this process.
+"""Publish: deliver events from the outbox to sinks, and to subscribers in this process.
 
-At least once, and in order per aggregate. An event that is not taken is tried
-again later and holds up only its own aggregate. One that is refused is a dead letter after its
-last try, and stays visible until somebody replays it.
+Delivery is at least once, and in order per aggregate. An event that is not accepted is retried
+later, and holds up only its own aggregate. After its last refusal it is a dead letter, which stays
+visible until somebody replays it.
 
-A reader that cannot be reached has refused nothing. It is left alone for a growing pause, and the
-event is kept for it however long that takes; so a system that is down for a week has missed
-nothing when it is back.
+A reader that cannot be reached has refused nothing. It is left alone for a growing pause, and its
+events are kept however long that takes, so a system that is down for a week misses nothing.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ if TYPE_CHECKING:
 RETRY_PLAN: Final = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 21600, 86400)
 )
-"""When an event that was refused is tried again; after the last it is a dead letter."""
+"""The pauses before a refused event is retried; after the last it is a dead letter."""
 
 SILENCE_PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
-"""How long a reader that could not be reached is left alone, and at most."""
+"""The pauses for a reader that could not be reached; the last one repeats."""
 
 _BATCH = 100
 _LEASE = timedelta(minutes=5)
@@ -48,7 +47,7 @@ _LEASE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A callable of the host, under a name that the ledger remembers."""
+    """A callable of the host, with a name under which the ledger stores its position."""
 
     name: str
     call: Callable[[Event], Any]
@@ -57,7 +56,7 @@ class Subscriber:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """
-    What one pass did: events taken, set aside for later, and given up.
+    The result of one pass: events delivered, delayed, and given up.
 
     `unreached` are the sinks and subscribers that could not be reached.
     """
@@ -77,14 +76,14 @@ class Published:
 
 
 def is_async(handler: Callable[[Event], Any]) -> bool:
-    """Return whether what *handler* returns is to be awaited."""
+    """Return whether the result of *handler* must be awaited."""
     if inspect.iscoroutinefunction(handler):
         return True
     return inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004
 
 
 def publish(readers: Sequence[Sink | Subscriber], lease: str) -> Flow[Published]:
-    """Hand every waiting event to each of *readers* and tell what happened."""
+    """Deliver all waiting events to each of *readers*, and return the totals."""
     total = Published()
     for reader in readers:
         total += yield from _publish_to(reader, lease)
@@ -92,7 +91,7 @@ def publish(readers: Sequence[Sink | Subscriber], lease: str) -> Flow[Published]
 
 
 def subscribe_in(tx: Tx, name: str, *, from_beginning: bool) -> None:
-    """Make a reader known; a new one reads from the beginning, or from the next event."""
+    """Register a reader; a new one starts at the beginning, or at the next event."""
     outbox.add_sink(tx, name, from_beginning=from_beginning)
 
 
@@ -104,7 +103,7 @@ def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
         return outbox.lease_sink(tx, name, lease, write_instant(tx.now + _LEASE))
 
     position = yield from transact(take)
-    if position is None:  # another process reads for it right now, or it was out of reach just now
+    if position is None:  # another process serves it, or it was not reached a moment ago
         return Published()
     total, silence, down = yield from _retry_due(reader)
     while not down:
@@ -115,13 +114,13 @@ def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
         total += done
         down = failure is not None
         silence = failure if down or done.delivered else silence
-    # If we are stopped before this, the lease runs out by itself.
+    # If the process is stopped before this, the lease expires.
     yield from transact(partial(_end, name=name, lease=lease, silence=silence, done=total))
     return total + Published(unreached=(name,)) if silence else total
 
 
 def _end(tx: Tx, *, name: str, lease: str, silence: _Failure | None, done: Published) -> None:
-    """Let another reader take over, and write down whether the sink was reached."""
+    """Release the sink for other processes, and record whether it was reached."""
     outbox.release_sink(tx, name, lease)
     if silence:
         if outbox.unreached(tx, name, silence.error, SILENCE_PAUSES):
@@ -133,7 +132,7 @@ def _end(tx: Tx, *, name: str, lease: str, silence: _Failure | None, done: Publi
 def _next_batch(
     reader: Sink | Subscriber, lease: str, position: int
 ) -> Flow[tuple[Published, int, _Failure | None] | None]:
-    """Hand over the next events; return how far that came, and why the reader was not reached."""
+    """Deliver the next events; return the progress, and why the reader was not reached."""
     name = reader.name
 
     def waiting(tx: Tx) -> tuple[list[Event], set[str]]:
@@ -150,7 +149,7 @@ def _next_batch(
         if not outbox.advance_sink(tx, name, lease, last):
             return False
         for event, failure in failed:
-            if failure is None:  # it waits behind another one of its aggregate
+            if failure is None:  # it waits behind another event of its aggregate
                 outbox.delay(tx, name, event)
             else:
                 _set_aside(tx, name, outbox.SetAside(event, 0, 0), failure)
@@ -165,9 +164,9 @@ def _hand_over_each(
     reader: Sink | Subscriber, events: Sequence[Event], blocked: set[str]
 ) -> Flow[tuple[int, list[tuple[Event, _Failure | None]], _Failure | None]]:
     """
-    Hand *events* over until the reader is silent, but none behind a *blocked* one.
+    Deliver *events* until the reader does not respond, except those of *blocked* aggregates.
 
-    Return how many were delivered, which were not and why, and why the reader was not reached.
+    Return how many were delivered, those that were not and why, and why the reader was not reached.
     """
     failed: list[tuple[Event, _Failure | None]] = []
     delivered = 0
@@ -188,10 +187,10 @@ def _hand_over_each(
 
 def _retry_due(reader: Sink | Subscriber) -> Flow[tuple[Published, _Failure | None, bool]]:
     """
-    Try again what was set aside; a freed aggregate goes on with what waited behind.
+    Retry the events that were set aside; an unblocked aggregate continues with its next events.
 
-    Return also why the reader was not reached last, and whether it is down. One event that is
-    never answered would hold up all others, so it takes two of them in a row to say that.
+    Also return why the reader was last not reached, and whether it is down. One event that never
+    gets a response must not hold up all others, so it takes two in a row to count as down.
     """
     name = reader.name
     total = Published()
@@ -218,7 +217,7 @@ def _done(sink: str, event: Event) -> Callable[[Tx], None]:
 
 
 def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: _Failure) -> bool:
-    """Keep an event for later, or give it up after its last refusal; return whether that."""
+    """Delay an event, or give it up after its last refusal; return whether it was given up."""
     tries, silences = of.tries, of.silences
     if why.silent:
         pause: timedelta | None = SILENCE_PAUSES[min(silences, len(SILENCE_PAUSES) - 1)]
@@ -250,15 +249,15 @@ def _in_log(why: _Failure) -> str:
 
 
 _UNREACHED: Final = (NotSent, NoResponse, ConnectionError, TimeoutError)
-"""What a subscriber raises if the system behind it is out of reach."""
+"""The exceptions by which a subscriber reports that its system could not be reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
     """
-    Why an event was not taken; `silent` if the reader was not reached at all.
+    Why an event was not accepted; `silent` if the reader was not reached at all.
 
-    `logged` is what the log may say: the text of a host's own exception may hold a secret.
+    `logged` is the text for the log: the text of a host's own exception may contain a secret.
     """
 
     error: str
@@ -267,7 +266,7 @@ class _Failure:
 
 
 def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[_Failure | None]:
-    """Hand one event over and return why it was not taken, or None if it was."""
+    """Deliver one event; return why it was not accepted, or None if it was."""
     if isinstance(reader, Subscriber):
         try:
             result = yield Tell(reader.call, event)
@@ -275,10 +274,10 @@ def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[_Failure | None]
             kind, silent = type(error).__name__, isinstance(error, _UNREACHED)
             return _Failure(f"{kind}: {error}", silent, logged=kind)
         if inspect.isawaitable(result):
-            # Nobody awaits it here, so what was to be done has not been done.
+            # Nothing awaits it here, so the work has not been done.
             if inspect.iscoroutine(result):
                 result.close()
-            return _Failure("the subscriber returned something to await, and nobody awaits it")
+            return _Failure("the subscriber returned an awaitable, which is not awaited here")
         return None
     deliver = deferred(partial(reader.deliver, event))
     answer = yield from ask(reader.name, deliver, hidden=Hidden(secrets_in(reader)))

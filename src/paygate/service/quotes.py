@@ -1,7 +1,7 @@
-"""Quotes in the books: which payment the money at an address is for, and as what it is booked.
+"""Quotes: which payment the money at an address is for, and at what price it is booked.
 
-The rules are those of `paygate.domain.quoting`; this reads the facts for them and keeps what
-they decide. That is done when money is first seen, and written down as an arrival.
+The rules are those of `paygate.domain.quoting`; this module reads their facts and stores their
+decisions. That happens when money is first seen, and is recorded as an arrival.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _STANDS = (AttemptState.REQUIRES_ACTION, AttemptState.PENDING)
 
 
 def keep(tx: Tx, attempt: Attempt, action: Action | None, good_until: datetime | None) -> None:
-    """Keep the quote that *action* makes, if it asks for another currency."""
+    """Store the quote in *action*, if it asks for another currency."""
     if isinstance(action, PayToAddress) and action.amount.currency != attempt.amount.currency:
         quotes.keep(tx, attempt.id, action, good_until)
 
@@ -48,10 +48,10 @@ def keep(tx: Tx, attempt: Attempt, action: Action | None, good_until: datetime |
 
 
 def attempt_at(tx: Tx, account: str, notice: Notice, heard_at: datetime) -> AttemptRow | None:
-    """Return the attempt that money at the place of *notice* is for.
+    """Return the attempt that money at the address of *notice* is for.
 
-    It is the one of which the money was seen or booked before, else the one whose quote it
-    pays, else the one that expects money most.
+    That is the attempt for which the money was seen or booked before, else the one whose quote it
+    pays, else the one that most likely expects money.
     """
     booked = addresses.attempt_of_booked(tx, account, notice.movements)
     if booked is not None:
@@ -72,9 +72,9 @@ def attempt_at(tx: Tx, account: str, notice: Notice, heard_at: datetime) -> Atte
 def to_be_priced(
     tx: Tx, account: GatewayAccount, notice: Notice, row: AttemptRow, heard_at: datetime
 ) -> Money | None:
-    """Return the amount that is to be priced before *notice* is applied, if one is.
+    """Return the amount to be priced before *notice* is applied, if there is one.
 
-    That is so of money that came late, which is counted at the price of that time.
+    Late money needs a price: it is counted at the price of the time when it came.
     """
     sighting = _sighting(notice)
     quote = None if sighting is None else quotes.of(tx, row.attempt.id)
@@ -96,14 +96,14 @@ def arrive(
     heard_at: datetime,
     price: Price | None,
 ) -> Arrival | None:
-    """Write down what *notice* sees; *price* is that of now, if it was asked for."""
+    """Record the money that *notice* reports as seen; *price* is the current one, if needed."""
     sighting = _sighting(notice)
     if sighting is None:
         return None
     state = _state(notice)
     known = arrivals.find(tx, account.name, sighting.name)
     if known is not None:
-        # What is in the books leaves them by a movement only; this may be old news.
+        # Booked money is taken back only by a movement; this report may be outdated.
         if notice.movements or known.state is not ArrivalState.BOOKED:
             arrivals.follow(tx, account.name, sighting, state)
         return known
@@ -136,15 +136,15 @@ def arrive(
 def _as_far_as_known(
     tx: Tx, quote: Quote, sighting: Sighting, before: Arrival, now: Valuation | None
 ) -> Valuation | None:
-    """Return at which price money is counted that came in the place of *before*."""
+    """Return the valuation of money that replaces the arrival *before*."""
     if before.valuation is None:
-        return None  # a person says what it is worth, whatever it has become
+        return None  # its worth needs a manual decision, also after the replacement
     kept = min(_kept(sighting, before), sighting.quantity.minor)
     more = sighting.quantity.minor - kept
     come = _come(tx, before)
     is_paid = before.valuation.price == quote.price and come + kept >= quote.enough
     if is_paid and come + kept + more <= quote.price.cost.minor:
-        return before.valuation  # it is worth all that was asked for, and no more
+        return before.valuation  # it is worth exactly the requested amount
     if more <= 0 or now is None:
         return before.valuation if more <= 0 else None
     return quoting.together(kept, before.valuation, more, now, is_paid=is_paid)
@@ -158,8 +158,8 @@ def _tell_disbelief(
         return
     text = (
         f"{sighting.quantity} came after the quote had expired, and the price {now.rate} of "
-        f"{now.source} is too far from that of the quote, {quoted.rate}, to be believed; a "
-        "person has to decide what it is worth"
+        f"{now.source} differs too much from the quoted price {quoted.rate} to be trusted; "
+        "decide what the money is worth, and assign it"
     )
     alert(tx, payment, text)
 
@@ -171,7 +171,7 @@ def _kept(sighting: Sighting, before: Arrival) -> int:
 
 
 def _come(tx: Tx, before: Arrival) -> int:
-    """Return how much has come at the same price as *before*, which is gone."""
+    """Return how much has come at the price of *before*, not counting *before* itself."""
     assert before.valuation is not None
     cost = before.valuation.price.cost
     counted = quotes.counted(tx, before.attempt, cost.currency)
@@ -179,7 +179,7 @@ def _come(tx: Tx, before: Arrival) -> int:
 
 
 def _known(tx: Tx, account: str, sighting: Sighting) -> Arrival | None:
-    """Return what is known of this money, or of that in whose place it came."""
+    """Return the arrival of this money, or of the money that it replaces."""
     known = arrivals.find(tx, account, sighting.name)
     if known is None and sighting.replaces:
         return arrivals.find(tx, account, sighting.replaces)
@@ -187,7 +187,7 @@ def _known(tx: Tx, account: str, sighting: Sighting) -> Arrival | None:
 
 
 def _sighting(notice: Notice) -> Sighting | None:
-    """Return what *notice* sees; money that comes without being announced is seen as it comes."""
+    """Return the sighting of *notice*; unannounced money is seen when it comes."""
     if notice.address_index is None or notice.sighting is not None:
         return notice.sighting
     came = next((each for each in notice.movements if each.kind in _BRINGS), None)
@@ -220,7 +220,7 @@ def _chosen(tx: Tx, account: str, reference: str, quantity: Money, seen_at: date
 
 
 def understood(tx: Tx, row: AttemptRow, answer: Answer, arrival: Arrival | None) -> Answer:
-    """Say what *answer* means in the payment's currency; *arrival* is the money it is about."""
+    """Return *answer* in the payment's currency; *arrival* is the money that it is about."""
     match answer:
         case Declined(part=True):
             left = arrivals.on_their_way(tx, row.attempt.id)
@@ -236,12 +236,12 @@ def understood(tx: Tx, row: AttemptRow, answer: Answer, arrival: Arrival | None)
 
 
 def _is_open(row: AttemptRow) -> bool:
-    """Return whether the payer is still asked: so little was on its way that nothing was held."""
+    """Return whether the payer is still asked to pay: too little was seen to hold anything."""
     return row.attempt.state is AttemptState.REQUIRES_ACTION
 
 
 def _seen(tx: Tx, row: AttemptRow, answer: Pending, arrival: Arrival | None) -> Pending:
-    """Say what all that is on its way will be worth, beyond what has come already."""
+    """Return *answer* with the worth of the money on its way, beyond what has come already."""
     asked, seen = row.attempt.amount, answer.amount
     if arrival is not None:
         return replace(answer, amount=_expected(tx, row))
@@ -255,7 +255,7 @@ def _seen(tx: Tx, row: AttemptRow, answer: Pending, arrival: Arrival | None) -> 
 
 
 def _expected(tx: Tx, row: AttemptRow) -> Money:
-    """Return what all that was seen for an attempt is worth."""
+    """Return the worth of all money seen for an attempt."""
     asked = row.attempt.amount
     seen = arrivals.on_their_way(tx, row.attempt.id)
     quote = quotes.of(tx, row.attempt.id)
@@ -274,7 +274,7 @@ def _expected(tx: Tx, row: AttemptRow) -> Money:
 def _valued(
     tx: Tx, row: AttemptRow, answer: Approved | Moved, arrival: Arrival | None
 ) -> Approved | Moved:
-    """Say of money that came for a quote what it is worth in the payment's currency."""
+    """Return *answer* with the money of a quote valued in the payment's currency."""
     asked = row.attempt.amount
     if all(movement.amount.currency == asked.currency for movement in answer.movements):
         return answer
@@ -282,7 +282,7 @@ def _valued(
     if quote is None:
         return answer
     if arrival is not None and arrival.valuation is None:
-        return answer  # nobody knows what it is worth, so it waits as what it is
+        return answer  # its worth is not known, so it waits in its own currency
     currency = quote.price.cost.currency
     counted = quotes.counted(tx, row.attempt.id, currency)
     valued = Valuation(price=quote.price)
@@ -299,7 +299,7 @@ def _valued(
         told.append(movement if known is None else known)
     brings = [each for each in told if each.kind in _BRINGS]
     if isinstance(answer, Approved) and brings and not any(each.amount.minor for each in brings):
-        # It is booked, and worth nothing by itself: the payer is still asked for the amount.
+        # It is booked, but is worth nothing by itself: the payer is still asked for the amount.
         return Moved(movements=tuple(told), reference=answer.reference)
     return replace(answer, movements=tuple(told))
 
@@ -320,7 +320,7 @@ def _worth(
 
 
 def _as_before(tx: Tx, row: AttemptRow, movement: Movement) -> Movement | None:
-    """Return *movement* with what the same money was booked as, if it was."""
+    """Return *movement* with the amount at which the same money was booked, if it was."""
     account = row.attempt.account
     same = quotes.booked(tx, account, movement.movement_id, movement.kind)
     if same is not None and same.quantity != movement.amount:

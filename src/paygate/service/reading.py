@@ -1,9 +1,9 @@
-"""Reading: how an answer is to be understood, before it is decided what it changes.
+"""Reading: interpret an answer before deciding what it changes.
 
-The same words mean different things, by who says them and when. That a completion brought no money
-is no failure if the amount is held already; that nothing is held any more is the end of a hold if
-all of it was captured; that a void sent money back which never came is the end of a debit. Who the
-payer is, and the token that was charged, is taken out of every answer before it is stored.
+The same words mean different things, depending on who says them and when. A completion without
+money is not a failure if the amount is held already; "nothing is held any more" is the end of a
+hold if all of it was captured; a void of money that never came is the end of a debit. The payer's
+identity and the charged token are removed from every answer before it is stored.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSource:
     """
-    How to read an answer: who gave it, and what the account's traits say about it.
+    How to read an answer: its source, and what the account's traits say about it.
 
-    What is perhaps `overtaken` may have been true before what we know by now. An inquiry
-    that was not `answered` counts for nothing: nobody was asked, or nobody said anything.
-    `request_id` is what the processor calls the request that it answered, `arrival` the money
-    that was seen at an address, if it is about that. An answer is `anonymous` if the facts about
-    persons, which the request shows, have already been removed from it.
+    An `overtaken` answer may describe an earlier state than the known one. An inquiry that was not
+    `answered` counts for nothing. `request_id` is the processor's id of the request, and `arrival`
+    the money seen at an address that the answer is about. An answer is `anonymous` if personal
+    facts have been removed from it already.
     """
 
     source: Source
@@ -58,9 +57,9 @@ _WAS_HELD = (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
 
 
 def unnamed(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) -> Answer:
-    """Take out of *answer* whom it is about, and the token that was charged: the books keep none.
+    """Return *answer* without the payer's personal facts and the charged token.
 
-    An answer to an inquiry and a notice come without the request that would have said it.
+    `ask` cannot do this for inquiries and notices, which come without the original request.
     """
     if reading.anonymous:
         return answer
@@ -76,7 +75,7 @@ def unnamed(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) -
 
 
 def completed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
-    """Read that a completion was done, and moved no money, as the hold that we know of already."""
+    """Return *answer*; a completion without money, if the amount is known to be held, is a hold."""
     if not isinstance(answer, Approved) or answer.movements or not _hold_is_known(tx, before):
         return answer
     main = attempts.main_of(tx, before.attempt.payment)
@@ -91,9 +90,9 @@ def completed(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
 
 def unneeded(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) -> AnswerSource:
     """
-    Believe that a completion never arrived, once the hold that it was for is known.
+    Return *reading*; "not found" is final for a completion whose hold is known.
 
-    A processor whose "not found" proves nothing would otherwise leave it in doubt for good.
+    Otherwise, at a processor whose "not found" proves nothing, it would stay in doubt permanently.
     """
     never = isinstance(answer, NotFound) and reading.absence is Absence.NEVER
     if not never or not _hold_is_known(tx, before):
@@ -102,7 +101,7 @@ def unneeded(tx: Tx, before: AttemptRow, answer: Answer, reading: AnswerSource) 
 
 
 def _hold_is_known(tx: Tx, before: AttemptRow) -> bool:
-    """Return whether *before* is a completion in doubt, of a hold that was found to stand."""
+    """Return whether *before* is a completion in doubt whose hold is known to exist."""
     if before.attempt.operation is not Operation.COMPLETE or not before.attempt.state.in_doubt:
         return False
     main = attempts.main_of(tx, before.attempt.payment)
@@ -110,7 +109,7 @@ def _hold_is_known(tx: Tx, before: AttemptRow) -> bool:
 
 
 def used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
-    """Read that nothing is held any more, where all captures are known, as the end of the rest."""
+    """Return *answer*; "nothing is held any more" ends the hold if all captures are known."""
     held = before.attempt.operation is Operation.AUTHORIZE and (
         before.attempt.state is AttemptState.AUTHORIZED
     )
@@ -118,7 +117,7 @@ def used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
         return answer
     now = under_way.of_payment(tx, before.attempt.payment)
     if now.capturing:
-        # Nobody may ever tell it again, so it must be known when the last capture has ended.
+        # It may never be reported again, so record it for the end of the last capture.
         under_way.note_hold_over(tx, before.attempt.payment)
     elif now.collected:
         return Ended(how=Ending.EXPIRED, reference=answer.reference)
@@ -126,13 +125,13 @@ def used_up(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
 
 
 def withdrawn(tx: Tx, before: AttemptRow, answer: Answer) -> Answer:
-    """Read that a void has sent back what never came as no money: the debit was withdrawn."""
+    """Return *answer* without the voided movement of a pending debit, which never came."""
     if before.attempt.operation is not Operation.VOID or not isinstance(answer, Approved):
         return answer
     main = attempts.main_of(tx, before.attempt.payment)
     if main.attempt.state is not AttemptState.PENDING:
         return answer
     if any(each.kind in (MovementKind.CHARGE, MovementKind.CAPTURE) for each in answer.movements):
-        return answer  # it came after all, and what went back is of that
+        return answer  # the money came after all, and the void sent it back
     other = tuple(each for each in answer.movements if each.kind is not MovementKind.VOID)
     return replace(answer, movements=other)

@@ -1,10 +1,9 @@
-"""Receive: take in a callback of a processor, and reply.
+"""Receive: accept a callback of a processor, and reply.
 
-A callback is authenticated on its raw bytes and kept before anything is made of
-it. Where the processor only wants to hear that it came, it is applied later, by
-whoever calls `apply_callbacks` or `recover`: see `apply`. If our reply carries the
-result, keeping it, applying it and the reply are one transaction, and whoever sends
-it again gets the same bytes.
+A callback is authenticated on its raw bytes, and stored before it is interpreted. If the processor
+only needs an acknowledgment, the callback is applied later, by `apply_callbacks` or `recover`: see
+`apply`. If the reply carries the result, storing, applying and the reply are one transaction, and a
+repetition gets the same bytes.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _NOT_KEPT = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-
 
 
 def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow[Reply]:
-    """Take in *callback* of *account* and return the reply; one that is refused is counted."""
+    """Store *callback* of *account* and return the reply; a refused one is counted."""
     try:
         return (yield from _receive(account, callback, timing))
     except (NotAuthentic, Unsupported) as error:
@@ -51,7 +50,7 @@ def _receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flo
     gateway = account.verifier
     if gateway is None:
         raise Unsupported(
-            f"the account {account.name!r} takes no callbacks",
+            f"the account {account.name!r} does not receive callbacks",
             account=account.name,
             why="no_secret",
         )
@@ -73,10 +72,9 @@ def _receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flo
 
 def _recorded(account: GatewayAccount, callback: Callback, tx: Tx) -> Notice | None:
     """
-    Return what these very bytes told before, under a signature that covers no instant.
+    Return the notice of the same bytes, if they came before with a signature without a time.
 
-    Whoever has a recording can send it again and again, and it must not make us ask the
-    processor each time.
+    Anybody with a recording can send it again and again, which must not cause an inquiry each time.
     """
     signed = account.traits.callback_proof is CallbackProof.SIGNED
     if not signed or not callback.body or callback.query:
@@ -92,7 +90,7 @@ def _authentic(
     timing: Timing,
     before: Notice | None,
 ) -> Flow[list[Notice]]:
-    """Let the driver authenticate *callback*; no transaction is open meanwhile."""
+    """Let the driver authenticate *callback*, while no transaction is open."""
     through = door.Door(account.gateway.name, partial(_read_of, account), account.hidden)
     read = yield from ask(account.name, _verified(gateway, callback, before), door=through)
     if isinstance(read, NotAuthentic):
@@ -107,8 +105,8 @@ def _authentic(
         at = notice.signed_at
         if at is not None and abs(callback.received_at - at) > timing.callback_age_max:
             raise NotAuthentic(
-                f"a callback of {account.name!r} was signed at {at:%Y-%m-%d %H:%M:%S} and came at "
-                f"{callback.received_at:%Y-%m-%d %H:%M:%S}; it may be a recording",
+                f"a callback of {account.name!r} was signed at {at:%Y-%m-%d %H:%M:%S} and arrived "
+                f"at {callback.received_at:%Y-%m-%d %H:%M:%S}; it may be a replay",
                 why="too_old",
             )
     return read
@@ -122,10 +120,10 @@ def _verified(
     gateway: Verifies, callback: Callback, before: Notice | None
 ) -> Dialogue[list[Notice] | NotAuthentic]:
     """
-    Carry a refusal out of the dialogue as a result: it is no fault of the network.
+    Return a refusal as a result of the dialogue, because it is not a fault of the network.
 
-    A driver looks at the signature first. If it then wants to ask about what it told *before*,
-    that is what it would tell again.
+    A driver checks the signature first. If it then wants to send an inquiry about the notice that
+    came *before*, its result would be that notice again.
     """
     dialogue = deferred(partial(gateway.verify, callback))
     try:
@@ -141,7 +139,7 @@ def _verified(
 
 
 def _by_event(told: list[Notice], callback: Callback) -> dict[str, Notice]:
-    """Give each notice an id: the processor's own, else a digest of what came."""
+    """Return the notices by id: the processor's own, else a digest of the callback."""
     digest = hashlib.sha256(f"{callback.query}\n".encode() + callback.body).hexdigest()
     named: dict[str, Notice] = {}
     count: Counter[str] = Counter()
@@ -176,7 +174,7 @@ def _answer(
     callback: Callback,
     timing: Timing,
 ) -> Flow[Reply]:
-    """Keep what was told, apply it and keep the reply, all in one transaction."""
+    """Store the notices, apply them, and store the reply, in one transaction."""
     findings: dict[str, Answer | None] = {}
     for event_id, notice in named.items():
         known = yield from look(known_of(account.name, notice, callback.received_at))
@@ -193,13 +191,13 @@ def _answer(
             if kept.conflicted:
                 done = apply.Done(Applied.REFUSED)
             else:
-                # Money that we refuse to know must not be booked later: the payer has it back.
+                # Money that our reply refuses must not be booked later: the payer gets it back.
                 finding = findings[event_id]
                 done = apply.apply_in(tx, row, notice, account, finding, timing, patient=False)
             asks = done.result is Applied.NO_CHANGE and is_hint(notice) and not notice.unreadable
             stands = _standing(tx, account.name, notice) if asks else None
             reply = door.reply(account, gateway, notice, stands or done.result, tx)
-            # Who asks the same again wants to know how it stands then.
+            # A repetition of the question asks for the state at that time.
             if stands is None:
                 inbox.keep_reply(tx, row.callback.id, notices.write_reply(reply))
             later += [row.callback.id] if notice.ready and not kept.conflicted else []
@@ -213,7 +211,7 @@ def _answer(
 
 
 def _standing(tx: Tx, account: str, notice: Notice) -> Applied | None:
-    """Return how the payment stands that *notice* asks about; None if it asks about none."""
+    """Return the state of the payment that *notice* asks about; None if it is not known."""
     payment = known_of(account, notice, tx.now)(tx).payment
     if payment is None:
         return None

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 TAKEN: Final = tuple(each for each in Kind if each.recorded)
-"""The kinds of money that come in by hand."""
+"""The kinds of money that can be recorded by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slip:
-    """What came in by hand, and what it is for."""
+    """Money to record by hand, and what it is for."""
 
     items: Sequence[Invoice | Share | str]
     kind: Kind
@@ -46,7 +46,7 @@ class Slip:
 
 
 def record(slip: Slip) -> Flow[Payment]:
-    """Record a payment by hand, once per key; what is more than open becomes credit."""
+    """Record a payment by hand, once per key; what exceeds the open amount becomes credit."""
     return (yield from repeatable(lambda tx: record_in(tx, slip)))
 
 
@@ -96,20 +96,20 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
 
 
 def _of_short(payment: Payment, short: Mapping[str, str]) -> Iterator[str]:
-    """Warn if the money, or some of it, was for invoices that could not take it."""
+    """Yield a warning if the money, or part of it, was for invoices that could not take it."""
     if short:
         how = ", ".join(f"invoice {number} is {why}" for number, why in short.items())
         yield f"{how}; {payment.credited} became credit of customer {payment.customer}"
 
 
 def _of_same(tx: Tx, payment: Payment) -> Iterator[str]:
-    """Warn if the same check, by its number, stands in the books: a person may mean it."""
+    """Yield a warning if a check of the same number is booked; it may be intended."""
     others = payments.same_reference(tx, payment)
     if not others:
         return
     telling.emit(tx, "payment.same_reference", payment, others=others)
     yield (
-        f"{payment.kind} {payment.reference} of {payment.payer} is in the books already, as "
+        f"{payment.kind} {payment.reference} of {payment.payer} is booked already, as "
         f"{', '.join(others)}; reverse one of them if it is the same money"
     )
 

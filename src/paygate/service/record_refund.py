@@ -1,9 +1,9 @@
-"""Record money that was sent back by hand: from the till, by check, transfer or wallet.
+"""Record money that was sent back by hand: in cash, by check, transfer or from a wallet.
 
-No gateway is asked and nothing is sent; the books follow what a person did. The
-rules are those of any refund: never more than is there, nothing while a dispute is
-open, nothing that was spent as credit. A customer's credit is paid out lot by lot,
-the oldest first, so that each payment knows how much of its money went back.
+No gateway is asked and nothing is sent; the books record what somebody did. The rules are those of
+any refund: never more than there is, nothing while a dispute is open, nothing that was spent as
+credit. A customer's credit is paid out lot by lot, oldest first, so that each payment knows how
+much of its money went back.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _BY_HAND = (Kind.CASH, Kind.CHECK, Kind.TRANSFER, Kind.BITCOIN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundSlip:
-    """What was sent back by hand: of a payment, or of a customer's credit."""
+    """Money sent back by hand, from a payment or from a customer's credit."""
 
     kind: Kind
     key: str
@@ -73,12 +73,12 @@ class RefundSlip:
 
 
 def record_refund(slip: RefundSlip) -> Flow[list[Receipt]]:
-    """Record what was sent back, once per key, and return its receipts."""
+    """Record money that was sent back, once per key, and return its receipts."""
     return (yield from transact(lambda tx: record_refund_in(tx, slip)))
 
 
 def record_refund_in(tx: Tx, slip: RefundSlip) -> list[Receipt]:
-    """Record what was sent back in this transaction."""
+    """Record money that was sent back, in this transaction."""
     _check(slip)
     customer = slip.customer.id if isinstance(slip.customer, Customer) else slip.customer
     id_ = tx.new_id("rfd")
@@ -103,15 +103,15 @@ def record_refund_in(tx: Tx, slip: RefundSlip) -> list[Receipt]:
 
 
 def undo(receipt: str, *, reason: str) -> Flow[Payment]:
-    """Take a recorded refund back that was not sent after all; the money is where it was."""
+    """Undo a recorded refund that was not sent after all; the money returns to where it was."""
     return (yield from transact(lambda tx: undo_in(tx, receipt, reason=reason)))
 
 
 def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
-    """Undo a recorded refund in this transaction; undoing it again changes nothing."""
+    """Undo a recorded refund in this transaction; repeating this changes nothing."""
     if not reason.strip():
         raise InvalidValue(
-            "say why it is undone: reason='the check was torn up'", argument="reason"
+            "give the reason to undo it: reason='the check was torn up'", argument="reason"
         )
     found = receipts.by_id(tx, which)
     if found is None or found.account != RECORDED or found.kind is not MovementKind.REFUND:
@@ -135,19 +135,21 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
 def _check(slip: RefundSlip) -> None:
     if slip.kind not in _BY_HAND:
         raise InvalidValue(
-            f"{slip.kind} is sent back through its gateway; by hand it is {', '.join(_BY_HAND)}",
+            f"{slip.kind} is sent back through its gateway; by= is one of {', '.join(_BY_HAND)}",
             argument="by",
         )
     if (slip.payment is None) == (slip.customer is None):
-        raise InvalidValue("name the payment that is sent back, or customer= to pay out credit")
+        raise InvalidValue("pass the payment that is refunded, or customer= to pay out credit")
     if not slip.reference.strip():
         raise InvalidValue(
-            "reference says how to find it again: reference='check 1077'", argument="reference"
+            "pass a reference to find it by: reference='check 1077'", argument="reference"
         )
     if slip.amount is not None and slip.amount.minor <= 0:
-        raise InvalidAmount(f"{slip.amount} cannot have been sent back", argument="amount")
+        raise InvalidAmount(
+            f"the amount sent back is {slip.amount}; it must be more than zero", argument="amount"
+        )
     if slip.customer is not None and (slip.amount is None or slip.to or slip.items):
-        raise InvalidValue("credit is paid out as an amount; leave out to and items")
+        raise InvalidValue("credit is paid out by amount=; leave out to and items")
 
 
 def _cash(kind: Kind) -> LedgerAccount:
@@ -160,7 +162,7 @@ def _of_payment(tx: Tx, payment: Payment, slip: RefundSlip, id_: str) -> None:
     if now.voiding:
         raise NotRefundable(
             f"payment {payment.id} is being voided at its gateway; inquire until that has ended, "
-            "or resolve it, and record then what was sent back as well",
+            "or resolve it, and then record what else was sent back",
             payment=payment.id,
         )
     left = (payment.received - payment.returned).minor - now.refunding
@@ -190,7 +192,7 @@ def _of_payment(tx: Tx, payment: Payment, slip: RefundSlip, id_: str) -> None:
 
 
 def _of_customer(tx: Tx, customer: str, slip: RefundSlip, id_: str) -> None:
-    """Pay out credit, the oldest lots first; what cannot be sent yet is passed over."""
+    """Pay out credit, oldest lots first; lots that must not be sent yet are skipped."""
     amount = slip.amount
     assert amount is not None, "it was checked"
     left = amount.minor if amount.minor <= lots.spendable(tx, customer, amount.currency) else 0

@@ -1,4 +1,4 @@
-"""Recover: one pass over everything that waits for us to look, ask or read."""
+"""Recover: one pass over all due inquiries, feeds and callbacks."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 FEED_TIME: Final = timedelta(minutes=1)
-"""How long one pass reads long feeds; the next pass goes on, without a pause."""
+"""How long one pass reads long feeds; the next pass continues without a pause."""
 
 
 def recover(
     accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int
 ) -> Flow[list[Payment]]:
     """
-    Inquire about what is due, read feeds, apply the inbox; return the payments it was about.
+    Make due inquiries, read feeds, apply the inbox; return the payments that they are about.
 
-    A gateway that does not answer is not asked again in this pass, so that the others get
-    their turn; `unanswered` says so of the payments that it was to be asked about.
+    A gateway that does not answer is not asked again in this pass, so that it does not delay the
+    others; `unanswered` of its payments says so.
     """
     silent: set[str] = set()
     found = yield from inquire.recover(accounts, timing, limit, silent)
@@ -43,6 +43,6 @@ def recover(
 
 
 def unattended(tx: Tx, waited: timedelta) -> list[Unattended]:
-    """Return the accounts of which something has been due for longer than *waited*."""
+    """Return the accounts with something due for longer than *waited*."""
     before = tx.now - waited
     return attempts.unattended(tx, inbox.unattended(tx, before), before)

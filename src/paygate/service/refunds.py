@@ -1,9 +1,8 @@
-"""When money may be sent back, and of which invoices: one rule for every way to send it.
+"""Refund rules: when money may be sent back, and off which invoices, however it is sent.
 
-Money is not sent back while a dispute of it is open, because the bank may take it a
-second time. It is not sent back while the payer's bank can still return it. And
-what was spent as credit is not there any more: it is sent only if the host says
-what becomes of it.
+Money is not sent back while a dispute of it is open, because the bank may take it a second time. It
+is not sent back while the payer's bank can still return it. And what was spent as credit is no
+longer there: it is sent only if the host says how to account for it.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _SATURDAY = 5
 
 
 def check_dispute(tx: Tx, payment: Payment) -> None:
-    """Refuse to send money back of which a dispute is open."""
+    """Raise `DisputeOpen` if a dispute of *payment* is open."""
     found = chargebacks.page(
         tx, Page(limit=1, oldest_first=True), payment=payment.id, state=DisputeState.OPENED
     )
@@ -53,7 +52,7 @@ def check_dispute(tx: Tx, payment: Payment) -> None:
 
 
 def check_returnable(tx: Tx, payment: Payment, sent: Sequence[Receipt], force_reason: str) -> None:
-    """Refuse to send back what the payer's bank can still return, unless that is forced."""
+    """Raise `NotYetRefundable` if the payer's bank can still return the money, unless forced."""
     days = payment.refundable_after
     if not days or not sent:
         return
@@ -75,7 +74,7 @@ def check_returnable(tx: Tx, payment: Payment, sent: Sequence[Receipt], force_re
 
 
 def after_banking_days(day: date, count: int) -> date:
-    """Return the date *count* banking days after *day*; Saturdays and Sundays are none."""
+    """Return the date *count* banking days after *day*; weekends do not count."""
     while count > 0:
         day += timedelta(days=1)
         count -= day.weekday() < _SATURDAY
@@ -83,7 +82,7 @@ def after_banking_days(day: date, count: int) -> date:
 
 
 def check_spent(tx: Tx, payment: Payment, amount: Money) -> None:
-    """Refuse to send back what was spent as credit; *amount* is not counted as under way yet."""
+    """Raise `CreditConsumed` if *amount*, not yet counted as under way, was spent as credit."""
     spent = 0
     consumers: list[str] = []
     for lot in lots.of_payment(tx, payment.id):
@@ -104,9 +103,9 @@ def check_spent(tx: Tx, payment: Payment, amount: Money) -> None:
     if amount.minor > left - max(0, spent - owed) and consumers:
         names = list(dict.fromkeys(consumers))
         raise CreditConsumed(
-            f"{amount} of payment {payment.id} is more than is left of it: {', '.join(names)} used "
-            "credit that it made; undo those uses first, or say with to='reopen' that the customer "
-            "owes what is missing",
+            f"{amount} is more than is left of payment {payment.id}: {', '.join(names)} used "
+            "credit from it; undo those uses first, or pass to='reopen' to make the customer owe "
+            "the difference",
             payment=payment.id,
             consumers=names,
         )
@@ -119,9 +118,9 @@ def wanted_items(
     amount: Money | None,
     to: RefundTo | None,
 ) -> list[tuple[str, int]]:
-    """Return what is to go back of which invoice, in order, as far as this payment paid it."""
+    """Return the amounts to take off each invoice, in order, within what this payment paid."""
     if items and to is RefundTo.FROM_CREDIT:
-        raise InvalidValue("credit that is paid out is on no invoice; leave out items or to")
+        raise InvalidValue("a refund from credit does not concern invoices; leave out items or to")
     paid = _paid(tx, payment)
     wanted: list[tuple[str, int]] = []
     left = None if amount is None else amount.minor
@@ -131,7 +130,7 @@ def wanted_items(
         share = each.amount if isinstance(each, Share) else there
         if share > there or share.minor <= 0:
             raise NotRefundable(
-                f"payment {payment.id} has {there} on invoice {invoice.number}, and not {share}"
+                f"payment {payment.id} has {there} on invoice {invoice.number}, not {share}"
                 if there.minor
                 else f"payment {payment.id} has nothing on invoice {invoice.number}",
                 payment=payment.id,
@@ -152,7 +151,7 @@ def wanted_items(
 
 
 def _paid(tx: Tx, payment: Payment) -> dict[str, int]:
-    """Return what *payment* has on each invoice, less what is on its way back."""
+    """Return the amount of *payment* on each invoice, less refunds under way."""
     paid: dict[str, int] = {}
     for standing in allocations.standing_of_payment(tx, payment.id):
         if standing.receipt is not None and standing.amount.currency == payment.amount.currency:

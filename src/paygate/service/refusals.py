@@ -1,11 +1,11 @@
-"""Refusals: callbacks that are not believed are counted and logged, and nothing more.
+"""Refusals: callbacks that fail authentication are counted and logged, and nothing more.
 
-Whoever can reach the address of the callbacks can send a million that are refused. So they
-are counted in memory and written down together: each of the first few at once, and then one
-write and one line of the log in ten seconds. There is a row for each reason, whatever comes.
+Anybody who can reach the callback address can send a million that are refused. So they are counted
+in memory and recorded together: each of the first few at once, then one write and one log line
+every ten seconds. There is one row per reason, however many come.
 
-Nothing is kept of a body that nobody vouches for but what it calls its event, and that only if
-it looks like a name.
+Nothing is kept of an unauthenticated body but the type and id of its event, if they look like
+names.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _TYPES: Final = ("type", "eventType", "event_type")
 _IDS: Final = ("id", "notificationId", "event_id")
 
 _SAYS: Final[Mapping[Refusal, str]] = {
-    Refusal.UNSIGNED: "no signature; the processor did not send it",
-    Refusal.SIGNATURE: "a signature that none of our secrets made; was the secret rotated?",
-    Refusal.TOO_OLD: "signed too long ago, or the clock of one side is wrong",
-    Refusal.OTHER_MODE: "a live event at a test account, or the reverse",
-    Refusal.OTHER_ACCOUNT: "an event of another account of the processor",
-    Refusal.NO_SECRET: "the account takes no callbacks; has it the secret that they need?",
-    Refusal.OTHER: "it is not believed",
+    Refusal.UNSIGNED: "it has no signature, so the processor did not send it",
+    Refusal.SIGNATURE: "its signature matches none of our secrets; was the secret rotated?",
+    Refusal.TOO_OLD: "it was signed too long ago, or one of the clocks is wrong",
+    Refusal.OTHER_MODE: "it is a live event at a test account, or the reverse",
+    Refusal.OTHER_ACCOUNT: "it is an event of another account of the processor",
+    Refusal.NO_SECRET: "the account receives no callbacks; is their secret configured?",
+    Refusal.OTHER: "it is not authentic",
 }
 
 
 def refuse(account: GatewayAccount, callback: Callback, error: PaygateError) -> Flow[None]:
-    """Count a callback of *account* that was refused with *error*, and say so in the log."""
+    """Count and log a callback of *account* that was refused with *error*."""
     type_, event_id = _called(callback.body)
     batch = RefusedBatch(
         why=_why(error),
@@ -63,7 +63,7 @@ def refuse(account: GatewayAccount, callback: Callback, error: PaygateError) -> 
 
 
 def write_down(account: GatewayAccount) -> Flow[None]:
-    """Write down the refusals of *account* that still wait in this process."""
+    """Record the refusals of *account* that are still gathered in this process."""
     yield from _write(account, account.refusals.take())
 
 
@@ -79,7 +79,7 @@ def _write(account: GatewayAccount, batches: list[RefusedBatch]) -> Flow[None]:
     try:
         yield from transact(work)
     except StoreError:
-        # Whoever sent it is refused all the same; that is what matters.
+        # The callback is refused in any case; only its count is delayed.
         account.refusals.give_back(batches)
 
 
@@ -97,7 +97,7 @@ def _why(error: PaygateError) -> Refusal:
 
 
 def _called(body: bytes) -> tuple[str, str]:
-    """Return the type and the id of the event, where a body that nobody vouches for names them."""
+    """Return the type and id of the event in an unauthenticated body, or empty texts."""
     if len(body) > _BODY_MAX:
         return "", ""
     try:

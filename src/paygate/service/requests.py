@@ -1,16 +1,15 @@
-"""Requests: what was sent to a gateway, as text in the ledger, and built again from it.
+"""Requests: what was sent to a gateway, stored as text in the ledger and rebuilt from it.
 
-An attempt whose answer was lost may be sent again only as it was: the same key and the same
-body. So what its row does not hold is written beside it, in the transaction that stores the
-intent, and deleted with its answer. One codec writes and reads all of it: a charge, an
-enrolment, and the extras of what is done to a payment later. A deletion needs nothing but its
-row.
+An attempt whose response was lost may be sent again only unchanged: the same key and the same body.
+So what its row does not contain is stored separately, in the transaction that stores the intent,
+and deleted when the attempt is answered. One codec writes and reads all of it: a charge, an
+enrollment, and the extras of later operations on a payment. A deletion needs only its row.
 
-Nothing here is a secret in clear text. A stored method stays in its own row and only its id is
-written; a one-time token or raw card data is written nowhere, and such a request cannot be built
-again; what the payer's browser brought back is encrypted as tokens are. A request also cannot be
-built again if its method was forgotten, if facts about a person in it were erased, or if the keys
-are not here. `rebuild` then returns None, and the attempt is only asked about.
+No secret is stored in clear text. A stored method stays in its own row, and only its id is written;
+a one-time token or raw card data is never written, so such a request cannot be rebuilt; parameters
+that the payer's browser brought back are encrypted like tokens. A request cannot be rebuilt either
+if its method was forgotten, if personal facts in it were erased, or if the keys are missing.
+`rebuild` then returns None, and the attempt can only be inquired about.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ def _none_given() -> Sealed[Mapping[str, str]]:
 @dataclass(frozen=True, slots=True)
 class Extras:
     """
-    What a request to capture, void, refund, withdraw or complete holds beside its attempt.
+    What a request to capture, void, refund, withdraw or complete contains besides its attempt.
 
-    `parameters` are those of the return address; they are None if they were given and
-    cannot be read any more, and then the request cannot be built again.
+    `parameters` are those of the return address; None if there were some that can no longer be
+    read, so that the request cannot be rebuilt.
     """
 
     reason: str = ""
@@ -55,11 +54,11 @@ class Extras:
 
 
 SentRequest: TypeAlias = Charge | Enrollment | Forgetting | Extras
-"""What was sent, whole or beside its attempt."""
+"""A request that was sent, whole or without the facts in its attempt."""
 
 
 def rebuild(tx: Tx, row: AttemptRow) -> SentRequest | None:
-    """Return what was sent for a stored attempt, or None if it cannot be built again."""
+    """Return the request of a stored attempt, or None if it cannot be rebuilt."""
     match row.attempt.operation:
         case Operation.CHARGE | Operation.AUTHORIZE:
             return rebuild_charge(tx, row.attempt.id)
@@ -68,7 +67,7 @@ def rebuild(tx: Tx, row: AttemptRow) -> SentRequest | None:
         case Operation.FORGET:
             try:
                 return forgetting(tx, row.attempt.id, row.gateway_key, row.attempt.method)
-            except PaygateError:  # the keys are missing or others; nothing can be sent here
+            except PaygateError:  # the keys are missing or different; nothing can be sent here
                 return None
         case (
             Operation.CAPTURE
@@ -83,7 +82,7 @@ def rebuild(tx: Tx, row: AttemptRow) -> SentRequest | None:
 
 
 def is_whole(request: SentRequest | None) -> bool:
-    """Return whether a request could be built again with all that was in it."""
+    """Return whether a request was rebuilt completely."""
     if isinstance(request, Extras):
         return request.parameters is not None
     return request is not None
@@ -109,8 +108,8 @@ def write_charge(charge: Charge, stored: str | None) -> str:
     """
     Return a charge as text.
 
-    It is one of the stored method *stored*, whose token stays in its own row, or one
-    that needs no method.
+    It charges the stored method with the id *stored*, whose token stays in its own row, or needs
+    no method.
     """
     browser = charge.browser
     return json.dumps(
@@ -146,9 +145,9 @@ def write_charge(charge: Charge, stored: str | None) -> str:
 
 
 def rebuild_charge(tx: Tx, attempt: str) -> Charge | None:
-    """Return the charge of *attempt* as it was, or None if it cannot be built again."""
+    """Return the unchanged charge of *attempt*, or None if it cannot be rebuilt."""
     text = stored_requests.of_attempt(tx, attempt)
-    if not text:  # there is none, or it held facts about a person that were erased
+    if not text:  # not stored, or its personal facts were erased
         return None
     charge, stored = read_charge(text)
     charge = replace(charge, asked_at=tx.now)
@@ -188,7 +187,7 @@ def read_charge(text: str) -> tuple[Charge, str | None]:
 
 
 def token_of(tx: Tx, method: str) -> StoredToken:
-    """Take the token of a stored method out of the ledger, for one request."""
+    """Return the token of a stored method, for one request."""
     token, network_transaction_id = methods.token_of(tx, method)
     return StoredToken(token, network_transaction_id)
 
@@ -197,7 +196,7 @@ def token_of(tx: Tx, method: str) -> StoredToken:
 
 
 def write_enrollment(enrollment: Enrollment) -> str:
-    """Return an enrolment that carries no token as text."""
+    """Return an enrollment without a token as text."""
     return json.dumps(
         {
             "key": enrollment.key,
@@ -215,7 +214,7 @@ def write_enrollment(enrollment: Enrollment) -> str:
 
 def _rebuild_enrollment(tx: Tx, attempt: str) -> Enrollment | None:
     text = stored_requests.of_attempt(tx, attempt)
-    if not text:  # there is none, or it held facts about a person that were erased
+    if not text:  # not stored, or its personal facts were erased
         return None
     facts: dict[str, Any] = json.loads(text)
     kind: str = facts.pop("kind")
@@ -239,10 +238,10 @@ def forgetting(tx: Tx, attempt: str, key: str, method: str) -> Forgetting:
 
 def write_extras(tx: Tx, attempt: str, extras: Extras) -> str | None:
     """
-    Return *extras* as text, or None if there are none.
+    Return *extras* as text, or None without any.
 
-    What a payer's browser brought back may open something: it is encrypted as tokens
-    are, and without a key it is not kept.
+    The parameters from the payer's browser may be confidential: they are encrypted like tokens, and
+    without a key they are not stored.
     """
     facts: dict[str, Any] = {}
     if extras.reason:
@@ -275,14 +274,14 @@ def _rebuild_extras(tx: Tx, attempt: str) -> Extras:
 
 
 def people_in(text: str | None) -> list[Customer]:
-    """Return the people whose contact facts are kept in a stored request."""
+    """Return the people whose contact facts are in a stored request."""
     kept: dict[str, Any] = json.loads(text) if text else {}
     found = (_read_person(kept.get(name)) for name in ("payer", "customer", "ship_to"))
     return [person for person in found if person is not None]
 
 
 def token_in(tx: Tx, text: str | None) -> StoredToken | None:
-    """Return the token of the method in a stored request; None if it has none, or none opens."""
+    """Return the token in a stored request; None if it has no method, or no key decrypts it."""
     kept: dict[str, Any] = json.loads(text) if text else {}
     found = methods.by_id(tx, kept["stored"]) if kept.get("stored") else None
     if found is None or found.forgotten_at is not None:

@@ -1,8 +1,7 @@
-"""Resolve: an operator says how an attempt ended, with evidence.
+"""Resolve: an operator states the outcome of an attempt, with evidence.
 
-What a person says is merged like any other answer, so it is checked first: it
-must be about one attempt, of which nobody knows the end, and it must be
-something that such an operation can end in.
+The statement is merged like any other answer, so it is checked first: it must be about one attempt
+whose outcome is not known, and be a possible outcome of its operation.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 Resolution: TypeAlias = Approved | Authorized | Declined | Ended
-"""What a person can say of how an attempt ended."""
+"""The outcomes that an operator can state."""
 
 MOVES: Final[Mapping[Operation, MovementKind | None]] = {
     Operation.CHARGE: MovementKind.CHARGE,
@@ -51,20 +50,20 @@ MOVES: Final[Mapping[Operation, MovementKind | None]] = {
     Operation.ENROLL: None,
     Operation.FORGET: None,
 }
-"""What kind of movement an operation brings about; a completion does what it completes."""
+"""The kind of movement of each operation; a completion has that of the operation it completes."""
 
 
 def resolve(
     payment: str, outcome: Resolution, *, evidence: str, attempt: str | None = None
 ) -> Flow[Payment]:
-    """Merge what an operator found out about the attempt of *payment* that is in doubt."""
+    """Merge the outcome that an operator found for the attempt of *payment* in doubt."""
 
     def work(tx: Tx) -> Payment:
         _check_evidence(evidence)
         found = finding.payment(tx, payment)
         row = _chosen(tx, found, attempt)
         _check_fit(row, outcome, _does(tx, row))
-        # Recovery goes on to ask about what is held; about what has ended nobody is asked.
+        # Recovery keeps asking about a hold; what has ended is not asked about.
         held = isinstance(outcome, Authorized)
         reading = AnswerSource(source=Source.OPERATOR, can_inquire=held)
         resolved = merge.merge_in(tx, row.attempt.id, outcome, reading)
@@ -78,13 +77,13 @@ def resolve(
 
 
 def _check_ended(tx: Tx, before: AttemptRow, outcome: Resolution) -> None:
-    """Refuse an approval that shows only money of another operation: it leaves this one open."""
+    """Raise if the approval names only money of another operation, so this one is still open."""
     row = attempts.by_id(tx, before.attempt.id)
     if row is None or not isinstance(outcome, Approved) or not row.attempt.state.in_doubt:
         return
     named = ", ".join(movement.movement_id for movement in outcome.movements)
     raise OutcomeDoesNotFit(
-        f"attempt {row.attempt.id} is to {row.attempt.operation}, and {named} is already booked "
+        f"attempt {row.attempt.id} is to {row.attempt.operation}, but {named} is already booked "
         "for another operation; resolve it with what this one moved, or as Declined if it moved "
         "nothing",
         attempt=row.attempt.id,
@@ -93,15 +92,15 @@ def _check_ended(tx: Tx, before: AttemptRow, outcome: Resolution) -> None:
 
 
 def reviewed(payment: str, *, reason: str) -> Flow[Payment]:
-    """Finish the review of *payment*: a person has looked, and nothing is left to decide."""
+    """Finish the review of *payment* when nothing is left to decide."""
     return (yield from transact(lambda tx: reviewed_in(tx, payment, reason=reason)))
 
 
 def reviewed_in(tx: Tx, which: str, *, reason: str) -> Payment:
-    """Finish a review in this transaction; a payment that is under none stays as it is."""
+    """Finish a review in this transaction; a payment without review is not changed."""
     if not reason.strip():
         raise InvalidValue(
-            "say what was found: reason='the bank confirmed it by phone'", argument="reason"
+            "give the reason: reason='the bank confirmed it by phone'", argument="reason"
         )
     payment = finding.payment(tx, which)
     if not payment.needs_review and not payment.conflicted:
@@ -116,7 +115,7 @@ def reviewed_in(tx: Tx, which: str, *, reason: str) -> Payment:
 
 
 def _check_decided(tx: Tx, payment: Payment) -> None:
-    """Refuse to finish what a decision has to end: it would hold money or invoices unseen."""
+    """Raise if a decision is still needed; otherwise money or invoices would be held unnoticed."""
     asked = [
         row.attempt
         for row in attempts.of_payment(tx, payment.id)
@@ -124,14 +123,14 @@ def _check_decided(tx: Tx, payment: Payment) -> None:
     ]
     if asked:
         raise StillToDecide(
-            f"nobody knows how the {asked[0].operation} {asked[0].id} of payment {payment.id} "
-            "ended; find out at the processor and resolve it",
+            f"the outcome of the {asked[0].operation} {asked[0].id} of payment {payment.id} is "
+            "not known; ask the processor and resolve it",
             payment=payment.id,
             verbs=("inquire", "resolve"),
         )
     if payment.status is PaymentStatus.AUTHORIZED and payment.conflicted:
         raise StillToDecide(
-            f"another amount than was asked for is held for payment {payment.id}; cancel it",
+            f"an amount other than requested is held for payment {payment.id}; cancel it",
             payment=payment.id,
             verbs=("cancel",),
         )
@@ -143,7 +142,7 @@ def _check_decided(tx: Tx, payment: Payment) -> None:
         verbs = ways.back(tx, payment) if own else ()
         back = f"; to give it back, {ways.back_by(verbs)}" if own else ""
         raise StillToDecide(
-            f"{', '.join(map(str, waiting))} of payment {payment.id} belongs to no invoice yet; "
+            f"{', '.join(map(str, waiting))} of payment {payment.id} is not allocated; "
             f"assign it{back}",
             payment=payment.id,
             verbs=("assign", *verbs),
@@ -151,15 +150,15 @@ def _check_decided(tx: Tx, payment: Payment) -> None:
 
 
 def _refuse_nobodys(payment: Payment, waiting: Sequence[Money]) -> None:
-    """Refuse to finish the review of money of which nobody knows whose it is."""
+    """Raise: the review of money of an unknown customer cannot be finished."""
     owed = [-amount for amount in waiting if amount.minor < 0]
     own = not owed and all(amount.currency == payment.amount.currency for amount in waiting)
-    what = f"whose {', '.join(map(str, waiting))} of payment {payment.id} is"
+    what = f"the customer of {', '.join(map(str, waiting))} of payment {payment.id}"
     if owed:
-        what = f"who owes {', '.join(map(str, owed))} of payment {payment.id}"
+        what = f"the customer who owes {', '.join(map(str, owed))} of payment {payment.id}"
     back = ", or send it back with refund, or by hand and record_refund" if own else ""
     raise StillToDecide(
-        f"nobody knows {what}; say it with assign and customer={back}",
+        f"{what} is not known; name them with assign and customer={back}",
         payment=payment.id,
         verbs=("assign", "refund", "record_refund") if own else ("assign",),
     )
@@ -173,7 +172,7 @@ def _waiting(tx: Tx, payment: Payment) -> list[Money]:
 def resolve_method(
     change: str, outcome: Approved | Declined | Ended, *, evidence: str
 ) -> Flow[MethodRequest]:
-    """Merge what an operator found out about a method that was to be stored, or deleted."""
+    """Merge the outcome that an operator found for storing or deleting a method."""
 
     def work(tx: Tx) -> MethodRequest:
         _check_evidence(evidence)
@@ -210,13 +209,13 @@ def resolve_method(
 def _check_evidence(evidence: str) -> None:
     if not evidence.strip():
         raise InvalidValue(
-            "say where you saw it: evidence='processor's dashboard, transaction 4711'",
+            "name your source: evidence='the dashboard, transaction 4711'",
             argument="evidence",
         )
 
 
 def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
-    """Find the attempt that is meant: the one that was named, else the only one in doubt."""
+    """Return the attempt to resolve: the named one, else the only one in doubt."""
     rows = attempts.of_payment(tx, payment.id)
     if named is not None:
         row = next((row for row in rows if row.attempt.id == named), None)
@@ -230,7 +229,7 @@ def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
             )
         return row
     live = [row for row in rows if not row.attempt.state.final or row.late_pending]
-    # An authorisation and a page live on below a capture or completion that nobody knows about.
+    # An authorization or a page stays live under a capture or completion that is in doubt.
     asked = [row for row in live if row.attempt.state.in_doubt] or live
     if not asked:
         raise AlreadyFinal(
@@ -240,7 +239,7 @@ def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
     if len(asked) > 1:
         told = ", ".join(f"{row.attempt.operation} {row.attempt.id}" for row in asked)
         raise SeveralInDoubt(
-            f"say which attempt of payment {payment.id} you mean: {told}",
+            f"several attempts of payment {payment.id} are in doubt; name one: {told}",
             payment=payment.id,
             attempts=[row.attempt.id for row in asked],
         )
@@ -248,20 +247,18 @@ def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
 
 
 def _does(tx: Tx, row: AttemptRow) -> Operation:
-    """Tell what an attempt does; to complete is to do what waited for the payer."""
+    """Return the operation of an attempt; for a completion, the operation that it completes."""
     if row.attempt.operation is not Operation.COMPLETE:
         return row.attempt.operation
     return attempts.main_of(tx, row.attempt.payment).attempt.operation
 
 
 def _check_fit(row: AttemptRow, outcome: Resolution, operation: Operation) -> None:
-    """Refuse an outcome that this operation cannot have, or that no ledger can keep."""
+    """Raise for an outcome that this operation cannot have, or that cannot be stored."""
     try:
         door.check(outcome)
     except Foreign as fault:
-        raise InvalidValue(
-            f"this cannot be kept as an outcome: {fault}", argument="outcome"
-        ) from None
+        raise InvalidValue(f"the outcome cannot be stored: {fault}", argument="outcome") from None
     problem = _misfit(outcome, operation)
     if problem:
         raise OutcomeDoesNotFit(
@@ -272,10 +269,10 @@ def _check_fit(row: AttemptRow, outcome: Resolution, operation: Operation) -> No
 
 
 def _misfit(outcome: Resolution, operation: Operation) -> str:
-    """Say why an operation cannot end in *outcome*; nothing where it can."""
+    """Return why an operation cannot have *outcome*; empty if it can."""
     match outcome:
         case Authorized() if operation is not Operation.AUTHORIZE:
-            return "only an authorisation ends in an amount that is held"
+            return "only an authorization has a held amount as its outcome"
         case Approved():
             return _misfit_of_approval(outcome, operation)
         case _:
@@ -288,7 +285,7 @@ def _misfit_of_approval(outcome: Approved, operation: Operation) -> str:
         wanted = "it moves no money" if kind is None else f"its movements are of kind {kind}"
         told = ", ".join(sorted({str(movement.kind) for movement in outcome.movements}))
         return f"{wanted}, not {told}"
-    # To void an authorisation moves nothing.
+    # Voiding an authorization moves no money.
     if not outcome.movements and kind is not None and operation is not Operation.VOID:
         return "an approval needs the movement: its id at the processor and amount"
     if operation is Operation.ENROLL and outcome.method is None:

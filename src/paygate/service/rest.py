@@ -1,10 +1,10 @@
-"""What is left to be paid at an address, such as a Bitcoin address, after a part has come.
+"""The rest of a payment to an address, such as a Bitcoin address, after part of it has come.
 
-A quote is good until it expires, in parts as well: what is left of it can be paid to the same
-place at the same price, and the payer needs nothing but another amount. So no new payment is
-made for it. That is not offered if the quote has expired, since what comes then is late; nor if
-the invoices have less open than the payment is still to pay, because somebody paid them
-otherwise: the rest would become credit.
+A quote is valid until it expires, also for payment in parts: the rest can be paid to the same
+address at the same price, and the payer needs only the new amount. So no new payment is made for
+it. The rest is not offered if the quote has expired, since money that comes then is late; nor if
+less is open on the invoices than the payment still has to pay, because they were paid in another
+way: the rest would become credit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _STANDS = (AttemptState.REQUIRES_ACTION, AttemptState.PENDING, AttemptState.SUCC
 
 @dataclass(frozen=True, slots=True)
 class PartlyPaid:
-    """A payment of which a part has come, and what is left of it."""
+    """A partly paid payment, and its remainder."""
 
     row: AttemptRow
     remainder: Remainder
@@ -46,7 +46,7 @@ class PartlyPaid:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a payer was asked for, how much of it has come, and until when that is good."""
+    """The requested amount, how much of it has come, and when the quote expires."""
 
     cost: Money
     enough: int
@@ -58,9 +58,9 @@ class _Asked:
 
 def begun(tx: Tx, row: AttemptRow) -> PartlyPaid | None:
     """
-    Return what is left of the payment of *row*; None if nothing of it has come to an address.
+    Return the remainder of the payment of *row*; None if nothing has come to its address.
 
-    Raise `NotPayable` if the rest cannot be asked for.
+    Raises `NotPayable` if the rest cannot be asked for.
     """
     payment = payments.by_id(tx, row.attempt.payment) if row.attempt.payment else None
     if payment is None or payment.address_index is None or row.attempt.state not in _STANDS:
@@ -84,7 +84,7 @@ def begun(tx: Tx, row: AttemptRow) -> PartlyPaid | None:
 
 
 def ask_for(part: PartlyPaid, accounts: Mapping[str, GatewayAccount]) -> Flow[PayToAddress]:
-    """Return how the payer pays what is left."""
+    """Return the action by which the payer pays the rest."""
     attempt = part.row.attempt
     account = accounts.get(attempt.account)
     if account is None:
@@ -100,20 +100,20 @@ def ask_for(part: PartlyPaid, accounts: Mapping[str, GatewayAccount]) -> Flow[Pa
     if account.rests is None:
         raise _refusal(attempt.payment, f"its gateway {account.gateway.name} cannot do that")
     if least is not None and part.remainder.amount.minor < least:
-        why = f"{part.remainder.amount} is less than the account asks for"
+        why = f"{part.remainder.amount} is less than the account's minimum"
         raise _refusal(attempt.payment, why)
     asking = deferred(partial(account.rests.ask_for_rest, part.remainder))
     through = door.place_to_pay(account)
     answer = yield from ask(account.name, asking, door=through, about=part.row.in_log)
     if isinstance(answer, Unsent | Unknown):
         raise BadResponse(
-            f"account {account.name!r} does not say how to pay the rest: {answer.reason}"
+            f"account {account.name!r} did not return how to pay the rest: {answer.reason}"
         )
     return answer
 
 
 def _refusal(payment: str, why: str) -> NotPayable:
-    return NotPayable(f"the rest of payment {payment} is not asked for: {why}", payment=payment)
+    return NotPayable(f"the rest of payment {payment} cannot be paid: {why}", payment=payment)
 
 
 def _asked(tx: Tx, row: AttemptRow, payment: Payment) -> _Asked:
@@ -130,23 +130,23 @@ def _asked(tx: Tx, row: AttemptRow, payment: Payment) -> _Asked:
 
 
 def _why_not(tx: Tx, payment: Payment, asked: _Asked) -> str:
-    """Return why the rest cannot be asked for, in words; nothing if it can."""
+    """Return why the rest cannot be asked for; empty if it can."""
     again = "collect again with a new key"
     if asked.come >= asked.enough:
-        return "all that was asked for has come or is on its way"
+        return "the requested amount has come or is on its way"
     if asked.until is not None and asked.until < tx.now:
         return f"the quote expired at {asked.until:%Y-%m-%d %H:%M:%S} UTC; {again}"
     if payment.superseded:
-        return "another payment took over what it was to pay"
+        return "another payment superseded it"
     if payment.reversed:
         return f"it was reversed; {again}"
     if _is_paid_otherwise(tx, payment):
-        return f"its invoices have less open than is left of it; {again} for what is open"
+        return f"less is open on its invoices than the rest; {again} for what is open"
     return ""
 
 
 def _is_paid_otherwise(tx: Tx, payment: Payment) -> bool:
-    """Return whether the invoices cannot take all that *payment* is still to pay."""
+    """Return whether the invoices have less open than *payment* still has to pay."""
     its_claims = [each for each in claims.of_payment(tx, payment.id) if each.credit is None]
     left = sum(each.minor for each in its_claims) - payment.received.minor + payment.returned.minor
     room = sum(each.minor for each in its_claims if each.state == "hard")

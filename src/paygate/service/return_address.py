@@ -1,8 +1,8 @@
-"""Where the payer comes back to after the processor's page: the ``return_url`` of a host.
+"""The return address: the host's ``return_url``, to which the processor's page sends the payer.
 
-A host writes the address before the payment has an id, so it writes ``{payment}`` where
-the id belongs. The id is filled in before the driver sees the address: a processor
-expands braces of its own, or sends the payer back to them as they stand.
+A host writes the address before the payment has an id, so it writes ``{payment}`` in place of the
+id. The id is filled in before the driver sees the address, because a processor might expand the
+braces itself, or send the payer back with them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from paygate.errors import InvalidValue
 from paygate.printing import shown
 
 _PLACEHOLDER: Final = re.compile(r"\{payment\}|%7Bpayment%7D", re.IGNORECASE)
-"""The placeholder, also as ``urlencode`` and templates write it."""
+"""The placeholder, also in the form that ``urlencode`` and templates write."""
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _RUNS_IN_THE_PAGE: Final = frozenset({"javascript", "data", "vbscript", "blob", "file", "about"})
@@ -23,10 +23,10 @@ _RUNS_IN_THE_PAGE: Final = frozenset({"javascript", "data", "vbscript", "blob", 
 
 def checked(url: str) -> str:
     """
-    Return *url* if a payer can be sent there; empty is no address.
+    Return *url* if a payer can be sent there; an empty one means no address.
 
-    It is absolute, of any scheme that leads to a site or an app, and its only braces are
-    the placeholder ``{payment}``, behind the host. Raises `InvalidValue`.
+    It must be absolute, with any scheme that leads to a site or an app, and its only braces are the
+    placeholder ``{payment}``, after the host. Raises `InvalidValue`.
     """
     given = cast("object", url)
     if not isinstance(given, str):
@@ -50,12 +50,12 @@ def checked(url: str) -> str:
     leads = parts is not None and parts.netloc and _SCHEME.fullmatch(parts.scheme)
     if parts is None or not leads or parts.scheme in _RUNS_IN_THE_PAGE:
         raise InvalidValue(
-            f"return_url is a whole address, such as https://shop.example/paid, not {shown(url)}",
+            f"return_url is an absolute URL such as https://shop.example/paid, not {shown(url)}",
             argument="return_url",
         )
     if parts.scheme in ("http", "https") and _PLACEHOLDER.search(parts.netloc):
         raise InvalidValue(
-            f"return_url names the payment behind its host, and not in it: {shown(url)}",
+            f"return_url may have the placeholder only after its host: {shown(url)}",
             argument="return_url",
         )
     return url
@@ -67,11 +67,11 @@ def filled(url: str, payment: str) -> str:
 
 
 def without_payment(url: str) -> str:
-    """Return *url*, checked, where nothing is paid; raise `InvalidValue` for a placeholder."""
+    """Return *url*, checked; raise `InvalidValue` if it has a placeholder."""
     if _PLACEHOLDER.search(checked(url)):
         raise InvalidValue(
-            "return_url has the placeholder {payment}, and where a method is stored there is no "
-            "payment; put a reference of your own into the address",
+            "return_url has the placeholder {payment}, but storing a method has no payment; use a "
+            "reference of your own in the address",
             argument="return_url",
         )
     return url

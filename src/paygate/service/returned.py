@@ -1,7 +1,7 @@
-"""Returned: a return that the gateway reports, which is a fact and always booked.
+"""Returned: a return that the gateway reports is a fact, and always booked.
 
-It reverses the payment if that is still there, and confirms the reversal of a clerk who was
-earlier. What was spent as credit meanwhile becomes a debit of the customer.
+It reverses the payment if its money is still there, and confirms an earlier reversal by a clerk.
+What was spent as credit in the meantime becomes a debit of the customer.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> bool:
     """
-    Book a return that the gateway reported as a reversal; return False if it is none.
+    Book a return as a reversal of the payment, and return whether it is one.
 
-    *receipt* is the outward receipt of it. It reverses what is still there: what
-    went back before, and is returned all the same, becomes a debit of the customer.
-    A second return of one payment, one that a clerk anticipated, or one of a part
-    is no reversal of the payment: it is taken off like other money that goes out.
+    *receipt* is the outward receipt of the return. It reverses what is still there; an amount that
+    had gone back earlier, and is returned as well, becomes a debit of the customer. A second
+    return, one that a clerk anticipated, and one of a part do not reverse the payment: they are
+    taken off like other outward money.
     """
     on = customers.date_of(tx, payment.customer, movement.effective)
     came, went = receipts.moved(tx, payment.id)[movement.amount.currency]
@@ -81,11 +81,10 @@ def book_return(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> b
 
 def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money:
     """
-    Net what the gateway reports as gone out against a reversal by a clerk; return the rest.
+    Net outward money that the gateway reports against a clerk's reversal; return the rest.
 
-    The reversal took the money off everything that it was on, and *receipt* says the
-    same fact again, in the words of the bank. It takes the place of the reversal in
-    transit, and nothing more is taken off.
+    The reversal has taken the money off already, and *receipt* is the bank's report of the same
+    fact. It replaces the reversal in transit, and nothing more is taken off.
     """
     left = movement.amount.minor
     reversal = reversals.of_payment(tx, payment.id)
@@ -140,6 +139,6 @@ def _debit(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> N
     ]
     opposite.post(tx, payment, lines, receipt, amount.currency, on)
     if reviews.raise_(tx, payment.id, reviews.EXCESS):
-        who = "the customer" if payment.customer else "whoever is found to have paid it"
-        text = f"a return of {amount} does not match what is booked; {who} owes it"
+        who = "the customer" if payment.customer else "the payer, who is not known yet,"
+        text = f"a return of {amount} exceeds what is booked; {who} owes it"
         telling.emit(tx, "payment.needs_review", finding.payment(tx, payment.id), reason=text)

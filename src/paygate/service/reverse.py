@@ -1,7 +1,7 @@
-"""Reverse a payment: it turned out not to be money, and everything is as it was before.
+"""Reverse: undo all effects of a payment whose money never came, such as a bounced check.
 
-A clerk's reversal follows rules and may be refused; what it takes back is in `opposite`. A return
-that the gateway reports is refused by nobody: see `returned`.
+A clerk's reversal follows rules and may be refused; its effects are in `opposite`. A return that
+the gateway reports is never refused: see `returned`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _BROUGHT = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
 
 def reverse(wish: ReverseOrder) -> Flow[Reversal]:
-    """Book the opposite of a payment; the same wish again returns the same reversal."""
+    """Book the opposite of a payment; the same order again returns the same reversal."""
     return (yield from transact(lambda tx: reverse_in(tx, wish)))
 
 
@@ -80,8 +80,8 @@ def reverse_in(tx: Tx, wish: ReverseOrder) -> Reversal:
     _check(tx, wish, payment)
     if wish.fee is not None and not payment.customer:
         raise InvalidValue(
-            f"nobody knows whose payment {payment.id} is, so nobody owes a fee for it; assign it "
-            "first",
+            f"the customer of payment {payment.id} is not known, so it cannot have a fee; assign "
+            "it first",
             argument="fee",
         )
     on = _date_of(tx, payment, wish.on)
@@ -149,7 +149,7 @@ def _check(tx: Tx, wish: ReverseOrder, payment: Payment) -> None:
 
 
 def _date_of(tx: Tx, payment: Payment, on: date | None) -> date:
-    """Return *on*, or by default today for the customer, or the day of the money if later."""
+    """Return *on*, or by default the customer's today, or the date of the money if later."""
     if on is not None:
         return customers.recorded_on(tx, payment.customer, on)
     came = [each.effective for each in receipts.of_payment(tx, payment.id) if each.kind.inward]
@@ -157,16 +157,16 @@ def _date_of(tx: Tx, payment: Payment, on: date | None) -> date:
 
 
 def _reversible(tx: Tx, payment: Payment, on: date, wish: ReverseOrder) -> list[Receipt]:
-    """Tell the receipts to reverse, or refuse."""
+    """Return the receipts to reverse, or raise if the payment cannot be reversed."""
     if attempts.in_doubt(tx, payment.id):
         raise OutcomeUnknown(
-            f"we do not know yet how payment {payment.id} ended; inquire or resolve it first",
+            f"the outcome of payment {payment.id} is not known yet; inquire or resolve it first",
             payment=payment.id,
         )
     now = under_way.of_payment(tx, payment.id)
     if now.capturing or now.refunding or now.voiding:
         raise OutcomeUnknown(
-            f"money of payment {payment.id} is on its way; reverse it when that has come to an end",
+            f"money of payment {payment.id} is on its way; reverse the payment when that has ended",
             payment=payment.id,
         )
     booked = receipts.of_payment(tx, payment.id)
@@ -188,8 +188,8 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: ReverseOrder) -> list[
         sends = ways.back(tx, payment)
         verbs = ("refund", "cancel") if "refund" in sends else sends
         raise StillAtGateway(
-            f"account {payment.account!r} brought the money of payment {payment.id} and has not "
-            f"reported it as returned; to give it back, {ways.back_by(verbs)}; if it never came, "
+            f"account {payment.account!r} collected the money of payment {payment.id} and has not "
+            f"reported it as returned; to send it back, {ways.back_by(verbs)}; if it never came, "
             "reverse it with force",
             payment=payment.id,
             verbs=verbs,
@@ -197,7 +197,7 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: ReverseOrder) -> list[
     earliest = max(receipt.effective for receipt in inward)
     if on < earliest:
         raise BadReversalDate(
-            f"the money came on {earliest}; a reversal on {on} would be before it", on=on
+            f"the money came on {earliest}; a reversal on {on} would precede it", on=on
         )
     if wish.period_closed is not None and wish.period_closed(on):
         raise BadReversalDate(f"the period of {on} is closed; choose a later date", on=on)
@@ -206,7 +206,7 @@ def _reversible(tx: Tx, payment: Payment, on: date, wish: ReverseOrder) -> list[
 
 
 def _brought(inward: Sequence[Receipt], booked: Sequence[Receipt]) -> list[Receipt]:
-    """Return the *inward* receipts without those that took back what had gone out."""
+    """Return the *inward* receipts except those of money that had gone out and came back."""
     if len(inward) == len(booked):
         return list(inward)
     return [each for each in inward if each.kind in _BROUGHT]
@@ -233,7 +233,7 @@ def _check_credit(tx: Tx, payment: Payment) -> None:
             consumers += claims.reserving(tx, credit.id)
     if consumers:
         raise CreditConsumed(
-            f"payment {payment.id} made a credit that {', '.join(dict.fromkeys(consumers))} "
+            f"payment {payment.id} created credit that {', '.join(dict.fromkeys(consumers))} "
             "already used; undo those uses first",
             payment=payment.id,
             consumers=list(dict.fromkeys(consumers)),

@@ -1,4 +1,4 @@
-"""Secrets: which of them a method, an account or a request holds."""
+"""Secrets: those in a method, an account or a request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from paygate.gateway import Method
 
 _PLAIN: Final = (str, bytes, int, float, type, Enum, date, timedelta, Traits, FunctionType)
-"""What holds no secret, whatever it is made of; most of a driver's parts are."""
+"""Types that contain no secret; most of a driver's attributes have one of them."""
 _DEPTH_MAX: Final = 5
 _PARTS_MAX: Final = 10_000
 _SHORT: Final = 6
@@ -27,7 +27,7 @@ _CREDENTIAL: Final = re.compile(r"auth|key|token|secret|password|cookie", re.IGN
 
 
 def secrets_of(method: Method | None) -> list[Secret[str]]:
-    """Return what *method* consists of."""
+    """Return the secrets of *method*."""
     match method:
         case OneTimeToken(value) | StoredToken(value):
             return [value]
@@ -42,14 +42,14 @@ def secrets_of(method: Method | None) -> list[Secret[str]]:
 
 
 def secrets_in(thing: object) -> list[Secret[str]]:
-    """Return the secrets that a gateway or a sink holds, in its settings or anywhere."""
+    """Return the secrets of a gateway or a sink, in its settings or anywhere else in it."""
     found: dict[str, Secret[str]] = {}
     _gather(thing, found, set(), _DEPTH_MAX)
     return list(found.values())
 
 
 def credentials_of(request: Request) -> list[Secret[str]]:
-    """Return what *request* proves by its headers that it is ours."""
+    """Return the credentials in the headers of *request*."""
     words = [
         word
         for name, value in request.headers.items()

@@ -1,9 +1,9 @@
-"""Stop sending, and resume: a ledger from a backup has forgotten what the processors have not.
+"""Stop and resume sending: a restored ledger has lost facts that the processors still have.
 
-While it is stopped nothing new is sent and nothing is sent again; callbacks,
-feeds and inquiries go on, because by them the ledger catches up. Whether it has
-can't be known from the ledger alone, so a person says so, and why. A ledger is
-stopped for all of its tenants, so all of them must have caught up.
+While sending is stopped, nothing new is sent and nothing is sent again; callbacks, feeds and
+inquiries continue, because the ledger catches up by them. The ledger alone cannot tell whether it
+has caught up, so an operator states it, with evidence. A ledger is stopped for all of its tenants,
+so all of them must have caught up.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _LEDGER = "ledger"
 
 
 def stop(reason: str) -> Flow[Stopped]:
-    """Let nothing be sent from this ledger until somebody resumes it."""
-    _require("reason", reason, "why: reason='restored from the backup of 3 May'")
+    """Stop sending from this ledger until somebody resumes it."""
+    _require("reason", reason, "the reason: reason='restored from the backup of 3 May'")
 
     def work(tx: Tx) -> Stopped:
         if sending.stop(tx, reason):
@@ -42,14 +42,14 @@ def stop(reason: str) -> Flow[Stopped]:
 
 
 def standing() -> Flow[Stopped | None]:
-    """Tell since when and why nothing is sent; None where it may be."""
+    """Return since when and why sending is stopped; None if it is not."""
     return (yield from look(sending.stopped))
 
 
 def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool) -> Flow[None]:
-    """Let things be sent again, if nothing that the ledger knows of waits, or by *force*."""
+    """Resume sending, if nothing that the ledger knows of is due, or with *force*."""
     _require(
-        "evidence", evidence, "how you know: evidence='compared with the dashboards since 3 May'"
+        "evidence", evidence, "your evidence: evidence='compared with the dashboards since 3 May'"
     )
 
     def work(tx: Tx) -> None:
@@ -59,7 +59,7 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
         waits = _waits(tx, accounts)
         if waits and not force:
             raise StillCatchingUp(
-                f"this ledger does not know all yet: {', '.join(waits)}; let it recover first",
+                f"this ledger has not caught up yet: {', '.join(waits)}; run recover first",
                 waits=waits,
             )
         sending.resume(tx)
@@ -76,7 +76,7 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
 
 
 def _waits(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> list[str]:
-    """Return what the ledger could still learn by itself, for any of its tenants."""
+    """Return what is still due, for any tenant of the ledger."""
     waits = [
         f"{counted(count, 'attempt')} to inquire about{_of(tx, tenant)}"
         for tenant, count in sending.attempts_due(tx).items()
@@ -94,19 +94,19 @@ Feed: TypeAlias = tuple[str, str]
 
 
 def _feeds(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[Feed]:
-    """Return the feeds of this process, those that processes had, and those that were read."""
+    """Return the feeds of this process, of earlier processes, and those read since the stop."""
     here = {(tx.tenant, name) for name, account in accounts.items() if account.has_feed}
     return here | set(known.with_feeds(tx)) | feeds.read_since_stop(tx).keys()
 
 
 def _unread(tx: Tx, accounts: Mapping[str, GatewayAccount]) -> set[Feed]:
-    """Return the feeds that nobody began to read after the stop and read to their ends."""
+    """Return the feeds that have not been read to their end since the stop."""
     read = feeds.read_since_stop(tx)
     return {feed for feed in _feeds(tx, accounts) if not read.get(feed)}
 
 
 def _in_order(tx: Tx, found: set[Feed]) -> list[Feed]:
-    """Return feeds in the order in which they are named: those of this tenant first."""
+    """Return feeds in the order of messages: those of this tenant first."""
     return sorted(found, key=lambda feed: (feed[0] != tx.tenant, feed))
 
 
@@ -116,4 +116,4 @@ def _of(tx: Tx, tenant: str) -> str:
 
 def _require(argument: str, text: str, wanted: str) -> None:
     if not text.strip():
-        raise InvalidValue(f"say {wanted}", argument=argument)
+        raise InvalidValue(f"give {wanted}", argument=argument)

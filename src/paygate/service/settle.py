@@ -1,20 +1,18 @@
-"""Settlement: accepted money reaches us, or waits until it does.
+"""Settlement: when accepted money reaches the merchant.
 
 A processor accepts a payment today and pays it out days later, in part, less its fee, or not at
-all. Two things are kept apart. What it tells of the settlement is posted whatever we do with it:
-out of transit, into settled and fees. If the account credits on settlement, accepted money also
-*awaits* it: it is received and not yet on an invoice, and what it is to pay stays held, so that
-nobody pays it twice. As it settles it is placed by the rule of any other money; if it goes back
-before, its invoices are free again.
+all. Two things are kept apart. A reported settlement is always posted: out of transit, into settled
+and fees. If the account credits on settlement, accepted money also *awaits* it: it is received but
+not yet on an invoice, and its invoices stay held, so that nobody pays them twice. When it settles,
+it is allocated like any other money; if it goes back before that, its invoices are released.
 
-The rule: a settlement is told as what has settled of a movement so far. What is posted is the
-difference to what was known before, so it may be told as often as the processor likes, in parts and
-late.
+The rule: a report states how much of a movement has settled so far, and the difference to the
+previous report is posted. So settlement may be reported repeatedly, in parts, and late.
 
-What stays true: what is in transit is what was booked and has neither settled nor gone back; what
-awaits settlement is neither credit nor on an invoice; and a payment holds no more than can still
-come. Money that should have settled and has not, and a
-reversal or refund that the gateway never confirms, ends with a person and not by itself.
+What stays true: money in transit is what was booked and has neither settled nor gone back; money
+that awaits settlement is neither credit nor on an invoice; and a payment holds no more than can
+still come. Money that does not settle in time, and a reversal or refund that the gateway never
+confirms, are flagged for review and never resolved automatically.
 """
 
 from __future__ import annotations
@@ -53,7 +51,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 CONFIRMED_WITHIN: Final = timedelta(days=10)
-"""How long a gateway that names no time to settle may take to confirm a reversal."""
+"""How long a gateway may take to confirm a reversal, if its rail has no time to settle."""
 
 _BROUGHT = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
@@ -62,16 +60,16 @@ _BROUGHT = (MovementKind.CHARGE, MovementKind.CAPTURE)
 
 
 def waits(tx: Tx, payment: Payment, movement: Movement) -> bool:
-    """Tell whether the money of *movement* counts only when it, or its payment, has settled."""
+    """Return whether the money of *movement* counts only when it, or its payment, has settled."""
     if payment.credit_on is CreditOn.ACCEPTED:
         return False
     return movement.kind in _BROUGHT or transit.is_under_way(tx, payment.id)
 
 
 def still_waits(tx: Tx, payment: Payment, receipt: Receipt) -> bool:
-    """Return whether money of *receipt* that finds its place now counts only when it settles."""
+    """Return whether money of *receipt* that is assigned now counts only when it settles."""
     if payment.credit_on is CreditOn.ACCEPTED or receipt.amount.currency != payment.amount.currency:
-        return False  # other currency becomes credit, and waits for no invoice of this payment
+        return False  # another currency becomes credit, and cannot pay this payment's invoices
     if receipt.kind in _BROUGHT:
         return receipt.in_transit.minor > 0
     return transit.is_under_way(tx, payment.id)
@@ -86,10 +84,10 @@ def accept(
     entry: str | None = None,
 ) -> None:
     """
-    Book that *amount* was accepted, and hold what it is to pay until it settles.
+    Book *amount* as accepted, and hold its invoices until it settles.
 
-    *sources* are the lines that it comes from, that of its receipt first; *entry* is by
-    default that receipt.
+    *sources* are the lines that it comes from, the receipt's first; *entry* is by default that
+    receipt.
     """
     receipt = sources[0].receipt
     booked = None if receipt is None else receipts.by_id(tx, receipt)
@@ -103,7 +101,7 @@ def accept(
 
 
 def take_off(tx: Tx, payment: Payment, wanted: Money) -> list[PostingLine]:
-    """Take up to *wanted* off what awaits settlement: it goes back before it counted."""
+    """Take up to *wanted* off money that awaits settlement and goes back before it counted."""
     lines: list[PostingLine] = []
     minor = wanted.minor
     for waiting in receipts.awaiting(tx, payment.id, wanted.currency):
@@ -117,9 +115,9 @@ def take_off(tx: Tx, payment: Payment, wanted: Money) -> list[PostingLine]:
 
 
 def still_to_come(tx: Tx, payment: Payment, *, ended: bool = False) -> int:
-    """Tell how much may still come onto invoices: what awaits, and what can be captured.
+    """Return how much may still go onto invoices: what awaits settlement or can be captured.
 
-    With *ended* nothing more is captured.
+    With *ended* nothing more can be captured.
     """
     awaiting = receipts.awaiting_in_all(tx, payment.id, payment.amount.currency)
     if ended or payment.status is not PaymentStatus.AUTHORIZED:
@@ -129,7 +127,7 @@ def still_to_come(tx: Tx, payment: Payment, *, ended: bool = False) -> int:
 
 
 def release(tx: Tx, payment: Payment, *, ended: bool = False) -> list[tuple[str, int]]:
-    """Let go of what *payment* holds and no money will come for; tell what, by invoice."""
+    """Release what *payment* holds beyond the money still to come; return it by invoice."""
     its_claims = claims.of_payment(tx, payment.id)
     if not any(each.state in ("hard", "soft") for each in its_claims):
         return []
@@ -140,7 +138,7 @@ def release(tx: Tx, payment: Payment, *, ended: bool = False) -> list[tuple[str,
     held = [each for each in its_claims if each.state == "hard" and each.credit is None]
     excess = sum(each.minor for each in held) - needed
     freed: list[tuple[str, int]] = []
-    for claim in reversed(held):  # they are filled in order, so the last go first
+    for claim in reversed(held):  # they are filled in order, so the last are released first
         gone = min(claim.minor, excess)
         if gone <= 0:
             break
@@ -155,7 +153,7 @@ def release(tx: Tx, payment: Payment, *, ended: bool = False) -> list[tuple[str,
 
 
 def hold_again(tx: Tx, payment: Payment, needed: int) -> int:
-    """Hold again what was let go of, as far as it is free; return what could not be held."""
+    """Hold released items again as far as they are free; return what could not be held."""
     its_claims = [each for each in claims.of_payment(tx, payment.id) if each.credit is None]
     missing = needed - sum(each.minor for each in its_claims if each.state == "hard")
     for claim in its_claims:
@@ -187,10 +185,10 @@ def _hold_of(tx: Tx, payment: Payment, claim: Claim, take: int) -> None:
 
 
 def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
-    """Post what *movement* tells of its settlement, place what it freed; tell the invoices."""
+    """Post the settlement reported in *movement*, allocate what settled; return the invoices."""
     receipt = receipts.of_movement(tx, payment.account, movement.kind, movement.movement_id)
-    assert receipt is not None, "a movement is booked before its settlement is told"
-    if receipt.payment != payment.id:  # a gateway took the payment for a duplicate of another
+    assert receipt is not None, "a movement is booked before its settlement"
+    if receipt.payment != payment.id:  # the gateway treated it as a duplicate of another payment
         owner = payments.by_id(tx, receipt.payment)
         assert owner is not None, "a receipt refers to its payment"
         payment = owner
@@ -198,7 +196,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     known, news = _known(receipt), settlement_of(movement)
     left = in_transit(movement, news)
     on = news.on or customers.today(tx, payment.customer)
-    # By what is left: parts of two days, or told to two hosts, may be booked at one instant.
+    # Named by the rest: two parts, or reports to two hosts, may be booked at the same instant.
     entry = f"{receipt.id}:settled:{left}"
     for currency, lines in _moves(movement, receipt, known, news, left).items():
         _post(tx, payment, lines, entry, currency, on)
@@ -216,21 +214,21 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
 
 
 def on_its_way(tx: Tx, payment: str) -> bool:
-    """Return whether accepted money of *payment* is still to reach us: more than went back."""
+    """Return whether more accepted money of *payment* is in transit than went back."""
     return transit.sum_of(tx, payment) > 0
 
 
 def is_contradicted(tx: Tx, payment: str) -> bool:
     """
-    Return whether a person reversed money of *payment* that its gateway says has reached us.
+    Return whether money of *payment* was reversed by hand although its gateway reports it settled.
 
-    It may be told yet that the money went back: a reversal often comes first.
+    The gateway may still report that the money went back: a reversal often comes first.
     """
     return payments.is_settled(tx, payment) and transit.is_reversal_in_transit(tx, payment)
 
 
 def watch_reversal(tx: Tx, payment: Payment) -> None:
-    """Look later whether the gateway has confirmed a reversal of money that has settled."""
+    """Plan a check whether the gateway has confirmed a reversal of settled money."""
     if is_contradicted(tx, payment.id):
         within = payments.settles_within(tx, payment.id) or CONFIRMED_WITHIN
         payments.set_settle_check(tx, payment.id, tx.now + within)
@@ -239,7 +237,7 @@ def watch_reversal(tx: Tx, payment: Payment) -> None:
 
 
 def refunds_out(tx: Tx, payment: str) -> list[RefundOut]:
-    """Return the refunds of *payment* that have not settled and were not flagged for it."""
+    """Return the refunds of *payment* that have not settled and have not been flagged."""
     return [
         each
         for each in transit.refunds_out(tx, payment)
@@ -254,10 +252,10 @@ def cause_of_refund(receipt: str) -> str:
 
 def watch_refunds(tx: Tx, payment: str) -> None:
     """
-    Look later whether refunds of *payment* have settled; end the review of those that have.
+    Plan a check whether refunds of *payment* have settled; end the review of those that have.
 
-    A refund has as long as its rail gives to money that comes, once that has settled. Without
-    such a time nobody waits: the rail does not tell settlement.
+    A refund has as long as the rail allows for incoming money, counted from when that has settled.
+    If the rail does not have that time, it does not report settlement, and nothing is checked.
     """
     within = payments.settles_within(tx, payment)
     if within is None:
@@ -275,7 +273,7 @@ def watch_refunds(tx: Tx, payment: str) -> None:
 def _moves(
     movement: Movement, receipt: Receipt, known: Settlement, news: Settlement, left: int
 ) -> dict[str, list[PostingLine]]:
-    """Make the lines of what is new, by currency: out of transit, into settled and fees."""
+    """Return the lines for what is new, by currency: out of transit, into settled and fees."""
     sign = 1 if movement.kind.inward else -1
     own = movement.amount.currency
     lines: dict[str, list[PostingLine]] = {own: []}
@@ -302,7 +300,7 @@ def _moves(
 
 
 def place_settled(tx: Tx, payment: Payment, on: date) -> list[str]:
-    """Put what awaited settlement and has settled on what it is to pay."""
+    """Allocate money that awaited settlement and has settled."""
     touched: list[str] = []
     settled = transit.settled(tx, payment.id)
     for each in settled:

@@ -1,4 +1,4 @@
-"""Status: how the ledger stands, and what of it needs a person."""
+"""Status: the state of the ledger, and what in it needs attention."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 SHOWN: Final = 20
-"""How many ids are named of what there may be many of."""
+"""How many ids a list names at most."""
 
 OVERDUE_AFTER: Final = timedelta(hours=1)
-"""How long something may be due, or fail, before it needs a person."""
+"""How long something may be due, or fail, before it needs attention."""
 
 UNREAD_AFTER: Final = timedelta(days=1)
-"""How old the last whole reading of a feed may be."""
+"""How old the last complete reading of a feed may be."""
 
 UNKNOWN_AFTER: Final = timedelta(days=1)
-"""How long an outcome may be unknown: by then the plan of inquiries has asked seven times."""
+"""How long an outcome may be unknown; by then seven inquiries have been planned."""
 
 REFUSED_WITHIN: Final = timedelta(days=1)
-"""For how long a refused callback is a concern: the processor sends again what it could not."""
+"""How long a refused callback is a concern; the processor repeats undelivered ones."""
 
 RETIRED_AFTER: Final = timedelta(days=30)
-"""An account that no process was opened with for so long is not used any more."""
+"""After how long without a process an account counts as no longer used."""
 
 
 def status(tx: Tx) -> LedgerStatus:
-    """Return how the ledger stands now."""
+    """Return the current state of the ledger."""
     found = _accounts(tx)
     reviews = totals.reviews(tx, SHOWN)
     unknown = totals.unknown(tx, SHOWN)
@@ -99,12 +99,12 @@ def _accounts(tx: Tx) -> list[AccountStatus]:
     return found
 
 
-# --- What needs a person -------------------------------------------------------------------
+# --- What needs attention ------------------------------------------------------------------
 
 
 def _of_sending(stopped: Stopped | None) -> Iterator[Concern]:
     if stopped is not None:
-        text = f"nothing is sent, by {stopped.actor}: {stopped.reason}"
+        text = f"sending was stopped by {stopped.actor}: {stopped.reason}"
         yield Concern(name="sending-stopped", text=text, since=stopped.since)
 
 
@@ -116,7 +116,7 @@ def _of_account(one: AccountStatus, tx: Tx) -> Iterator[Concern]:
     yield from _of_feed(one, tx)
     lately = tx.now - REFUSED_WITHIN
     for each in one.refused:
-        # What has no signature at all was not sent by the processor: anybody can send that.
+        # A callback without a signature is not from the processor; anybody can send one.
         if each.last_at >= lately and each.why is not Refusal.UNSIGNED:
             yield Concern(
                 name="callbacks-refused",
@@ -133,7 +133,7 @@ def _of_account(one: AccountStatus, tx: Tx) -> Iterator[Concern]:
     if one.overdue_inquiries or one.overdue_callbacks:
         text = (
             f"{counted(one.overdue_inquiries, 'inquiry', 'inquiries')} and "
-            f"{counted(one.overdue_callbacks, 'callback')} wait, and nobody sees to them"
+            f"{counted(one.overdue_callbacks, 'callback')} are overdue; no process recovers them"
         )
         yield Concern(name="recovery-overdue", subject=one.name, text=text, since=one.overdue_since)
 
@@ -141,7 +141,7 @@ def _of_account(one: AccountStatus, tx: Tx) -> Iterator[Concern]:
 _STUCK: Final = {
     InboxState.ORPHAN: "about operations that are not in this ledger",
     InboxState.FAILED: "that could not be applied",
-    InboxState.CONFLICTED: "that contradict what was told before",
+    InboxState.CONFLICTED: "that contradict an earlier one",
 }
 
 
@@ -179,9 +179,9 @@ def _of_unknown(unknown: UnknownOutcomes, now: datetime) -> Iterator[Concern]:
 def _of_reviews(reviews: FlaggedPayments, changes: list[str]) -> Iterator[Concern]:
     named = ", ".join(reviews.oldest)
     if reviews.count:
-        more = f", {reviews.conflicts} of them with other money" if reviews.conflicts else ""
+        more = f", {reviews.conflicts} of them conflicted" if reviews.conflicts else ""
         if reviews.unidentified:
-            more += f", {reviews.unidentified} of them for payer numbers that nobody has"
+            more += f", {reviews.unidentified} of them for unknown payer numbers"
         text = f"{counted(reviews.count, 'payment')} to review{more}: {named}"
         yield Concern(name="review", text=text, since=reviews.since)
     if changes:
@@ -194,9 +194,9 @@ def _of_sink(one: SinkStatus, now: datetime) -> Iterator[Concern]:
         text = f"it cannot be reached: {one.fault}"
         yield Concern(name="sink-unreached", subject=one.name, text=text, since=one.unreached_since)
     behind = one.behind_since
-    # What cannot be reached is left alone for a while, and its events wait; that is not neglect.
+    # An unreachable sink is left alone for a while, and its events wait, as intended.
     if one.unreached_since is None and behind is not None and now - behind >= OVERDUE_AFTER:
-        text = "nobody hands events over to it"
+        text = "no process publishes events to it"
         yield Concern(name="sink-behind", subject=one.name, text=text, since=behind)
     if one.dead_letters:
         text = f"{counted(one.dead_letters, 'event')} given up, the last one for: {one.error}"

@@ -1,19 +1,17 @@
-"""Money that goes out is taken off where it is; what comes back is put where it was taken from.
+"""Taking: take off outward money, and put money that comes back in its old place.
 
-Money of a payment is in one of four places: it awaits settlement, it waits for a
-person (suspense), it is on invoices, or it is credit of the customer. What goes
-out is looked for in all of them, in the order that a refund asks for, and each
-outward receipt remembers where it found its money. If there is not enough, the
-rest becomes a debit: the customer owes it. If nobody knows whose the payment is,
-nobody can owe it: then the rest waits for a person, as suspense below zero.
+Money of a payment is in one of four places: it awaits settlement, it is in suspense, it is on
+invoices, or it is credit of the customer. Money that goes out is looked for in all of them, in the
+order that a refund asks for, and each outward receipt records what it took from each. If there is
+not enough, the rest becomes a debit of the customer. If the customer is not known, the rest is
+negative suspense, until the payment is assigned.
 
-What comes back (a refund that failed after all, a dispute that was won) undoes
-one outward receipt. First it cancels what the customer was made to owe for this
-payment: as long as there is such a debit, more is out than there was. The rest
-goes to the places that the undone receipt took it from, the last one first. An
-invoice takes back what is open on it; if it was paid otherwise, or is void by
-now, the money is the customer's credit. Money in another currency than what was
-taken goes to none of these places: it waits for a person.
+Money that comes back (a refund that failed after all, a dispute that was won) undoes one outward
+receipt. First it cancels debits for this payment: as long as there is one, more has gone out than
+there was. The rest returns to the places that the undone receipt took it from, in reverse order. An
+invoice takes back what is open on it; if it was paid in another way, or has been voided, the money
+is credit of the customer. Money in a currency other than the one taken goes to none of these
+places, but into suspense.
 """
 
 from __future__ import annotations
@@ -44,8 +42,8 @@ if TYPE_CHECKING:
 class RefundTo(StrEnum):
     """What a refund does to the invoices that the money was on.
 
-    REOPEN makes them open again. CREDIT_NOTE gives up what it reopens, because
-    the goods went back too. FROM_CREDIT pays out the credit that the payment made.
+    REOPEN opens them again. CREDIT_NOTE also writes off what it reopens, because the goods went
+    back too. FROM_CREDIT pays out the credit that the payment created.
     """
 
     REOPEN = "reopen"
@@ -56,10 +54,10 @@ class RefundTo(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgo:
     """
-    Money that goes out under the id of its *receipt*, and where it is looked for first.
+    Money that goes out, with its *receipt*, and where to take it from.
 
-    That is the credit that a refund holds, then *credits* and *items*, each with how
-    much of it, and then the places in the order of *to*.
+    First from the credit that the refund's *attempt* holds, then from *credits* and *items* (ids
+    with amounts), then from the places in the order of *to*.
     """
 
     receipt: str
@@ -75,7 +73,7 @@ class Outgo:
 
 
 def take_off(tx: Tx, payment: Payment, out: Outgo) -> tuple[list[PostingLine], int]:
-    """Take money of *payment* off where it is; return the lines, and what the customer owes."""
+    """Take off money of *payment*; return the lines, and the amount that the customer owes."""
     lines: list[PostingLine] = []
     left = out.amount.minor
     if out.attempt is not None:
@@ -104,7 +102,7 @@ def take_off(tx: Tx, payment: Payment, out: Outgo) -> tuple[list[PostingLine], i
 
 
 def owe(tx: Tx, payment: Payment, receipt: str, amount: Money) -> PostingLine:
-    """Make the customer owe *amount*, which the outward *receipt* took and nobody had."""
+    """Debit the customer with *amount*, which went out with *receipt* beyond what was there."""
     if not payment.customer:
         receipts.set_unallocated(tx, receipt, -amount.minor)
         return PostingLine(LedgerAccount.SUSPENSE, amount.minor, receipt=receipt)
@@ -165,7 +163,7 @@ def _from_items(tx: Tx, payment: Payment, wanted: Money, on: date) -> list[Posti
 def _off(
     tx: Tx, payment: Payment, wanted: Money, on: date, item: str | None = None
 ) -> list[PostingLine]:
-    """Take money off *item*, or off the invoices of *payment*, the last one first."""
+    """Take money off *item*, or off the invoices of *payment*, last one first."""
     lines: list[PostingLine] = []
     left = wanted.minor
     for standing in reversed(allocations.standing_of_payment(tx, payment.id)):
@@ -175,7 +173,7 @@ def _off(
             continue
         allocations.cancel(tx, standing, on)
         rest = standing.amount.minor - take
-        if rest:  # allocations are never changed: the whole goes, and what stays is put again
+        if rest:  # allocations never change: all of it is canceled, and the rest allocated again
             allocations.insert(
                 tx,
                 item=standing.invoice,
@@ -197,15 +195,15 @@ _UNDONE = {
     MovementKind.CHARGEBACK_WON: (MovementKind.CHARGEBACK,),
     MovementKind.UNDONE: (MovementKind.REFUND,),
 }
-"""What each kind of money that comes back undoes."""
+"""The movements that each kind of money that comes back undoes."""
 
 
 @dataclass(slots=True)
 class PutBack:
-    """What is put back of one inward receipt: the lines, and the invoices they touch.
+    """The money of one inward receipt that was put back: the lines, and the invoices they touch.
 
-    `left` has no place of its own to go back to; `waits` says that some of it is
-    in suspense again, `other` that it came in another currency than what was taken.
+    `left` has no place to return to; `waits` means that some of it is in suspense again, and
+    `other` that its currency is not the one that was taken.
     """
 
     receipt: str
@@ -216,7 +214,7 @@ class PutBack:
     other: bool = False
 
     def add(self, line: PostingLine) -> None:
-        """Count money as put back, which is what the *line* credits."""
+        """Count the money that *line* credits as put back."""
         self.lines.append(line)
         self.left = Money(self.left.currency, self.left.minor + line.minor)
 
@@ -224,7 +222,7 @@ class PutBack:
 def put_back(
     tx: Tx, payment: Payment, receipt: str, movement: Movement, on: date, cash: LedgerAccount
 ) -> PutBack:
-    """Put the money of an inward *receipt* where the movement that it undoes took it from."""
+    """Return the money of an inward *receipt* to where the undone movement took it from."""
     back = PutBack(receipt, movement.amount)
     _cancel_debits(tx, payment, back)
     undoes = movement.undoes or movement.movement_id
@@ -251,7 +249,7 @@ def put_back(
 
 
 def cancel_debits(tx: Tx, payment: Payment, wanted: Money) -> list[PostingLine]:
-    """Cancel what the customer, or nobody yet, was made to owe for *payment*, up to *wanted*."""
+    """Cancel debits and negative suspense of *payment*, up to *wanted*."""
     nobodys: list[PostingLine] = []
     left = wanted.minor
     for part in receipts.overdrawn(tx, payment.id, wanted.currency):
@@ -278,7 +276,7 @@ def _cancel_debits(tx: Tx, payment: Payment, back: PutBack) -> None:
 
 
 def _put(tx: Tx, payment: Payment, origin: Taken, minor: int, back: PutBack, on: date) -> bool:
-    """Put *minor* back in one place; return False if that waits for a rule of other money."""
+    """Return *minor* to one place; False if that place cannot take money back."""
     currency = back.left.currency
     match origin.account:
         case LedgerAccount.CUSTOMER_CREDIT:
@@ -296,7 +294,7 @@ def _put(tx: Tx, payment: Payment, origin: Taken, minor: int, back: PutBack, on:
 
 
 def suspend(tx: Tx, back: PutBack, minor: int) -> None:
-    """Let a person decide about *minor* of what comes back."""
+    """Put *minor* of the money that comes back into suspense."""
     waiting = -sum(
         line.minor
         for line in back.lines
@@ -308,7 +306,7 @@ def suspend(tx: Tx, back: PutBack, minor: int) -> None:
 
 
 def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack, on: date) -> None:
-    """Put money on the invoice that it was taken off, as far as it is open to it."""
+    """Put money on the invoice that it was taken off, as far as that is open."""
     currency = back.left.currency
     take = allocation.take_room(tx, item, minor)
     if take:

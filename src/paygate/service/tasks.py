@@ -1,9 +1,9 @@
-"""Tasks: what is asked of a payment, and whether it may be done now.
+"""Tasks: an operation requested on a payment, and whether it may be done now.
 
-What may be done depends on what is under way. So each task is checked and counted by one
-conditional update, in the transaction that stores its intent: no more is captured than was
-authorised, no more goes back than came, and a void that may be under way keeps everything else
-out. What is refused says what is left, or what can be done instead.
+That depends on what is under way. So each task is checked and counted by one conditional update, in
+the transaction that stores its intent: no more is captured than was authorized, no more goes back
+than came in, and a void that may be under way excludes everything else. A refusal says what is
+left, or what can be done instead.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _UNDOES = (Operation.CAPTURE, Operation.VOID, Operation.REFUND)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperateOrder:
     """
-    What is to be done to a payment; *amount* is None for all of it.
+    An operation requested on a payment; with *amount* None, on all of it.
 
-    Without *key* it is done once, and again only after that came to an end.
+    Without *key* it is done once, and can be repeated only after that has ended.
     """
 
     operation: Operation
@@ -64,23 +64,23 @@ class OperateOrder:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one attempt asks for; a refund may need several."""
+    """The amount and movement of one attempt; a refund may need several."""
 
     amount: Money
     movement: str = ""
 
 
 def check_rail(payment: Payment, operation: Operation) -> None:
-    """Refuse to ask a gateway about money that came without one; name the verbs that help."""
+    """Raise for a payment that has no gateway; the error names the verbs to use instead."""
     if payment.account == RECORDED:
         text, can = "was recorded by hand", ["record_refund", "reverse"]
-        help_ = "record_refund what you send back, or reverse it if it was no money"
+        help_ = "record_refund what you send back, or reverse it if the money never came"
     elif payment.kind is Kind.CREDIT:
         text, can = "was made from credit", ["undo_credit_use"]
-        help_ = "undo_credit_use gives the credit back"
+        help_ = "undo_credit_use returns the credit"
     else:
         return
-    text = f"payment {payment.id} {text}, and no gateway has it; {help_}"
+    text = f"payment {payment.id} {text}, so it has no gateway; {help_}"
     match operation:
         case Operation.REFUND:
             left = payment.received - payment.returned
@@ -97,32 +97,35 @@ def check_rail(payment: Payment, operation: Operation) -> None:
 def check_own(
     tx: Tx, payment: Payment, main: AttemptRow, error: type[NotCapturable | NotCancelable]
 ) -> None:
-    """Refuse to touch what is another payment's: one that looked the same was answered for it."""
+    """Raise if the gateway treated this payment as a duplicate: the money is another's."""
     reference = main.attempt.reference
     first = attempts.named(tx, payment.account, our_ref="", reference=reference)
     if first is not None and first.attempt.payment != payment.id:
         raise error(
-            f"the gateway took payment {payment.id} for a duplicate of {first.attempt.payment}: "
-            f"{shown(reference)} is the money of that one, and this one moved none",
+            f"the gateway treated payment {payment.id} as a duplicate of "
+            f"{first.attempt.payment}: {shown(reference)} is that payment's, and this one moved "
+            "no money",
             payment=payment.id,
         )
 
 
 def begin_capture(tx: Tx, payment: Payment, task: OperateOrder, rail: Rail) -> Money:
-    """Count a capture as under way, and return how much it takes; refuse what is not left."""
+    """Count a capture as under way and return its amount, or raise if less is left."""
     now = under_way.of_payment(tx, payment.id)
     left = now.authorized - now.collected - now.capturing
     amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
     if payment.status is not PaymentStatus.AUTHORIZED:
         raise NotCapturable(
-            f"payment {payment.id} is {payment.status}; only an authorised one is captured",
+            f"payment {payment.id} is {payment.status}; only an authorized one can be captured",
             payment=payment.id,
         )
     _check_amount(payment, amount)
     if not rail.partial_capture and (amount.minor != now.authorized or not task.final):
-        raise Unsupported(f"the account {payment.account!r} captures all at once, and only once")
+        raise Unsupported(f"the account {payment.account!r} captures only the full amount, once")
     if not rail.multiple_capture and (not task.final or now.collected or now.capturing):
-        raise Unsupported(f"the account {payment.account!r} captures once; capture with final=True")
+        raise Unsupported(
+            f"the account {payment.account!r} captures only once: capture with final=True"
+        )
     if not under_way.begin_capture(tx, payment.id, amount.minor):
         raise NotCapturable(
             f"{amount} of payment {payment.id} cannot be captured: "
@@ -137,7 +140,7 @@ def begin_capture(tx: Tx, payment: Payment, task: OperateOrder, rail: Rail) -> M
 def begin_refund(
     tx: Tx, payment: Payment, task: OperateOrder, rail: Rail, wanted: list[tuple[str, int]]
 ) -> tuple[list[Step], RefundTo]:
-    """Count a refund as under way, and return its parts and where it is taken from first."""
+    """Count a refund as under way, and return its parts and what it does to invoices."""
     now = under_way.of_payment(tx, payment.id)
     left = payment.received.minor - payment.returned.minor - now.refunding
     amount = Money(payment.amount.currency, left) if task.amount is None else task.amount
@@ -150,7 +153,7 @@ def begin_refund(
     refunds.check_dispute(tx, payment)
     _check_amount(payment, amount)
     if not rail.partial_refund and amount != payment.received:
-        raise Unsupported(f"the account {payment.account!r} refunds all of a payment or nothing")
+        raise Unsupported(f"the account {payment.account!r} refunds payments only in full")
     if task.to is None:
         refunds.check_spent(tx, payment, amount)
     if not under_way.begin_refund(tx, payment.id, amount.minor):
@@ -167,7 +170,7 @@ def begin_refund(
     if rail.refund_window is not None and today > oldest + rail.refund_window:
         raise NotRefundable(
             f"the account {payment.account!r} refunds within {rail.refund_window.days} days; "
-            "send the money back another way and record that",
+            "send the money back another way and record it with record_refund",
             payment=payment.id,
         )
     sent = [part.receipt for part in spread]
@@ -179,11 +182,10 @@ def begin_refund(
 
 
 def begin_void(tx: Tx, payment: Payment) -> None:
-    """Count a void as under way; refuse it beside anything else that is."""
+    """Count a void as under way, or raise if anything else is."""
     if attempts.in_doubt(tx, payment.id):
         raise OutcomeUnknown(
-            f"something that was asked for payment {payment.id} has an unknown outcome; "
-            "inquire first",
+            f"an operation on payment {payment.id} has an unknown outcome; inquire first",
             payment=payment.id,
         )
     if payment.status is PaymentStatus.SUCCEEDED:
@@ -205,10 +207,11 @@ def begin_void(tx: Tx, payment: Payment) -> None:
 
 
 def check_page(tx: Tx, payment: Payment, task: OperateOrder, rail: Rail) -> None:
-    """Check that a page or slip waits for the payer; to complete it, hold its invoices again."""
+    """Raise unless a page or slip waits for the payer; to complete it, hold its invoices again."""
     if payment.status is not PaymentStatus.REQUIRES_ACTION:
         raise NotPayable(
-            f"payment {payment.id} is {payment.status} and waits for no payer", payment=payment.id
+            f"payment {payment.id} is {payment.status} and does not wait for a payer",
+            payment=payment.id,
         )
     if attempts.in_doubt(tx, payment.id):
         raise OutcomeUnknown(
@@ -224,7 +227,7 @@ def check_page(tx: Tx, payment: Payment, task: OperateOrder, rail: Rail) -> None
         return
     its_claims = claims.of_payment(tx, payment.id)
     if payment.superseded or not claiming.harden(tx, payment.id, its_claims):
-        # One whose claims were taken over still names what it was to pay.
+        # A superseded page still names its items.
         wanted = dict.fromkeys(claim.item for claim in its_claims if claim.state != "used")
         raise ways.taken_over(tx, payment, list(wanted), withdrawable=rail.withdrawable)
 
@@ -237,5 +240,6 @@ def _check_amount(payment: Payment, amount: Money) -> None:
         )
     if amount.minor <= 0:
         raise InvalidAmount(
-            f"{amount} of payment {payment.id}: it must be more than zero", argument="amount"
+            f"the amount for payment {payment.id} is {amount}; it must be more than zero",
+            argument="amount",
         )

@@ -1,4 +1,4 @@
-"""What is told of payments while something is booked: events, and alerts for people."""
+"""Events about payments, and alerts for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def alert(tx: Tx, payment: Payment, text: str, about: logs.About = logs.NOTHING) -> None:
-    """Tell people that something about a payment contradicts what was known."""
+    """Emit an alert: a fact about the payment contradicts what was known, or needs attention."""
     emit(tx, "payment.alert", payment, about, reason=text)
 
 
@@ -23,9 +23,9 @@ def emit(
     tx: Tx, type_: str, payment: Payment, about: logs.About = logs.NOTHING, /, **more: object
 ) -> None:
     """
-    Emit an event about *payment*, with its facts, and with the attempt that it is *about*.
+    Emit an event about *payment*, with its facts and those of the attempt that it is *about*.
 
-    What is about a part of the payment says how much, as ``amount_minor``.
+    If it concerns only part of the payment, pass the part as ``amount_minor``.
     """
     data: dict[str, object] = {
         "payment": payment.id,
@@ -55,7 +55,7 @@ def tell_receipt(
     movement: Movement,
     about: logs.About = logs.NOTHING,
 ) -> None:
-    """Emit that money moved and was booked, and which attempt told it."""
+    """Emit that money moved and was booked, and which attempt reported it."""
     data = {
         "payment": payment.id,
         "customer": payment.customer,
@@ -71,7 +71,7 @@ def tell_receipt(
 
 
 def of_movement(movement: Movement) -> dict[str, object]:
-    """Return what an event says of the one movement that it is about."""
+    """Return the facts of a movement for an event about it."""
     facts: dict[str, object] = {
         "movement_id": movement.movement_id,
         "amount_minor": movement.amount.minor,
@@ -80,7 +80,7 @@ def of_movement(movement: Movement) -> dict[str, object]:
 
 
 def tell_credited(tx: Tx, payment: Payment, reason: CreditReason | None) -> None:
-    """Alert people if money became credit because its invoice could not take it."""
+    """Emit an alert if money became credit because its invoice could not take it."""
     if reason is CreditReason.ALREADY_PAID:
         alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
     elif reason is CreditReason.BEING_PAID:

@@ -1,13 +1,12 @@
-"""Told: what a processor said, stored once for each fact, before anything is made of it.
+"""Arrivals of notices: each reported fact is stored once, before it is interpreted.
 
-A processor's id of an event names one fact. So the same id with the same contents is a
-repetition, which changes nothing. The same id with other contents contradicts what was told
-before: both cannot be the fact that the id names. The second is stored as conflicted, for a
-person, and an event says so. Contents are compared as the driver reads them, since processors
-vary the bytes of a repetition.
+A processor's event id names one fact. So the same id with the same contents is a repetition, which
+changes nothing. The same id with other contents contradicts the first: both cannot be the fact that
+the id names. The second is stored as conflicted, for manual review, and an event reports it. The
+contents are compared as the driver reads them, since processors vary the bytes of a repetition.
 
-A hint that proves nothing is no fact. It asks us to look, once for all that came while it
-waited; when we have looked, the next one asks us to look again.
+A hint without proof is not a fact. It causes one inquiry for all hints that come while it waits;
+after that inquiry, the next hint causes another.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Where a notice lies in the inbox, and whether it is `new` there."""
+    """The row of a notice in the inbox, and whether it is `new`."""
 
     row: InboxRow
     new: bool = False
 
     @property
     def conflicted(self) -> bool:
-        """Return whether a person must say what is true before it is applied."""
+        """Return whether it contradicts an earlier notice, so that it needs manual review."""
         return self.row.callback.state is InboxState.CONFLICTED
 
 
@@ -56,7 +55,7 @@ def keep(
     received_at: datetime,
     proven: bool,
 ) -> Kept:
-    """Store *notice* under *event_id*, unless it is there; *proven* if only its sender can tell."""
+    """Store *notice* under *event_id*, unless it is there; *proven* if it is authenticated."""
     stored = storable(notice, account)
     unproven = not proven and not _says(stored)
     digest = notices.digest_of_names(stored) if unproven else notices.digest_of(stored)
@@ -93,10 +92,11 @@ def find(tx: Tx, id_: int) -> InboxRow:
 
 def storable(notice: Notice, account: GatewayAccount) -> Notice:
     """
-    Make a hint of what carries the token of a stored method: the inbox keeps no secret.
+    Return *notice* without what the inbox must not keep.
 
-    It keeps no sentence of a processor's either, which may name the payer: codes are enough to
-    apply what was told.
+    A notice with the token of a stored method becomes a hint, because the inbox keeps no secrets.
+    Messages of the processor are removed, because they may name the payer; codes suffice to apply
+    the notice.
     """
     match notice.answer:
         case Approved() | Authorized() as answer if answer.method and account.inquirer:
@@ -110,13 +110,13 @@ def storable(notice: Notice, account: GatewayAccount) -> Notice:
 
 
 def _says(notice: Notice) -> bool:
-    """Return whether *notice* says what happened, which a driver has from the processor itself."""
+    """Return whether *notice* says what happened; a driver has that from the processor itself."""
     answered = notice.answer is not None or notice.method is not None
     return bool(answered or notice.movements or notice.disputes)
 
 
 def emit(tx: Tx, type_: str, row: InboxRow, reason: str, **more: object) -> None:
-    """Emit that a person must look at a callback, or has looked."""
+    """Emit an event about a callback that needs, or had, manual review."""
     told = row.callback
     outbox.emit(
         tx,

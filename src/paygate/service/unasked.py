@@ -1,18 +1,18 @@
-"""Unasked: money for a payer's number, without an attempt of ours.
+"""Unasked money: payments to a payer's number, without an attempt of ours.
 
-A customer may pay by themselves: to a virtual account, with a customer reference at a kiosk, to
-an address that stays theirs. Nothing of ours asked for that money, and money that arrives is never
-refused. So it becomes a payment of its own, with an attempt that was never to be sent; then
-everything that may follow (a return, a settlement, a refund) is that of any other payment.
+A customer may pay on their own initiative: to a virtual account, with a customer reference at a
+kiosk, to a permanent address. Nothing of ours requested that money, and money that arrives is never
+refused. So it becomes a payment, with an attempt that is never sent; everything that may follow (a
+return, a settlement, a refund) is then like that of any other payment.
 
-Whose it is, the number says. If a customer has it, the money pays their oldest invoices or is
-credit, as `PayerNumber.pays` says. If nobody has it, the money is booked to no customer and waits
-for a person, who assigns it.
+The number identifies the customer. If a customer has it, the money pays their oldest invoices or
+becomes credit, as `PayerNumber.pays` says. If no customer has it, the money is booked without a
+customer, and the payment is flagged until somebody assigns it.
 
 A movement is booked once, by the processor's id of it, however often it is reported and whatever
-became of it since. A processor may call all money for a number by one name, so the name alone
-does not say which of it went back: what is undone does. If neither the movement nor what it undoes
-is known, and several payments have the name, a person must find out.
+has happened to it since. A processor may use one reference for all money of a number, so the
+reference alone does not say which payment went back: the undone movement does. If neither the
+movement nor the undone one is known, and several payments have the reference, it is flagged.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ _PAGE = 100
 
 
 def movements_of(notice: Notice) -> tuple[Movement, ...]:
-    """Return all that *notice* says has moved, each movement once."""
+    """Return all movements of *notice*, each once."""
     answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()
     return (*answered, *(each for each in notice.movements if each not in answered))
 
 
 def money_of(notice: Notice) -> Movement | None:
-    """Return the money that *notice* says has come for a payer's number."""
+    """Return the movement of *notice* that brought money for a payer's number."""
     if not notice.payer_number:
         return None
     return next((each for each in movements_of(notice) if each.kind in _COMES), None)
@@ -86,10 +86,10 @@ def money_of(notice: Notice) -> Movement | None:
 
 def attempt_of(tx: Tx, account: str, notice: Notice, named: AttemptRow | None) -> AttemptRow | None:
     """
-    Return the attempt that *notice* belongs to; None if its money is new, or nothing says whose.
+    Return the attempt of *notice*; None if its money is new, or its attempt cannot be determined.
 
-    *named* is the one that it names. That of a payment of ours counts; of money that came by
-    itself the movement counts, and what that undoes.
+    *named* is the attempt whose reference the notice has. For a payment that we requested, it is
+    the one; for unasked money, the movement decides, and the movement that it undoes.
     """
     if named is not None and not _is_unasked(tx, named):
         return named
@@ -103,7 +103,7 @@ def attempt_of(tx: Tx, account: str, notice: Notice, named: AttemptRow | None) -
 
 
 def _unless_ours(tx: Tx, notice: Notice, found: AttemptRow) -> AttemptRow | None:
-    """Return *found*; None if *notice* may be about a refund of ours that has no name yet."""
+    """Return *found*; None if *notice* may be about our refund that has no reference yet."""
     if not any(each.kind in _SENT_BACK for each in movements_of(notice)):
         return found
     now = under_way.of_payment(tx, found.attempt.payment)
@@ -111,7 +111,7 @@ def _unless_ours(tx: Tx, notice: Notice, found: AttemptRow) -> AttemptRow | None
 
 
 def is_ambiguous(tx: Tx, account: str, notice: Notice, named: AttemptRow | None) -> bool:
-    """Return whether *notice* tells that money moved, under a name that several payments have."""
+    """Return whether *notice* reports movements under a reference of several payments."""
     moved = movements_of(notice) or notice.disputes
     if named is None or not moved or money_of(notice) is not None or not _is_unasked(tx, named):
         return False
@@ -122,23 +122,23 @@ def is_ambiguous(tx: Tx, account: str, notice: Notice, named: AttemptRow | None)
 
 
 def _own(notice: Notice) -> list[Movement]:
-    """Return the movements of *notice*, what comes first: it is what the notice is about."""
+    """Return the movements of *notice*, inward ones first: they are its subject."""
     return sorted(movements_of(notice), key=lambda each: each.kind not in _COMES)
 
 
 def _booked(tx: Tx, account: str, movements: Iterable[Movement]) -> AttemptRow | None:
-    """Return the attempt of money for a payer's number that the first of *movements* is about."""
+    """Return the attempt, for a payer's number, of the first booked one of *movements*."""
     for movement in movements:
         found = addresses.attempt_of_booked(tx, account, [movement])
         if found is not None and _is_for_number(tx, found):
             return found
         if movement.kind in _COMES:
-            return None  # it is new, and so is not of the payment of which the rest is
+            return None  # it is new, so it does not belong to the payment of the others
     return None
 
 
 def _is_unasked(tx: Tx, row: AttemptRow) -> bool:
-    """Return whether *row* is no request of ours, as a refund of such money would be."""
+    """Return whether *row* is unasked money, not a request of ours such as its refund."""
     return row.attempt.operation is Operation.CHARGE and _is_for_number(tx, row)
 
 
@@ -149,10 +149,10 @@ def _is_for_number(tx: Tx, row: AttemptRow) -> bool:
 @dataclass(frozen=True, slots=True)
 class NoticeShare:
     """
-    What of a notice is about one attempt.
+    The part of a notice about one attempt.
 
-    `others` are movements of other money for a payer's number, each with its attempt, and
-    `twice` those that are booked as another kind: in the notice they are of that kind.
+    `others` are movements of other money for a payer's number, each with its attempt. `twice` are
+    movements that are booked as another kind; *notice* has them with the booked kind.
     """
 
     notice: Notice
@@ -161,7 +161,7 @@ class NoticeShare:
 
 
 def share_of(tx: Tx, account: str, notice: Notice, row: AttemptRow | None) -> NoticeShare:
-    """Return what of *notice* is about *row*, or about new money for a payer's number."""
+    """Return the part of *notice* about *row*, or about new money for a payer's number."""
     if money_of(notice) is None if row is None else not _is_unasked(tx, row):
         return NoticeShare(notice)
     here = "" if row is None else row.attempt.payment
@@ -189,7 +189,7 @@ def share_of(tx: Tx, account: str, notice: Notice, row: AttemptRow | None) -> No
 
 
 def _kind_booked(tx: Tx, account: str, movement: Movement) -> MovementKind | None:
-    """Return as what kind of money that comes *movement* is booked, if that is another."""
+    """Return the inward kind as which *movement* is booked, if it is not its own."""
     alike = [replace(movement, kind=kind) for kind in _COMES]
     booked = receipts.booked(tx, account, alike)
     if not booked or (movement.kind, movement.movement_id) in booked:
@@ -201,7 +201,7 @@ def _kind_booked(tx: Tx, account: str, movement: Movement) -> MovementKind | Non
 def follow_up(
     tx: Tx, account: GatewayAccount, share: NoticeShare, payment: Payment, timing: Timing
 ) -> None:
-    """Merge what a notice told of other money, and flag *payment* if it contradicts the books."""
+    """Merge movements of other money, and flag *payment* if the notice contradicts the books."""
     for attempt, movement in share.others:
         merge.merge_in(tx, attempt, Moved(movements=(movement,)), _reading(account, timing))
     for movement, kind in share.twice:
@@ -209,7 +209,7 @@ def follow_up(
         if reviews.stood(tx, payment.id, cause) or not reviews.raise_(tx, payment.id, cause):
             continue
         text = (
-            f"movement {movement.movement_id} is booked as {kind}, and is now told as "
+            f"movement {movement.movement_id} is booked as {kind}, but is now reported as "
             f"{movement.kind}"
         )
         telling.alert(tx, payment, text)
@@ -224,9 +224,9 @@ def book(
     tx: Tx, account: GatewayAccount, notice: Notice, movement: Movement, timing: Timing
 ) -> Payment:
     """
-    Book money for a payer's number as a payment of its own, in this transaction.
+    Book money for a payer's number as a new payment, in this transaction.
 
-    What *notice* tells along with it, such as that it went back, is booked with it.
+    Other movements in *notice*, such as its return, are booked too.
     """
     paid_to = spelled_alike(notice.payer_number)
     number = payer_numbers.find(tx, account.name, paid_to)
@@ -254,7 +254,7 @@ def book(
         claims.insert(tx, id_, _oldest_due(tx, payment))
     attempt = _attempt(tx, account, payment, key, timing)
     telling.emit(tx, "payment.unasked", payment, payer_number=paid_to)
-    # An address does not name this money: more may come to it, and payers may be asked to pay it.
+    # The address does not identify this money: more may come to it, also for requested payments.
     name = notice.reference if notice.address_index is None else ""
     answer = Approved(
         reference=name or movement.movement_id,
@@ -265,7 +265,7 @@ def book(
 
 
 def _key_of(account: GatewayAccount, movement: Movement) -> str:
-    """Return a key that is the same under each name that a host gives to one processor account."""
+    """Return a key that is the same for every name under which the host has the account."""
     traits = account.traits
     whose = [traits.merchant_account, str(traits.live)] if traits.merchant_account else []
     owner = [account.gateway.name, *whose] if whose else [account.name]
@@ -273,15 +273,15 @@ def _key_of(account: GatewayAccount, movement: Movement) -> str:
 
 
 def _told_by_another(tx: Tx, account: GatewayAccount, which: str, movement: Movement) -> Payment:
-    """Flag a payment of which the money is reported by a second account, and book nothing."""
+    """Flag a payment whose money a second account reports, and book nothing."""
     payment = payments.by_id(tx, which)
     assert payment is not None, "payments are never deleted"
-    cause = f"told-by:{account.name}"
+    cause = f"other-account:{account.name}"
     if not reviews.stood(tx, which, cause) and reviews.raise_(tx, which, cause):
         text = (
-            f"movement {movement.movement_id} is booked through account {payment.account!r}, and "
-            f"account {account.name!r} reports it as well: they are one account of the "
-            "processor; keep one of them"
+            f"movement {movement.movement_id} is booked through account {payment.account!r}, but "
+            f"account {account.name!r} reports it as well: both are the same account of the "
+            "processor; keep only one of them"
         )
         telling.alert(tx, payment, text)
         telling.emit(tx, "payment.needs_review", payment, reason=text)
@@ -289,7 +289,7 @@ def _told_by_another(tx: Tx, account: GatewayAccount, which: str, movement: Move
 
 
 def kind_of(account: GatewayAccount, notice: Notice) -> Kind:
-    """Return the kind of money for a payer's number; the door let no other notice in."""
+    """Return the kind of money for a payer's number; the door has checked it."""
     [*kinds] = account.traits.rails
     return kinds[0] if notice.kind is None else notice.kind
 
@@ -319,7 +319,7 @@ def _attempt(tx: Tx, account: GatewayAccount, payment: Payment, key: str, timing
 
 
 def _oldest_due(tx: Tx, payment: Payment) -> list[Claim]:
-    """Return what the money is for: what is open and not held, the oldest due date first."""
+    """Return claims on what is open and not held, oldest due date first."""
     made: list[Claim] = []
     left, after = payment.amount.minor, ""
     while left:
@@ -345,14 +345,14 @@ def _oldest_due(tx: Tx, payment: Payment) -> list[Claim]:
 
 
 def assign(customer: Customer | str, number: str, *, account: str, pays: Pays) -> Flow[PayerNumber]:
-    """Say whose a payer's number is; the same again returns what is there."""
+    """Assign a payer's number to a customer; the same again returns the existing assignment."""
     return (yield from transact(lambda tx: assign_in(tx, customer, number, account, pays)))
 
 
 def assign_in(
     tx: Tx, customer: Customer | str, number: str, account: str, pays: Pays
 ) -> PayerNumber:
-    """Say whose a payer's number is, in this transaction."""
+    """Assign a payer's number to a customer in this transaction."""
     whose = customers.save(tx, customer)
     found = payer_numbers.find(tx, account, number)
     if found is not None and (found.customer, found.pays) == (whose, pays):
@@ -360,7 +360,7 @@ def assign_in(
     if found is not None:
         has = f"customer {found.customer} (it pays {found.pays})"
         raise PayerNumberTaken(
-            f"payer number {shown(number)} at account {account!r} is that of {has}; "
+            f"payer number {shown(number)} at account {account!r} belongs to {has}; "
             "release_payer_number ends that",
             number=number,
             account=account,
@@ -372,21 +372,21 @@ def assign_in(
 
 
 def release(number: str, *, account: str, reason: str) -> Flow[PayerNumber]:
-    """End that a payer's number is somebody's; money for it waits for a person from then on."""
+    """Release a payer's number; money that comes for it later is flagged for review."""
     return (yield from transact(lambda tx: release_in(tx, number, account, reason)))
 
 
 def release_in(tx: Tx, number: str, account: str, reason: str) -> PayerNumber:
-    """End that a payer's number is somebody's, in this transaction."""
+    """Release a payer's number in this transaction."""
     if not reason.strip():
         raise InvalidValue(
-            "say why it is released: reason='the bank gave it to another customer'",
+            "give the reason to release it: reason='the bank gave it to another customer'",
             argument="reason",
         )
     found = payer_numbers.find(tx, account, number)
     if found is None:
         raise RecordNotFound(
-            f"nobody has payer number {shown(number)} at account {account!r}", number=number
+            f"no customer has payer number {shown(number)} at account {account!r}", number=number
         )
     payer_numbers.release(tx, found.id, reason)
     ended = payer_numbers.by_id(tx, found.id)

@@ -1,10 +1,10 @@
-"""Undo a reversal: a person took money for gone that is here, and it pays again what it paid.
+"""Undo a reversal that was a mistake: the money is here, and pays its invoices again.
 
-The reversal stays in the books as a document that was undone, and each of its receipts gets a
-receipt that takes it back. The money goes on the invoices of the payment as far as they are open;
-the rest becomes credit. Credit that the payment had used, and write-offs that it had caused, were
-given back by the reversal and stay so. An invoice for a fee, and what the bank charged, stay too:
-void the invoice if the customer does not owe it.
+The reversal stays in the books as an undone document, and each of its receipts gets a receipt that
+takes it back. The money goes onto the payment's invoices as far as they are open; the rest becomes
+credit. Credit that the payment had used, and write-offs that it had caused, were undone by the
+reversal and stay undone. A fee invoice and a bank charge stay too: void the invoice if the customer
+does not owe it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def undo(payment: str, *, reason: str) -> Flow[Payment]:
-    """Undo the reversal of *payment*; undoing it again changes nothing."""
+    """Undo the reversal of *payment*; repeating this changes nothing."""
     return (yield from transact(lambda tx: undo_in(tx, payment, reason=reason)))
 
 
@@ -35,7 +35,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
     """Undo the reversal of a payment in this transaction."""
     if not reason.strip():
         raise InvalidValue(
-            "say why it is undone: reason='the letter was about another payment'",
+            "give the reason to undo it: reason='the letter was about another payment'",
             argument="reason",
         )
     payment = finding.payment(tx, which)
@@ -51,8 +51,8 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
     standing = _standing(tx, payment, reversal, booked)
     if not standing:
         raise NothingToReverse(
-            f"its gateway or bank says that payment {payment.id} went back, so {reversal.number} "
-            "is no mistake; if the money came again, record it as a new payment",
+            f"the gateway or bank reports that payment {payment.id} went back, so "
+            f"{reversal.number} is right; if the money came again, record it as a new payment",
             payment=payment.id,
         )
     reversals.undo(tx, reversal.id)
@@ -74,7 +74,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
 def _standing(
     tx: Tx, payment: Payment, reversal: Reversal, booked: list[Receipt]
 ) -> list[tuple[Receipt, Money]]:
-    """Return the receipts of a reversal, with what of each nobody has confirmed."""
+    """Return the receipts of a reversal, with the unconfirmed amount of each."""
     found: list[tuple[Receipt, Money]] = []
     for each in booked:
         ours = each.movement_id.startswith(f"{reversal.id}:")
@@ -101,6 +101,6 @@ def _take_back(tx: Tx, payment: Payment, receipt: Receipt, amount: Money, reason
         tx, payment, movement, account=payment.account, cash=cash, refunded=False
     )
     if back is not None and cash is LedgerAccount.IN_TRANSIT:
-        # What nobody took from us and what came back of it cancel out: neither is still to move.
+        # The reversal and its undoing cancel out: neither of them is still in transit.
         transit.set_minor(tx, receipt.id, receipt.in_transit.minor + amount.minor)
         transit.set_minor(tx, back, 0)

@@ -1,19 +1,18 @@
-"""Unsettled: accepted money that has not reached us in the time that its rail allows.
+"""Unsettled: accepted money that has not settled within the time that its rail allows.
 
-A processor says that a charge was accepted, the invoice is paid, and the money never comes: a
-batch was rejected, an account was blocked. Nobody tells that by itself. So every payment whose
-rail tells settlement has a deadline, counted from when its money was accepted. When it passes,
-the gateway is asked. If the money has gone back or settled meanwhile, that is booked as always;
-if not, the payment is flagged and an event says so. What it paid stays paid: a person decides.
+A processor reports a charge as accepted, the invoice is paid, and the money never comes: a batch
+was rejected, an account was blocked. Nobody reports that. So every payment whose rail reports
+settlement has a deadline, counted from the acceptance of its money. When it passes, the gateway is
+asked. If the money has settled or gone back, that is booked as usual; if not, the payment is
+flagged with an event. Its invoices stay paid until somebody decides.
 
-A refund that was accepted can be lost in the same way, and then the payer waits for it. It has the
-same time, counted from when it was accepted, or from when what it sends back had settled: until
-then the processor may set the one off against the other. Then the gateway is asked about the
-refund, and it is flagged unless it has settled or failed.
+An accepted refund can be lost in the same way, and then the payer waits for it. It has the same
+time, counted from its acceptance, or from when the refunded money settled, since until then the
+processor may set one off against the other. Then the gateway is asked about the refund, which is
+flagged unless it has settled or failed.
 
-The same time is given to a reversal of money that has settled: the gateway should say that the
-money went back. If it does not, a person may have reversed the wrong payment, which would never
-come to light.
+A reversal of settled money has the same time: the gateway should report that the money went back.
+If it does not, the wrong payment may have been reversed, which would otherwise never be noticed.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ def recover(
     accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
 ) -> Flow[list[Payment]]:
     """
-    Ask about payments whose money, in or out, must have settled by now, and flag what has not.
+    Inquire about payments whose money, in or out, is due to have settled; flag what has not.
 
-    A gateway that does not answer is asked again later: its silence is no news.
+    A gateway that does not answer is asked again later.
     """
     found: list[Payment] = []
     due = yield from look(lambda tx: payments.unsettled(tx, list(accounts), limit))
@@ -65,7 +64,7 @@ def _look_at(
 
 
 def _attempts(tx: Tx, payment: str) -> list[str]:
-    """Return the attempts that brought money of *payment*, and sent back what is out."""
+    """Return the attempts that brought money of *payment*, and those of unsettled refunds."""
     out = {each.attempt for each in settle.refunds_out(tx, payment)}
     brought = not out or settle.on_its_way(tx, payment) or settle.is_contradicted(tx, payment)
     rows = attempts.of_payment(tx, payment)
@@ -77,7 +76,7 @@ def _attempts(tx: Tx, payment: str) -> list[str]:
 
 
 def _conclude(tx: Tx, payment: str, timing: Timing, *, answered: bool) -> Payment:
-    """Flag *payment* unless its money has settled or gone back, and nobody need look again."""
+    """Flag *payment* unless its money has settled or gone back, and plan no further check."""
     contradicted = settle.is_contradicted(tx, payment)
     on_its_way = settle.on_its_way(tx, payment)
     waits = on_its_way or contradicted or settle.refunds_out(tx, payment)
@@ -88,7 +87,7 @@ def _conclude(tx: Tx, payment: str, timing: Timing, *, answered: bool) -> Paymen
     if contradicted:
         _flag_reversal(tx, payment)
     elif on_its_way:
-        _flag(tx, payment, reviews.UNSETTLED, "its money was accepted and has not settled")
+        _flag(tx, payment, reviews.UNSETTLED, "its money was accepted but has not settled")
     _flag_refunds(tx, payment)
     return finding.payment(tx, payment)
 
@@ -101,29 +100,29 @@ def _flag(tx: Tx, payment: str, cause: str, text: str) -> None:
             tx,
             "payment.unsettled",
             finding.payment(tx, payment),
-            reason=f"{text} within {days} days; find out at the processor what became of it",
+            reason=f"{text} within {days} days; ask the processor about it",
         )
 
 
 def _flag_refunds(tx: Tx, payment: str) -> None:
-    """Flag the refunds whose time is over, and look again when that of the others is."""
+    """Flag the refunds whose time has passed, and plan a check of the others."""
     within = payments.settles_within(tx, payment)
     if within is None:
         return
     for each in settle.refunds_out(tx, payment):
         if each.booked_at + within <= tx.now:
             cause = settle.cause_of_refund(each.receipt)
-            _flag(tx, payment, cause, f"its refund {each.attempt} was accepted and has not settled")
+            _flag(tx, payment, cause, f"its refund {each.attempt} was accepted but has not settled")
     settle.watch_refunds(tx, payment)
 
 
 def _flag_reversal(tx: Tx, payment: str) -> None:
-    """Flag *payment*, of which a person reversed money that is still here."""
+    """Flag *payment*, whose money was reversed by hand although it is still here."""
     if reviews.raise_(tx, payment, reviews.CONTRADICTED):
         telling.emit(
             tx,
             "payment.needs_review",
             finding.payment(tx, payment),
-            reason="a person reversed it, and its gateway says that the money has settled and not "
-            "that it went back; ask the gateway, and if the money is here, undo_reversal",
+            reason="it was reversed by hand, but its gateway reports the money as settled, not as "
+            "returned; ask the gateway, and if the money is here, undo_reversal",
         )

@@ -1,9 +1,9 @@
-"""Watching: when to ask again about an attempt, and when a person must look at it.
+"""Watching: when to inquire again about an attempt, and when to flag it for review.
 
-Nothing fails because time has passed. What is in doubt is asked about along the plan of its
-account; what was accepted is looked at until it is overdue; a page, until long after its time. Only
-when asking does not help any more is the attempt flagged, and then it stays as it is. An inquiry
-that nobody answered counts for nothing, unless nobody answers for as long as the whole plan takes.
+No attempt fails merely because time has passed. An attempt in doubt is inquired about by the plan
+of its account; an accepted one until it is overdue; a page until long after its expiry. Only when
+inquiries no longer help is the attempt flagged, and then its state stays. An inquiry without an
+answer does not count, unless there is no answer for the length of the whole plan.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from paygate.service.reading import AnswerSource
 
 ABOUT_PAGE: Final = (Operation.COMPLETE, Operation.WITHDRAW)
-"""What is done to a page: how it ends shows on the attempt that made the page."""
+"""Operations on a page; the outcome of the page shows on the attempt that opened it."""
 
 
 def waits_late(before: AttemptRow, changes: Changes) -> bool:
@@ -37,9 +37,9 @@ def waits_late(before: AttemptRow, changes: Changes) -> bool:
 
 def _is_accepted(before: AttemptRow, changes: Changes) -> bool:
     """
-    Return whether the gateway has accepted it, and its end is still to come.
+    Return whether the gateway has accepted the attempt, and its outcome is still to come.
 
-    How a completion or a withdrawal ends shows on the page, which is watched for itself.
+    The outcome of a completion or withdrawal shows on its page, which is watched separately.
     """
     if before.attempt.operation in ABOUT_PAGE:
         return False
@@ -50,27 +50,27 @@ def _is_accepted(before: AttemptRow, changes: Changes) -> bool:
 def overdue_at(
     tx: Tx, before: AttemptRow, changes: Changes, answer: Answer, timing: Timing
 ) -> datetime | None:
-    """Return when a person must look at what was accepted; None if nothing is waited for."""
+    """Return when an accepted attempt is flagged; None if no outcome is awaited."""
     if not _is_accepted(before, changes):
         return None
     begins = changes.state is AttemptState.PENDING or changes.hold_late
     if begins or before.overdue_at is None:
         expected = answer.expected_at if isinstance(answer, Pending) else None
         return max(tx.now, expected or tx.now) + timing.pending_watch
-    # It is flagged now; when a person has looked and left it as it is, it is flagged again.
+    # It is flagged now; if the review leaves it unchanged, it is flagged again later.
     over = tx.now >= before.overdue_at
     return tx.now + timing.pending_watch if over else before.overdue_at
 
 
 def _is_overdue(tx: Tx, before: AttemptRow, changes: Changes) -> bool:
-    """Return whether what was accepted has not been decided for too long."""
+    """Return whether an accepted attempt has been undecided for too long."""
     if changes.hold_late or before.overdue_at is None or not _is_accepted(before, changes):
         return False
     return tx.now >= before.overdue_at
 
 
 def waits_for_person(before: AttemptRow, changes: Changes) -> bool:
-    """Return whether the attempt is flagged for a person."""
+    """Return whether the attempt is flagged for review."""
     if not before.attempt.payment and (changes.state or before.attempt.state).final:
         return False  # storing or deleting a method has ended, and nothing is left to decide
     if changes.review:
@@ -79,19 +79,19 @@ def waits_for_person(before: AttemptRow, changes: Changes) -> bool:
 
 
 def found_out(before: AttemptRow, changes: Changes) -> bool:
-    """Return whether this ends a doubt: a person need not look for what we were told after all."""
+    """Return whether this ends a doubt, so that its review is no longer needed."""
     state = changes.state
     if changes.let_go:
         return True
     if state is None or state.in_doubt:
         return False
     if before.attempt.state in (AttemptState.PENDING, AttemptState.REQUIRES_ACTION):
-        return state.final  # what was told of an earlier try is of no interest any more
+        return state.final  # reports about an earlier try no longer matter
     return before.attempt.state.in_doubt
 
 
 def absences(before: AttemptRow, answer: Answer, reading: AnswerSource) -> int:
-    """Count inquiries in a row that did not find it; those that came too early do not count."""
+    """Return how many inquiries in a row did not find it, not counting those made too early."""
     if not reading.answered:
         return before.absences
     counts = isinstance(answer, NotFound) and reading.absence is not Absence.WAIT
@@ -99,14 +99,14 @@ def absences(before: AttemptRow, answer: Answer, reading: AnswerSource) -> int:
 
 
 def checks(tx: Tx, before: AttemptRow, reading: AnswerSource) -> int:
-    """Count how often we tried to find out: by an inquiry, or by the same request once more."""
+    """Return how often the outcome was asked for, by inquiry or by repeating the request."""
     repeated = reading.source is Source.RESPONSE and before.sends > 1
     asked = reading.source is Source.INQUIRY and reading.answered and not _ahead_of_plan(tx, before)
     return before.attempt.checks + (asked or repeated)
 
 
 def _ahead_of_plan(tx: Tx, before: AttemptRow) -> bool:
-    """Return whether an inquiry of the plan was counted already, here or by another process."""
+    """Return whether this planned inquiry was counted already, perhaps by another process."""
     return before.attempt.next_check_at is not None and tx.now < before.attempt.next_check_at
 
 
@@ -117,31 +117,31 @@ def given_up(
     reading: AnswerSource,
     next_check_at: datetime | None,
 ) -> Changes:
-    """Ask for a review of what is not final, and asking about which does not help any more."""
+    """Return *changes*, with a review if inquiries no longer help and the state is not final."""
     state = changes.state or before.attempt.state
     if before.attempt.needs_review:
         return changes
     if state.in_doubt and (next_check_at is None or _nobody_answers(tx, before, reading)):
-        text = "we could not find out how this ended; ask the gateway and resolve it"
+        text = "its outcome could not be determined; ask the processor and resolve it"
     elif _is_overdue(tx, before, changes):
-        text = "it was accepted, and nobody said how it ended; find out and resolve it"
+        text = "it was accepted, but its outcome is not reported; ask the processor and resolve it"
     elif next_check_at is None and waits_late(before, changes):
-        text = "money is on its way to a payment that had ended; find out and resolve it"
+        text = "money is on its way to a payment that had ended; ask the processor and resolve it"
     elif next_check_at is None and _page_over(tx, before, changes, reading.timing):
-        text = "the page is still open after its time; withdraw it, or find out and resolve it"
+        text = "the page is still open after its expiry; withdraw it, or resolve it"
     else:
         return changes
     return replace(changes, review=changes.review or text)
 
 
 def _nobody_answers(tx: Tx, before: AttemptRow, reading: AnswerSource) -> bool:
-    """Return whether inquiries were not answered for as long as the whole plan takes."""
+    """Return whether inquiries have had no answer for the length of the whole plan."""
     waited = tx.now - before.attempt.created_at
     return not reading.answered and waited >= reading.timing.plan_length
 
 
 def _page_over(tx: Tx, before: AttemptRow, changes: Changes, timing: Timing) -> bool:
-    """Return whether a page has been asked about until long after its time."""
+    """Return whether a page has been watched until long after its expiry."""
     state = changes.state or before.attempt.state
     if state is not AttemptState.REQUIRES_ACTION:
         return False
@@ -159,22 +159,22 @@ def next_check(
     reading: AnswerSource,
     overdue: datetime | None,
 ) -> datetime | None:
-    """Return when to inquire next; None if nothing is expected, or a person must look."""
+    """Return when to inquire next; None if nothing is expected, or a review is needed."""
     state = changes.state or before.attempt.state
     asked = checks(tx, before, reading)
     late = waits_late(before, changes)
     if not reading.can_inquire and state is AttemptState.PENDING:
-        return overdue  # nobody answers questions, so it is looked at when it is overdue
+        return overdue  # the gateway has no inquiry, so it is looked at when it is overdue
     if (state.final and not late) or not reading.can_inquire:
         return None
     if changes.hold_late:
-        # It may be old news that was overtaken, so what it holds is asked about at once.
+        # The report may be outdated, so inquire soon about what it makes us hold.
         return tx.now + reading.timing.plan[0]
     timing = reading.timing
     if _page_over(tx, before, changes, timing):
         return None
     if state.in_doubt:
-        # What is sent again instead of being asked about follows the plan as well.
+        # Repeated requests, sent instead of inquiries, follow the plan as well.
         asked = max(asked, before.sends - 1)
         if not reading.answered:
             return tx.now + timing.pause(asked, tx.now - before.attempt.created_at)
@@ -185,5 +185,5 @@ def next_check(
     elif isinstance(answer, ActionRequired | Authorized):
         expected = answer.expires_at
     soonest = tx.now + timing.waiting
-    # What is late already is asked about at the usual pace, not at every pass.
+    # An overdue one is inquired about at the usual pace, not at every pass.
     return expected if expected is not None and tx.now < expected < soonest else soonest

@@ -1,8 +1,8 @@
-"""Ways out: what ends the hold that a payment has on its items, made from what it can do now.
+"""Ways out: the verbs that end the hold of a payment on its items.
 
-Whatever a payment holds can be let go of by a verb, and a refusal because of it names
-that verb. Which one depends on where its attempts stand and on what its account offered
-when they were stored, so it can be said from the ledger alone.
+Whatever a payment holds can be released by a verb, and a refusal because of the hold names that
+verb. It depends on the states of the payment's attempts and on what the account offered when they
+were stored, so the ledger alone can determine it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The verbs that end a hold, and the time at which it is looked at again by itself."""
+    """The verbs that end a hold, and when it is next checked automatically."""
 
     verbs: tuple[str, ...]
     until: datetime | None = None
@@ -42,7 +42,7 @@ class Ways:
 
 
 def out_of(tx: Tx, payment: Payment) -> Ways:
-    """Return what can be done about *payment* now."""
+    """Return the ways to end what *payment* holds now."""
     rows = attempts.of_payment(tx, payment.id)
     doubtful = [row for row in rows if row.attempt.state.in_doubt]
     if doubtful:
@@ -55,7 +55,7 @@ def out_of(tx: Tx, payment: Payment) -> Ways:
     under_way = [row for row in rows if not row.attempt.state.final and not _is_main(row)]
     main = next((row for row in rows if _is_main(row)), None)
     if main is None or payment.status is PaymentStatus.SUCCEEDED:
-        # What it still holds waits to settle, or for money that is on its way back.
+        # What it still holds waits for settlement, or for money on its way back.
         verbs = ("inquire", "resolve") if under_way else _of_held(payment, main)
         return Ways(verbs, _soonest(under_way))
     live = _soonest([main, *under_way])
@@ -79,10 +79,10 @@ def out_of(tx: Tx, payment: Payment) -> Ways:
 
 
 def _of_held(payment: Payment, main: AttemptRow | None) -> tuple[str, ...]:
-    """Return the verbs that end the hold of a payment that succeeded, with nothing under way."""
+    """Return the verbs that end the hold of a successful payment with nothing under way."""
     if main is None or not payment.payer_number:
         return ("inquire", "cancel")
-    # Nothing of ours asked for it, so its account may have no request to undo it with.
+    # The money was not requested, so its account may have no operation to undo it.
     undone = main.offers_to(Operation.VOID) or main.offers_to(Operation.REFUND)
     return ("cancel", "reverse") if undone else ("reverse",)
 
@@ -91,8 +91,8 @@ def back(tx: Tx, payment: Payment) -> tuple[str, ...]:
     """
     Return the verbs that send money of *payment* back.
 
-    A slip or a virtual account often takes money and sends none; then a person sends it in
-    another way and records that.
+    A slip or a virtual account often cannot refund; then the money is sent back by hand and
+    recorded.
     """
     rows = attempts.of_payment(tx, payment.id)
     offered = any(row.offers_to(Operation.REFUND) for row in rows)
@@ -102,12 +102,12 @@ def back(tx: Tx, payment: Payment) -> tuple[str, ...]:
 def back_by(verbs: Sequence[str]) -> str:
     """Return the *verbs* that send money back as the end of a sentence."""
     if "record_refund" in verbs:
-        return "send it in another way and record_refund"
+        return "send it another way and record_refund"
     return f"{' or '.join(verbs)} it"
 
 
 def _of_conflict(tx: Tx, payment: Payment, rows: Sequence[AttemptRow]) -> tuple[str, ...]:
-    """Return the verbs that decide about other money than was asked for."""
+    """Return the verbs that decide about money other than requested."""
     main = next((row for row in rows if _is_main(row)), None)
     voids = main is not None and main.offers_to(Operation.VOID)
     if payment.status is PaymentStatus.AUTHORIZED:
@@ -130,15 +130,15 @@ def _soonest(rows: Sequence[AttemptRow]) -> datetime | None:
 def taken_over(
     tx: Tx, page: Payment, items_: Sequence[str], *, withdrawable: bool
 ) -> ItemAlreadyBeingPaid:
-    """Make the error that says who took over what *page* was to pay, and what ends the page."""
+    """Return the error that names the payments that superseded *page*, and how to end the page."""
     invoices = [invoice for each in items_ if (invoice := items.by_id(tx, each)) is not None]
     others = {invoice.number: _others_on(tx, invoice, page) for invoice in invoices}
     taken = [number for number, found in others.items() if found] or list(others)
     holders = list(dict.fromkeys(each for found in others.values() for each in found))
     can = ["withdraw_page", "resolve"] if withdrawable else ["resolve"]
-    by = f"is paid, or being paid, by {' and '.join(holders)}" if holders else "is open no more"
+    by = f"is paid, or being paid, by {' and '.join(holders)}" if holders else "is no longer open"
     return ItemAlreadyBeingPaid(
-        f"invoice {', '.join(taken)}, which payment {page.id} was to pay, {by}; "
+        f"invoice {', '.join(taken)} of payment {page.id} {by}; "
         f"{' or '.join(can)} payment {page.id}",
         item=", ".join(taken),
         payments=holders,
@@ -154,7 +154,7 @@ def _others_on(tx: Tx, invoice: Invoice, page: Payment) -> list[str]:
 
 
 def being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:
-    """Make the error that says which payments hold *invoice*, and what ends that."""
+    """Return the error that names the payments that hold *invoice*, and how to end that."""
     holders = payments.holding(tx, invoice.id)
     ways = {payment.id: out_of(tx, payment) for payment in holders}
     told = "; ".join(
@@ -162,7 +162,7 @@ def being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:
     )
     untils = [each.until for each in ways.values() if each.until is not None]
     return ItemAlreadyBeingPaid(
-        f"invoice {invoice.number} is being paid by {told}; do not pay it again meanwhile",
+        f"invoice {invoice.number} is being paid by {told}; do not pay it again until that ends",
         item=invoice.number,
         payments=[payment.id for payment in holders],
         ways={name: list(each.verbs) for name, each in ways.items()},

@@ -1,9 +1,9 @@
-"""Withdraw the pages of what is about to be charged, so that nobody pays it on one meanwhile.
+"""Withdrawing: pages are withdrawn before their items are charged, so that nobody pays twice.
 
-A page that stays payable while a stored card is charged is the commonest way to a
-double payment. So it is withdrawn first, and what the gateway answers is awaited: it may
-say that the page is paid already. Each withdrawal is an attempt of its own, stored before
-it is sent; a process that dies in between leaves a withdrawn page and no charge.
+A page that stays payable while a stored card is charged is the most common cause of double
+payments. So it is withdrawn first, and the gateway's answer is awaited, which may be that the page
+is paid already. Each withdrawal is an attempt, stored before it is sent; a process that dies in
+between leaves a withdrawn page and no charge.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class OpenPages(Exception):
-    """These pages are to be withdrawn before the charge is stored; it ends its transaction."""
+    """Pages to withdraw before the charge is stored; raised to end its transaction."""
 
     def __init__(self, pages: Sequence[str]) -> None:
         super().__init__(*pages)
@@ -46,9 +46,8 @@ def check(
     """
     Raise `OpenPages` for pages of the items *wanted* that can be withdrawn and were not *tried*.
 
-    A payer who is there is not kept waiting for a page that cannot be withdrawn: another
-    payment takes it over. Without the payer nothing is sent until the page has ended,
-    or its time is over where it cannot be withdrawn.
+    A payer who is present does not wait for a page that cannot be withdrawn: the new payment
+    supersedes it. Without the payer, nothing is sent until the page has ended or expired.
     """
     rows = [page for item in wanted for page in claims.pages_on(tx, item)]
     pages = [finding.payment(tx, page) for page in dict.fromkeys(rows)]
@@ -88,7 +87,7 @@ def _withdrawable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount])
 def withdraw_pages(
     pages: Sequence[str], accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[None]:
-    """Withdraw *pages*; ask what became of one that could not be withdrawn: it may be paid."""
+    """Withdraw *pages*, and inquire about those that could not be withdrawn: they may be paid."""
     for page in pages:
         task = OperateOrder(operation=Operation.WITHDRAW, payment=page, key=None)
         try:

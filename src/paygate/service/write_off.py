@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def write_off(
     which: Invoice | str, *, amount: Money | None, reason: str, key: str
 ) -> Flow[WriteOff]:
-    """Give up an open amount, once per key."""
+    """Write off an open amount, once per key."""
 
     def work(tx: Tx) -> WriteOff:
         return write_off_in(tx, which, amount=amount, reason=reason, key=key)
@@ -32,7 +32,7 @@ def write_off(
 def write_off_in(
     tx: Tx, which: Invoice | str, *, amount: Money | None, reason: str, key: str
 ) -> WriteOff:
-    """Give up an open amount in this transaction; without *amount* all that is open."""
+    """Write off an open amount in this transaction; without *amount*, all that is open."""
     if not reason.strip():
         raise InvalidValue("a write-off needs a reason", argument="reason")
     invoice = finding.invoice(tx, which)
@@ -78,24 +78,24 @@ def write_off_in(
 
 
 def list_(which: Invoice | str) -> Flow[list[WriteOff]]:
-    """List what was written off an invoice, the oldest first, also what was undone."""
+    """Return the write-offs of an invoice, oldest first, including undone ones."""
     return (
         yield from look(lambda tx: reversals.write_offs_of_item(tx, finding.invoice(tx, which).id))
     )
 
 
 def undo_write_off(which: str) -> Flow[WriteOff]:
-    """Make an amount that was written off open again."""
+    """Undo a write-off: its amount is open again."""
     return (yield from transact(lambda tx: undo_write_off_in(tx, which)))
 
 
 def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
-    """Undo a write-off in this transaction; undoing it again changes nothing."""
+    """Undo a write-off in this transaction; repeating this changes nothing."""
     found = finding.write_off(tx, which)
     invoice = finding.invoice(tx, found.invoice)
     if invoice.status is InvoiceStatus.VOID:
         raise InvoiceIsVoid(
-            f"invoice {invoice.number} is void; there is nothing to make open again",
+            f"invoice {invoice.number} is void, so its write-off cannot be undone",
             item=invoice.number,
         )
     if not found.undone and reversals.mark_undone(tx, found.id):

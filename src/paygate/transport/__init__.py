@@ -1,4 +1,4 @@
-"""The only place that touches the network."""
+"""Transport: the only package that touches the network."""
 
 from paygate.transport.courier import AsyncCourier, Courier
 from paygate.transport.host import AsyncTransport, Transport

@@ -1,12 +1,12 @@
-"""The pool for asyncio: the same lending as `pool`, on connections without a thread.
+"""The pool for asyncio: the same rules as `pool`, on connections without threads.
 
-A connection is lent to one exchange at a time, so it needs no lock: it writes a request
-that is ready, and lets `reading` make an answer of what comes.
+A connection serves one exchange at a time, so it needs no lock: it writes a complete request, and
+lets `reading` parse the response.
 
-Why not aiohttp? An adapter of 95 lines was held against the same tests. It lends a connection
-again on which bytes followed an answer, so that they become the answer to another payment's
-request; it follows folded headers and lines without a return; and it does not say whether a
-fault in a proxy or in TLS came before the request had left. Its pool shows none of that.
+Why not aiohttp? An adapter of 95 lines was tested against the same tests. aiohttp reuses a
+connection on which bytes followed a response, so that they become the response to another payment's
+request; it accepts folded headers and lines without a carriage return; and it does not say whether
+a fault in a proxy or in TLS happened before the request had left. Its pool exposes none of that.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LENT_MAX: Final = 1_000
 
 
 class AsyncLine(asyncio.Protocol):
-    """One connection, and the answer that is read from it."""
+    """One connection, and the response that is read from it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.idle_since = 0.0
@@ -46,7 +46,7 @@ class AsyncLine(asyncio.Protocol):
         self._told: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
 
-    # --- what asyncio calls ---
+    # --- called by asyncio ---
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -56,7 +56,7 @@ class AsyncLine(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        """Read on; what nobody asked for is read by nobody."""
+        """Parse *data*, or drop the connection if no response is expected."""
         if self._reading is None:
             self.ended = True
             self.drop()
@@ -66,13 +66,13 @@ class AsyncLine(asyncio.Protocol):
 
     @override
     def eof_received(self) -> bool:
-        """Note that nothing more will come."""
+        """Record that nothing more will come."""
         self._end(ConnectionEnded())
         return False
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the connection is gone, and why."""
+        """Record that the connection is gone, and why."""
         self._end(exc or ConnectionEnded())
 
     def _end(self, lost: Exception) -> None:
@@ -82,24 +82,24 @@ class AsyncLine(asyncio.Protocol):
             self._settle()
 
     def _settle(self) -> None:
-        """Wake up who waits for the answer, if it is here."""
+        """Wake up the task that waits for the response, if that is complete."""
         reading, told = self._reading, self._told
         if reading is None or reading.told is None or told is None or told.done():
             return
         told.set_result(None)
 
-    # --- what the pool calls ---
+    # --- called by the pool ---
 
     async def ask(self, message: bytes, clock: Deadline) -> WholeResponse:
-        """Write *message* and read its answer whole, by the deadline."""
+        """Write *message* and return the whole response, by the deadline."""
         assert self._transport is not None  # noqa: S101  (it is connected)
         left_s = clock.leave()
         reading = self._reading = ResponseReader(
             bodiless=message.startswith(b"HEAD "), bytes_max=clock.answer_bytes_max
         )
         self._told = self._loop.create_future()
-        # In one piece: one segment, and one TLS record. Not waited for, since it is in memory
-        # anyway; a failure shows on reading.
+        # In one piece: one segment, and one TLS record. There is nothing to await, since it is in
+        # memory anyway; a failure shows when the response is read.
         self._transport.write(message)
         alarm = self._loop.call_later(left_s, self._too_late)
         try:
@@ -124,7 +124,7 @@ class AsyncLine(asyncio.Protocol):
         """
         Return whether another exchange is possible; see `pool.Line.still`.
 
-        Bytes may have come while the event loop did something else, so the socket is asked, too.
+        Bytes may have arrived while the event loop was busy, so the socket is checked too.
         """
         return not self.ended and not self._readable()
 
@@ -139,7 +139,7 @@ class AsyncLine(asyncio.Protocol):
 
 
 class _Asking(asyncio.Protocol):
-    """Asks a proxy for a tunnel, and hears whether it is open."""
+    """Asks a proxy for a tunnel, and reads whether it is open."""
 
     def __init__(self, opening: asyncio.Future[None]) -> None:
         self._opening = opening
@@ -154,7 +154,7 @@ class _Asking(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        """Read on until the answer is whole."""
+        """Read until the proxy's response is complete."""
         self._head += data
         try:
             if opened(self._head) and not self._opening.done():
@@ -164,7 +164,7 @@ class _Asking(asyncio.Protocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the proxy says nothing more."""
+        """Record that the proxy has closed the connection."""
         self._fail(exc or closed_by_proxy())
 
     def _fail(self, fault: Exception) -> None:
@@ -172,21 +172,21 @@ class _Asking(asyncio.Protocol):
             self._opening.set_exception(fault)
 
     async def ask(self, message: bytes) -> asyncio.Transport:
-        """Ask for the tunnel, and return what leads into it."""
+        """Ask for the tunnel, and return its transport."""
         assert self._transport is not None  # noqa: S101  (it is connected)
         self._transport.write(message)
         await self._opening
         return self._transport
 
     def drop(self) -> None:
-        """Close the connection at once, and ask nobody to hear how it ended."""
+        """Close the connection at once, and discard its outcome."""
         self._opening.cancel()
         if self._transport is not None:
             self._transport.abort()
 
 
 class AsyncDialer:
-    """Makes connections of one event loop; whoever calls it sets the deadline."""
+    """Makes the connections of one event loop; the caller sets the deadline."""
 
     def __init__(
         self,
@@ -199,13 +199,13 @@ class AsyncDialer:
         self._loop = loop
 
     async def connect(self, endpoint: Endpoint) -> AsyncLine:
-        """Connect to *endpoint*, through the proxy if there is one, and verify whom we speak to."""
+        """Connect to *endpoint*, through the proxy if there is one, and verify its certificate."""
         if self._tunnel is not None:
             return await self._through(self._tunnel, endpoint)
         return await self._connected(lambda: AsyncLine(self._loop), endpoint, tls=True)
 
     async def _connected(self, make: Callable[[], P], endpoint: Endpoint, *, tls: bool) -> P:
-        """Connect to the first address that answers; TCP_NODELAY is the default."""
+        """Connect to the first address that responds; TCP_NODELAY is the default."""
         name = endpoint.tls_name if tls else None
         failure: OSError | None = None
         for address in await self._resolved(endpoint):
@@ -218,7 +218,7 @@ class AsyncDialer:
                     server_hostname=name,
                 )
             except ssl.SSLError:
-                raise  # somebody was there, and is not the one we ask for
+                raise  # a server responded, but not the right one
             except OSError as refused:
                 failure = refused
             else:
@@ -235,7 +235,7 @@ class AsyncDialer:
         return names.allowed(endpoint, found)
 
     async def _through(self, tunnel: Tunnel, endpoint: Endpoint) -> AsyncLine:
-        """Connect through a proxy; what it hears is no part of the request."""
+        """Connect through a proxy; what it receives is not part of the request."""
         target = (await self._resolved(endpoint))[0] if endpoint.checked else endpoint.name
         asking = await self._connected(
             lambda: _Asking(self._loop.create_future()), tunnel.endpoint, tls=False
@@ -259,7 +259,7 @@ class AsyncDialer:
 
 
 class AsyncPool:
-    """Connections by endpoint, of one event loop."""
+    """The connections of one event loop, by endpoint."""
 
     def __init__(
         self, ssl_context: Callable[[], ssl.SSLContext], tunnel: Tunnel | None = None
@@ -271,7 +271,7 @@ class AsyncPool:
         self._dialer = AsyncDialer(ssl_context, tunnel, self.loop)
 
     async def exchange(self, endpoint: Endpoint, message: bytes, clock: Deadline) -> WholeResponse:
-        """Send *message* on a connection of its own, and read the answer."""
+        """Send *message* on a connection of its own, and return the response."""
         if self._turns.locked():
             async with asyncio.timeout(clock.left()):
                 await self._turns.acquire()
@@ -291,12 +291,12 @@ class AsyncPool:
             self._turns.release()
 
     async def aclose(self) -> None:
-        """Close what is idle now, and what is lent when it comes back."""
+        """Close idle connections now, and those in use when they are returned."""
         self._closed = True
         for idle in self._idle.values():
             while idle:
                 idle.pop().drop()
-        # asyncio closes the sockets in its next round.
+        # asyncio closes the sockets in the next iteration of its loop.
         await asyncio.sleep(0)
 
     def _take(self, idle: list[AsyncLine]) -> AsyncLine | None:

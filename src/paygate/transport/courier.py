@@ -1,7 +1,7 @@
-"""Couriers: what carries the requests of one gateway account, sync and async.
+"""Couriers: they carry the requests of one gateway account, sync and async.
 
-A courier has the account's connections and its access token, and sends again
-what may be sent again (see `policy`).
+A courier has the account's connections and its access token, and repeats requests that may be
+repeated (see `policy`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _system_now() -> datetime:
 
 
 class _Timed:
-    """Sets the limits of exchanges, by clocks that a test may replace."""
+    """Sets the time limits of exchanges, with clocks that a test may replace."""
 
     def __init__(
         self, timeout_s: float, now: Callable[[], datetime], seconds: Callable[[], float]
@@ -44,7 +44,7 @@ class _Timed:
         self._seconds = seconds
 
     def _timed(self, request: Request, not_after: datetime | None) -> tuple[Request, TimeLimits]:
-        """Return *request* with its deadline, and until when it may be sent."""
+        """Return *request* with its deadline, and its time limits."""
         if request.timeout_s is None:
             request = replace(request, timeout_s=self._timeout_s)
         ends_s = self._seconds() + (request.timeout_s or 0)
@@ -52,11 +52,10 @@ class _Timed:
 
 
 class Courier(_Timed):
-    """Carries the requests of one gateway account; may be used from several threads at once.
+    """Carries the requests of one gateway account; thread-safe.
 
-    *timeout_s* is how long an exchange may take that says nothing else, all tries together.
-    Time comes through seams: *now* for the lease and the life of tokens, *seconds*
-    and *sleep* for deadlines and pauses.
+    *timeout_s* is the default time limit of an exchange, including all tries. Time is injected:
+    *now* for the lease and the lifetime of tokens, *seconds* and *sleep* for deadlines and pauses.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Courier(_Timed):
 
     def exchange(self, request: Request, *, not_after: datetime | None = None) -> Response:
         """
-        Send *request* and read its answer, or raise `NotSent`, `NoResponse` or `BadResponse`.
+        Send *request* and return the response, or raise `NotSent`, `NoResponse` or `BadResponse`.
 
         Nothing is sent again after *not_after*, the end of the lease to send.
         """

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from paygate.dialogue import Request
 
 TIMEOUT_S: Final = 30.0
-"""How long an exchange may take, if nobody says otherwise."""
+"""How long an exchange may take by default."""
 
 
 class Deadline:
-    """The deadline of one exchange, and how far the exchange got.
+    """The deadline of one exchange, and whether its request may have been sent.
 
-    From `leave` on, nothing proves any more that nothing left.
+    After `leave`, it can no longer be proved that nothing was sent.
     """
 
     __slots__ = ("_connect_s", "answer_bytes_max", "at", "sent")
@@ -38,7 +38,7 @@ class Deadline:
     def of(
         cls, request: Request, timeout_s: float, connect_timeout_s: float | None = None
     ) -> Deadline:
-        """Return the deadline of *request*, which may take *timeout_s* unless it says otherwise."""
+        """Return the deadline of *request*, with *timeout_s* unless the request has its own."""
         return cls(
             timeout_s if request.timeout_s is None else request.timeout_s,
             connect_timeout_s=connect_timeout_s,
@@ -53,12 +53,12 @@ class Deadline:
         return left
 
     def to_connect(self) -> Deadline:
-        """Return the deadline of making a connection, which is no later than this one."""
+        """Return the deadline for connecting, which is no later than this one."""
         left = self.left()
         return Deadline(left if self._connect_s is None else min(left, self._connect_s))
 
     def leave(self) -> float:
-        """Remember that the request may have left from here on; return the seconds left."""
+        """Record that the request may have been sent from now on; return the seconds left."""
         left = self.left()
         self.sent = True
         return left

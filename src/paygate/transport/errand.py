@@ -1,4 +1,4 @@
-"""Errands: what is done at a gateway account for one exchange, as steps that a courier does."""
+"""Errands: the steps of one exchange with a gateway account, which a courier executes."""
 
 from __future__ import annotations
 
@@ -27,38 +27,38 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait for so long."""
+    """Wait for *seconds*."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Be sent the account's access token, which is another one than *stale*."""
+    """Be sent the account's access token, which must not be *stale*."""
 
     stale: HeldToken | None
 
 
 @dataclass(frozen=True, slots=True)
 class HeldToken:
-    """A token, and from when until when it is used."""
+    """A token, and the period in which it is used."""
 
     value: Secret[str]
     since: datetime
     until: datetime
 
     def usable(self, at: datetime) -> bool:
-        """Return whether to use it; if the clock was put back, nobody knows how old it is."""
+        """Return whether to use it; not if the clock was set back, since its age is not known."""
         return self.since <= at < self.until
 
 
 Errand: TypeAlias = Generator[Send | Pause | Token, Any, T]
-"""Something done at a gateway account, that ends in a T."""
+"""A generator of the steps of an exchange, which returns a T."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Until when an exchange may take, by *seconds*, and until when it may be sent, by *now*."""
+    """The end of an exchange, by the clock *seconds*, and of the right to send, by *now*."""
 
     ends_s: float
     not_after: datetime | None
@@ -66,7 +66,7 @@ class TimeLimits:
     seconds: Callable[[], float]
 
     def left_s(self) -> float:
-        """Return how many seconds are left, and 0 if the time is over."""
+        """Return how many seconds are left, 0 if none are."""
         return max(0.0, self.ends_s - self.seconds())
 
     def may_send_in(self, pause_s: float) -> bool:
@@ -78,7 +78,7 @@ class TimeLimits:
         return pause_s < (self.not_after - self.now()).total_seconds()
 
     def bound(self, request: Request) -> Request:
-        """Give *request* no more time than is left, or raise `NotSent` where none is."""
+        """Return *request* limited to the time left, or raise `NotSent` when it is over."""
         if not self.may_send_in(0):
-            raise NotSent(f"{request.step}: the time to send it ended before", step=request.step)
+            raise NotSent(f"{request.step}: the time to send it has ended", step=request.step)
         return replace(request, timeout_s=self.left_s())

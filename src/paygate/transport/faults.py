@@ -1,14 +1,14 @@
-"""Faults: what an error on the way of a request means for the money.
+"""Faults: what an error during an exchange means for the money.
 
 What a fault proves decides what happens next:
 
-- `NotSent`: not one byte of the request was handed to a connection: name look-up,
-  connecting, the tunnel of a proxy or TLS failed, or the deadline passed before.
-- `NoResponse`: bytes may have left, and the connection or the deadline ended before
-  a whole answer came. A kept-alive connection that the server had already closed
-  ends here too, since nothing proves that the server did not read the request.
-- `BadResponse`: an answer came and cannot be read: no HTTP, an unknown or broken
-  content encoding, or more bytes than any processor's answer has.
+- `NotSent`: not one byte of the request was written to a connection. The name look-up, the
+  connection, the tunnel of a proxy or TLS failed, or the deadline passed before.
+- `NoResponse`: bytes may have left, and the connection or the deadline ended before a whole
+  response arrived. A kept-alive connection that the server had already closed counts too, since
+  nothing proves that the server did not read the request.
+- `BadResponse`: a response arrived but cannot be read: it is not HTTP, its content encoding is
+  unknown or broken, or it has more bytes than any processor's response.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 
 def fault_of(request: Request, error: Exception, *, sent: bool) -> GatewayError:
-    """Return what *error* means, given whether *request* may have been *sent*."""
+    """Return the fault for *error*, given whether *request* may have been *sent*."""
     where = redact.place(request.url)
     facts: dict[str, Any] = {"step": request.step, "cause": type(error).__name__}
     if isinstance(error, GatewayError):
         return type(error)(f"{request.step}: {where}: {error.message}", **facts)
     if not sent:
         return NotSent(f"{request.step}: nothing was sent to {where}: {_reason(error)}", **facts)
-    return NoResponse(f"{request.step}: no whole answer from {where}: {_reason(error)}", **facts)
+    return NoResponse(f"{request.step}: no whole response from {where}: {_reason(error)}", **facts)
 
 
 def _reason(error: BaseException) -> str:
-    """Return why, in the system's words; the text of another error may quote what was received."""
+    """Return the reason in the system's words; other texts may quote what was received."""
     cause: BaseException | None = error
     while cause is not None:
         match cause:
@@ -45,7 +45,7 @@ def _reason(error: BaseException) -> str:
             case ConnectionEnded():
                 return "the connection was closed"
             case OSError():
-                # asyncio puts the address into the text; the number has the plain words.
+                # asyncio puts the address into the text; the error number gives the plain message.
                 number = cause.errno or 0
                 plain = os.strerror(number) if number > 0 else cause.strerror
                 words = getattr(cause, "verify_message", "") or plain

@@ -1,10 +1,10 @@
-"""Transports of the host's own, and how their faults are contained.
+"""Transports that the host provides, and how their faults are contained.
 
-A host may have a way to its processors that we do not: a client with its own authentication, a
-service mesh, an HTTP/2 gateway. It gives a `Transport`, or an `AsyncTransport` for asyncio, and
-drivers, ledger and retries work as over ours. What such a transport says decides about money, so
-it may say three things besides an answer, and everything else it does is taken for the one
-that claims least.
+A host may reach its processors in a way that we do not support: a client with its own
+authentication, a service mesh, an HTTP/2 gateway. It provides a `Transport`, or an `AsyncTransport`
+for asyncio, and drivers, ledger and retries work as they do over ours. What such a transport
+reports decides about money, so besides a response it may raise three errors; everything else it
+does counts as the error that claims least.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ if TYPE_CHECKING:
 
 
 class Transport(Protocol):
-    """Carries a request to a processor, once, and brings back the answer: a host's own way out.
+    """Carries a request to a processor once, and returns the response; provided by the host.
 
-    Give one to `Cashier.open(transport=…)`, or to one account. It may be called from several
+    Pass one to `Cashier.open(transport=…)`, or to one account. It may be called from several
     threads at once.
     """
 
     def exchange(self, request: Request, /) -> Response:
         """
-        Send *request* once, and return the answer, whatever its status is.
+        Send *request* once, and return the response, whatever its status.
 
-        Send it as it is, and do not send it again: no retry, no redirect, no cookie. Return
-        within `request.timeout_s` seconds, which is always set.
+        Send it unchanged and only once: no retry, no redirect, no cookie. Return within
+        `request.timeout_s` seconds, which is always set.
 
-        Raise `NotSent` only if not one byte of the request was handed to a connection: the
-        name was not found, nobody answered, a proxy refused, TLS failed. The request is then
-        sent again, or the payment has failed and may be tried anew. Raise `NoResponse` as soon
-        as bytes may have left and no whole answer came: the payment is unknown, and the
-        processor is asked. Raise `BadResponse` for an answer that cannot be read. Whatever else
-        is raised or returned counts as `NoResponse` or `BadResponse`.
+        Raise `NotSent` only if not one byte of the request was written to a connection: the name
+        was not found, the connection failed, a proxy refused, TLS failed. The request is then sent
+        again, or the payment fails and may be retried. Raise `NoResponse` as soon as bytes may have
+        left and no whole response arrived: the payment is unknown, and the processor is asked.
+        Raise `BadResponse` for a response that cannot be read. Anything else that is raised or
+        returned counts as `NoResponse` or `BadResponse`.
 
-        A request with `address` goes to that IP address, with TLS for the name in its URL, and
-        one with `public_only` to no address that is not public. It is handed over only if the
-        transport says by an attribute ``pins_addresses = True`` that it does that, and is
-        otherwise not sent.
+        A request with `address` must go to that IP address, with TLS for the name in its URL, and
+        one with `public_only` only to a public address. Such a request is passed only to a
+        transport with the attribute ``pins_addresses = True``, which promises that; otherwise it is
+        not sent.
         """
         ...
 
@@ -62,9 +62,9 @@ class Transport(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Forget the connections without closing them: they are those of the parent process.
+        """Forget the connections without closing them: they belong to the parent process.
 
-        Called in a forked child before anything is sent there.
+        This is called in a forked child before anything is sent there.
         """
         ...
 
@@ -73,7 +73,7 @@ class AsyncTransport(Protocol):
     """Carries a request for `AsyncCashier`; see `Transport` for what it must do and raise."""
 
     async def exchange(self, request: Request, /) -> Response:
-        """Send *request* once, and return the answer, or raise as `Transport.exchange` does."""
+        """Send *request* once, and return the response, or raise as `Transport.exchange` does."""
         ...
 
     async def aclose(self) -> None:
@@ -82,14 +82,14 @@ class AsyncTransport(Protocol):
 
 
 _PLACE: Final = (
-    '. What is for one account stands in its entry: {"gateway": …, "transport": Network(…)}'
+    '. For a single account, put it into its entry: {"gateway": …, "transport": Network(…)}'
 )
 
 METHODS: Final = {
     "Transport": ("exchange", "close", "abandon"),
     "AsyncTransport": ("exchange", "aclose"),
 }
-"""What a transport must have, by the name of its protocol."""
+"""The methods of a transport, by the name of its protocol."""
 
 
 def check_transport(value: object, name: str, *, awaited: bool) -> None:
@@ -105,14 +105,13 @@ def check_transport(value: object, name: str, *, awaited: bool) -> None:
         )
     if not awaited and inspect.iscoroutinefunction(cast("Any", value).exchange):
         raise InvalidValue(
-            f"{name} is awaited, and a Cashier awaits nothing: give a Transport, or open an "
-            "AsyncCashier",
+            f"{name} is async, but a Cashier is not: pass a Transport, or open an AsyncCashier",
             argument=name,
         )
 
 
 class _Contained:
-    """What both faces do with a transport of the host's."""
+    """What both faces do with a transport of the host."""
 
     def __init__(self, inner: object) -> None:
         self._inner: Any = inner
@@ -122,14 +121,14 @@ class _Contained:
         return f"{type(self).__name__}({type(self._inner).__name__})"
 
     def _admit(self, request: Request) -> None:
-        """Refuse what cannot be sent, before the host's transport sees it."""
+        """Raise if *request* cannot be sent, before the host's transport sees it."""
         _ = message(request)
         if (request.address or request.public_only) and not getattr(
             self._inner, "pins_addresses", False
         ):
             raise NotSent(
-                f"{request.step}: the transport of this account does not say that it connects "
-                "to an address that was checked (pins_addresses)",
+                f"{request.step}: the transport of this account does not promise to connect to "
+                "the checked address (pins_addresses)",
                 step=request.step,
             )
 
@@ -139,7 +138,7 @@ class _Contained:
 
 
 class HostTransport(_Contained):
-    """A host's `Transport`, whose faults do not get out."""
+    """A host's `Transport`, with its faults contained."""
 
     def __init__(self, inner: Transport, /) -> None:
         super().__init__(inner)
@@ -166,7 +165,7 @@ class HostTransport(_Contained):
             self._closing_failed(bug)
 
     def abandon(self) -> None:
-        """Do nothing: the first exchange in a child has the host's transport forget."""
+        """Do nothing: the first exchange in a child calls `abandon` of the host's transport."""
 
     def _follow_fork(self) -> None:
         if self._process != os.getpid():
@@ -175,7 +174,7 @@ class HostTransport(_Contained):
 
 
 class AsyncHostTransport(_Contained):
-    """A host's `AsyncTransport`, whose faults do not get out."""
+    """A host's `AsyncTransport`, with its faults contained."""
 
     async def exchange(self, request: Request) -> Response:
         """Send *request* by the host's transport; raise nothing but what its protocol says."""
@@ -189,7 +188,7 @@ class AsyncHostTransport(_Contained):
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            fault = _fault(request, error)  # nobody canceled us: it comes from inside
+            fault = _fault(request, error)  # our task is not canceled: it comes from the transport
         except Exception as error:  # noqa: BLE001  (a host's code; it decides about money)
             fault = _fault(request, error)
         raise fault
@@ -227,15 +226,15 @@ _TEXT_MAX: Final = 200
 
 
 def _answer(request: Request, value: object, *, awaited: bool = False) -> Response:
-    """Return the answer of a host's transport, or raise `BadResponse`."""
+    """Return the response of a host's transport, or raise `BadResponse`."""
     if type(value) is not Response:
         problem = f"returned {type(value).__name__[:_TEXT_MAX]} instead of a Response"
     elif awaited:
-        problem = "returned a Response and nothing to await"
+        problem = "returned a Response instead of an awaitable"
     else:
         with suppress(TypeError, ValueError, AttributeError):
             return _checked(request, value)
-        problem = "returned a Response whose fields are not a status, headers as text and bytes"
+        problem = "returned a Response with a wrong status, headers that are not text, or no bytes"
     raise BadResponse(f"the host's transport {problem}")
 
 

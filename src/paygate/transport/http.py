@@ -1,11 +1,11 @@
-"""HTTP for dialogues: a `Request` goes out, and a `Response` or one of three faults comes back.
+"""HTTP for dialogues: send a `Request`, return a `Response` or raise one of three faults.
 
-What a fault proves decides what happens to the money; see `faults`. The deadline is for the
-whole exchange. No redirect is followed, no cookie kept, no proxy taken from the environment, and
+What a fault proves decides what happens to the money; see `faults`. The deadline covers the whole
+exchange. No redirect is followed, no cookie kept, no proxy taken from the environment, and
 certificates are verified.
 
-The connections are ours (see `pool` and `aio`). If somebody has replaced httpx's handler, in
-order to record or to play a processor, the exchange goes through that (see `stock`).
+The connections are our own (see `pool` and `aio`). If httpx's handler has been replaced, in order
+to record or to simulate a processor, the exchange goes through that instead (see `stock`).
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from paygate.transport.reading import WholeResponse
 
 # In a forked child the parent's connections are neither used nor closed: they are kept here,
-# because a collected TLS or asyncio transport would close, and speak to the server.
+# because a TLS or asyncio transport would close when collected, and send to the server.
 _abandoned: Final[list[object]] = []
 
 
 class _Http:
-    """What both faces share: how an account reaches its processor, and within which time."""
+    """What both faces share: the network of an account, and its time limits."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class _Http:
         return self._given_context or self._network.tls() or _verifying()
 
     def _ready(self, request: Request) -> tuple[Endpoint, bytes, Deadline]:
-        """Return where *request* goes, its bytes and its deadline; raise what forbids it."""
+        """Return the endpoint, bytes and deadline of *request*, or raise if it is not valid."""
         if self._closed:
             raise NotAllowedHere("the transport is closed; open the cashier again")
         (scheme, host, port), written = message(request)
@@ -75,7 +75,7 @@ class _Http:
 
 
 class HttpTransport(_Http):
-    """HTTP for one gateway account, sync; may be used from several threads at once."""
+    """HTTP for one gateway account, sync; thread-safe."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class HttpTransport(_Http):
             return _response(answer, clock)
         except Exception as error:  # noqa: BLE001  (whatever it was, it decides about money)
             fault = fault_of(request, error, sent=clock.sent)
-        # Raised out here, so that it drags no traceback along whose frames hold the headers.
+        # Raised out here, so that it carries no traceback whose frames hold the headers.
         raise fault
 
     def _answer(
@@ -126,7 +126,7 @@ class HttpTransport(_Http):
 
 
 class AsyncHttpTransport(_Http):
-    """HTTP for one gateway account, for asyncio; used within one event loop at a time."""
+    """HTTP for one gateway account, for asyncio; used in one event loop at a time."""
 
     _pools: tuple[AsyncPool, AsyncStockPool] | None = None
 
@@ -152,7 +152,7 @@ class AsyncHttpTransport(_Http):
                 await pool.aclose()
 
     def abandon(self) -> None:
-        """Forget connections that are not ours to close: another process's, or another loop's."""
+        """Forget connections that belong to another process or event loop."""
         _abandoned.append(self._pools)
         self._pools = None
         self._process = os.getpid()

@@ -1,12 +1,12 @@
-"""Names: to which addresses a connection may go, and to which it goes.
+"""Names: which addresses a connection may go to, and which one it uses.
 
-A name is resolved once for each connection, and the connection goes to an address that was
-found then: whoever rules the name cannot have another one used than was checked. TLS verifies
-the name in any case.
+A name is resolved once per connection, and the connection goes to an address that was found then,
+so whoever controls the name cannot switch to an unchecked address. TLS verifies the name in any
+case.
 
-Some destinations are typed in by strangers, such as the URL of a webhook. A request to them is
-marked `public_only`: a name one of whose addresses is of this machine, of a private network or
-otherwise not public is refused, since it could make us speak to what only we can reach.
+Some destinations are entered by strangers, such as the URL of a webhook. A request to them is
+marked `public_only`: a name with an address of this machine, of a private network or otherwise not
+public is refused, since it could direct our request to a service that only we can reach.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import_module("encodings.idna")
 
 
 class Endpoint(NamedTuple):
-    """Where a connection goes; connections of one endpoint may serve each other's requests."""
+    """The destination of a connection; connections to equal endpoints are interchangeable."""
 
     scheme: bytes
     host: bytes
@@ -42,12 +42,12 @@ class Endpoint(NamedTuple):
 
     @property
     def checked(self) -> bool:
-        """Whether it matters to which address of the name a connection goes."""
+        """Whether the address of the connection must be checked."""
         return bool(self.pinned_to) or self.public_only
 
     @property
     def known_address(self) -> str:
-        """The address, if nobody has to be asked for it."""
+        """The address, if it is known without a look-up."""
         return self.pinned_to or literal(self.name)
 
 
@@ -66,13 +66,13 @@ def allowed(endpoint: Endpoint, addresses: list[str]) -> list[str]:
     if not addresses:
         raise AddressRefused(0, "the name has no address")
     if endpoint.public_only and not all(map(is_public, addresses)):
-        # All of them: a name that mixes the two has no honest use.
+        # All of them: a name that mixes public and private addresses has no legitimate use.
         raise AddressRefused(0, "the name has an address that is not public")
     return addresses
 
 
 def literal(name: str) -> str:
-    """Return *name* if it is an address by itself, and otherwise nothing."""
+    """Return *name* if it is an IP address, and otherwise an empty text."""
     try:
         return str(ip_address(name))
     except ValueError:
@@ -84,7 +84,7 @@ _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
 
 
 def is_public(address: str) -> bool:
-    """Return whether anybody on the internet may have *address*."""
+    """Return whether *address* is a public address of the internet."""
     found = ip_address(address)
     embedded = _embedded(found) if isinstance(found, IPv6Address) else None
     if embedded is not None:
@@ -95,7 +95,7 @@ def is_public(address: str) -> bool:
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that a packet to *address* ends at, if it does."""
+    """Return the IPv4 address that a packet to *address* is translated to, if any."""
     if address in _TRANSLATED:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour

@@ -1,9 +1,9 @@
-"""The way out: what stands between this host and its processors.
+"""Network: what is between this host and its processors.
 
-Nothing of it is taken from the environment, where a variable that somebody else set could send
-every charge through their machine, and nothing from the settings of an account, which a
-merchant may have typed. The operator gives it: as an object, which no form and no JSON makes,
-or in the file that commands read, which is the operator's own.
+Nothing of it is taken from the environment, in which a variable set by somebody else could redirect
+every charge through their machine, and nothing from the settings of an account, which a merchant
+may have entered. The operator configures it: as an object, which no form or JSON can create, or in
+the operator's own file that the commands read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HEAD_BYTES_MAX: Final = 16_384
-"""How long the answer of a proxy to CONNECT may be."""
+"""The maximum size of a proxy's response to CONNECT."""
 
 _PORT: Final = 3128
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r\n)")
@@ -42,24 +42,26 @@ class ProxyRefused(OSError):
 
 
 class CertificateExpired(OSError):
-    """The certificate that we would show has expired; nothing was sent."""
+    """Our client certificate has expired; nothing was sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """How processors are reached: through a proxy, by which CAs, with which certificate, how long.
+    """How processors are reached: proxy, trusted CAs, client certificate, time limits.
 
-    *proxy* is ``http://proxy.example:3128``, with ``user:password@`` if it wants them: each
-    connection is a tunnel (CONNECT) in which the processor's own certificate is verified, so
-    the proxy reads nothing. *ca_file* is a file of PEM certificates that are trusted instead of
-    the public ones. *client_certificate* and *client_key* are PEM files with which we show who
-    we are (mTLS); the key may be in the same file. *timeout_s* is how long an exchange may take
-    (else `Timing.deadline_s`), *connect_timeout_s* how long to connect may take of that.
-    *addresses* pins names: ``{"api.bank.example": "203.0.113.7"}`` connects there, without
-    looking the name up, and TLS verifies the name.
+    - *proxy*: ``http://proxy.example:3128``, with ``user:password@`` if the proxy needs them. Each
+      connection is a tunnel (CONNECT) in which the processor's own certificate is verified, so the
+      proxy can read nothing.
+    - *ca_file*: a file of PEM certificates that are trusted instead of the public ones.
+    - *client_certificate*, *client_key*: PEM files that identify us (mTLS); the key may be in the
+      same file as the certificate.
+    - *timeout_s*: how long an exchange may take (default `Timing.deadline_s`);
+      *connect_timeout_s*: how much of that connecting may take.
+    - *addresses* pins names: ``{"api.bank.example": "203.0.113.7"}`` connects there without a
+      look-up, and TLS verifies the name.
 
-    What is None is as it is for all accounts, or as usual; an empty *proxy* or *ca_file* is
-    none, whatever is for all. Raises `InvalidSettings`.
+    None means the value for all accounts, or the default; an empty *proxy* or *ca_file* means no
+    proxy or file, even if there is one for all accounts. Raises `InvalidSettings`.
     """
 
     proxy: Secret[str] | str | None = None
@@ -81,7 +83,7 @@ class Network:
         for name in ("client_key", "client_key_password"):
             if getattr(self, name) and not self.client_certificate:
                 raise InvalidSettings(
-                    f"{name} belongs to a certificate: give client_certificate as well",
+                    f"{name} belongs to a certificate: pass client_certificate as well",
                     argument=name,
                 )
         for name in ("timeout_s", "connect_timeout_s"):
@@ -90,9 +92,9 @@ class Network:
         _ = self.tunnel, self.context
 
     def over(self, general: Network) -> Network:
-        """Return this way out, and what *general* says if this one says nothing.
+        """Return this network, with the values of *general* for those that are None.
 
-        A certificate, its key and its password belong together.
+        A certificate, its key and its password are taken together.
         """
         shows = self if self.client_certificate is not None else general
         return Network(
@@ -112,24 +114,24 @@ class Network:
 
     @cached_property
     def tunnel(self) -> Tunnel | None:
-        """The proxy that is to be asked for a tunnel, if there is one."""
+        """The proxy to ask for a tunnel, if there is one."""
         return _tunnel(cast("Secret[str] | None", self.proxy))
 
     def tls(self, now: datetime | None = None) -> ssl.SSLContext | None:
         """Return `context` for a connection that is made *now*, or raise `CertificateExpired`.
 
-        In TLS 1.3 a server refuses a certificate only after we may have sent the request, and
-        nobody would know what became of it.
+        In TLS 1.3 a server refuses a certificate only after we may have sent the request, whose
+        outcome would then be unknown.
         """
         if self._expires is not None and self._expires <= (now or datetime.now(UTC)):
             raise CertificateExpired(
-                0, f"our client certificate expired on {self._expires:%Y-%m-%d}; give a new one"
+                0, f"our client certificate expired on {self._expires:%Y-%m-%d}; replace it"
             )
         return self.context
 
     @cached_property
     def context(self) -> ssl.SSLContext | None:
-        """What TLS trusts and shows; None if that is what is usual."""
+        """The TLS context with our CAs and certificate; None for the default."""
         if not self.ca_file and not self.client_certificate:
             return None
         problem = ""
@@ -171,7 +173,7 @@ class Network:
 
 
 def network_of(name: str, table: object) -> Network:
-    """Return the way out that the *table* called *name* of an operator's file describes.
+    """Return the network described by *table*, called *name*, of an operator's file.
 
     Raises `InvalidSettings`.
     """
@@ -197,7 +199,7 @@ def network_of(name: str, table: object) -> Network:
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
-    """A proxy, and what it wants to hear before it opens a tunnel."""
+    """A proxy, and the credentials that it needs to open a tunnel."""
 
     endpoint: Endpoint
     authorization: Secret[str]
@@ -212,19 +214,19 @@ class Tunnel:
 
 
 def closed_by_proxy() -> ProxyRefused:
-    """Return that the proxy closed the connection instead of an answer."""
+    """Return the error for a proxy that closed the connection without a response."""
     return ProxyRefused(0, "the proxy closed the connection")
 
 
 def opened(head: bytes) -> bool:
     """
-    Return whether *head*, what a proxy has answered so far, opens the tunnel.
+    Return whether *head*, the proxy's response so far, opens the tunnel.
 
-    False while the answer is not whole. Raises `ProxyRefused` for every other answer.
+    False while the response is incomplete. Raises `ProxyRefused` for any other response.
     """
     if b"\r\n\r\n" not in head:
         if len(head) > HEAD_BYTES_MAX:
-            raise ProxyRefused(0, "the answer of the proxy is too long")
+            raise ProxyRefused(0, "the proxy's response is too long")
         return False
     status = _STATUS.match(head)
     if status is None or not head.endswith(b"\r\n\r\n"):
@@ -239,7 +241,7 @@ def _tunnel(proxy: Secret[str] | None) -> Tunnel | None:
         return None
     problem = "proxy is an address such as http://proxy.example:3128"
     if isinstance(cast("object", proxy.reveal()), str):
-        # The parts hold the password: they stand in no variable that a traceback would show.
+        # The parts contain the password: keep them out of variables that a traceback would show.
         try:
             parts = Sealed(urlsplit(proxy.reveal()))
             host, port = parts.open().hostname, parts.open().port
@@ -260,7 +262,7 @@ def _basic(proxy: Secret[str]) -> Secret[str]:
 
 
 def _plain(value: object) -> Any:
-    """Return *value*, which the environment gave as a Secret, as it is."""
+    """Return *value* in clear text; values from the environment are Secrets."""
     return cast("Secret[str]", value).reveal() if isinstance(value, Secret) else value
 
 

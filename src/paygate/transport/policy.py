@@ -1,21 +1,20 @@
-"""What may be sent again, when, and how often: decided without a clock or a socket of its own.
+"""Policy: what may be sent again, when, and how often, decided without clock or socket.
 
-| what happened | marked `repeatable` | moves money | neither |
+| result | marked `repeatable` | moves money | neither |
 |---|---|---|---|
 | `NotSent`: not one byte left | again | again | again |
 | `NoResponse`, `BadResponse` | again | never | no |
 | status 409, 429, 502, 503, 504 | again | never | no |
 | status 409 or 429 with `retry_header` true: turned away | again | again | again |
 | any status with `retry_header` false | no | no | no |
-| status 401 on `sign_in`: refused, so not done | once, with a new token | the same | the same |
+| status 401 on `sign_in`: refused, so not executed | once, with a new token | the same | the same |
 
-Never is never, however the request is marked: what became of money is found out
-by asking the processor, not by sending once more. What the processor turned away is
-no exception: it says itself that nothing was done, and keeps the key for the next try.
+"Never" applies however the request is marked: what happened to money is determined by an inquiry,
+not by sending again. A request that the processor turned away is not an exception: the processor
+itself says that nothing was done, and keeps the key for the next try.
 
-All tries and pauses of an exchange together keep its deadline, and none begins
-after the lease to send has ended. Both faces run the same errand: a generator
-that yields what is to be done, as a dialogue does.
+All tries and pauses of an exchange together keep its deadline, and none begins after the lease to
+send has ended. Both faces run the same errand, a generator of steps like a dialogue.
 """
 
 from __future__ import annotations
@@ -40,25 +39,25 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIES_MAX: Final = 3
-"""How often a request is sent at most, where sending it again is safe."""
+"""How often a request is sent at most, if sending it again is safe."""
 
 PAUSE_S: Final = 0.5
 """The longest pause before the second try; it doubles with every try."""
 
 RETRY_AFTER_MAX_S: Final = 10.0
-"""The longest wait that a processor may ask of us; one that asks for more is not tried again."""
+"""The longest pause that a processor may ask for; if it asks for more, there is no retry."""
 
 TURNED_AWAY: Final = frozenset({409, 429})
-"""Statuses of a request that was not begun: another one is at work, or there were too many."""
+"""Statuses of a request that was not begun: another is in progress, or there were too many."""
 
 BUSY: Final = TURNED_AWAY | {502, 503, 504}
-"""Statuses that say "not now", of the processor or of what stands before it."""
+"""Temporary statuses of the processor, or of a proxy in front of it."""
 
 UNAUTHORIZED: Final = 401
 
 
 def carry(request: Request, limits: TimeLimits) -> Errand[Response]:
-    """Send *request*, signed in if it asks for that, as often as that is safe."""
+    """Send *request* and return the response, with a token if it asks for one, and safe retries."""
     if not request.sign_in:
         return (yield from deliver(request, limits))
     token = cast("HeldToken", (yield Token(stale=None)))
@@ -69,11 +68,11 @@ def carry(request: Request, limits: TimeLimits) -> Errand[Response]:
         token = cast("HeldToken", (yield Token(stale=token)))
         return (yield from deliver(limits.bound(_signed(request, token)), limits))
     except NotSent:
-        return answer  # it stands: the processor refused, and nothing was done
+        return answer  # the refusal stands: the processor did nothing
 
 
 def deliver(request: Request, limits: TimeLimits) -> Errand[Response]:
-    """Send *request* as it is, as often as that is safe."""
+    """Send *request* unchanged and return the response, with retries if they are safe."""
     told = yield from _try(request)
     if may_repeat(request, told):
         told = yield from _again(request, told, limits)
@@ -83,7 +82,7 @@ def deliver(request: Request, limits: TimeLimits) -> Errand[Response]:
 
 
 def may_repeat(request: Request, told: Response | GatewayError) -> bool:
-    """Tell whether *request* may be sent again after what came of it."""
+    """Return whether *request* may be sent again after this result."""
     if isinstance(told, NotSent):
         return True
     match _advice(request, told):
@@ -99,7 +98,7 @@ def may_repeat(request: Request, told: Response | GatewayError) -> bool:
 
 
 def _advice(request: Request, told: Response | GatewayError) -> str:
-    """Return what the processor says of sending *request* again; empty if nothing."""
+    """Return the processor's advice about sending *request* again, or an empty text."""
     if not request.retry_header or not isinstance(told, Response):
         return ""
     return told.headers.get(request.retry_header.lower(), "").strip().lower()
@@ -118,7 +117,7 @@ def _try(request: Request) -> Errand[Response | GatewayError]:
 def _again(
     request: Request, told: Response | GatewayError, limits: TimeLimits
 ) -> Errand[Response | GatewayError]:
-    # Entered after a failure only, so that what always works never loads it.
+    # Imported only after a failure, so that a process without failures never loads it.
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
     enough, jitter = stop_after_attempt(TRIES_MAX), wait_random_exponential(multiplier=PAUSE_S)
@@ -130,13 +129,13 @@ def _again(
         before_sleep=lambda state: redact.tell_repetition(
             request, state.attempt_number + 1, state.upcoming_sleep
         ),
-        sleep=pauses.append,  # an errand does not sleep; whoever runs it does
+        sleep=pauses.append,  # an errand does not sleep; its runner does
         retry_error_callback=lambda _: None,
     )
     for attempt in rule:
-        if pauses:  # before every try but the first, which was made already
+        if pauses:  # before every try except the first, which was made already
             yield Pause(pauses.pop())
-            if not limits.may_send_in(0):  # this process was stopped while it waited
+            if not limits.may_send_in(0):  # this process was suspended during the pause
                 return told
             latest = yield from _try(limits.bound(request))
             if not isinstance(latest, NotSent) or isinstance(told, NotSent):
@@ -146,7 +145,7 @@ def _again(
 
 
 def _asked_pause_s(told: Response | GatewayError, now: Callable[[], datetime]) -> float:
-    """Read for how long the processor asks us to stay away (RFC 9110, 10.2.3)."""
+    """Return the pause that the processor asks for, in seconds (RFC 9110, 10.2.3)."""
     text = told.headers.get("retry-after", "").strip() if isinstance(told, Response) else ""
     if text.isascii() and text.isdigit():
         seconds = float(text)
@@ -157,7 +156,7 @@ def _asked_pause_s(told: Response | GatewayError, now: Callable[[], datetime]) -
             return 0.0
         until = until.replace(tzinfo=UTC) if until.tzinfo is None else until
         seconds = max(0.0, (until - now()).total_seconds())
-    # To come back sooner than we were asked to would be no favour; so we do not come back.
+    # A retry sooner than asked for would not help, so do not retry.
     return seconds if seconds <= RETRY_AFTER_MAX_S else float("inf")
 
 

@@ -1,12 +1,12 @@
-"""Kept-alive connections of one account, newest first, for threads.
+"""The pool for threads: kept-alive connections of one account, newest first.
 
-The core must know whether the first byte of a request may have left, and a deadline must
-hold for a whole exchange, not for each read: both are known only where bytes are written and
-read. So the connections are ours, in both faces, and so is what makes an answer of bytes
-(`reading`) and bytes of a request (`writing`).
+The core must know whether the first byte of a request may have left, and a deadline must hold for a
+whole exchange, not for each read. Both are known only where bytes are written and read. So the
+connections are our own, in both faces, and so are the parser of responses (`reading`) and the
+writer of requests (`writing`).
 
-A connection is lent to one exchange at a time. The one returned last is lent
-first, so connections that are not needed grow old and are dropped.
+A connection serves one exchange at a time. The one returned last is used first, so connections that
+are not needed grow old and are dropped.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ IDLE_MAX: Final = 100
 """How many unused connections to one host are kept."""
 
 IDLE_S: Final = 15.0
-"""How long an unused connection is trusted; load balancers drop them after 60 s and more."""
+"""How long an unused connection is kept; load balancers drop them after 60 s or more."""
 
 _READ_BYTES: Final = 65_536
 
 
 class Line:
-    """One connection, and the answer that is read from it."""
+    """One connection, and the response that is read from it."""
 
     def __init__(self, plain: socket.socket) -> None:
         self.idle_since = 0.0
@@ -46,7 +46,7 @@ class Line:
         self._socket = plain
 
     def ask(self, message: bytes, clock: Deadline) -> WholeResponse:
-        """Write *message* and read its answer whole, by the deadline."""
+        """Write *message* and return the whole response, by the deadline."""
         self.reusable = False
         reading = ResponseReader(
             bodiless=message.startswith(b"HEAD "), bytes_max=clock.answer_bytes_max
@@ -60,7 +60,7 @@ class Line:
         return reading.told
 
     def _write(self, message: bytes, clock: Deadline) -> OSError | None:
-        """Write *message*; a server that stops reading may have answered before."""
+        """Write *message*; return an error, since the server may have responded before it."""
         left = memoryview(message)
         wait_s = clock.leave()
         try:
@@ -87,9 +87,9 @@ class Line:
         """
         Return whether another exchange is possible.
 
-        It is if the answer before came to its end, nothing followed it, and the server did not
-        close the connection. Bytes that follow an answer would be taken for the answer to the
-        next request, which is another payment's.
+        It is possible if the previous response was complete, nothing followed it, and the server
+        has not closed the connection. Bytes after a response would be taken for the response to the
+        next request, which belongs to another payment.
         """
         return self.reusable and not readable(self._socket.fileno())
 
@@ -99,7 +99,7 @@ class Line:
 
 
 def readable(number: int) -> bool:
-    """Return whether something can be read from the socket *number*, its end included."""
+    """Return whether the socket *number* has data or has been closed by the other side."""
     if number < 0:
         return True
     if hasattr(select, "poll"):
@@ -110,14 +110,14 @@ def readable(number: int) -> bool:
 
 
 class Dialer:
-    """Makes connections, each under one deadline, whatever it takes."""
+    """Makes connections, each under one deadline for all of its steps."""
 
     def __init__(self, ssl_context: Callable[[], ssl.SSLContext], tunnel: Tunnel | None) -> None:
         self._ssl_context = ssl_context
         self._tunnel = tunnel
 
     def connect(self, endpoint: Endpoint, clock: Deadline) -> Line:
-        """Connect to *endpoint*, through the proxy if there is one, and verify whom we speak to."""
+        """Connect to *endpoint*, through the proxy if there is one, and verify its certificate."""
         found = self._tcp(endpoint, clock)
         try:
             if endpoint.tls_name is not None:
@@ -144,7 +144,7 @@ class Dialer:
 
     @staticmethod
     def _ask_proxy(proxy: socket.socket, message: bytes, clock: Deadline) -> None:
-        """Have a tunnel opened. What a proxy hears is no part of the request."""
+        """Have a tunnel opened; what a proxy receives is not part of the request."""
         proxy.settimeout(clock.left())
         proxy.sendall(message)
         head = b""
@@ -165,7 +165,7 @@ def resolved(endpoint: Endpoint) -> list[str]:
 
 
 def _connected(addresses: list[str], port: int, clock: Deadline) -> socket.socket:
-    """Connect to the first of *addresses* that answers: a name can have both families of them."""
+    """Connect to the first of *addresses* that responds; a name may have IPv4 and IPv6 ones."""
     failure: OSError | None = None
     for address in addresses:
         try:
@@ -181,7 +181,7 @@ def _connected(addresses: list[str], port: int, clock: Deadline) -> socket.socke
 
 
 class Pool:
-    """Connections by endpoint. Lists are popped and appended to, which threads may do at once."""
+    """Connections by endpoint; `list.pop` and `append` are safe to use from several threads."""
 
     def __init__(
         self, ssl_context: Callable[[], ssl.SSLContext], tunnel: Tunnel | None = None
@@ -191,7 +191,7 @@ class Pool:
         self._closed = False
 
     def exchange(self, endpoint: Endpoint, message: bytes, clock: Deadline) -> WholeResponse:
-        """Send *message* on a connection of its own, and read the answer."""
+        """Send *message* on a connection of its own, and return the response."""
         idle = self._idle.setdefault(endpoint, [])
         line = self._take(idle) or self._dialer.connect(endpoint, clock.to_connect())
         try:
@@ -203,7 +203,7 @@ class Pool:
         return answer
 
     def close(self) -> None:
-        """Close what is idle now, and what is lent when it comes back."""
+        """Close idle connections now, and those in use when they are returned."""
         self._closed = True
         for idle in list(self._idle.values()):
             while line := _popped(idle):

@@ -1,8 +1,8 @@
-"""One answer of HTTP/1.1, read as it arrives.
+"""Reading: parse one response of HTTP/1.1 as it arrives.
 
-llhttp, the parser of Node.js, does the reading (`httptools`), with none of its
-leniencies. What it leaves open is decided here: how large an answer may be, what
-ends it, and whether the connection may be used again.
+llhttp, the parser of Node.js, does the parsing (`httptools`), with all of its leniencies off. What
+it leaves open is decided here: how large a response may be, how it ends, and whether the
+connection may be reused.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from paygate.dialogue import BODY_BYTES_MAX
 from paygate.errors import BadResponse
 
 HEAD_MAX: Final = 100 * 1024
-"""The largest head of an answer that is read, trailers and provisional answers included."""
+"""The largest head of a response, including trailers and provisional responses."""
 
 CHUNK_COST: Final = 8
-"""How many bytes of framing are read for one of a body in chunks; a chunk of one byte has five."""
+"""How many bytes of framing a chunked body may have per byte; a one-byte chunk has five."""
 
 _SIZED: Final = frozenset({"content-length", "transfer-encoding"})
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 
 
 class WholeResponse:
-    """A whole answer; header names are in lower case, and texts of one name joined."""
+    """A whole response; header names are in lower case, and values of one name are joined."""
 
     __slots__ = ("body", "headers", "status", "version")
 
@@ -37,13 +37,13 @@ class WholeResponse:
 
 
 class ConnectionEnded(Exception):
-    """The connection ended before a whole answer came."""
+    """The connection ended before a whole response arrived."""
 
 
 class ResponseReader:
-    """Reads the answer to one request: `told` is the answer, or what is wrong with it.
+    """Reads the response to one request: `told` is the response, or the error in it.
 
-    It is None for as long as more has to be read, and does not change any more after that.
+    It is None while more must be read, and does not change after that.
     """
 
     __slots__ = (
@@ -62,7 +62,7 @@ class ResponseReader:
     def __init__(self, *, bodiless: bool, bytes_max: int = BODY_BYTES_MAX) -> None:
         self.told: WholeResponse | Exception | None = None
         self.reusable = False
-        # One parser per answer: nothing of an earlier one can be left in it.
+        # One parser per response, so nothing of an earlier one can be left in it.
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._bodiless = bodiless
         self._headers: dict[str, str] = {}
@@ -72,12 +72,12 @@ class ResponseReader:
         self._bytes_max = bytes_max
         self._received = 0
 
-    # --- what the connection calls ---
+    # --- called by the connection ---
 
     def feed(self, data: bytes) -> None:
-        """Read on; `told` is set as soon as it is clear what came."""
+        """Parse *data*; `told` is set as soon as the response is complete or wrong."""
         parser = self._parser
-        if parser is None:  # the answer has ended, and bytes that follow are nobody's
+        if parser is None:  # the response has ended, so these bytes do not belong to it
             self.reusable = False
             return None
         if not self._received and data[:1] != b"H":  # llhttp also reads RTSP, and empty lines
@@ -95,38 +95,38 @@ class ResponseReader:
         return None
 
     def end(self, lost: Exception) -> None:
-        """Take note that nothing more will come: that ends an answer without a length."""
+        """Record that nothing more will come, which ends a response without a length."""
         if self._parser is not None and self._headers_ended and not _SIZED & self._headers.keys():
             self._tell(self._parser)
         self.fail(lost)
 
     def fail(self, error: Exception) -> None:
-        """Give up; what was read is no answer, or bytes follow it."""
+        """Give up: the response is wrong, or bytes follow it."""
         self.reusable = False
         self._parser = None
         if self.told is None:
             self.told = error
 
-    # --- what llhttp calls ---
+    # --- called by llhttp ---
 
     def on_message_begin(self) -> None:
-        """See another answer begin: the one after a provisional one, or one nobody asked for."""
+        """Note another response: the one after a provisional one, or an unsolicited one."""
         if self._parser is None:
             self.reusable = False
 
     def on_header(self, name: bytes, text: bytes) -> None:
-        """Keep a header; trailers are not used."""
+        """Store a header; trailers are ignored."""
         if self._headers_ended:
             return
         known = self._headers
         key, value = name.decode("ascii").lower(), text.decode("latin-1").rstrip(" \t")
         if key == "transfer-encoding" and (key in known or value.lower() != "chunked"):
-            # Whatever else there is (RFC 9112, 7) was not asked for, and nothing says its length.
+            # Other encodings (RFC 9112, 7) were not requested, and the length would be unknown.
             raise _not_http()
         known[key] = f"{known[key]}, {value}" if key in known else value
 
     def on_headers_complete(self) -> None:
-        """Look at the version; the answer to HEAD ends here, which llhttp cannot know."""
+        """Check the version; a response to HEAD ends here, which llhttp cannot know."""
         parser = self._parser
         if parser is None:
             return
@@ -138,8 +138,8 @@ class ResponseReader:
                 self._tell(parser)
 
     def on_body(self, part: bytes) -> None:
-        """Keep a part of the body, and never more than the request expects."""
-        if not self._headers_ended:  # a provisional answer has none
+        """Store a part of the body, up to the limit of the request."""
+        if not self._headers_ended:  # a provisional response has no body
             raise _not_http()
         self._body_size += len(part)
         if self._body_size > self._bytes_max:
@@ -147,7 +147,7 @@ class ResponseReader:
         self._body.append(part)
 
     def on_message_complete(self) -> None:
-        """Tell the answer, unless it was a provisional one."""
+        """Set the response, unless it is a provisional one."""
         parser = self._parser
         if parser is None:
             return
@@ -169,9 +169,9 @@ class ResponseReader:
 
 
 def too_large(bytes_max: int) -> BadResponse:
-    """Say that an answer is larger than its request expects."""
-    return BadResponse(f"the answer has more than {bytes_max} bytes; the rest was not read")
+    """Return the error for a response that is larger than its request allows."""
+    return BadResponse(f"the response has more than {bytes_max} bytes; the rest was not read")
 
 
 def _not_http() -> BadResponse:
-    return BadResponse("what came is not HTTP")
+    return BadResponse("the response is not HTTP")

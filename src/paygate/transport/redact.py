@@ -1,8 +1,8 @@
-"""What may be told about an exchange: enough for the person on call, and no secret.
+"""Redaction: what may be logged about an exchange: enough for the person on call, and no secret.
 
-Headers carry credentials, bodies card data, query values and user info in a URL
-anything; none of them is logged or put in an error. A path is shown, because it
-tells which object the request was about, but long digit runs in it are not.
+Headers carry credentials, bodies card data, and query values and user info of a URL may carry
+anything; none of them is logged or put in an error. A path is shown, because it identifies the
+object of the request, but without long runs of digits.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 LOGGER: Final = "paygate.transport"
 
 exchanging: Final[ContextVar[bool]] = ContextVar("paygate_exchanging", default=False)
-"""Set while an exchange of ours is under way."""
+"""True while one of our exchanges is under way."""
 
 
 def silence_httpcore() -> None:
     """
-    Keep httpcore's loggers quiet about our exchanges.
+    Silence httpcore's loggers during our exchanges.
 
-    At DEBUG they show every response header, and an error's text may quote what
-    the server sent. Records of other exchanges in the same process pass.
+    At DEBUG they show every response header, and the text of an error may quote what the server
+    sent. Records about other exchanges in the same process pass.
     """
     for name in ("httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"):
         noisy = logging.getLogger(name)
@@ -51,7 +51,7 @@ def _not_ours(_: logging.LogRecord) -> bool:
 
 
 def place(url: str) -> str:
-    """Tell host and path of *url*, without user info, query, or anything like a card number."""
+    """Return host and path of *url*, without user info, query, or anything like a card number."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or "?"
@@ -62,24 +62,24 @@ def place(url: str) -> str:
 
 
 class Telling:
-    """Writes a line about each exchange of an errand: what came of it, and how long it took."""
+    """Logs each exchange of an errand: its result, and how long it took."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._started = 0.0
 
     def before(self, step: Send | Pause | Token) -> None:
-        """Take the time."""
+        """Record the start time."""
         if isinstance(step, Send):
             self._started = self._seconds()
 
     def after(self, step: Send | Pause | Token, result: Any) -> None:
-        """Write that an exchange was answered."""
+        """Log an exchange that was answered."""
         if isinstance(step, Send):
             tell_answer(step.request, result, self._seconds() - self._started)
 
     def failed(self, step: Send | Pause | Token, error: BaseException) -> None:
-        """Write that an exchange failed; one that was interrupted says nothing."""
+        """Log an exchange that failed; an interrupted one is not logged."""
         if isinstance(step, Send) and isinstance(error, PaygateError):
             tell_fault(step.request, error, self._seconds() - self._started)
 
@@ -97,7 +97,7 @@ def tell_answer(request: Request, response: Response, seconds: float) -> None:
 
 
 def tell_fault(request: Request, fault: PaygateError, seconds: float) -> None:
-    """Log an exchange that was not answered, or not legibly."""
+    """Log an exchange without a readable response."""
     text = (
         f"{type(fault).__name__} after {seconds * 1000:.0f} ms: {fault.message} "
         f"({len(request.body)} bytes out)"
@@ -106,6 +106,6 @@ def tell_fault(request: Request, fault: PaygateError, seconds: float) -> None:
 
 
 def tell_repetition(request: Request, tries: int, pause_s: float) -> None:
-    """Log that a request is sent again, for the *tries*-th time."""
+    """Log that a request will be sent for the *tries*-th time."""
     text = f"{request.step}: try {tries} follows in {pause_s * 1000:.0f} ms"
     logs.write(LOGGER, "exchange.repeated", text, logs.of_exchange())

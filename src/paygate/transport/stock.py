@@ -1,10 +1,10 @@
-"""Exchanges over httpx as it comes, while somebody has put themselves in its place.
+"""Exchanges over stock httpx, used while its handler is replaced.
 
-vcrpy, pytest-httpx and tools that measure replace the handler of httpx's transports. A test that
-relies on them must not reach a processor all the same, so as soon as the handler is not httpx's
-own, exchanges go through it. What is known then is less: httpx says only by the kind of its error
-whether something was sent, and its time limit is for each read. What it does not call a
-failure to connect may have been sent.
+vcrpy, pytest-httpx and measuring tools replace the handler of httpx's transports. A test that
+relies on them must never reach a processor, so as soon as the handler is not httpx's own, exchanges
+go through it. Less is known then: httpx shows only by the type of its error whether something was
+sent, and its time limit applies to each read. Any error that is not a failure to connect counts as
+possibly sent.
 """
 
 from __future__ import annotations
@@ -43,11 +43,10 @@ _NOT_CONNECTED: Final = (
 
 def is_replaced(handler: object, constructor: object) -> bool:
     """
-    Return whether *handler*, of one of httpx's classes, is not what httpx wrote.
+    Return whether *handler*, of one of httpx's classes, is not httpx's own.
 
-    It is not compared with what it was when this was imported, for that may have
-    been while somebody recorded. What httpx wrote itself stands beside its own
-    *constructor*.
+    It is not compared with its value at import, which may have happened during a recording. httpx's
+    own handler is defined in the same module as its *constructor*.
     """
     return not (
         isinstance(handler, FunctionType)
@@ -59,7 +58,7 @@ Make: TypeAlias = Callable[["ssl.SSLContext", httpx.Limits, httpx.Proxy | None],
 
 
 class _Stock(Generic[T]):
-    """Transports of httpx, each lent to one exchange: many connections in one make it slow."""
+    """Transports of httpx, one per exchange: one with many connections is slow."""
 
     def __init__(
         self, make: Make[T], ssl_context: Callable[[], ssl.SSLContext], tunnel: Tunnel | None
@@ -71,7 +70,7 @@ class _Stock(Generic[T]):
         redact.silence_httpcore()
 
     def take(self) -> T:
-        """Take a transport, the one that was used last."""
+        """Return a transport, the one that was used last."""
         try:
             return self._idle.pop()
         except IndexError:
@@ -79,14 +78,14 @@ class _Stock(Generic[T]):
             return self._make(self._ssl_context(), limits, _proxy(self._tunnel))
 
     def give_back(self, transport: T) -> bool:
-        """Keep *transport* for another exchange; False if there are enough."""
+        """Keep *transport* for another exchange, and return whether there was room."""
         if len(self._idle) < IDLE_MAX:
             self._idle.append(transport)
             return True
         return False
 
     def all(self) -> list[T]:
-        """Take all that are not in use."""
+        """Return all transports that are not in use, and forget them."""
         idle, self._idle = self._idle, []
         return idle
 
@@ -195,7 +194,7 @@ def _async_transport(
 
 
 def wire_request(request: Request, timeout_s: float, address: str = "") -> httpx.Request:
-    """Return httpx's request of ours, which goes to *address* if there is one."""
+    """Return *request* as one of httpx's, sent to *address* if that is given."""
     url, headers = httpx.URL(request.url), headers_of(request)
     extensions: dict[str, object] = {
         "timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
@@ -211,7 +210,7 @@ def wire_request(request: Request, timeout_s: float, address: str = "") -> httpx
 
 @contextmanager
 def _judged(clock: Deadline) -> Generator[None]:
-    """Note whether the request may have left, as far as the kind of an error proves that."""
+    """Record whether the request may have been sent, as far as the type of an error shows."""
     quiet = redact.exchanging.set(True)
     try:
         yield
@@ -225,7 +224,7 @@ def _judged(clock: Deadline) -> Generator[None]:
 
 
 class _Body:
-    """What has been read of an answer's body, and never more than its request expects."""
+    """The part of a response's body that has been read, up to the limit of its request."""
 
     def __init__(self, clock: Deadline) -> None:
         self._clock = clock

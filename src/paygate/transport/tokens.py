@@ -1,8 +1,7 @@
-"""Access tokens: got once per account, shared by all who wait, renewed before they end.
+"""Access tokens: obtained once per account, shared, and renewed before they expire.
 
-Only one sign-in of an account is under way in a process: who needs a token
-meanwhile waits for that one, and shares its failure too. A token is shown by
-nothing, and kept in memory only.
+Only one sign-in of an account is under way in a process: others that need a token wait for it, and
+share its failure too. A token is kept in memory only, and never shown.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MARGIN_MAX: Final = timedelta(seconds=60)
-"""How long before its end a token is renewed, so that it does not end on the way."""
+"""How long before its expiry a token is renewed, so that it does not expire in flight."""
 
 _MARGIN_SHARE = 5  # of a short-lived token it is a fifth
 
 
 def signing_in(gateway: SignsIn, limits: TimeLimits) -> Errand[HeldToken]:
-    """Get a token; whatever goes wrong, what waits for the token was not sent."""
-    since = limits.now()  # it may have been made as soon as we asked
+    """Return a token; any failure is `NotSent`, since the waiting request was not sent."""
+    since = limits.now()  # it may have been issued as soon as we asked
     try:
         token = yield from relay(gateway.sign_in(), lambda step: _answer(step, limits))
         lives = timedelta(seconds=token.expires_in_s)
@@ -55,7 +54,7 @@ def _answer(step: Request | Note, limits: TimeLimits) -> Errand[Response]:
     if isinstance(step, Note):
         return NOTED
     if step.sign_in:
-        raise NotSent("the driver asks for the token that it is to get")
+        raise NotSent("the driver's sign_in asks for the token that it should return")
     return (yield from policy.deliver(limits.bound(step), limits))
 
 
@@ -72,15 +71,15 @@ class _Purse:
 
     def _signing_in(self, limits: TimeLimits) -> Errand[HeldToken]:
         if self._gateway is None:
-            raise Unsupported("a request asks for an access token, and its driver cannot sign in")
+            raise Unsupported("a request asks for an access token, but its driver cannot sign in")
         return signing_in(self._gateway, limits)
 
 
 class Tokens(_Purse):
     """The token of one account, for threads.
 
-    There is no lock that a fork could leave locked for ever: who puts its sign-in
-    into the dictionary first does it, and a child does not see its parent's.
+    There is no lock that a fork could leave locked permanently: the thread that first puts its
+    sign-in into the dictionary does it, and a child does not see its parent's.
     """
 
     def __init__(self, gateway: SignsIn | None, now: Callable[[], datetime]) -> None:
@@ -104,7 +103,7 @@ class Tokens(_Purse):
             return _shared(theirs, limits.left_s())
         try:
             held = self._held
-            if held is None or held is replaced:  # else it was renewed since we looked
+            if held is None or held is replaced:  # else it has been renewed in the meantime
                 held = self._held = run(self._signing_in(limits))
         except BaseException as failure:
             ours.set_exception(failure)
@@ -143,7 +142,7 @@ class AsyncTokens(_Purse):
             return held
         task = self._under_way
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
-            # A task of its own: whoever is cancelled stops waiting, and the others do not.
+            # A separate task: a canceled caller stops waiting, and the others do not.
             task = self._under_way = asyncio.create_task(self._renew(limits, run))
             task.add_done_callback(_heard)
         done, _ = await asyncio.wait((task,), timeout=limits.left_s())
@@ -167,16 +166,16 @@ class AsyncTokens(_Purse):
 
 
 def _heard(task: asyncio.Task[HeldToken]) -> None:
-    """Look at the failure, for nobody may be left who waits for it."""
+    """Retrieve the failure, because nobody may be waiting for it any more."""
     if not task.cancelled():
         task.exception()
 
 
 def _same(failure: BaseException) -> PaygateError:
-    """Make an error of one's own of a failure that is shared: a traceback has one owner."""
+    """Return a copy of a shared failure, so that each caller has its own traceback."""
     if isinstance(failure, PaygateError):
         return type(failure)(failure.message, **failure.facts)
-    return NotSent(f"could not sign in: it ended with {type(failure).__name__}")
+    return NotSent(f"could not sign in: it failed with {type(failure).__name__}")
 
 
 def _too_slow() -> NotSent:

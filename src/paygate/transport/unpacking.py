@@ -1,4 +1,4 @@
-"""An answer as a driver gets it: without a content encoding, and of one length only."""
+"""Unpacking: a response as a driver gets it, without content encoding, with one length."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from paygate.transport.reading import too_large
 
 
 def response(status: int, headers: dict[str, str], body: bytes, bytes_max: int) -> Response:
-    """Return the answer as a driver gets it, or raise `BadResponse`."""
+    """Return the response as a driver gets it, or raise `BadResponse`."""
     if "transfer-encoding" in headers and "content-length" in headers:
-        # One of them is wrong, and a proxy on the way may have believed that one (RFC 9112, 6.3).
-        raise BadResponse("what came is not HTTP: it says twice how long it is")
+        # One of them is wrong, and a proxy may have followed the wrong one (RFC 9112, 6.3).
+        raise BadResponse("the response is not HTTP: it states its length twice")
     encoding = headers.get("content-encoding")
     if encoding and body:
         body = _unpacked(body, encoding, bytes_max)
@@ -21,7 +21,7 @@ def response(status: int, headers: dict[str, str], body: bytes, bytes_max: int) 
 
 
 def _unpacked(body: bytes, encodings: str, bytes_max: int) -> bytes:
-    """Undo *encodings*, the last first; a few bytes may claim to be many, so with a bound."""
+    """Return *body* decoded from *encodings*, last one first; limited, as it may be a bomb."""
     for encoding in reversed(encodings.lower().split(",")):
         match encoding.strip():
             case "identity" | "":
@@ -31,13 +31,13 @@ def _unpacked(body: bytes, encodings: str, bytes_max: int) -> bytes:
             case "deflate":
                 unpack = zlib.decompressobj()
             case _:
-                raise BadResponse("the answer is in a content encoding that was not asked for")
+                raise BadResponse("the response has a content encoding that was not requested")
         try:
             body = unpack.decompress(body, bytes_max + 1)
         except zlib.error:
-            raise BadResponse("the answer's content encoding is broken") from None
+            raise BadResponse("the response's content encoding is broken") from None
         if len(body) > bytes_max:
             raise too_large(bytes_max)
         if not unpack.eof:
-            raise BadResponse("the answer's content encoding is broken off")
+            raise BadResponse("the response's content encoding is truncated")
     return body

@@ -1,7 +1,7 @@
-"""One request of HTTP/1.1, as the bytes that are sent, and the address they are sent to.
+"""Writing: one request of HTTP/1.1 as bytes, and the address they are sent to.
 
-Nothing is written that could be read as two requests, or as one with another
-header: that would be somebody else's request under this account's credentials.
+Nothing is written that could be read as two requests, or as one with another header: that would be
+somebody else's request under this account's credentials.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Address: TypeAlias = tuple[bytes, bytes, int]
 """Scheme, host and port."""
 
-# Answers are a few kilobytes: unpacking them would cost more than their transport.
+# Responses are a few kilobytes: decompressing them would cost more than sending them plain.
 DEFAULT_HEADERS: Final = {
     "user-agent": f"paygate/{__version__}",
     "accept-encoding": "identity",
@@ -39,7 +39,7 @@ _TOKEN: Final = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+").fullmatch
 _VALUE: Final = re.compile(rb"(?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?").fullmatch
 _TARGET: Final = re.compile(rb"[\x21-\x7e]+").fullmatch
 
-# An address that httpx would leave as it is: nothing to escape, no dots to resolve, no user.
+# A URL that httpx would leave unchanged: nothing to escape, no dots to resolve, no user.
 _PLAIN: Final = re.compile(
     r"(https?://[a-z0-9.-]+(?::[0-9]+)?)"
     r"((?:/(?!\.)[A-Za-z0-9_.~=:@,-]*)+(?:\?[A-Za-z0-9_.~=&:,-]+)?)"
@@ -47,7 +47,7 @@ _PLAIN: Final = re.compile(
 
 
 class Destination(NamedTuple):
-    """Where a request goes: to which server, what it calls itself, and what is asked of it."""
+    """The destination of a request: the server, its Host header, and the request target."""
 
     address: Address
     host: bytes
@@ -56,9 +56,9 @@ class Destination(NamedTuple):
 
 def message(request: Request) -> tuple[Address, bytes]:
     """
-    Return where *request* goes, and the bytes that httpx would write.
+    Return the address of *request*, and the bytes that httpx would write.
 
-    Raises `InvalidSettings` or `InvalidValue` for what cannot be sent.
+    Raises `InvalidSettings` or `InvalidValue` if it cannot be sent.
     """
     problem: PaygateError
     try:
@@ -85,14 +85,14 @@ _BODY_EXPECTED: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 def headers_of(request: Request) -> dict[str, str]:
-    """Return the headers of *request* by names in lower case, with ours."""
-    # A driver's header replaces ours, however it is written.
+    """Return the headers of *request* and our own, with names in lower case."""
+    # A driver's header replaces ours, in any case.
     return DEFAULT_HEADERS | {name.lower(): text for name, text in request.headers.items()}
 
 
 def _elsewhere(request: Request) -> InvalidSettings:
     return InvalidSettings(
-        f"{request.step}: {redact.place(request.url)} is no http or https address; "
+        f"{request.step}: {redact.place(request.url)} is not an http or https address; "
         "correct the account's settings",
         step=request.step,
     )
@@ -113,7 +113,7 @@ def _uncarried(request: Request) -> InvalidValue:
 
 
 def place_of(url: str) -> Destination:
-    """Read *url* as httpx does, or raise `httpx.InvalidURL`; no host, no place to send to."""
+    """Return the destination of *url* as httpx reads it, or raise `httpx.InvalidURL`."""
     plain = _PLAIN(url)
     if plain is None:
         return _read(url)
@@ -122,7 +122,7 @@ def place_of(url: str) -> Destination:
     return Destination(found.address, found.host, path.encode())
 
 
-# Reading an address takes a fifth of an exchange, and an account has one or two servers.
+# Parsing a URL takes a fifth of an exchange, and an account has one or two servers.
 @lru_cache(maxsize=64)
 def _origin(origin: str) -> Destination:
     return _read(origin)
@@ -137,7 +137,7 @@ def _read(text: str) -> Destination:
 def written(
     method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
 ) -> bytes:
-    """Write a request whole, or raise `ValueError` for what HTTP cannot carry."""
+    """Return a whole request as bytes, or raise `ValueError` for what HTTP cannot carry."""
     if not _TOKEN(method) or not _TARGET(target):
         raise ValueError("the method or the path cannot be written")
     lines = [b"%b %b HTTP/1.1" % (method, target)]

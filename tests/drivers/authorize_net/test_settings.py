@@ -33,7 +33,7 @@ from tests.drivers.authorize_net.conftest import OK, answers, refuses, settings
         ({"duplicate_window_s": 0}, "60"),
         ({"minimum": "0.001"}, "more digits"),
         ({"e_check_type": "TEL"}, "WEB"),
-        ({"minimum": "5", "maximum": "1"}, "no amount would do"),
+        ({"minimum": "5", "maximum": "1"}, "so no amount is allowed"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_reason(given: dict[str, Any], says: str) -> None:

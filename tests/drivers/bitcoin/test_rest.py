@@ -94,7 +94,7 @@ def test_when_all_has_come_nothing_is_left(
 ) -> None:
     come(shop, pay((shop.script(asked), QUOTED)))
 
-    with pytest.raises(NotPayable, match="all that was asked for has come or is on its way"):
+    with pytest.raises(NotPayable, match="the requested amount has come or is on its way"):
         shop.cashier.action_of(asked)
 
 
@@ -108,7 +108,7 @@ def test_what_is_left_within_the_tolerance_is_not_asked_for(shop: Shop) -> None:
 
     wait(shop, pay((shop.script(asked), 39_000)))
 
-    with pytest.raises(NotPayable, match="all that was asked for"):
+    with pytest.raises(NotPayable, match="the requested amount has come"):
         shop.cashier.action_of(asked)
 
 
@@ -131,7 +131,7 @@ def test_a_rest_that_was_paid_otherwise_is_not_asked_for(
     come(shop, pay((shop.script(asked), 60_000)))
     shop.cashier.record("INV-1", by="cash", key="till", amount=usd("5.00"))
 
-    with pytest.raises(NotPayable, match="less open than is left"):
+    with pytest.raises(NotPayable, match="less is open on its invoices than the rest"):
         shop.cashier.action_of(asked)
 
 
@@ -140,7 +140,7 @@ def test_a_rest_that_is_smaller_than_can_be_sent_is_not_asked_for(
 ) -> None:
     wait(shop, pay((shop.script(asked), QUOTED - 300)))
 
-    with pytest.raises(NotPayable, match=r"0\.00000300 BTC is less than the account asks for"):
+    with pytest.raises(NotPayable, match=r"0\.00000300 BTC is less than the account's minimum"):
         shop.cashier.action_of(asked)
 
 

@@ -66,7 +66,7 @@ def test_settings_that_cannot_be_right_are_refused_without_showing_the_key(
         ({"account": "Lamps & Sons"}, "begins with acct_"),
         ({"api_base": "https://api.stripe.com/v1"}, "leave /v1 out"),
         ({"api_base": "https://api.stripe.com/v1/"}, "leave /v1 out"),
-        ({"minimum": {"USD": 5}, "maximum": {"USD": 1}}, "no amount would do"),
+        ({"minimum": {"USD": 5}, "maximum": {"USD": 1}}, "so no amount is allowed"),
     ],
 )
 def test_a_slip_in_the_settings_is_named(given: dict[str, Any], says: str) -> None:
