@@ -52,6 +52,7 @@ def test_as_many_names_are_listed_as_fit() -> None:
     assert listed(["INV-1", "INV-2", "INV-3"], 100) == "INV-1, INV-2, INV-3"
     assert listed(["INV-1", "INV-2", "INV-3"], 17) == "INV-1, INV-2 +1"
     assert listed(["x" * 30], 20) == "x" * 20
+    assert listed(["x" * 30, "INV-2"], 20) == "x" * 17 + " +1"
     assert listed([], 20) == ""
 
 

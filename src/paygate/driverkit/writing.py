@@ -86,11 +86,11 @@ def plain(text: str, longest: int) -> str:
 
 def listed(names: Sequence[str], longest: int) -> str:
     """Return as many *names* as fit, and the number of the others: ``INV-1, INV-2 +5``."""
-    text, count = ", ".join(names), len(names)
-    while len(text) > longest and count > 1:
+    text, rest, count = ", ".join(names), "", len(names)
+    while len(text) + len(rest) > longest and count > 1:
         count -= 1
-        text = f"{', '.join(names[:count])} +{len(names) - count}"
-    return text[:longest]
+        text, rest = ", ".join(names[:count]), f" +{len(names) - count}"
+    return text[: longest - len(rest)] + rest
 
 
 def short_key(key: str, step: str, longest: int) -> str:

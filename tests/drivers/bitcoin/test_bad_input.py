@@ -64,15 +64,15 @@ def break_off(node: SimulatedNode) -> None:
     [
         (told(chain="main"), "network 'main'"),
         (told(pruned=True, pruneheight=121), "rescan --from 121"),
-        (told(blocks=-1), "height that cannot be"),
-        (told(blocks=1.5), "a height that cannot be"),
-        (told(bestblockhash="00"), "by something else"),
+        (told(blocks=-1), "impossible block height"),
+        (told(blocks=1.5), "an impossible block height"),
+        (told(bestblockhash="00"), "gives '00' as result.bestblockhash"),
         (answering(401), "user and password"),
         (answering(503), "expected JSON"),
         (refused("getblockchaininfo", -28, "Loading block index"), "starting"),
         (refused("getblock", -1, "Block not available (pruned data)"), "pruned"),
         (refused("getblockhash", -5, "Block not found"), "Block not found"),
-        (break_off, "in the middle"),
+        (break_off, "that is incomplete"),
     ],
 )
 def test_what_is_wrong_with_a_node_is_said_and_nothing_changes(
@@ -262,7 +262,7 @@ def test_transactions_that_are_not_those_of_the_header_are_refused(
     assert forged != true.raw
     shop.node.blocks[-2] = type(true)(forged, true.previous)
 
-    assert "not those of its header" in failing(shop)
+    assert "do not match its header" in failing(shop)
 
     shop.node.blocks[-2] = true
     shop.look()
@@ -474,7 +474,7 @@ def test_the_only_server_that_does_not_answer_is_no_fault_of_the_payer(
 def test_a_node_that_does_not_take_the_password_is_named_by_check_and_status(shop: Shop) -> None:
     answering(401)(shop.node)
 
-    with pytest.raises(CredentialsRejected, match="does not take our user and password"):
+    with pytest.raises(CredentialsRejected, match="refuses our user and password"):
         shop.cashier.check("bitcoin")
 
     assert [each.name for each in shop.cashier.status().concerns] == ["credentials-rejected"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paygate.drivers.bitcoin.payment_uri import COINS_MAX, list_of, write_amount, write_uri
+from paygate.drivers.bitcoin.payment_uri import COINS_MAX, write_amount, write_uri
 from paygate.errors import InvalidAmount
 
 ADDRESS = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"
@@ -29,22 +29,6 @@ ADDRESS = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"
 )
 def test_an_amount_is_plain_digits(satoshis: int, text: str) -> None:
     assert write_amount(satoshis) == text
-
-
-@pytest.mark.parametrize(
-    ("numbers", "text"),
-    [
-        (["N-1"], "N-1"),
-        (["N-1", "N-2"], "N-1, N-2"),
-        ([f"N-{n}" for n in range(1, 61)], "N-1 and 59 more"),
-        (["N" * 90, "N-2"], "N" * 69 + " and 1 more"),
-    ],
-)
-def test_what_is_paid_is_named_in_a_line_that_a_code_can_hold(
-    numbers: list[str], text: str
-) -> None:
-    assert list_of(numbers) == text
-    assert len(text) <= 80
 
 
 @pytest.mark.parametrize("satoshis", [0, -1, COINS_MAX + 1])

@@ -280,7 +280,7 @@ def test_another_wallet_at_the_same_account_is_not_watched_for_the_first(shop: S
 
     read = shop.cashier.read_feeds()
 
-    assert "an account of its own" in read.failed["bitcoin"]
+    assert "add another account" in read.failed["bitcoin"]
     assert read.stored == 0
     shop.start(wallet=f"wpkh({TPUB}/0/*)")
     shop.node.mine(pay((script, 5_000)))

@@ -1,13 +1,12 @@
-"""Blocks and transactions as bytes, as every node has them.
+"""Blocks and transactions in their binary form.
 
-Bytes hold no floats, and are the same at every node, unlike JSON: a block is known by its
-hash, an output by its script, an amount is an integer. Only what pays to us, or spends what
-we wait for, is looked at closer.
+Unlike JSON, bytes hold no floats and are the same at every node: a block has its hash, an output
+its script, and an amount is an integer. Only transactions that pay to us, or spend an output that
+we wait for, are read in full.
 
-The hash covers the header alone, so the transactions are held against it: their ids by the
-root of the hash tree in the header, and their witnesses by the commitment in the block's first
-transaction (BIP 141). What sits between us and the node can then leave nothing out and add
-nothing.
+A block's hash covers only its header, so the transactions are verified against the header: their
+ids by the root of its hash tree, and their witnesses by the commitment in the first transaction
+(BIP 141). So nobody between us and the node can leave out or add a transaction.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 HEADER: Final = 80
 OUTPOINT: Final = 36
-"""How long the name of an output is in a transaction."""
+"""The length of a reference to an output in a transaction."""
 NO_OUTPUT: Final = b"\0" * 32
 # A transaction may be replaced if one of its inputs has a smaller number (BIP 125).
 _FINAL: Final = 0xFFFFFFFE
@@ -32,7 +31,7 @@ _FINAL: Final = 0xFFFFFFFE
 
 @dataclass(frozen=True, slots=True)
 class AddressOutput:
-    """An output that pays to one of our places."""
+    """An output that pays to one of our addresses."""
 
     output: int
     satoshis: int
@@ -41,7 +40,7 @@ class AddressOutput:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A transaction that concerns us: what it pays us, and which outputs it spends."""
+    """A transaction that concerns us: what it pays to us, and which outputs it spends."""
 
     id: str
     payments: tuple[AddressOutput, ...]
@@ -52,7 +51,7 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block: its name, the one before, when it was made, and what in it concerns us."""
+    """A block: its hash, the previous one, its time, and the transactions that concern us."""
 
     hash: str
     previous: str
@@ -61,7 +60,7 @@ class Block:
 
 
 def read_block(raw: bytes, watched: Mapping[bytes, int], spent: Container[bytes]) -> Block:
-    """Read a block; *watched* are scripts by place, *spent* the outputs others may spend."""
+    """Return a block; *watched* are our scripts, *spent* the outputs whose spending matters."""
     header = raw[:HEADER]
     found: list[Transaction] = []
     leaves = _Leaves()
@@ -75,9 +74,9 @@ def read_block(raw: bytes, watched: Mapping[bytes, int], spent: Container[bytes]
     except IndexError:
         at = -1
     if at != len(raw) or not leaves.ids:
-        raise BadResponse("the node sent a block that ends in the middle")
+        raise BadResponse("the node sent a block that is incomplete")
     if _root(leaves.ids) != header[36:68] or not _witnessed(raw, first, leaves):
-        raise BadResponse("the node sent a block whose transactions are not those of its header")
+        raise BadResponse("the node sent a block whose transactions do not match its header")
     return Block(
         hash=named(header),
         previous=header[4:36][::-1].hex(),
@@ -89,14 +88,14 @@ def read_block(raw: bytes, watched: Mapping[bytes, int], spent: Container[bytes]
 def read_transaction(
     raw: bytes, watched: Mapping[bytes, int], spent: Container[bytes]
 ) -> Transaction | None:
-    """Return one transaction; None if it does not concern us."""
+    """Return an unconfirmed transaction; None if it does not concern us."""
     found: list[Transaction] = []
     try:
         at = _transaction(raw, 0, watched.get, spent, found, _Leaves())
     except IndexError:
         at = -1
     if at != len(raw):
-        raise BadResponse("the node sent a transaction that ends in the middle")
+        raise BadResponse("the node sent a transaction that is incomplete")
     return found[0] if found else None
 
 
@@ -109,7 +108,7 @@ def _twice(data: bytes) -> bytes:
     return sha256(sha256(data).digest()).digest()
 
 
-# --- What the header promises -----------------------------------------------------------------
+# --- Verifying against the header -------------------------------------------------------------
 
 # OP_RETURN, the length, and the tag of BIP 141; the hash follows.
 _COMMITMENT: Final = bytes.fromhex("6a24aa21a9ed")
@@ -124,10 +123,10 @@ class _Leaves:
 
 
 def _root(leaves: list[bytes]) -> bytes:
-    """Return the root of the hash tree; empty if the tree was padded with its own branches.
+    """Return the root of the hash tree; empty if a branch repeats its neighbor.
 
-    The last hash of a row of odd length counts twice, so the same root is that of a block with
-    transactions repeated, which no node accepts (CVE-2012-2459).
+    The last hash of a row of odd length counts twice, so a block with repeated transactions,
+    which no node accepts, could have the same root (CVE-2012-2459).
     """
     row = leaves
     while len(row) > 1:
@@ -140,7 +139,7 @@ def _root(leaves: list[bytes]) -> bytes:
 
 
 def _witnessed(raw: bytes, first: int, leaves: _Leaves) -> bool:
-    """Return whether the witnesses are those that the block's first transaction commits to."""
+    """Return whether the block's first transaction commits to these witnesses."""
     commitment, reserved = _commitment(raw, first)
     if commitment is None:
         return leaves.ids == leaves.with_witness
@@ -149,16 +148,16 @@ def _witnessed(raw: bytes, first: int, leaves: _Leaves) -> bool:
 
 
 def _has_witnesses(raw: bytes, at: int) -> bool:
-    """Return whether a marker and a flag, at *at*, say that witnesses follow (BIP 144)."""
+    """Return whether the marker and flag of witnesses are at *at* (BIP 144)."""
     if raw[at] != 0:
         return False
-    if raw[at + 1] != 1:  # no hash covers it in the first transaction
-        raise BadResponse("the node sent a transaction with a flag that nobody knows")
+    if raw[at + 1] != 1:  # no hash covers the flag of the first transaction
+        raise BadResponse("the node sent a transaction with an unknown flag")
     return True
 
 
 def _commitment(raw: bytes, at: int) -> tuple[bytes | None, bytes]:
-    """Return the commitment of the first transaction, at *at*, and the value reserved for it."""
+    """Return the commitment in the first transaction, at *at*, and its reserved value."""
     segwit = _has_witnesses(raw, at + 4)
     count, at = _count(raw, at + (6 if segwit else 4))
     for _ in range(count):
@@ -196,14 +195,14 @@ def _transaction(
     found: list[Transaction],
     leaves: _Leaves,
 ) -> int:
-    """Read the transaction at *at* into *found* if it concerns us, and return where it ends."""
+    """Return the end of the transaction at *at*; add it to *found* if it concerns us."""
     start = at
     segwit = _has_witnesses(raw, at + 4)
     at += 6 if segwit else 4
     inside = at
     count, at = _count(raw, at)
     inputs_at, inputs, ours = at, count, False
-    # Lengths of one byte, which almost all are, are read in place: a call would cost more.
+    # Almost all lengths have one byte. They are read in place, because a call would be slower.
     for _ in range(count):
         end = at + 36
         if raw[at:end] in spent:
@@ -226,7 +225,7 @@ def _transaction(
         if place is not None:
             satoshis = int.from_bytes(raw[at : at + 8], "little")
             if satoshis > COINS_MAX:
-                raise BadResponse("the node shows more bitcoin than there can be")
+                raise BadResponse("the node reports more bitcoin than can exist")
             payments = payments or []
             if satoshis:
                 payments.append(AddressOutput(number, satoshis, place))

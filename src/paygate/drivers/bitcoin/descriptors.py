@@ -1,8 +1,8 @@
-"""Output descriptors and account keys: from what a merchant's wallet exports to scripts.
+"""Output descriptors and account keys, which a merchant's wallet exports, and their scripts.
 
-Everything is checked here before a native library sees it, because some of them
-let a wrong checksum pass, and some end the process on a hardened step. A text
-that may hold a private key is refused and never repeated in a message.
+Everything is checked here before a native library sees it, because some libraries accept a wrong
+checksum, and some end the process on a hardened step. A text that may hold a private key is
+refused and never repeated in a message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HARDENED: Final = 2**31
-LAST: Final = HARDENED - 1  # one less than there are: the library counts so
+LAST: Final = HARDENED - 1  # the library derives one address fewer than there are
 
 _FORMS: Final = ("wpkh", "tr", "sh(wpkh", "pkh")
 _DESCRIPTOR: Final = re.compile(
@@ -34,7 +34,7 @@ _BARE: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{100,120}")
 _STEP: Final = re.compile(r"[0-9]{1,10}")
 _MULTIPATH: Final = re.compile(r"<([0-9]{1,10})(?:;[0-9]{1,10})+>")
 # Extended private keys, keys in wallet import format (also encrypted, BIP 38), bare keys in hex,
-# shares of a seed (codex32, BIP 93), and seed words however they are numbered and separated.
+# shares of a seed (codex32, BIP 93), and seed words with any numbering and separators.
 _PRIVATE: Final = re.compile(
     r"[xyztuvYZUV]prv[1-9A-HJ-NP-Za-km-z]|\b[5KLc9][1-9A-HJ-NP-Za-km-z]{50,51}\b"
     r"|\b6P[1-9A-HJ-NP-Za-km-z]{56}\b|\b[0-9a-fA-F]{64}\b"
@@ -44,7 +44,7 @@ _PRIVATE: Final = re.compile(
 _SEVERAL: Final = re.compile(r"multi|musig|wsh\(|thresh|and_|or_")
 
 _MAIN, _TEST = True, False
-# Version bytes: which network, and the form that wallets mean by it; none for many signers.
+# Version bytes: the network, and the form that wallets mean by them; None for several signers.
 _VERSIONS: Final[dict[bytes, tuple[bool, str | None]]] = {
     bytes.fromhex("0488b21e"): (_MAIN, ""),
     bytes.fromhex("049d7cb2"): (_MAIN, "sh(wpkh"),
@@ -72,13 +72,13 @@ _GENERATOR: Final = (0xF5DEE51989, 0xA9FDCA3312, 0x1BAB10E32D, 0x3706B1677A, 0x6
 
 
 def checksum_of(text: str) -> str:
-    """Compute the eight characters that follow ``#``; `InvalidSettings` for foreign characters."""
+    """Return the eight characters that follow ``#``; refuse characters that BIP 380 lacks."""
     values: list[int] = []
     groups: list[int] = []
     for character in text:
         place = _SYMBOLS.find(character)
         if place < 0:
-            raise InvalidSettings("the descriptor has characters that no descriptor has")
+            raise InvalidSettings("the descriptor has characters that no descriptor may have")
         values.append(place & 31)
         groups.append(place >> 5)
         if len(groups) == 3:
@@ -97,7 +97,7 @@ def checksum_of(text: str) -> str:
 
 
 def without_checksum(text: str) -> str:
-    """Take a checksum off *text*, or refuse one that is wrong."""
+    """Return *text* without its checksum; refuse a wrong one."""
     payload, mark, given = text.partition("#")
     computed = checksum_of(payload)
     if mark and given != computed:
@@ -113,12 +113,10 @@ def without_checksum(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """
-    The addresses of one descriptor, by number, without any key that can spend.
+    """The addresses of one descriptor, by number, without any key that can spend.
 
-    `descriptor` is the canonical text, without a key's origin, which changes no
-    address. `depth` is how deep the exported key lies: 3 for an account of BIP 44
-    and its successors.
+    `descriptor` is the canonical text without the key's origin, which does not affect addresses.
+    `depth` is the depth of the exported key: 3 for an account of BIP 44 and its successors.
     """
 
     descriptor: str
@@ -129,17 +127,17 @@ class Wallet:
 
     @property
     def identity(self) -> str:
-        """A name of the wallet, the same for every spelling of its descriptor."""
+        """The id of the wallet, the same for every spelling of its descriptor."""
         return f"btc-{hashlib.sha256(self.descriptor.encode()).hexdigest()[:16]}"
 
     @property
     def described(self) -> str:
-        """The descriptor with its checksum, as wallets import it."""
+        """The descriptor with its checksum, in the form that wallets import."""
         return f"{self.descriptor}#{checksum_of(self.descriptor)}"
 
     @property
     def dust(self) -> int:
-        """The satoshis below which nodes do not pass a payment to such an address on."""
+        """The satoshis below which nodes do not relay a payment to such an address."""
         return {"wpkh": 294, "tr": 330, "sh(wpkh": 540}.get(self.form, 546)
 
     def script(self, number: int) -> bytes:
@@ -147,34 +145,32 @@ class Wallet:
         return bytes(_wally().descriptor_to_script(self._native, 0, 0, 0, 0, number, 0))
 
     def address(self, number: int) -> str:
-        """Write address *number* as wallets do."""
+        """Return address *number* as wallets write it."""
         if not 0 <= number < LAST:
             raise InvalidSettings(f"an address has a number from 0 to {LAST - 1}")
         made: str = _wally().descriptor_to_address(self._native, 0, 0, number, 0)
         return made
 
     def first(self, count: int = 3) -> Sequence[str]:
-        """List the first addresses, for the merchant to compare with the wallet."""
+        """Return the first addresses, for the merchant to compare with the wallet."""
         return [self.address(number) for number in range(count)]
 
 
 def read_wallet(text: str, network: BitcoinNetwork, form: str = "") -> Wallet:
-    """
-    Read a descriptor, or the key of an account, of *network*.
+    """Return the wallet of a descriptor, or of an account's key, on *network*.
 
-    *form* says how a bare xpub or tpub pays (``wpkh``, ``tr``, ``sh(wpkh)`` or
-    ``pkh``), which it does not say itself. Raises `InvalidSettings`, and repeats
-    nothing of what was given.
+    *form* is the kind of address (``wpkh``, ``tr``, ``sh(wpkh)`` or ``pkh``) of a bare xpub or
+    tpub, which does not state it. Raises `InvalidSettings`, which quotes nothing of *text*.
     """
     text = text.strip()
     if _PRIVATE.search(text):
         raise InvalidSettings(
-            "this is, or holds, a private key or seed words: nobody but the wallet should have "
-            "it; give the public descriptor or key (xpub) of the account"
+            "this is, or holds, a private key or seed words, which only the wallet should have; "
+            "give the public descriptor or key (xpub) of the account"
         )
     form = form.removesuffix(")")
     if form and form not in _FORMS:
-        raise InvalidSettings("the form is wpkh, tr, sh(wpkh) or pkh")
+        raise InvalidSettings("the form must be wpkh, tr, sh(wpkh) or pkh")
     bare = _BARE.fullmatch(text)
     if bare:
         return _read_bare(text, network, form)
@@ -185,44 +181,44 @@ def read_wallet(text: str, network: BitcoinNetwork, form: str = "") -> Wallet:
     if parts is None or parts["end"] != ")" * (1 + parts["form"].count("(")):
         raise InvalidSettings(
             "the descriptor has none of the forms wpkh(KEY), tr(KEY), sh(wpkh(KEY)) and pkh(KEY), "
-            "with an xpub or tpub as KEY and /0/* behind it"
+            "where KEY is an xpub or tpub with /0/* after it"
         )
     if form and form != parts["form"]:
-        raise InvalidSettings("the descriptor says how it pays; leave the form out, or fix it")
+        raise InvalidSettings("the descriptor states another form; leave the form out, or fix it")
     return _made(parts["form"], parts["key"], _steps(parts["path"]), network)
 
 
 def _read_bare(key: str, network: BitcoinNetwork, form: str) -> Wallet:
     _, meant = _version_of(_decoded(key), network)
     if meant and form and meant != form:
-        raise InvalidSettings(f"the key is for {meant}) by its prefix, and the form says another")
+        raise InvalidSettings(f"the key is for {meant}) by its prefix, but the form says another")
     if not meant and not form:
         raise InvalidSettings(
-            "an xpub or tpub does not say to what kind of address it pays: give the descriptor, "
-            "or the form (wpkh, tr, sh(wpkh) or pkh)"
+            "an xpub or tpub does not say which kind of address it stands for: give the "
+            "descriptor, or the form (wpkh, tr, sh(wpkh) or pkh)"
         )
     return _made(meant or form, key, "0/*", network)
 
 
 def _steps(path: str) -> str:
-    """Read the steps behind the key: unhardened, and one of them for all addresses."""
+    """Return the steps after the key: none hardened, and one of them a ``*``."""
     steps = path.split("/")[1:]
     if not steps or not steps[-1].startswith("*"):
-        raise InvalidSettings("the descriptor is of one address only; it must end in /*")
+        raise InvalidSettings("the descriptor is for one address only; it must end in /*")
     kept: list[str] = []
     for step in steps:
         if step.endswith(("h", "'", "H")):
             raise InvalidSettings(
-                "a hardened step after the public key cannot be derived: only the private key "
-                "could; let the wallet export the key below that step"
+                "a hardened step after the public key needs the private key; have the wallet "
+                "export the key below that step"
             )
         several = _MULTIPATH.fullmatch(step)
         plain = several[1] if several else step
         if plain != "*" and not (_STEP.fullmatch(plain) and int(plain) < HARDENED):
-            raise InvalidSettings("the path behind the key is not one of numbers and a final *")
+            raise InvalidSettings("the path after the key must be numbers and a final *")
         kept.append(plain)
     if kept.count("*") != 1:
-        raise InvalidSettings("the path behind the key has more than one *")
+        raise InvalidSettings("the path after the key has more than one *")
     return "/".join(str(int(step)) if step != "*" else step for step in kept)
 
 
@@ -238,7 +234,7 @@ def _made(form: str, key: str, path: str, network: BitcoinNetwork) -> Wallet:
         descriptor = f"{form}({spelled}/{path}){')' * form.count('(')}"
         native = wally.descriptor_parse(descriptor, None, _native_network(network), 0)
     except ValueError:
-        raise InvalidSettings("the key of the descriptor is no point on the curve") from None
+        raise InvalidSettings("the key of the descriptor is not a point on the curve") from None
     return Wallet(descriptor, network, form, plain[4], native)
 
 
@@ -254,15 +250,15 @@ def _decoded(key: str) -> bytes:
 
 
 def _version_of(raw: bytes, network: BitcoinNetwork) -> tuple[bool, str]:
-    """Return the network and the form that the prefix of a key means."""
+    """Return whether a key's prefix is of the main network, and the form it stands for."""
     if raw[:4] not in _VERSIONS:
-        raise InvalidSettings("the key is no xpub, ypub or zpub, nor one of a test network")
+        raise InvalidSettings("the key is not an xpub, ypub or zpub, nor one of a test network")
     main, form = _VERSIONS[raw[:4]]
     if form is None:
-        raise InvalidSettings("the key is one of several signers (multisig); not supported")
+        raise InvalidSettings("the key is for several signers (multisig), which is not supported")
     if main is not network.live:
         theirs = "the main network" if main else "a test network"
-        raise InvalidSettings(f"the key is for {theirs}, and the settings say {network}")
+        raise InvalidSettings(f"the key is for {theirs}, but the settings say {network}")
     return main, form
 
 
@@ -277,8 +273,8 @@ def _native_network(network: BitcoinNetwork) -> int:
 
 def _wally() -> Any:
     try:
-        # The types that SWIG makes are of no module, of which Python warns; if a host makes
-        # warnings errors, wallycore is left half made, and ends the process with a crash.
+        # Python warns that the types made by SWIG have no module. If a host turns warnings into
+        # errors, wallycore stays half initialized, and crashes the process.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             import wallycore  # pyright: ignore[reportMissingTypeStubs]

@@ -1,10 +1,9 @@
-"""Bitcoin: quotes and addresses on one side, a chain that is watched on the other.
+"""Bitcoin: quotes and addresses on one side, and the chain that is watched on the other.
 
-Asking for a payment sends nothing that moves money: the core allots the number of
-an address, the driver derives it and makes a quote. What arrives is found by
-reading every block and looking each output script up among all that were ever
-given away, so that what one block costs does not grow with the open invoices, and
-an address of years ago is as good as one of today.
+A charge sends no request that moves money: the core allots the number of an address, and the
+driver derives the address and makes a quote. Payments are found by reading every block and
+looking up each output script among those of all addresses that were ever issued. So the cost of
+a block does not grow with the number of open invoices, and old addresses work like new ones.
 """
 
 from __future__ import annotations
@@ -35,11 +34,12 @@ from paygate.driver import (
     Traits,
     Unsupported,
     at_once,
+    listed,
 )
 from paygate.drivers.bitcoin import blocks, rates
 from paygate.drivers.bitcoin.core import CoreChain
 from paygate.drivers.bitcoin.esplora import EsploraChain
-from paygate.drivers.bitcoin.payment_uri import list_of, write_uri
+from paygate.drivers.bitcoin.payment_uri import MESSAGE_MAX, write_uri
 from paygate.drivers.bitcoin.scripts import Scripts
 from paygate.drivers.bitcoin.settings import Backend, BitcoinSettings
 from paygate.drivers.bitcoin.waiting import Waiting, short
@@ -51,19 +51,21 @@ if TYPE_CHECKING:
 
     from paygate.driver import Charge, Dialogue, Finding, Inquiry, Money, Outcome, Remainder
     from paygate.drivers.bitcoin.chain import Chain, Tip
-    from paygate.drivers.bitcoin.descriptors import Wallet
 
 DRIVER_VERSION: Final = "1"
 
-# An address may be given away, and paid to, while a page is being read; and a ledger that was
-# restored has forgotten some. So some more are watched than were allotted.
 AHEAD: Final = 1000
+"""How many addresses are watched beyond those allotted.
+
+An address may be issued and paid to while a page is being read, and a restored ledger may lack
+the last ones.
+"""
 _WALK_BACK: Final = 20
 _BATCH: Final = 50
 
 
 class Bitcoin:
-    """Bitcoin on chain, to the addresses of a wallet whose keys are elsewhere."""
+    """Bitcoin on chain, paid to the addresses of a wallet whose private keys are elsewhere."""
 
     name = "bitcoin"
     settings_model = BitcoinSettings
@@ -72,18 +74,18 @@ class Bitcoin:
         self, settings: BitcoinSettings, rate_source: rates.RateSource | None = None
     ) -> None:
         self._settings = settings
-        self._wallet = settings.read_wallet()
+        self.wallet = settings.read_wallet()
         self._rates = rates.rates_of(settings, rate_source)
         self._quoted_last = rates.LastRates()
         self._chain: Chain = (
             CoreChain(settings) if settings.backend is Backend.CORE else EsploraChain(settings)
         )
-        self._scripts = Scripts(self._wallet)
+        self._scripts = Scripts(self.wallet)
         fixed = rate_source is None and not settings.rate_servers
         limits = Limits(settings.minimum_satoshis, settings.maximum_satoshis)
-        self._traits = Traits(
+        self.traits = Traits(
             live=settings.live,
-            merchant_account=self._wallet.identity,
+            merchant_account=self.wallet.identity,
             driver_version=DRIVER_VERSION,
             rails={
                 Kind.BITCOIN: Rail(
@@ -102,39 +104,27 @@ class Bitcoin:
                     ),
                 )
             },
-            # The same address is returned again, however often it is asked for.
+            # A charge that is repeated returns the same address, however late.
             idempotency=Keyed(ttl=timedelta(days=36500)),
             inquiry=InquiryBy.GATEWAY_REF,
             not_found_is_final_after=timedelta(hours=settings.watch_hours),
         )
 
     def __repr__(self) -> str:
-        return f"Bitcoin({self._settings.network} {self._wallet.identity})"
+        return f"Bitcoin({self._settings.network} {self.wallet.identity})"
 
-    @property
-    def traits(self) -> Traits:
-        return self._traits
-
-    @property
-    def wallet(self) -> Wallet:
-        """The addresses of the wallet."""
-        return self._wallet
-
-    # --- Ask for a payment -----------------------------------------------------------------------
+    # --- Request a payment -----------------------------------------------------------------------
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
-        """Return the address to pay to and how much, and until when the quote is good."""
+        """Return the address to pay to, the amount, and the time at which the quote expires."""
         if charge.address_index is None:
             raise Unsupported("an address needs a number that the core allots")
-        return self._charge(charge, charge.address_index)
-
-    def _charge(self, charge: Charge, place: int) -> Dialogue[Outcome]:
         asked, source, price = charge.amount, "", ""
         if charge.amount.currency != "BTC":
             try:
                 quoted = yield from self._quoted(charge.amount, charge.asked_at)
             except (rates.PriceRefused, NotSent, NoResponse) as fault:
-                # Nothing but the price was asked for, so no money can be on its way.
+                # Only the price was requested, so no money can be on its way.
                 return Rejected(
                     cause=RejectCause.UNAVAILABLE, retryable=True, message=fault.message
                 )
@@ -144,12 +134,13 @@ class Bitcoin:
             return Rejected(
                 cause=RejectCause.VALIDATION,
                 retryable=False,
-                message=f"{charge.amount} is {asked.minor} satoshi; this takes {low} to {high}",
+                message=f"{charge.amount} is {asked.minor} satoshi; the account accepts {low} "
+                f"to {high}",
             )
         minutes = timedelta(minutes=self._settings.quote_minutes)
         enough = rates.enough(asked, self._settings.tolerance_percent)
-        message = charge.description or list_of(charge.invoices)
-        action = self._pay_to(place, asked, message, enough, price, source)
+        message = charge.description or listed(charge.invoices, MESSAGE_MAX)
+        action = self._pay_to(charge.address_index, asked, message, enough, price, source)
         return ActionRequired(
             action=action,
             reference=action.address,
@@ -157,19 +148,18 @@ class Bitcoin:
         )
 
     def ask_for_rest(self, remainder: Remainder) -> Dialogue[PayToAddress]:
-        """Return the same address, and how much is left to be sent to it."""
-        left, message = remainder, list_of(remainder.invoices)
-        return at_once(
-            self._pay_to(
-                left.address_index, left.amount, message, left.enough, left.rate, left.rate_source
-            )
+        """Return the same address, and the amount that is still to be sent to it."""
+        left, message = remainder, listed(remainder.invoices, MESSAGE_MAX)
+        action = self._pay_to(
+            left.address_index, left.amount, message, left.enough, left.rate, left.rate_source
         )
+        return at_once(action)
 
     def _pay_to(
         self, place: int, amount: Money, message: str, enough: Money | None, rate: str, source: str
     ) -> PayToAddress:
-        """Return what the payer sees; less than *amount* is *enough* only if it has a *rate*."""
-        address, label = self._wallet.address(place), self._settings.label
+        """Return what the payer sees; only an amount with a *rate* has a tolerance (*enough*)."""
+        address, label = self.wallet.address(place), self._settings.label
         return PayToAddress(
             address=address,
             amount=amount,
@@ -180,7 +170,7 @@ class Bitcoin:
         )
 
     def _quoted(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
-        """Return what *amount* costs now, at a price that is like the last one."""
+        """Return the current cost of *amount*, at a price that is close to the last one."""
         rate = yield from self._rates.rate(amount.currency, at)
         self._quoted_last.check(amount.currency, rate, at, self._settings.rate_factor_max)
         price = self._priced(amount, rate)
@@ -188,7 +178,7 @@ class Bitcoin:
         return price
 
     def price(self, amount: Money, at: datetime | None) -> Dialogue[Price]:
-        """Return what *amount* costs now, as a quote would say."""
+        """Return the current cost of *amount*, as a quote would state it."""
         return self._priced(amount, (yield from self._rates.rate(amount.currency, at)))
 
     def _priced(self, amount: Money, rate: rates.Rate) -> Price:
@@ -196,20 +186,20 @@ class Bitcoin:
         return Price(cost=cost, rate=f"{rate.value:f}", source=rate.source)
 
     def look_up(self, inquiry: Inquiry) -> Dialogue[Finding]:
-        """Return that nothing is known apart from the feed, if the node can be asked at all.
+        """Return `NotFound`, since only the feed reports payments; raise if the node is down.
 
-        While it can't be, the feed is blind, and nothing must expire for that.
+        While the node is down the feed sees nothing, and no payment may expire because of that.
         """
         del inquiry
         yield from self._chain.tip(None)
         return NotFound()
 
     def check(self) -> Dialogue[AccountFacts]:
-        """Ask the node for its newest block, and show the first addresses to compare."""
+        """Return the node's newest block, and the first addresses to compare with the wallet."""
         tip = yield from self._chain.tip(self._settings.start_height)
-        first = ", ".join(self._wallet.first())
+        first = ", ".join(self.wallet.first())
         return AccountFacts(
-            merchant_account=self._wallet.identity,
+            merchant_account=self.wallet.identity,
             live=self._settings.live,
             name=f"{self._settings.network}, block {tip.height}; first addresses {first}",
             currencies=tuple(sorted({"BTC", *self._settings.rates})),
@@ -218,8 +208,8 @@ class Bitcoin:
     # --- Watch ---------------------------------------------------------------------------------
 
     def watch(self, cursor: str, addresses: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
-        """Read some blocks on from where *cursor* says, and what waits at the end of them."""
-        settings, wallet = self._settings, self._wallet.identity
+        """Read some blocks after *cursor*, and unconfirmed transactions after the last block."""
+        settings, wallet = self._settings, self.wallet.identity
         watch = Watch.read(cursor, wallet, memory) if cursor else None
         tip = yield from self._chain.tip(
             settings.start_height if watch is None else watch.height + 1
@@ -230,9 +220,9 @@ class Bitcoin:
             watch = Watch(start, began=start)
         elif settings.start_height is not None and settings.start_height < watch.began:
             raise InvalidSettings(
-                f"start_height is {settings.start_height}, and this account has been read from "
-                f"block {watch.began} on: take it out of the settings, and to read those before as "
-                f"well run paygate bitcoin rescan --from {settings.start_height}"
+                f"start_height is {settings.start_height}, but this account was read from block "
+                f"{watch.began} on: take it out of the settings, and to read the earlier blocks as "
+                f"well, run paygate bitcoin rescan --from {settings.start_height}"
             )
         elif not (yield from self._on_the_same_chain(watch, tip)):
             yield from self._go_back(watch, tip)
@@ -242,11 +232,11 @@ class Bitcoin:
         at_end = watch.height >= tip.height
         more = False
         if at_end and settings.sees_unconfirmed:
-            read, more = yield from self._meet_waiting(watch, memory)
+            read, more = yield from self._read_unconfirmed(watch, memory)
             changes |= read
         elif at_end:
             watch.compare(frozenset())
-        notices = watch.report(self._wallet.address, settings, whole=at_end and not more)
+        notices = watch.report(self.wallet.address, settings, whole=at_end and not more)
         watch.forget(settings.reorg_depth)
         after, watched = watch.write(wallet, memory)
         return FeedPage(
@@ -259,8 +249,8 @@ class Bitcoin:
         )
 
     def rescan(self, cursor: str, start: int, memory: Mapping[str, bytes]) -> Dialogue[FeedPage]:
-        """Go on at block *start*, if the node has it and those after it."""
-        wallet = self._wallet.identity
+        """Continue at block *start*, if the node has it and all blocks after it."""
+        wallet = self.wallet.identity
         watch = Watch.read(cursor, wallet, memory) if cursor else Watch(start, began=start)
         tip = yield from self._chain.tip(start)
         if start > tip.height + 1:
@@ -276,8 +266,8 @@ class Bitcoin:
         if tip.height < watch.height:
             if common_height(watch, tip.height, [tip.hash]) is not None:
                 raise BadResponse(
-                    f"the node is at block {tip.height}, and {watch.height} was read before: it is "
-                    "behind; nothing is changed until it has caught up"
+                    f"the node is at block {tip.height}, but block {watch.height} was read before: "
+                    "it is behind; nothing is changed until it has caught up"
                 )
             return False
         if tip.height == watch.height:
@@ -286,7 +276,7 @@ class Bitcoin:
         return theirs == watch.hashes[-1]
 
     def _go_back(self, watch: Watch, tip: Tip) -> Dialogue[None]:
-        """Undo blocks until the last one that both we and the node have."""
+        """Undo the blocks after the last one that both we and the node have."""
         end = min(watch.height, tip.height)
         while end >= watch.first:
             first = max(watch.first, end - _WALK_BACK + 1)
@@ -297,10 +287,10 @@ class Bitcoin:
                 return
             end = first - 1
         raise BadResponse(
-            f"the chain of the node has none of the {len(watch.hashes)} blocks that were read "
-            "last: it is another chain, or changed deeper than reorg_depth; nothing is changed. If "
-            "the chain is the right one, run paygate bitcoin rescan --from HEIGHT, with a height "
-            "before the change"
+            f"the node's chain has none of the last {len(watch.hashes)} blocks that were read: it "
+            "is another chain, or it changed deeper than reorg_depth; nothing was changed. If it "
+            "is the right chain, run paygate bitcoin rescan --from HEIGHT, with a height before "
+            "the change"
         )
 
     def _read_blocks(self, watch: Watch, tip: Tip) -> Dialogue[None]:
@@ -311,24 +301,23 @@ class Bitcoin:
             raw = yield from self._chain.block(hash_)
             block = blocks.read_block(raw, self._scripts.places, watch.spent)
             if block.hash != hash_:
-                raise BadResponse("the node sent another block than was asked for")
+                raise BadResponse("the node sent another block than the one requested")
             if watch.hashes and block.previous != watch.hashes[-1]:
-                return  # the chain changed just now; the next page goes back first
+                return  # the chain has just changed; the next page goes back first
             watch.connect(block, self._settings.reorg_depth)
 
     def _hashes(self, first: int, count: int) -> Dialogue[Sequence[str]]:
         found = yield from self._chain.hashes(first, count)
         if len(found) != count:
-            raise BadResponse("the node named another number of blocks than was asked for")
+            raise BadResponse("the node gave another number of blocks than requested")
         return found
 
-    def _meet_waiting(
+    def _read_unconfirmed(
         self, watch: Watch, memory: Mapping[str, bytes]
     ) -> Dialogue[tuple[dict[str, bytes | None], bool]]:
-        """
-        Read transactions that wait and were not read yet, as many as a page has.
+        """Read a page of unconfirmed transactions that were not read before.
 
-        Return what is to be remembered, and whether there are more.
+        Return what is to be stored, and whether there are more.
         """
         known = Waiting(memory)
         waiting = {short(id_): id_ for id_ in (yield from self._chain.mempool())}
@@ -340,7 +329,7 @@ class Bitcoin:
             answers = yield from self._chain.transactions(batch)
             for id_, raw in zip(batch, answers, strict=True):
                 if raw is None:
-                    continue  # it has left; should it come back, it is read then
+                    continue  # it has left the mempool; if it returns, it is read then
                 read.add(short(id_))
                 transaction = blocks.read_transaction(raw, self._scripts.places, watch.spent)
                 if transaction is not None and transaction.id == id_:

@@ -1,4 +1,4 @@
-"""Bitcoin's networks, and the first block of each."""
+"""The networks of Bitcoin, and the first block of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class BitcoinNetwork(StrEnum):
-    """Which Bitcoin: the real one, or one for tests."""
+    """The real network, or one for tests."""
 
     MAIN = "main"
     TEST = "test"
@@ -16,7 +16,7 @@ class BitcoinNetwork(StrEnum):
 
     @property
     def live(self) -> bool:
-        """Return whether its coins are money."""
+        """Whether its coins are money."""
         return self is BitcoinNetwork.MAIN
 
     @property

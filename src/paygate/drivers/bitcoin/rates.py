@@ -1,7 +1,7 @@
-"""What a bitcoin costs, and the quote that is made of it.
+"""The price of a bitcoin, and the quote computed from it.
 
-A price is somebody else's word for how much money we ask for. So it must be a plain number
-within the bounds of the settings, and no older than they allow; if one server does not give
+The price, which somebody else gives, decides how much money is requested. So it must be a plain
+number within the bounds of the settings, and no older than they allow. If a server does not give
 such a price, the next one is asked.
 """
 
@@ -41,78 +41,74 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """The price of one bitcoin, and who said so."""
+    """The price of one bitcoin, and its source."""
 
     value: Decimal
     source: str
 
     def __post_init__(self) -> None:
         if not self.value.is_finite() or not 0 < self.value < _RATE_MAX:
-            raise BadResponse(f"{self.source} gives no price of a bitcoin that can be")
+            raise BadResponse(f"{self.source} gives an impossible price of a bitcoin")
 
 
 class PriceRefused(BadResponse):
-    """Nobody gives us a price that we take; the payer is not to blame."""
+    """No source gives an acceptable price; it is not the payer's fault."""
 
 
 class RateSource(Protocol):
-    """Says what one bitcoin costs."""
+    """A source of the price of one bitcoin."""
 
     def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
-        """Return the price in *currency* now, which is *at* if that is known; or `BadResponse`."""
+        """Return the current price in *currency*, or raise `BadResponse`; *at* is the time now."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class FixedRates:
-    """Prices that the settings name."""
+    """The prices in the settings."""
 
-    def __init__(self, rates: Mapping[str, Decimal]) -> None:
-        self._rates = rates
+    rates: Mapping[str, Decimal]
 
     def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
         """Return the price in the settings."""
         del at
-        if currency not in self._rates:
+        if currency not in self.rates:
             raise BadResponse(f"the settings have no price of a bitcoin in {currency}")
-        return at_once(Rate(self._rates[currency], "settings"))
+        return at_once(Rate(self.rates[currency], "settings"))
 
 
+@dataclass(frozen=True, slots=True)
 class CalledRates:
-    """Prices that the host computes; it must answer at once, without the network."""
+    """Prices that the host computes by *price*, at once and without the network."""
 
-    def __init__(self, price: Callable[[str], Decimal], name: str = "host") -> None:
-        self._price = price
-        self._name = name
+    price: Callable[[str], Decimal]
+    name: str = "host"
 
     def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
-        """Ask the host."""
+        """Call the host."""
         del at
-        price = self._price(currency)
+        price = self.price(currency)
         # A host without type checks may well return a float.
         if type(price) is not Decimal:
             raise UsageError(f"a price is a Decimal, not {type(price).__name__}")
-        return at_once(Rate(price, self._name))
+        return at_once(Rate(price, self.name))
 
 
+@dataclass(frozen=True, slots=True)
 class HttpRates:
-    """Prices that somebody publishes as JSON, each with the instant it is of if *time_path* is."""
+    """Prices that a server publishes as JSON; with *time_path* it publishes their time as well."""
 
-    def __init__(
-        self,
-        url: str,
-        path: str = "{currency}",
-        time_path: str = "",
-        age_max: timedelta = timedelta(minutes=10),
-    ) -> None:
-        self._url, self._path, self._time_path = url, path, time_path
-        self._age_max = age_max
+    url: str
+    path: str = "{currency}"
+    time_path: str = ""
+    age_max: timedelta = timedelta(minutes=10)
 
     def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
-        """Ask for the price now."""
-        source = urlsplit(self._url).hostname or self._url
+        """Request the current price."""
+        source = urlsplit(self.url).hostname or self.url
         response = yield Request(
             method="GET",
-            url=self._url.replace("{currency}", currency),
+            url=self.url.replace("{currency}", currency),
             step="rate",
             headers={"Accept": "application/json"},
             repeatable=True,
@@ -122,10 +118,10 @@ class HttpRates:
             refused = PriceRefused if 400 <= response.status < 500 else BadResponse
             raise refused(text, status=response.status)
         found = read_json_value(response, source, exact=True)
-        rate = Rate(found.decimal(self._path.replace("{currency}", currency)), source)
-        if self._time_path and at is not None:
-            age = at - found.instant(self._time_path.replace("{currency}", currency))
-            if not -self._age_max <= age <= self._age_max:
+        rate = Rate(found.decimal(self.path.replace("{currency}", currency)), source)
+        if self.time_path and at is not None:
+            age = at - found.instant(self.time_path.replace("{currency}", currency))
+            if not -self.age_max <= age <= self.age_max:
                 raise PriceRefused(
                     f"{source} gives a price of another time: {age.total_seconds():.0f} s old"
                 )
@@ -133,28 +129,28 @@ class HttpRates:
 
 
 class LastRates:
-    """The last price in each currency and when it was given; it is the process's own."""
+    """The last price in each currency and its time; each process has its own."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[datetime, Rate]] = {}
 
     def note(self, currency: str, rate: Rate, at: datetime | None) -> None:
-        """Remember that *rate* was given at *at*."""
+        """Remember the price at *at*, if the time is known."""
         if at is not None:
             self._last[currency] = at, rate
 
     def at(self, currency: str, at: datetime | None) -> tuple[Rate, timedelta] | None:
-        """Return the last price and how old it is at *at*."""
+        """Return the last price and its age at *at*; None if either is unknown."""
         if at is None or currency not in self._last:
             return None
         of, rate = self._last[currency]
         return rate, at - of
 
     def check(self, currency: str, rate: Rate, at: datetime | None, factor_max: Decimal) -> None:
-        """Raise `PriceRefused` if *rate* is more than *factor_max* times the last one, or less.
+        """Raise `PriceRefused` if *rate* and the last price differ by more than *factor_max*.
 
-        It is so for a day: if a price did move so far, or the last one was wrong, quotes are made
-        again after that, or when paygate is started again.
+        If the price really moved that far, or the last one was wrong, quotes are made again after
+        a day, or after paygate restarts.
         """
         found = self.at(currency, at)
         if found is None:
@@ -164,28 +160,27 @@ class LastRates:
         if age < _DAY and high > low * Fraction(factor_max):
             raise PriceRefused(
                 f"{rate.source} gives a price of {rate.value:f} {currency}, and the last one was "
-                f"{last.value:f}: too far apart to be believed (rate_factor_max)"
+                f"{last.value:f}: too far apart to be credible (rate_factor_max)"
             )
 
 
 class CheckedRates:
     """Prices within the bounds of the settings, from the first of *sources* that gives one.
 
-    If they are *servers*, a price is used again for `rate_kept_s`; and while none of them gives a
-    price, the last one for `rate_age_minutes`.
+    If the sources are *servers*, a price is reused for `rate_kept_s`, and for `rate_age_minutes`
+    while no server gives one.
     """
 
     def __init__(
         self, sources: Sequence[RateSource], settings: BitcoinSettings, *, servers: bool
     ) -> None:
-        self._sources = sources
-        self._lowest, self._highest = settings.rate_min, settings.rate_max
+        self._sources, self._settings = sources, settings
         self._kept = timedelta(seconds=settings.rate_kept_s if servers else 0)
         self._age_max = timedelta(minutes=settings.rate_age_minutes if servers else 0)
         self._last = LastRates()
 
     def rate(self, currency: str, at: datetime | None) -> Dialogue[Rate]:
-        """Return a price that we take, or raise the reason if no source gives one."""
+        """Return an acceptable price, or raise the reasons why no source gives one."""
         last = self._again(currency, at, self._kept)
         if last is not None:
             return last
@@ -211,16 +206,17 @@ class CheckedRates:
         return found[0] if found is not None and timedelta() <= found[1] < age_max else None
 
     def _check(self, currency: str, rate: Rate) -> None:
-        low, high = self._lowest.get(currency), self._highest.get(currency)
-        if (low is not None and rate.value < low) or (high is not None and rate.value > high):
+        low = self._settings.rate_min.get(currency, Decimal(0))
+        high = self._settings.rate_max.get(currency, Decimal("Infinity"))
+        if not low <= rate.value <= high:
             raise PriceRefused(
-                f"{rate.source} gives a price of {rate.value:f} {currency}, which is not from "
-                f"{low or 0} to {'any' if high is None else high} (rate_min, rate_max)"
+                f"{rate.source} gives a price of {rate.value:f} {currency}, which is outside "
+                f"{low} to {high} (rate_min, rate_max)"
             )
 
 
 def rates_of(settings: BitcoinSettings, source: RateSource | None) -> CheckedRates:
-    """Return the prices of *source*, else those of the settings' servers, else their fixed ones."""
+    """Return the prices of *source*, or of the servers in the settings, or their fixed prices."""
     if source is not None or not settings.rate_servers:
         return CheckedRates([source or FixedRates(settings.rates)], settings, servers=False)
     age_max = timedelta(minutes=settings.rate_age_minutes)
@@ -233,7 +229,7 @@ def rates_of(settings: BitcoinSettings, source: RateSource | None) -> CheckedRat
 def quote(amount: Money, rate: Rate, spread_percent: Decimal) -> Money:
     """Return the satoshis that *amount* costs, rounded up to a whole one.
 
-    Raises `PriceRefused` if that is more than there can be: the price is wrong, or nobody pays.
+    Raises `PriceRefused` if that is more than all bitcoin: the price is wrong, or nobody can pay.
     """
     price = Fraction(rate.value) * (1 - Fraction(spread_percent) / 100)
     satoshis = Fraction(amount.minor, 10 ** scale_of(amount.currency)) * COIN / price
@@ -243,6 +239,6 @@ def quote(amount: Money, rate: Rate, spread_percent: Decimal) -> Money:
 
 
 def enough(asked: Money, tolerance_percent: Decimal) -> Money:
-    """Return from how much on *asked* counts as paid in full."""
+    """Return the least amount that pays *asked* in full."""
     less = Fraction(asked.minor) * (1 - Fraction(tolerance_percent) / 100)
     return Money(asked.currency, max(1, -(-less.numerator // less.denominator)))

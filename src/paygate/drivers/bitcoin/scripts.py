@@ -13,11 +13,10 @@ PER_ROW: Final = 1000
 
 
 class Scripts:
-    """
-    The scripts of the first addresses of a wallet, and the number of each address.
+    """The scripts of the first addresses of a wallet, and the number of each address.
 
-    To derive one takes a multiplication on the curve, so each is derived once and then remembered
-    with what the feed remembers: in rows of `PER_ROW` scripts, which are all of one length.
+    Deriving a script takes a multiplication on the curve, so each is derived once and then stored
+    in the memory of the feed, in rows of `PER_ROW` scripts of equal length.
     """
 
     def __init__(self, wallet: Wallet) -> None:
@@ -28,7 +27,7 @@ class Scripts:
         """The number of the address that each script pays to."""
 
     def extend(self, count: int, memory: Mapping[str, bytes]) -> dict[str, bytes | None]:
-        """Know the first *count* scripts at least; return what is still to be remembered."""
+        """Learn at least the first *count* scripts; return the rows that are still to be stored."""
         rows = -(-count // PER_ROW)
         for number in range(self._rows, rows):
             name = f"scripts {number}"
@@ -37,16 +36,13 @@ class Scripts:
                 first = number * PER_ROW
                 packed = b"".join(map(self._wallet.script, range(first, first + PER_ROW)))
                 self._derived[name] = packed
-            self._add(number, packed)
+            length = len(packed) // PER_ROW
+            for at in range(PER_ROW):
+                script = packed[at * length : (at + 1) * length]
+                self.places[script] = number * PER_ROW + at
         self._rows = max(self._rows, rows)
-        # A page that reported it may not have been stored. Whatever is stored needs no second copy.
+        # A page that returned a row may not have been stored, so it is returned until it is.
         self._derived = {
             name: packed for name, packed in self._derived.items() if name not in memory
         }
         return dict(self._derived)
-
-    def _add(self, row: int, packed: bytes) -> None:
-        length = len(packed) // PER_ROW
-        for number in range(PER_ROW):
-            at = number * length
-            self.places[packed[at : at + length]] = row * PER_ROW + number

@@ -1,4 +1,4 @@
-"""The settings of a Bitcoin account: which wallet, which node, and how careful to be."""
+"""The settings of a Bitcoin account: its wallet, its node, and the limits of trust."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Backend(StrEnum):
 
 def _are_prices(rates: dict[str, Decimal]) -> dict[str, Decimal]:
     if any(each not in SCALES or not rate.is_finite() or rate <= 0 for each, rate in rates.items()):
-        raise ValueError("a rate is a positive price of one bitcoin by ISO 4217 code")
+        raise ValueError("rates are positive prices of one bitcoin by ISO 4217 code")
     return rates
 
 
 def _are_counts(steps: dict[Decimal, int]) -> dict[Decimal, int]:
     if any(coins < 0 or not 1 <= count <= 100 for coins, count in steps.items()):
-        raise ValueError("confirmations are 1 to 100, from an amount in bitcoin on")
+        raise ValueError("confirmations are 1 to 100, by the amount in bitcoin that needs them")
     return steps
 
 
@@ -39,22 +39,22 @@ Prices: TypeAlias = Annotated[dict[str, Decimal], AfterValidator(_are_prices)]
 
 
 class RateServer(Settings):
-    """Where prices are published as JSON."""
+    """A server that publishes prices as JSON."""
 
     url: Annotated[str, safe_url("private", page=True)] = Field(
-        description="The address; {currency} stands for the code"
+        description="The address; {currency} stands for the currency code"
     )
     path: str = Field(
-        default="{currency}", description="The way to the price in the JSON, such as data.amount"
+        default="{currency}", description="The path of the price in the JSON, such as data.amount"
     )
     time_path: str = Field(
         default="",
-        description="The way to when the price is of: seconds since 1970, or ISO 8601 with a zone",
+        description="The path of the price's time: Unix seconds, or ISO 8601 with a zone",
     )
 
 
 class BitcoinSettings(Settings):
-    """Settings of one wallet on one network; no key in them can spend."""
+    """Settings of one wallet on one network; they hold no key that can spend."""
 
     network: BitcoinNetwork = Field(description="main, test, signet or regtest")
     wallet: str = Field(
@@ -71,76 +71,77 @@ class BitcoinSettings(Settings):
     user: str = Field(default="", description="The RPC user")
     password: Secret[str] | None = Field(default=None, description="The RPC password")
     cookie_file: Path | None = Field(
-        default=None, description="The node's .cookie instead; it is read for every request"
+        default=None,
+        description="The node's .cookie instead of user and password; it is read for each request",
     )
     address_per: AddressPer = Field(
         default=AddressPer.INVOICE,
-        description="An address for each set of invoices of a payer, or one for each payer",
+        description="One address for each set of invoices of a payer, or one for each payer",
     )
     gap_limit: int = Field(
-        default=20, ge=1, description="How many unpaid addresses in a row the wallet looks past"
+        default=20, ge=1, description="How many unpaid addresses in a row the wallet skips"
     )
     confirmations: int = Field(
-        default=3, ge=1, le=100, description="How many blocks make a payment final"
+        default=3, ge=1, le=100, description="How many confirmations make a payment final"
     )
     confirmations_from: Annotated[dict[Decimal, int], AfterValidator(_are_counts)] = Field(
         default_factory=dict[Decimal, int],
-        description="More of them if this many bitcoin or more come to an address: {1: 6}",
+        description="More of them if an address receives this many bitcoin or more: {1: 6}",
     )
     accept_unconfirmed_below: Decimal = Field(
         default=Decimal(0),
         ge=0,
-        description="Take what came to an address as made when the node has seen it, while it is "
-        "less than this many bitcoin in all. It can still be replaced: it is a loan to the payer",
+        description="Accept payments to an address as soon as the node sees them, up to less "
+        "than this many bitcoin in all. They can still be replaced, so this lends to the payer",
     )
     accept_unconfirmed_in_all: Decimal = Field(
         default=Decimal(0),
         ge=0,
-        description="How many bitcoin may be lent so at a time by the whole account; 0 means ten "
-        "times accept_unconfirmed_below",
+        description="How many bitcoin the whole account may lend in this way at a time; 0 means "
+        "ten times accept_unconfirmed_below",
     )
     rates: Prices = Field(
         default_factory=dict, description="Fixed prices of one bitcoin by currency"
     )
     rate_servers: tuple[RateServer, ...] = Field(
         default=(),
-        description="Where prices are published: url, path and time_path of each; the next one is "
-        "asked if one gives none",
+        description="Servers that publish prices: url, path and time_path of each; if one gives "
+        "no price, the next one is asked",
     )
     rate_min: Prices = Field(
         default_factory=dict,
-        description="The lowest price that is believed, by currency: {USD: 20000}",
+        description="The lowest acceptable price, by currency: {USD: 20000}",
     )
     rate_max: Prices = Field(
-        default_factory=dict, description="The highest price that is believed, by currency"
+        default_factory=dict, description="The highest acceptable price, by currency"
     )
     rate_factor_max: Decimal = Field(
         default=Decimal(10),
         ge=1,
-        description="How many times as high or as low a price may be as the last one: that of a "
-        "quote if its money comes late, and for a new quote that of the last day",
+        description="By which factor a price may differ from the last one: that of the quote if "
+        "money comes late, that of the last day for a new quote",
     )
     rate_age_minutes: int = Field(
         default=10,
         ge=1,
-        description="How old a price may be, if its server publishes its time; and how long the "
+        description="How old a price may be if its server publishes its time, and how long the "
         "last price is used while no server gives one",
     )
     rate_kept_s: int = Field(
-        default=10, ge=0, description="For how many seconds a price of a server is used again"
+        default=10, ge=0, description="For how many seconds a server's price is reused"
     )
     spread_percent: Decimal = Field(
         default=Decimal(0),
         ge=0,
         lt=100,
-        description="How much below the price a bitcoin is counted, for safety",
+        description="How far below the price a bitcoin is valued, as a margin of safety",
     )
-    quote_minutes: int = Field(default=15, ge=1, description="How long a quote is good")
+    quote_minutes: int = Field(default=15, ge=1, description="How long a quote is valid")
     watch_hours: int = Field(
-        default=24, ge=1, description="How long after that the payment is still waited for"
+        default=24, ge=1, description="How long after that the payment stays pending"
     )
     tolerance_percent: Decimal = Field(
-        default=Decimal(0), ge=0, le=10, description="How much less counts as paid in full"
+        default=Decimal(0), ge=0, le=10, description="How much less still counts as paid in full"
     )
     late: Late = Field(
         default=Late.REPRICE,
@@ -151,67 +152,69 @@ class BitcoinSettings(Settings):
         default=Decimal(2),
         ge=0,
         le=100,
-        description="With late = reprice: how much the price may have moved, so that the quote "
-        "still counts",
+        description="With late = reprice: how far the price may have moved for the quote to "
+        "still count",
     )
     hold_from_percent: int = Field(
         default=10,
         ge=0,
         le=100,
-        description="What is seen holds the invoice, up to its worth, from this share of what was "
-        "asked for on; below it nothing is held until it is confirmed",
+        description="An unconfirmed payment of at least this share of the amount holds the "
+        "invoice, up to the payment's value; a smaller one holds nothing until it is confirmed",
     )
     minimum_satoshis: int = Field(
-        default=1000, ge=1, le=COINS_MAX, description="The least that is asked for"
+        default=1000, ge=1, le=COINS_MAX, description="The smallest charge"
     )
     maximum_satoshis: int = Field(
-        default=COINS_MAX, ge=1, le=COINS_MAX, description="The most that is asked for"
+        default=COINS_MAX, ge=1, le=COINS_MAX, description="The largest charge"
     )
-    label: str = Field(default="", max_length=100, description="Who is paid, for the wallet")
+    label: str = Field(
+        default="", max_length=100, description="The payee, as the payer's wallet shows it"
+    )
     start_height: int | None = Field(
         default=None,
         ge=0,
-        description="The first block to read; else as many before the newest as reorg_depth says",
+        description="The first block to read; by default reorg_depth blocks before the newest",
     )
     reorg_depth: int = Field(
-        default=100, ge=10, le=1000, description="How far back the chain may change and be followed"
+        default=100, ge=10, le=1000, description="The deepest change of the chain that is followed"
     )
     blocks_per_page: int = Field(
-        default=20, ge=1, le=500, description="How many blocks are read before it is written down"
+        default=20, ge=1, le=500, description="How many blocks are read before they are stored"
     )
     mempool: bool | None = Field(
         default=None,
-        description="Look at unconfirmed transactions, too. An Esplora server is asked for each "
-        "of them, so the default is to do so at a node only",
+        description="Read unconfirmed transactions as well. An Esplora server needs a request "
+        "for each of them, so by default only a node is asked",
     )
 
     @property
     def live(self) -> bool:
-        """Return whether it is real money."""
+        """Whether the network's coins are real money."""
         return self.network.live
 
     def read_wallet(self) -> Wallet:
-        """Read the wallet; it was checked when the settings were made."""
+        """Return the wallet, which was checked when the settings were made."""
         return read_wallet(self.wallet, self.network, self.form)
 
     def needed_for(self, satoshis: int) -> int:
-        """Return how many confirmations *satoshis* need."""
+        """Return the confirmations that *satoshis* need."""
         steps = self.confirmations_from.items()
         more = [count for coins, count in steps if satoshis >= coins * 10**8]
         return max([self.confirmations, *more])
 
     @property
     def sees_unconfirmed(self) -> bool:
-        """Return whether unconfirmed transactions are looked at."""
+        """Whether unconfirmed transactions are read."""
         return self.backend is Backend.CORE if self.mempool is None else self.mempool
 
     @property
     def confirmations_most(self) -> int:
-        """The most confirmations that any amount needs: what has them is at risk no more."""
+        """The most confirmations that any amount needs; a payment that has them is safe."""
         return max([self.confirmations, *self.confirmations_from.values()])
 
     def trusts(self, at_address: int, in_all: int) -> bool:
-        """Return whether this many unconfirmed satoshis count, at one address and in all."""
+        """Return whether this many unconfirmed satoshis are accepted, at one address and in all."""
         below = self.accept_unconfirmed_below
         limit = self.accept_unconfirmed_in_all or 10 * below
         return at_address < below * 10**8 and in_all <= limit * 10**8
@@ -224,7 +227,7 @@ class BitcoinSettings(Settings):
             raise ValueError(error.message) from None
         if self.minimum_satoshis < wallet.dust:
             raise ValueError(
-                f"nodes do not pass on less than {wallet.dust} satoshi to such a wallet"
+                f"nodes do not relay payments below {wallet.dust} satoshi to such a wallet"
             )
         if self.maximum_satoshis < self.minimum_satoshis:
             raise ValueError("the maximum is below the minimum")

@@ -1,12 +1,12 @@
-"""Which of the transactions that wait for a block have been read.
+"""The unconfirmed transactions that were already read.
 
-A node names all of them at each look, and there can be hundreds of thousands. To read one
-again shows nothing new, so those that were read are remembered: by the first bytes of their
-names, as a set and as what each look since has changed of it. What a look writes grows with
-what is new, and not with what waits.
+A node lists all unconfirmed transactions each time, and there can be hundreds of thousands.
+Reading one again shows nothing new, so those that were read are remembered: by the first bytes of
+their ids, as a set and the changes since. So what is stored each time grows with the number of
+new transactions, not with the number that wait.
 
-The first bytes will do. Whoever finds another transaction with the same ones hides it until
-it is in a block, and there each transaction is read.
+The first bytes are enough. A transaction with the same first bytes as another is not seen until
+it is in a block, and in a block every transaction is read.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CHANGES_MAX: Final = 32
 
 
 def short(id_: str) -> bytes:
-    """Return the first bytes of a transaction's name."""
+    """Return the first bytes of a transaction's id."""
     return bytes.fromhex(id_[: 2 * _BYTES])
 
 
 class Waiting:
-    """The waiting transactions that were read, by their short names, as *memory* has them."""
+    """The unconfirmed transactions that were read, by their short ids, from *memory*."""
 
     def __init__(self, memory: Mapping[str, bytes]) -> None:
         read = _unpack(memory.get("waiting 0", b""))
@@ -41,7 +41,7 @@ class Waiting:
         self._changes, self._entries = changes, entries
 
     def become(self, read: AbstractSet[bytes]) -> dict[str, bytes | None]:
-        """Return what is to be remembered if *read* are those that were read."""
+        """Return what to store so that *read* are the transactions that were read."""
         changed = self.read ^ read
         if not changed:
             return {}
@@ -51,8 +51,8 @@ class Waiting:
         return whole | {f"waiting {number}": None for number in range(1, self._changes + 1)}
 
 
-def _pack(names: AbstractSet[bytes]) -> bytes:
-    return b"".join(sorted(names))
+def _pack(ids: AbstractSet[bytes]) -> bytes:
+    return b"".join(sorted(ids))
 
 
 def _unpack(packed: bytes) -> set[bytes]:

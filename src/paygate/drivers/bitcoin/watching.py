@@ -1,25 +1,24 @@
-"""Watching the chain: what we know of it, and what follows when it changes.
+"""Watching the chain: what is known of it, and what follows when it changes.
 
-The cursor is a position: the wallet, and the height of the last block that was read. What else
-must be remembered between two looks are the names of the last blocks, and each payment to us
-that a change of the chain could still undo, with what its transaction spends. The core stores
-them in the same transaction as the notices and the cursor, each under a name of its own, and
-only what has changed. So a crash loses nothing and repeats nothing, and no outage is too long.
+The cursor holds the wallet and the height of the last block that was read. The hashes of the last
+blocks are stored as well, and each payment to us that a change of the chain could still undo, with
+the outputs that its transaction spends. The core stores them in the same transaction as the
+notices and the cursor, each under its own name, and only if they changed. So a crash loses
+nothing and repeats nothing, and an outage of any length is caught up with.
 
-A payment is an output. It is *seen* without confirmations, or with too few; it
-*settles* once, when it has enough. When its block leaves the chain and the new
-chain does not have it, it is *gone*: money that was settled is returned. If it
-comes back and settles again, that is new money, under a name of its own.
+A payment is an output. It is *seen* without confirmations, or with too few, and it *settles* once
+it has enough. If its block leaves the chain and the new chain does not have it, it is *gone*:
+settled money is returned. If it comes back and settles again, that is new money with a new name.
 
-How much is taken on trust is judged by all that could be lost at once, and not by single
-outputs: how many confirmations an output needs follows from all that is not deep yet at its
-address, and unconfirmed money is trusted up to a limit for the address, and one for the
-account.
+Trust depends on the sum that could be lost at once, not on single outputs. The confirmations that
+an output needs follow from all money at its address that is not deep yet, and unconfirmed money
+is accepted up to one limit for the address and one for the account.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -47,23 +46,23 @@ if TYPE_CHECKING:
     from paygate.drivers.bitcoin.settings import BitcoinSettings
 
 _VERSION: Final = 3
-# A transaction of which no node knows any more may still be in somebody's hands for a while.
 MISSING_BLOCKS: Final = 6
-# Coins that a block made must not be spent, and can vanish with it, for this long.
+"""How many blocks pass before a transaction that nodes forgot is given up; it may be sent again."""
 MATURITY: Final = 100
-# As many inputs as the largest transaction has that nodes pass on.
+"""How many blocks pass before new coins can be spent; until then they can vanish with theirs."""
 _SPENDS_MAX: Final = 2000
+"""The inputs of the largest transaction that nodes relay."""
 _OURS: Final = ("block ", "coin ", "spends ")
 
 
 @dataclass(slots=True)
 class Coin:
-    """A payment to us that is not beyond all doubt yet.
+    """A payment to us that a change of the chain could still undo.
 
-    `times` counts how often it settled, `seen` how often it was reported as being on
-    its way, last with `reported` confirmations; `missing` is the height from which on nobody
-    knew it. `since` is the output in whose place it came, the last that was reported, and
-    `taken_over` how many of its satoshis were that one's.
+    `times` counts how often it settled, and `seen` how often it was reported as pending, last with
+    `reported` confirmations. `missing` is the height since which the node has not known it.
+    `since` is the reported output that it replaces, and `taken_over` how many of its satoshis
+    replace satoshis of that one.
     """
 
     place: int
@@ -83,17 +82,16 @@ class Coin:
 
     @property
     def is_known(self) -> bool:
-        """Return whether it was reported, now or before."""
+        """Whether it was ever reported."""
         return bool(self.seen or self.times)
 
 
 @dataclass(slots=True)
 class Watch:
-    """The last blocks that were read, the first of them at height `first`, and the coins.
+    """The hashes of the last blocks that were read, from height `first` on, and the coins.
 
-    `began` is the first block that was ever read, and `scans` counts how often a person had some
-    read again. `spends` are the outputs that the transaction of each coin spends, one after the
-    other.
+    `began` is the height of the first block that was ever read, and `scans` counts the rescans.
+    `spends` has, for each transaction of a coin, the outputs that it spends, concatenated.
     """
 
     first: int
@@ -111,15 +109,15 @@ class Watch:
 
     @property
     def spent(self) -> Container[bytes]:
-        """The outputs that our unconfirmed coins spend: whoever else spends them undoes those."""
+        """The outputs that our unconfirmed coins spend, by which their rivals are found."""
         return self._spenders
 
-    # --- What is remembered -------------------------------------------------------------------
+    # --- Storing ------------------------------------------------------------------------------
 
     def write(
         self, wallet: str, memory: Mapping[str, bytes]
     ) -> tuple[str, dict[str, bytes | None]]:
-        """Return the cursor, and what has changed since *memory* was read."""
+        """Return the cursor, and the rows that differ from *memory*."""
         now = dict(self._rows())
         changes: dict[str, bytes | None] = {
             name: row for name, row in now.items() if memory.get(name) != row
@@ -141,17 +139,17 @@ class Watch:
 
     @classmethod
     def read(cls, cursor: str, wallet: str, memory: Mapping[str, bytes]) -> Watch:
-        """Read what `write` wrote; raise `InvalidSettings` if it is about another wallet."""
+        """Return what `write` stored, or raise `InvalidSettings` if it is about another wallet."""
         facts: dict[str, Any] = json.loads(cursor)
         if facts.get("v") != _VERSION:
             raise BadResponse(
-                "the position of the feed was written by another version of this driver"
+                "the cursor of the feed was written by another version of this driver"
             )
         if facts["wallet"] != wallet:
             raise InvalidSettings(
-                f"this account watches the wallet {facts['wallet']}, and the settings name "
-                f"{wallet}: payments to the old addresses would be missed; give the new wallet an "
-                "account of its own, and keep this one"
+                f"this account watches the wallet {facts['wallet']}, but the settings name "
+                f"{wallet}: payments to the old addresses would be missed; add another account "
+                "for the new wallet, and keep this one"
             )
         hashes: list[str] = []
         while (hash_ := memory.get(f"block {facts['height'] - len(hashes)}")) is not None:
@@ -170,7 +168,7 @@ class Watch:
     # --- The chain changes ------------------------------------------------------------------
 
     def connect(self, block: Block, reorg_depth: int) -> None:
-        """Go on by one block."""
+        """Add the next block."""
         self.hashes.append(block.hash)
         for transaction in block.transactions:
             for _, coin in self._coins_of(transaction, self._undo_rivals(transaction)):
@@ -183,14 +181,14 @@ class Watch:
             self.first += surplus
 
     def begin_again(self, start: int) -> None:
-        """Go on at height *start*, forgetting all blocks; what was in them from there is unsure."""
+        """Continue at height *start* without any blocks; coins from there on are unconfirmed."""
         self.go_back_to(start - 1)
         self.hashes, self.first = [], start
         self.began = min(self.began, start)
         self.scans += 1
 
     def go_back_to(self, height: int) -> None:
-        """Forget the blocks above *height*; what was in them is unconfirmed again."""
+        """Remove the blocks above *height*; their coins are unconfirmed again."""
         del self.hashes[max(0, height - self.first + 1) :]
         for coin in self.coins.values():
             if coin.height is not None and coin.height > height:
@@ -198,14 +196,14 @@ class Watch:
         self._watch_rivals()
 
     def meet(self, transaction: Transaction) -> None:
-        """See a transaction that waits for a block."""
+        """Add an unconfirmed transaction."""
         for _, coin in self._coins_of(transaction, self._undo_rivals(transaction)):
             coin.replaceable = transaction.replaceable
         if transaction.payments:
             self._watch_rivals_of(transaction.id)
 
     def compare(self, waiting: AbstractSet[str]) -> None:
-        """Note which unconfirmed payments no longer wait for a block, or wait again."""
+        """Update which unconfirmed coins are missing from the mempool; *waiting* are its ids."""
         for name, coin in self.coins.items():
             if coin.height is not None:
                 continue
@@ -218,7 +216,7 @@ class Watch:
     def _coins_of(
         self, transaction: Transaction, instead_of: Mapping[int, list[_Undone]]
     ) -> Iterable[tuple[str, Coin]]:
-        """Yield the coins of *transaction*, which came *instead_of* others at their places."""
+        """Yield the coins of *transaction*, which replace those in *instead_of* by address."""
         for payment in transaction.payments:
             name = f"{transaction.id}:{payment.output}"
             if name not in self.coins:
@@ -234,7 +232,7 @@ class Watch:
             yield name, self.coins[name]
 
     def _undo_rivals(self, transaction: Transaction) -> dict[int, list[_Undone]]:
-        """Undo the unconfirmed coins that spend the same, and return them by place."""
+        """Undo the unconfirmed coins that spend the same outputs; return them by address."""
         rivals: set[str] = set()
         for spent in transaction.spends:
             rivals |= self._spenders.get(spent, set())
@@ -251,7 +249,7 @@ class Watch:
         return undone
 
     def _watch_rivals(self) -> None:
-        """Know what the unconfirmed coins spend; who has a coin in a block has no rival there."""
+        """Record what the unconfirmed coins spend; a confirmed coin has no rivals."""
         for id_ in {
             _transaction_of(name) for name, coin in self.coins.items() if coin.height is None
         }:
@@ -262,16 +260,15 @@ class Watch:
         for at in range(0, len(spends), OUTPOINT):
             self._spenders.setdefault(spends[at : at + OUTPOINT], set()).add(id_)
 
-    # --- What follows -----------------------------------------------------------------------
+    # --- Reporting ----------------------------------------------------------------------------
 
     def report(
         self, address_of: Callable[[int], str], settings: BitcoinSettings, *, whole: bool
     ) -> list[Notice]:
-        """
-        Return notices of what is new, and remember that it was reported.
+        """Return notices of the news, and mark them as reported.
 
-        What is gone is reported only if the chain was read to its end (*whole*): the
-        next block may hold it. What is lost comes last, after what came in its place.
+        A coin is reported as gone only if the chain was read to its end (*whole*), because the
+        next block may hold it. Lost coins come last, after those that replace them.
         """
         news: list[Notice] = []
         lost: list[Notice] = []
@@ -300,9 +297,9 @@ class Watch:
         return news + lost
 
     def forget(self, depth: int) -> None:
-        """Let go of what is beyond all doubt: settled deep down, or gone for long.
+        """Remove the coins that cannot change any more: settled deep enough, or long gone.
 
-        What settled once and is gone is kept: if it comes back, it is new money.
+        A coin that settled once and is gone stays: if it comes back, it is new money.
         """
         for name, coin in list(self.coins.items()):
             deep = max(depth, MATURITY) if coin.coinbase else depth
@@ -315,32 +312,32 @@ class Watch:
                 del self.coins[name]
 
     def _depth(self, coin: Coin) -> int:
-        """Return how many confirmations a coin has."""
+        """Return the confirmations of a coin."""
         return 0 if coin.height is None else self.height - coin.height + 1
 
     def _needed(self, settings: BitcoinSettings) -> dict[str, int]:
-        """Return how many confirmations each coin needs, by all that could go with it."""
-        at_risk: dict[int, int] = {}
+        """Return the confirmations that each coin needs, by the sum at risk at its address."""
+        at_risk: Counter[int] = Counter()
         for coin in self.coins.values():
             if not coin.dead and self._depth(coin) < settings.confirmations_most:
-                at_risk[coin.place] = at_risk.get(coin.place, 0) + coin.satoshis
+                at_risk[coin.place] += coin.satoshis
         return {
             name: max(
-                settings.needed_for(max(coin.satoshis, at_risk.get(coin.place, 0))),
+                settings.needed_for(max(coin.satoshis, at_risk[coin.place])),
                 MATURITY if coin.coinbase else 0,
             )
             for name, coin in self.coins.items()
         }
 
     def _trusted(self, settings: BitcoinSettings, needed: Mapping[str, int]) -> set[str]:
-        """Return the unconfirmed coins that count all the same, those that do already first."""
+        """Return the unconfirmed coins that are accepted; those accepted before come first."""
         if not settings.accept_unconfirmed_below:
             return set()
-        lent: dict[int, int] = {}
+        lent: Counter[int] = Counter()
         in_all = 0
         for name, coin in self.coins.items():
             if coin.settled and coin.height is not None and self._depth(coin) < needed[name]:
-                lent[coin.place] = lent.get(coin.place, 0) + coin.satoshis
+                lent[coin.place] += coin.satoshis
                 in_all += coin.satoshis
         found: set[str] = set()
         waiting = [
@@ -349,28 +346,27 @@ class Watch:
             if coin.height is None and coin.missing is None and not (coin.dead or coin.replaceable)
         ]
         for _, name, coin in sorted(waiting, key=lambda each: each[:2]):
-            total = lent.get(coin.place, 0) + coin.satoshis
-            if settings.trusts(total, in_all + coin.satoshis):
+            if settings.trusts(lent[coin.place] + coin.satoshis, in_all + coin.satoshis):
                 found.add(name)
-                lent[coin.place] = total
+                lent[coin.place] += coin.satoshis
                 in_all += coin.satoshis
         return found
 
 
 @dataclass(slots=True)
 class _Undone:
-    """An output that was reported and is undone, and how much of it nothing has taken over yet."""
+    """A reported output that is undone, and the satoshis of it that nothing replaces yet."""
 
     name: str
     left: int
 
 
 def _take_over(undone: list[_Undone], satoshis: int) -> tuple[str, int]:
-    """Return which of *undone* an output of *satoshis* takes over, and how much of it."""
+    """Return which of *undone* an output of *satoshis* replaces, and how many satoshis of it."""
     there = [each for each in undone if each.left]
     if not there:
         return "", 0
-    # The smallest that is all of it, else the largest.
+    # The smallest that covers all of it, or else the largest.
     fits = [each for each in there if each.left >= satoshis]
     chosen = min(fits, key=lambda it: it.left) if fits else max(there, key=lambda it: it.left)
     taken = min(chosen.left, satoshis)
@@ -379,7 +375,7 @@ def _take_over(undone: list[_Undone], satoshis: int) -> tuple[str, int]:
 
 
 def _transaction_of(name: str) -> str:
-    """Return the name of the transaction that the output *name* is of."""
+    """Return the id of the transaction of the output *name*."""
     return name.partition(":")[0]
 
 
@@ -388,9 +384,9 @@ def _transaction_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What a notice says of a coin: its name, its address, and how sure it is.
+    """What a notice says about a coin: its name, its address, and its confirmations.
 
-    After a rescan the same may be reported again with other facts, such as another block.
+    After a rescan the same coin may be reported again with other facts, such as another block.
     """
 
     name: str
@@ -401,7 +397,7 @@ class _About:
     scans: int
 
     def received(self) -> Notice:
-        """Return that it has settled."""
+        """Return the notice that it has settled."""
         id_, before = self._id(self.coin.times), self._id(self.coin.times - 1)
         movement = Movement(
             movement_id=id_,
@@ -412,7 +408,7 @@ class _About:
         return self._notice(f"{id_}:in", "bitcoin.received", movement)
 
     def returned(self) -> Notice:
-        """Return that it had settled and is gone."""
+        """Return the notice that it had settled and is gone."""
         id_ = self._id(self.coin.times)
         movement = Movement(
             movement_id=f"{id_}:gone",
@@ -424,24 +420,24 @@ class _About:
         return self._notice(f"{id_}:gone", "bitcoin.gone", movement)
 
     def seen(self) -> Notice:
-        """Return that it is on its way."""
+        """Return the notice that it is pending."""
         answer = Pending(reference=self.address, amount=self._amount)
         return self._notice(f"{self.name}:seen:{self.coin.seen}", "bitcoin.seen", answer)
 
     def lost(self) -> Notice:
-        """Return that it was on its way and does not come."""
+        """Return the notice that it was pending and is lost."""
         answer = Declined(
             code=DeclineCode.GENERIC,
             raw_code="double_spent",
             retryable=False,
-            message="the transaction was replaced, double-spent or given up before a block had it",
+            message="the transaction was replaced, double-spent or dropped before it was confirmed",
             reference=self.address,
             part=True,
         )
         return self._notice(f"{self.name}:lost:{self.coin.seen}", "bitcoin.lost", answer)
 
     def _id(self, times: int) -> str:
-        """Return the name of the money of an output that settled for the *times*-th time."""
+        """Return the movement id of an output that settled for the *times*-th time."""
         return self.name if times == 1 else f"{self.name}#{times}"
 
     @property
@@ -460,7 +456,7 @@ class _About:
             movements=(news,) if isinstance(news, Movement) else (),
             reference=self.address,
             address_index=self.coin.place,
-            # If nobody was asked to pay there, the money is booked all the same.
+            # If no payment was requested at the address, the money is booked all the same.
             payer_number=self.address,
             occurred_at=self._block_time,
             sighting=Sighting(
@@ -475,7 +471,7 @@ class _About:
 
 
 def common_height(watch: Watch, first: int, theirs: Sequence[str]) -> int | None:
-    """Return the highest block that both know, from height *first* on; None without one."""
+    """Return the height of the last common block, or None; *theirs* begin at *first*."""
     for height in range(first + len(theirs) - 1, first - 1, -1):
         place = height - watch.first
         if 0 <= place < len(watch.hashes) and watch.hashes[place] == theirs[height - first]:
