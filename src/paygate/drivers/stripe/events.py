@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from paygate import driver
@@ -91,19 +90,21 @@ def read_event(
     if event.value("object") != "event":
         raise driver.NotAuthentic("the webhook is not an event of Stripe's first version")
     _check_ours(settings, event.value("livemode"), event.value("account"))
-    notice = _bare(event, "an event of Stripe's", signed_at)
-    if notice.unreadable:
-        return notice
+    event_id, type_ = event.id("id", "", pattern=ID), event.text("type", "")
+    if not event_id or not type_:
+        return _nameless(type_, "an event of Stripe's", signed_at)
     about = event.at("data.object")
-    kind, type_ = about.text("object", ""), notice.type
+    kind = about.text("object", "")
     our_ref, unreadable = about.text(wire.OURS, "") if kind in _MARKED else "", ""
     try:
         reference, movements = _concerns(kind, our_ref, type_, about, event)
     except driver.BadResponse as error:
         unreadable, movements = error.message, ()
         reference = about.text("id", "") if our_ref else _by_intent(about)
-    return replace(
-        notice,
+    return driver.Notice(
+        event_id=event_id,
+        type=type_,
+        signed_at=signed_at,
         reference=reference,
         our_ref=about.text("client_reference_id", "") if kind == "checkout.session" else our_ref,
         movements=movements,
@@ -122,14 +123,14 @@ def _read_thin(settings: StripeSettings, event: Fields, signed_at: datetime) -> 
     account = context.rpartition("/")[2] if isinstance(context, str) else context
     mode = event.value("livemode") if "livemode" in event else settings.live
     _check_ours(settings, mode, account)
-    return _bare(event, "a thin event", signed_at)
-
-
-def _bare(event: Fields, what: str, signed_at: datetime | None) -> Notice:
-    """Return the id and type of an event; it is unreadable without both."""
     event_id, type_ = event.id("id", "", pattern=ID), event.text("type", "")
-    if event_id and type_:
-        return driver.Notice(event_id=event_id, type=type_, signed_at=signed_at)
+    if not event_id or not type_:
+        return _nameless(type_, "a thin event", signed_at)
+    return driver.Notice(event_id=event_id, type=type_, signed_at=signed_at)
+
+
+def _nameless(type_: str, what: str, signed_at: datetime | None) -> Notice:
+    """Return the notice of an event without an id or a type, which cannot be read."""
     unreadable = f"{what} without id or type"
     return driver.Notice(event_id="", type=type_, signed_at=signed_at, unreadable=unreadable)
 
