@@ -179,6 +179,12 @@ NOUNS: Final[Mapping[str, Noun]] = {
             ),
         },
     ),
+    "schema": Noun(
+        "Print the tables, to create them by migrations of your own.",
+        {
+            "print": Command("schema", "print_", "Print the SQL that creates the tables."),
+        },
+    ),
     "bitcoin": Noun(
         "Check and watch Bitcoin accounts.",
         {

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 """The number of the newest schema file, the same for SQLite and PostgreSQL."""
 
+_SET_SCHEMA: Final = """
+INSERT INTO paygate_meta (name, value) VALUES ('schema', '{number}')
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+"""
+
 
 @dataclass(frozen=True)
 class SchemaFiles:
@@ -28,6 +33,11 @@ class SchemaFiles:
     def text(self, number: int) -> str:
         """Return the text of schema file *number*."""
         return (self.folder / self._names[number]).read_text("utf-8")
+
+    def script(self, after: int = 0) -> str:
+        """Return the SQL that brings a ledger from schema *after* to the newest."""
+        numbers = range(after + 1, self.newest + 1)
+        return "".join(self.text(number) + _SET_SCHEMA.format(number=number) for number in numbers)
 
     @cached_property
     def _names(self) -> dict[int, str]:
