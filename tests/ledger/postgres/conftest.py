@@ -1,9 +1,28 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 
 import pytest
 
+from paygate import Cashier
+from paygate.ledger import book
+from paygate.ledger.tx import Tx
+from paygate.service.account import GatewayAccount
+from tests.stores import Databases
+from tests.support.postgres_proxy import Proxy, says_commit
 from tests.support.postgres_server import Server
+from tests.sweep import stories
+from tests.sweep.run import unstopped
+from tests.sweep.stories import BY_NAME, build
+from tests.sweep.world import KEY, InMemory
+
+
+def set_mode(tx: Tx) -> None:
+    book.set_mode(tx, "test")
+
+
+PROFILE = "not idempotent"
+"""The processor keeps no keys: a request that is sent twice moves money twice."""
 
 NUMBERS = count(1)
 
@@ -27,3 +46,54 @@ def database(postgres: Server) -> Iterator[Callable[[], str]]:
 def url(postgres: Server, database: Callable[[], str]) -> str:
     """The URL of an empty database."""
     return postgres.url(database())
+
+
+@pytest.fixture(scope="module")
+def behind(postgres: Server) -> Iterator[Proxy]:
+    proxy = Proxy(postgres.folder)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="module")
+def ledgers(postgres: Server) -> Databases:
+    return Databases(postgres)
+
+
+@pytest.fixture
+def world_of(
+    behind: Proxy, ledgers: Databases, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], InMemory]]:
+    """Make the world of a story, whose processes reach the ledger through the proxy."""
+    opened: list[Cashier] = []
+
+    class OnServer(InMemory):
+        def _opened(self) -> Cashier:
+            database = ledgers.url("ledger").partition("@/")[2].partition("?")[0]
+            cashier = Cashier.open(behind.url(database), token_keys=[KEY])
+            opened.append(cashier)
+            holds = vars(cashier)
+            holds["_store"].write(holds["_context"], set_mode)
+            holds.update(
+                _context=replace(holds["_context"], clock=self.clock, stopwatch=None),
+                _accounts={
+                    name: GatewayAccount.of(name, fake) for name, fake in self.fakes.items()
+                },
+                _timing=self.timing,
+            )
+            return cashier
+
+    def make(story: str) -> InMemory:
+        while opened:
+            opened.pop().close()
+        ledgers.empty()
+        unstopped(story, PROFILE)  # in a world on SQLite, where nothing is lost
+        with monkeypatch.context() as patch:
+            patch.setattr(stories, "InMemory", OnServer)
+            return build(BY_NAME[story], PROFILE)
+
+    yield make
+    behind.count(says_commit)
+    while opened:
+        opened.pop().close()
+    ledgers.empty()

@@ -223,7 +223,8 @@ class PostgresStore(Store):
                 lent.append(pool.getconn())
                 lent[0].execute(begin, prepare=False)  # two statements cannot be prepared at once
                 result = work(lent[0])
-                _commit(lent[0], result)
+                if begin != _BEGIN_READING:  # what was only read ends with a rollback
+                    _commit(lent[0], result)
             except psycopg.Error as error:
                 if error.sqlstate == OUTDATED_PLAN:
                     lent[0].close()
