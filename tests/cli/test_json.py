@@ -38,6 +38,7 @@ def test_the_reference_has_an_example_of_each_command(written: dict[str, str]) -
 WITHOUT_JSON = {
     "demo": "it plays on the screen",
     "fake-processor serve": "the line that it prints is JSON in any case",
+    "schema print": "it prints SQL, for programs in any case",
 }
 
 
