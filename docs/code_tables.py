@@ -14,14 +14,13 @@ import textwrap
 from dataclasses import fields
 from datetime import timedelta
 from enum import Enum
+from importlib import import_module
 from logging import getLevelName
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import paygate
-import paygate.driver
-from paygate import Cashier, Money, Timing, errors, logs
-from paygate.cashier.verbs import each_verb
+from paygate import Money, Timing, errors, logs
 from paygate.domain.action import Action, Redirect
 from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence, AttemptFacts, Changes, Source, decide
@@ -53,7 +52,8 @@ from paygate.gateway import CAPABILITIES
 from paygate.ledger import posting
 from paygate.ledger.book import RULES
 from paygate.ledger.unnoticed import UNNOTICED
-from paygate.testing import MAGIC, fake_traits
+from paygate.testing import MAGIC, conformance, fake_traits
+from paygate.testing.conformance.subject import Subject
 from paygate.testing.fake import FakeGateway, LoopbackGateway
 from paygate.testing.processor import magic
 
@@ -61,6 +61,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 Row = tuple[str, ...]
+DEFAULT_SHOWN_MAX = 30
+SCHEMA = Path(paygate.__file__).parent / "ledger" / "schema"
+TABLE_IN_SQL = re.compile(
+    r"((?:^--[^\n]*\n)*)^CREATE TABLE (\w+) \(\n(.*?)^\)", re.MULTILINE | re.DOTALL
+)
+COLUMN_IN_SQL = re.compile(r"^  ([a-z]\w*) ", re.MULTILINE)
 E = TypeVar("E", bound=Enum)
 
 ASKED = Money("USD", 100)
@@ -105,6 +111,14 @@ EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
 
 VERIFIED: dict[tuple[str, Kind], str] = {}
 """Who verified a driver in its processor's sandbox, and when, from reports sent to us."""
+
+
+OPTION = re.compile(r"(?<![`\w-])--[a-z][\w-]*")
+
+
+def options_as_code(text: str) -> str:
+    """Return *text* with its options as code, in which no renderer joins the two hyphens."""
+    return OPTION.sub(lambda found: code(found[0]), text)
 
 
 def code(text: object) -> str:
@@ -358,36 +372,6 @@ def actions() -> Iterator[Row]:
         yield code(action.__name__), first_line(action)
 
 
-def names_of(module: Any) -> Iterator[Row]:
-    yield from names_within(module, module.__all__)
-
-
-def names_for_drivers(*, kit: bool) -> Iterator[Row]:
-    """Those of the driver kit, or those of the protocol."""
-    homes = paygate.driver._HOMES
-    of_kit = {name for name, home in homes.items() if home.startswith("driverkit.")}
-    yield from names_within(
-        paygate.driver, [name for name in paygate.driver.__all__ if (name in of_kit) is kit]
-    )
-
-
-def names_within(module: Any, names: Iterable[str]) -> Iterator[Row]:
-    yield "Name", "What it is"
-    for name in names:
-        thing = getattr(module, name)
-        documented = inspect.isclass(thing) or inspect.isroutine(thing)
-        yield code(name), first_line(thing) if documented else ""
-
-
-def verbs() -> Iterator[Row]:
-    yield "Verb", "What it does"
-    for name, verb in sorted(each_verb(Cashier).items()):
-        parameters = [*inspect.signature(verb.flow).parameters.values()][1:]
-        needed = [each.name for each in parameters if each.default is each.empty]
-        more = "" if len(needed) == len(parameters) else ", …" if needed else "…"
-        yield code(f"{name}({', '.join(needed)}{more})"), first_line(verb)
-
-
 def timing() -> Iterator[Row]:
     yield "Field", "Default"
     for field in fields(Timing):
@@ -413,21 +397,117 @@ def span(value: timedelta) -> str:
     return " ".join(f"{count} {unit}" for count, unit in units if count) or "0 s"
 
 
+def fields_of(kind: Any, **meanings: str) -> Iterator[Row]:
+    """Yield the fields of a dataclass, with the meaning of each."""
+    names = [field.name for field in fields(kind)]
+    assert names == list(meanings), f"{kind.__name__} has the fields {names}"
+    yield "Field", "Meaning"
+    yield from ((code(name), meaning) for name, meaning in meanings.items())
+
+
+def event_fields() -> Iterator[Row]:
+    return fields_of(
+        paygate.Event,
+        id="Its id, which is the same on every delivery: a consumer recognizes what it has seen.",
+        position="Its place among all events of the ledger; the next page continues after it.",
+        type="One of the types above.",
+        aggregate="What it happened to.",
+        seq="1, 2, 3 … without gaps for each aggregate: a consumer notices what it missed.",
+        schema_version="The version of the shape of `data`.",
+        occurred_at="When it was stored.",
+        actor="Who caused it: a clerk, the host, or the library itself.",
+        data="Facts, by name; amounts are minor units next to their currency.",
+    )
+
+
+def dead_letter_fields() -> Iterator[Row]:
+    return fields_of(
+        paygate.DeadLetter,
+        sink="The name of the sink.",
+        event="The event.",
+        error="The last reason that the sink gave.",
+        tries="How often it refused the event.",
+        since="When the event was set aside.",
+    )
+
+
+def subject_attributes() -> Iterator[Row]:
+    """Yield what the author of a driver declares, with the text below each attribute."""
+    [body] = ast.parse(textwrap.dedent(inspect.getsource(Subject))).body
+    assert isinstance(body, ast.ClassDef)
+    yield "Attribute", "Default", "Meaning"
+    for attribute, text in zip(body.body, body.body[1:], strict=False):
+        match attribute, text:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name), value=value),
+                ast.Expr(value=ast.Constant(meaning)),
+            ):
+                default = "required" if value is None else code(ast.unparse(value))
+                shown_default = default if len(default) <= DEFAULT_SHOWN_MAX else "see the class"
+                yield code(name), shown_default, " ".join(str(meaning).split())
+            case _:
+                pass
+
+
+def transcript_cases() -> Iterator[Row]:
+    yield "Class", "Cases"
+    for kind in conformance.CLASSES:
+        told = " ".join((inspect.getdoc(kind) or "").split()).replace("``", "`")
+        yield code(kind.__name__), told
+
+
+def schema() -> Iterator[Row]:
+    """Yield the tables of the ledger, each with the comment above it and its columns."""
+    text = (SCHEMA / "sqlite" / "0001_ledger.sql").read_text("utf-8")
+    yield "Table", "What it holds", "Columns"
+    for comment, name, body in TABLE_IN_SQL.findall(text):
+        told = " ".join(line.removeprefix("--").strip() for line in comment.splitlines())
+        columns = ", ".join(map(code, COLUMN_IN_SQL.findall(body)))
+        yield code(name), told, columns
+
+
+def helpers(*modules: str) -> Iterator[Row]:
+    """Yield the public functions and classes of some modules, with the module of each."""
+    yield "Import", "What it is"
+    for path in modules:
+        module = import_module(path)
+        for name, thing in vars(module).items():
+            own = getattr(thing, "__module__", "") == path and not name.startswith("_")
+            if own and (inspect.isclass(thing) or inspect.isroutine(thing)):
+                yield code(f"{path}.{name}"), first_line(thing)
+
+
+def facts_of_a_case() -> Iterator[str]:
+    """Yield the docstring about facts as Markdown: its examples become blocks of text."""
+    from paygate.testing.conformance import facts
+
+    for part in inspect.cleandoc(facts.__doc__ or "").split("\n\n"):
+        if part.startswith("    "):
+            yield from ("```text", textwrap.dedent(part), "```", "")
+        else:
+            yield from (part.replace("::", ":").replace("``", "`"), "")
+
+
 def command_names() -> Iterator[Row]:
     """Yield every command with its line in the list of `paygate --help`."""
     from paygate.cli.commands import commands
 
     yield "Command", "What it does"
     for words, command in commands():
-        yield code(f"paygate {words}"), command.summary
+        yield code(f"paygate {words}"), options_as_code(command.summary)
 
 
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
+    "event-fields": event_fields,
+    "dead-letter-fields": dead_letter_fields,
+    "subject-attributes": subject_attributes,
+    "transcript-cases": transcript_cases,
+    "schema": schema,
+    "kit-helpers": lambda: helpers(
+        "paygate.testing.conformance.amounts", "paygate.testing.strategies"
+    ),
+    "players": lambda: helpers("paygate.testing.play", "paygate.testing.replay"),
     "command-names": command_names,
-    "public-names": lambda: names_of(paygate),
-    "verbs": verbs,
-    "names-for-drivers": lambda: names_for_drivers(kit=False),
-    "names-of-the-kit": lambda: names_for_drivers(kit=True),
     "timing": timing,
     "statuses": statuses,
     "reviews": reviews,
@@ -482,7 +562,7 @@ def one_command(words: str, place: Any) -> Iterator[str]:
     from paygate.cli.app import load
 
     command = load(words, place)
-    yield from (f"**`paygate {words}`**", "", command.help or "", "")
+    yield from (f"**`paygate {words}`**", "", options_as_code(command.help or ""), "")
     rows = [option(each) for each in command.params if each.name != "help"]
     yield from (written([("Argument or option", "Meaning"), *rows]), "")
 
@@ -493,7 +573,9 @@ def option(param: Any) -> Row:
     more += [f"default {code(param.default)}" if shows_default(param) else ""]
     more += [f"environment {code(param.envvar)}" if param.envvar else ""]
     notes = "; ".join(filter(None, more))
-    return code(name), f"{param.help or ''} {f'({notes})' if notes else ''}".strip()
+    return code(
+        name
+    ), f"{options_as_code(param.help or '')} {f'({notes})' if notes else ''}".strip()
 
 
 def shows_default(param: Any) -> bool:
@@ -506,11 +588,26 @@ def json_examples() -> Iterator[str]:
     yield from runpy.run_path(str(PAGES / "json_examples.py"))["page"]()
 
 
-TEXTS = {"commands": commands, "json": json_examples}
+def names_of(page: str) -> Callable[[], Iterator[str]]:
+    return lambda: SUBJECTS["listed"](page)
+
+
+def names_in_full(page: str) -> Callable[[], Iterator[str]]:
+    return lambda: SUBJECTS["in_full"](page)
+
+
+PAGES = Path(__file__).parent
+SUBJECTS = runpy.run_path(str(PAGES / "subjects.py"))
+TEXTS: dict[str, Callable[[], Iterator[str]]] = {
+    "commands": commands,
+    "json": json_examples,
+    "facts": facts_of_a_case,
+    **{f"names-{page}": names_of(page) for page in SUBJECTS["PAGES"]},
+    **{f"full-{page}": names_in_full(page) for page in SUBJECTS["PAGES"]},
+}
 """Texts that are not tables, but are generated and compared in the same way."""
 
 PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
-PAGES = Path(__file__).parent
 
 
 def filled(page: str) -> str:
@@ -531,6 +628,8 @@ def pages() -> list[Path]:
 
 def main() -> None:
     """Write the tables into the pages."""
+    if mistakes := SUBJECTS["mistakes"]():
+        raise SystemExit("docs/subjects.toml: " + "; ".join(mistakes))
     for page in pages():
         page.write_text(filled(page.read_text("utf-8")), "utf-8")
 

@@ -311,6 +311,7 @@ class NotIdempotent:
 
 
 Idempotency: TypeAlias = Keyed | DedupWindow | NotIdempotent
+"""What the processor does with a request that is repeated."""
 
 
 class CallbackStyle(StrEnum):

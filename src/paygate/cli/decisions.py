@@ -119,7 +119,7 @@ def _asked(cashier: Cashier, payment: str, attempt: str | None) -> _Asked:
     if operation is Operation.COMPLETE:
         operation = rows[0].operation
     kind = MOVES[operation]
-    # Voiding an authorisation moves no money.
+    # Voiding an authorization moves no money.
     moves = kind is not None and operation is not Operation.VOID
     return _Asked(meant[0].amount, kind or MovementKind.CHARGE, moves)
 

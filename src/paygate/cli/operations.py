@@ -1,4 +1,4 @@
-"""What is done to a payment through its gateway: authorise, capture, refund, cancel."""
+"""What is done to a payment through its gateway: authorize, capture, refund, cancel."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def capture(
     key: options.KeyOption,
     amount: PartOption = None,
     keep_rest: Annotated[
-        bool, typer.Option("--keep-rest", help="Keep the rest authorised for another capture.")
+        bool, typer.Option("--keep-rest", help="Keep the rest authorized for another capture.")
     ] = False,
 ) -> None:
-    """Capture what was authorised, or a part of it; exits with status 1 if it was not captured."""
+    """Capture what was authorized, or a part of it; exits with status 1 if it was not captured."""
     with where.open() as cashier:
         wanted = _amount(cashier, payment, amount)
         made = cashier.capture(payment, key=key, amount=wanted, final=not keep_rest)

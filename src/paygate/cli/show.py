@@ -33,7 +33,7 @@ STYLES: Final = {
     PaymentStatus.FAILED: "red",
     PaymentStatus.UNKNOWN: "bold yellow",
 }
-"""The colours of the statuses that matter most."""
+"""The colors of the statuses that matter most."""
 
 
 _WHOLE: Final = (
@@ -153,7 +153,7 @@ def folding(text: str, width: int | None) -> str:
 
 
 def status(of: PaymentStatus) -> Text:
-    """Return a payment's status in its colour."""
+    """Return a payment's status in its color."""
     from rich.text import Text
 
     return Text(words(of), style=STYLES.get(of, ""))

@@ -114,6 +114,7 @@ class PayToAddress:
 Action: TypeAlias = (
     Redirect | PostForm | ScriptStep | ShowVoucher | ShowCode | PayToAddress | ApproveElsewhere
 )
+"""What the payer must do before the payment can continue."""
 
 
 def secret_of(action: Action) -> Secret[str] | None:

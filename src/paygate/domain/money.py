@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # The widest integer that SQLite and PostgreSQL store; every amount must fit.
 MINOR_MAX = 2**63 - 1
+"""The largest number of minor units that a ledger can store."""
 # The largest amount of one invoice, payment or movement: a thousand of them still add up.
 AMOUNT_MAX = MINOR_MAX // 1000
 

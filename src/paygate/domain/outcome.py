@@ -244,6 +244,7 @@ class Unknown:
 Outcome: TypeAlias = (
     Approved | Authorized | Declined | Rejected | Pending | ActionRequired | Ended | Unknown
 )
+"""What the processor decided about a request for an operation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

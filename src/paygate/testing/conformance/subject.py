@@ -86,26 +86,26 @@ PAYER: Final = Customer(
 
 
 class Subject:
-    """
-    The driver under test; every class of the driver's tests inherits from it.
-
-    `driver` is the class that the entry point names, `settings` are the settings of a test
-    account, and `transcripts` is the folder with a file for each operation. `kind` is the
-    kind of payment that is tested: a driver for several kinds has a `Subject` for each.
-    """
+    """The driver under test; every class of the driver's tests inherits from it."""
 
     driver: ClassVar[type[Any]]
+    """The class that the entry point names."""
     settings: ClassVar[Mapping[str, Any]]
+    """The settings of a test account."""
     transcripts: ClassVar[Path]
+    """The folder with a file for each operation."""
     kind: ClassVar[Kind] = Kind.CARD
+    """The kind of payment that is tested: a driver for several kinds has a `Subject` for each."""
     amount: ClassVar[Money] = Money("USD", 1999)
     """The amount that the cases use; code that calculates with floats turns it into 1998 cents."""
     other_amount: ClassVar[Money] = Money("USD", 115)
+    """Another amount, of which none may be booked as ours."""
     other_currency: ClassVar[str] = "EUR"
     """A currency that a response may state by mistake."""
     cassettes: ClassVar[Path | None] = None
     """The folder of recorded conversations, if there is one; it is searched for secrets."""
     now: ClassVar[datetime] = NOW
+    """The time at which requests are sent and callbacks are signed."""
     examples: ClassVar[int] = 60
     """How many responses a case generates, if it generates any."""
     methods: ClassVar[Mapping[type, Method]] = {
