@@ -142,7 +142,10 @@ def test_an_error_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(written[written.index("{") :])["error"]["facts"]["invoice"] == STRANGE
 
 
-def test_no_word_of_a_timeline_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_word_of_a_timeline_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     word, at = "f" * 66, datetime(2026, 12, 1, tzinfo=UTC)
 
     timeline.write([timeline.Moment(at=at, sort="receipt", text=f"+1.00 USD by charge · {word}")])

@@ -67,7 +67,8 @@ class Grid:
         """Return the width of each column; None if they do not fit however they are folded."""
         by_column = zip(*(row.cells for row in self._rows), strict=True)
         cells = list(by_column) or [() for _ in self._columns]
-        widths, least = [], []
+        widths: list[int] = []
+        least: list[int] = []
         for column, texts in zip(self._columns, cells, strict=True):
             lines = [Text(column.heading), *(line for text in texts for line in text.split("\n"))]
             words = [Text(word) for line in lines for word in line.plain.split()]

@@ -39,7 +39,8 @@ class EscapingConsole(Console):
     @override
     def print(self, *objects: Any, **options: Any) -> None:
         """Print *objects*; a line that is too long is left to the terminal."""
-        super().print(*objects, **{"soft_wrap": True, **options})
+        options.setdefault("soft_wrap", True)
+        super().print(*objects, **options)
 
     @override
     def render(
