@@ -144,9 +144,11 @@ from paygate.gateway import (
 
 if TYPE_CHECKING:
     from paygate.driverkit.amounts import Amounts
+    from paygate.driverkit.banks import routing_number
     from paygate.driverkit.certificates import Certificates
     from paygate.driverkit.fields import ID, TEXT_MAX, Fields
     from paygate.driverkit.form_fields import FormFields, read_form
+    from paygate.driverkit.headers import time_of
     from paygate.driverkit.json_fields import read_json, read_json_value
     from paygate.driverkit.paging import Listing, read_pages
     from paygate.driverkit.refusals import BUSY, CAUSES_BY_STATUS, Cause, refusal, unanswered
@@ -341,10 +343,12 @@ __all__ = [
     "read_pages",
     "read_xml",
     "refusal",
+    "routing_number",
     "safe_url",
     "scale_of",
     "short_key",
     "step_key",
+    "time_of",
     "unanswered",
     "unix_stamp",
     "xml_body",
@@ -354,9 +358,11 @@ __all__ = [
 # an XML parser and cryptography.
 _KIT: Final = {
     "amounts": "Amounts",
+    "banks": "routing_number",
     "certificates": "Certificates",
     "fields": "Fields ID TEXT_MAX",
     "form_fields": "FormFields read_form",
+    "headers": "time_of",
     "json_fields": "read_json read_json_value",
     "paging": "Listing read_pages",
     "refusals": "BUSY CAUSES_BY_STATUS Cause refusal unanswered",

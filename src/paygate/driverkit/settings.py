@@ -137,6 +137,8 @@ def limits_of(
             raise ValueError(f"{by} does not take {currency}, or the driver does not support it")
         if currency in minimum and minimum[currency] > maximum.get(currency, minimum[currency]):
             raise ValueError(f"minimum is above maximum in {currency}, so no amount is allowed")
+    _are_amounts({**minimum})
+    _are_amounts({**maximum})
     return {
         currency: Limits(_minor(minimum, currency), _minor(maximum, currency))
         for currency in sorted(minimum.keys() | maximum.keys())

@@ -107,7 +107,7 @@ _REFUSED: Final = {
         "the encryption failed; it was not processed": "261",
     },
     RejectCause.CREDENTIALS: {
-        "the credentials are wrong": "13 E00005 E00006 E00007 E00008 E00123 E00124",
+        "the credentials are wrong": "13 E00005 E00006 E00007 E00008 E00123 E00124"
     },
     RejectCause.PERMISSION: {
         "the call is not permitted": "123 E00010 E00011 E00044 E00059 E00064 E00122 E00126 E00139",

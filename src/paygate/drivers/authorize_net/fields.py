@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from paygate.driver import InvalidValue, Unsupported, digest_key
+from paygate.driver import InvalidValue, digest_key
 from paygate.driver import plain as on_one_line
 
 ORDER_MAX: Final = 20
@@ -20,7 +20,8 @@ NUMBER: Final = re.compile(r"(?=0*[1-9])[0-9]{1,30}")
 
 _OURS: Final = re.compile(r"pg-[0-9a-f]{17}")
 _EMAIL: Final = re.compile(r"[^\s<>@]+@[^\s<>@]+")
-_TOKEN: Final = re.compile(r"[A-Za-z0-9+/=._-]{1,8192}")
+TOKEN: Final = re.compile(r"[A-Za-z0-9+/=._-]{1,8192}")
+ACCOUNT: Final = re.compile(r"[A-Za-z0-9-]{1,17}")
 # They could be escaped, but the processor treats them in free text as an attack.
 _BRACKETS: Final = str.maketrans("<>", "\n\n")
 
@@ -75,38 +76,3 @@ def customer_id(id_: str) -> str:
     """Return the id of a customer in 20 characters, or a digest if it does not fit."""
     fits = plain(id_, len(id_)) == id_ and len(id_) <= ORDER_MAX
     return id_ if fits else f"pg-{digest_key('customer', id_)[:17]}"
-
-
-def token(text: str) -> str:
-    """Return a token that Accept.js made, or raise `Unsupported`."""
-    if not _TOKEN.fullmatch(text):
-        raise Unsupported("that is not opaque data of Accept.js (the dataValue of its answer)")
-    return text
-
-
-# --- Bank accounts ------------------------------------------------------------------------
-
-_ROUTING: Final = re.compile(r"(?=0*[1-9])[0-9]{9}")
-_WEIGHTS: Final = (3, 7, 1, 3, 7, 1, 3, 7, 1)
-_ACCOUNT: Final = re.compile(r"[A-Za-z0-9-]{1,17}")
-
-
-def routing_number(digits: str) -> str:
-    """Return a routing number: nine digits, of which the last is a check digit."""
-    if not _ROUTING.fullmatch(digits) or (
-        sum(int(digit) * weight for digit, weight in zip(digits, _WEIGHTS, strict=True)) % 10
-    ):
-        raise InvalidValue(
-            "the routing number is not valid: it has nine digits, and the last is a check digit; "
-            "ask the payer to read it again from a check"
-        )
-    return digits
-
-
-def account_number(text: str) -> str:
-    """Return a bank account number, or raise `InvalidValue`."""
-    if not _ACCOUNT.fullmatch(text):
-        raise InvalidValue(
-            "an account number has at most 17 digits, letters and hyphens; ask the payer for it"
-        )
-    return text

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from paygate import driver
 from paygate.driver import Approved, Ending, Kind, MovementKind, NotFound, Operation, Unsupported
 from paygate.drivers.authorize_net import (
-    callbacks,
     codes,
     fields,
     hosted,
@@ -25,9 +24,9 @@ from paygate.drivers.authorize_net import (
     reports,
     transactions,
 )
-from paygate.drivers.authorize_net.inquiry import Asked
+from paygate.drivers.authorize_net.inquiry import Asked, details
 from paygate.drivers.authorize_net.messages import CallRefusal, Channel, answered
-from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
+from paygate.drivers.authorize_net.settings import BY, AuthorizeNetSettings
 from paygate.drivers.authorize_net.transactions import TransactionAnswer
 
 if TYPE_CHECKING:
@@ -60,7 +59,8 @@ class AuthorizeNet:
     def __init__(self, settings: AuthorizeNetSettings) -> None:
         self._settings = settings
         self._channel = Channel(settings)
-        self._verifier = callbacks.AuthorizeNetVerifier(settings)
+        # A key is the text itself, not the bytes that its digits represent.
+        self._keys = driver.HmacKeys(settings.signature_keys, BY, digest="sha512", encoding="HEX")
         window = timedelta(seconds=settings.duplicate_window_s)
         verifies = bool(settings.signature_keys)
         self._traits = driver.Traits(
@@ -119,16 +119,13 @@ class AuthorizeNet:
             return (yield from self._first_of(charge.key, answer, asked))
         taken = answer.code in ("1", "4")
         if answer.part is not None and taken:
-            outcome = yield from self._end_partial(answer, answer.part, hold=hold)
+            outcome = yield from self._end_part(answer, answer.part, hold=hold)
         else:
             done = transactions.charged(answer, charge.amount, hold=hold)
             outcome = transactions.outcome_of(answer, done)
         if charge.store_method and taken and answer.transaction:
             return (yield from self._keep(outcome, charge))
         return outcome
-
-    def _details(self, transaction: str) -> Dialogue[TransactionDetails | None]:
-        return inquiry.details(self._channel, transaction)
 
     def _asked(self, operation: Operation, amount: Money) -> Asked:
         return Asked(operation=operation, amount=amount, partial=self._settings.partial_approvals)
@@ -138,7 +135,7 @@ class AuthorizeNet:
         order = fields.order_number(key)
         if not answer.transaction:
             return driver.Unknown(reason="it was sent before, and Authorize.Net gives no id of it")
-        found = yield from self._details(answer.transaction)
+        found = yield from details(self._channel, answer.transaction)
         if found is None:
             return driver.Unknown(reason="it was sent before, and is not found")
         if found.order != order:
@@ -146,9 +143,7 @@ class AuthorizeNet:
         finding = inquiry.outcome_of(found, asked)
         return _found(finding, order, "it was sent before, as something else")
 
-    def _end_partial(
-        self, answer: TransactionAnswer, part: Money, *, hold: bool
-    ) -> Dialogue[Outcome]:
+    def _end_part(self, answer: TransactionAnswer, part: Money, *, hold: bool) -> Dialogue[Outcome]:
         """Keep the part that was approved, or let it go; nothing settles before we say so."""
         keep, transaction = self._settings.partial_approvals, answer.transaction
         if answer.split:
@@ -182,8 +177,7 @@ class AuthorizeNet:
     def complete(self, completion: driver.Completion) -> Dialogue[Outcome]:
         """Find out what the payer did on the form; the browser's word only shortens the way."""
         reference = completion.reference
-        named = completion.parameters.get("transId", "")
-        found = (yield from self._details(named)) if fields.is_number(named) else None
+        found = yield from details(self._channel, completion.parameters.get("transId", ""))
         if found is None or found.order != _order_of(reference, completion.key):
             found = yield from self._newest(reference)
         asked = self._asked(Operation.COMPLETE, completion.amount)
@@ -195,11 +189,11 @@ class AuthorizeNet:
     def _newest(self, reference: str) -> Dialogue[TransactionDetails | None]:
         """Find what was paid on a form that was opened at an unknown time."""
         if fields.is_number(reference):
-            return (yield from self._details(reference))
+            return (yield from details(self._channel, reference))
         response = yield lists.build(self._channel, lists.UNSETTLED, 1, lists.PAGE)
         entries = lists.parse(self._channel, lists.UNSETTLED, response)
         best = lists.furthest([entry for entry in entries if entry.order == reference])
-        return None if best is None else (yield from self._details(best.transaction))
+        return (yield from details(self._channel, "" if best is None else best.transaction))
 
     # --- What follows ----------------------------------------------------------------------
 
@@ -220,10 +214,9 @@ class AuthorizeNet:
         if not isinstance(answer, TransactionAnswer):
             return answer
         if answer.code == "1" and answer.reason in codes.DONE_BEFORE:
-            found = yield from self._details(transaction)
-            finding = yield from self._finding(
-                found, self._asked(Operation.CAPTURE, capture.amount)
-            )
+            found = yield from details(self._channel, transaction)
+            asked = self._asked(Operation.CAPTURE, capture.amount)
+            finding = yield from self._finding(found, asked)
             return _found(finding, transaction, "it was captured before, and does not show")
         answer = replace(answer, transaction=transaction)
         done = transactions.moved(transaction, capture.amount, MovementKind.CAPTURE)
@@ -236,7 +229,7 @@ class AuthorizeNet:
 
     def _void(self, voiding: driver.Voiding) -> Dialogue[Outcome]:
         transaction = voiding.reference
-        found = yield from self._details(transaction)
+        found = yield from details(self._channel, transaction)
         if found is None or found.has_settled:
             what = "does not know the payment" if found is None else "has settled the payment"
             return _impossible(f"Authorize.Net {what}; only what has not settled is voided")
@@ -247,7 +240,7 @@ class AuthorizeNet:
         answer = yield from transactions.void(self._channel, voiding.key, transaction)
         if not isinstance(answer, TransactionAnswer):
             return answer
-        done = Approved(reference=note, movements=_voided(transaction, taken))
+        done = Approved(reference=note, movements=inquiry.void_of(transaction, taken))
         # A void is found again by its note; the answer names the transaction that was voided.
         named = replace(answer, transaction=note) if answer.transaction else answer
         return transactions.outcome_of(named, done)
@@ -260,7 +253,7 @@ class AuthorizeNet:
         return self._refund(refunding, about)
 
     def _refund(self, refunding: driver.Refunding, about: str) -> Dialogue[Outcome]:
-        found = yield from self._details(about)
+        found = yield from details(self._channel, about)
         if found is None:
             return _impossible("Authorize.Net does not know the payment that is to be refunded")
         if found.status in codes.CAPTURED:
@@ -276,9 +269,8 @@ class AuthorizeNet:
         if answer.is_duplicate:
             asked = self._asked(Operation.REFUND, refunding.amount)
             return (yield from self._first_of(refunding.key, answer, asked))
-        done = transactions.moved(
-            answer.transaction, refunding.amount, MovementKind.REFUND, undoes=about
-        )
+        sent, amount = answer.transaction, refunding.amount
+        done = transactions.moved(sent, amount, MovementKind.REFUND, undoes=about)
         return transactions.outcome_of(answer, done)
 
     # --- Stored methods ----------------------------------------------------------------------
@@ -327,10 +319,7 @@ class AuthorizeNet:
         return profiles.delete(self._channel, *ids, forgetting)
 
     def stored_methods(self, customer: str) -> Dialogue[list[driver.StoredMethod]]:
-        """Return what a customer, by our id, has stored at Authorize.Net.
-
-        No verb of the cashier uses it: play this dialogue yourself.
-        """
+        """Return what a customer, by our id, has stored; no verb of the cashier plays this."""
         return (yield from profiles.methods_of(self._channel, "", customer))
 
     # --- Find out ------------------------------------------------------------------------------
@@ -346,9 +335,10 @@ class AuthorizeNet:
         match inquiry_.operation:
             case Operation.CHARGE | Operation.AUTHORIZE | Operation.COMPLETE | Operation.REFUND:
                 return (yield from self._find(inquiry_, asked))
-            case Operation.CAPTURE if fields.is_number(reference or inquiry_.parent_reference):
+            case Operation.CAPTURE:
                 # A capture is not a transaction of its own: it shows in what it captures.
-                found = yield from self._details(reference or inquiry_.parent_reference)
+                about = reference or inquiry_.parent_reference
+                found = yield from details(self._channel, about)
                 return (yield from self._finding(found, asked))
             case Operation.VOID if reference:
                 return (yield from self._find_voided(reference))
@@ -361,7 +351,7 @@ class AuthorizeNet:
     def _find(self, inquiry_: Inquiry, asked: Asked) -> Dialogue[Finding]:
         reference = inquiry_.reference
         if fields.is_number(reference):
-            found = yield from self._details(reference)
+            found = yield from details(self._channel, reference)
             if found is None:
                 raise driver.BadResponse(
                     "Authorize.Net does not know an id that it gave; is it another account?"
@@ -371,10 +361,11 @@ class AuthorizeNet:
         entry, now = yield from lists.search(self._channel, order, inquiry_.sent_at)
         if entry is None:
             return NotFound()
-        found = yield from self._details(entry.transaction)
+        found = yield from details(self._channel, entry.transaction)
         finding = yield from self._finding(found, asked)
         tried = isinstance(finding, driver.Declined) and not finding.final
-        if tried and fields.is_ours(reference) and hosted.has_ended(inquiry_.sent_at, now):
+        closed = now is not None and now - inquiry_.sent_at > hosted.ENDED_AFTER
+        if tried and closed and fields.is_ours(reference):
             return driver.Ended(how=Ending.EXPIRED, reference=reference)
         return _still_open(finding, reference)
 
@@ -388,24 +379,24 @@ class AuthorizeNet:
         if not (stores and isinstance(finding, Approved | driver.Authorized)):
             return finding
         stored = yield from profiles.get_method(self._channel, *found.profile)
-        # A refusal means that it was deleted since.
+        if isinstance(stored, CallRefusal) and stored.unread:
+            raise stored.error()
+        # Any other refusal means that it was deleted since.
         return finding if isinstance(stored, CallRefusal) else _with(finding, stored)
 
     def _find_voided(self, note: str) -> Dialogue[Finding]:
         _, transaction, minor = note.split("-") if note.count("-") == 2 else ("", "", "")
-        if not (fields.is_number(transaction) and minor.isdigit()):
-            return NotFound()
-        found = yield from self._details(transaction)
-        if found is None or found.status != "voided":
+        found = yield from details(self._channel, transaction)
+        if found is None or found.status != "voided" or not minor.isdigit():
             return NotFound()
         taken = driver.Money(self._settings.currency, int(minor))
-        return Approved(reference=note, movements=_voided(transaction, taken))
+        return Approved(reference=note, movements=inquiry.void_of(transaction, taken))
 
     def _find_stored(self, reference: str) -> Dialogue[Finding]:
         if not fields.is_number(reference):
             stored = yield from profiles.find_at(self._channel, reference)
             return NotFound() if stored is None else Approved(reference=reference, method=stored)
-        found = yield from self._details(reference)
+        found = yield from details(self._channel, reference)
         if found is None or not all(found.profile):
             return NotFound()
         stored = yield from profiles.stored_method(self._channel, *found.profile)
@@ -435,7 +426,7 @@ class AuthorizeNet:
 
     def verify(self, callback: driver.Callback) -> Dialogue[list[driver.Notice]]:
         """Authenticate a webhook and read it."""
-        return [(yield from self._verifier.read(self._channel, callback))]
+        return [(yield from reports.read_webhook(self._channel, self._keys, callback))]
 
     def reply(self, notice: driver.Notice, result: driver.Applied) -> driver.Reply:
         """Acknowledge every signed webhook: what it means to us does not concern the sender."""
@@ -444,7 +435,7 @@ class AuthorizeNet:
 
     def feed(self, cursor: str) -> Dialogue[driver.FeedPage]:
         """Read what settled, and what banks took back, which no webhook reports."""
-        return (yield from reports.read(self._channel, cursor))
+        return (yield from reports.read_feed(self._channel, cursor))
 
 
 def _check_id(transaction: str) -> None:
@@ -481,10 +472,6 @@ def _found(finding: Finding, reference: str, reason: str) -> Outcome:
     if isinstance(finding, NotFound):
         return driver.Unknown(reason=reason, reference=reference)
     return finding
-
-
-def _voided(transaction: str, taken: Money) -> tuple[driver.Movement, ...]:
-    return (inquiry.void_of(transaction, taken),) if taken else ()
 
 
 _E_CHECK: Final = frozenset(

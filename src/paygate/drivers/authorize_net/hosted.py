@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from paygate import driver
-from paygate.driver import json_body
+from paygate.driver import Unsupported, json_body, time_of
 from paygate.drivers.authorize_net import fields, transactions
-from paygate.drivers.authorize_net.messages import CallRefusal, now_of
+from paygate.drivers.authorize_net.messages import CallRefusal
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from paygate.driver import Charge, Dialogue, Enrollment, Members, Outcome
     from paygate.drivers.authorize_net.messages import Channel
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
@@ -27,35 +26,11 @@ TOKEN_LASTS: Final = timedelta(minutes=15)
 _TOKEN: Final = re.compile(r"[\x20-\x7e]+")
 
 ENDED_AFTER: Final = timedelta(hours=2)
-"""After this long no payer can still be at a form, even one who opened it in the last second."""
+"""After this long a form can no longer be paid on, which it does not report itself."""
 
-COMMUNICATOR_PAGE: Final = """\
-<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Payment</title></head>
-<body>
-<script>
-// Opened by Authorize.Net's form inside our page: what the form says is passed on to that page, as
-// a message that only a page of this origin receives.
-(function () {
-  "use strict";
-  function pass(text) {
-    if (text) {
-      window.parent.parent.postMessage({ authorizeNet: text }, window.location.origin);
-    }
-  }
-  pass(window.location.hash.replace(/^#/, ""));
-  window.addEventListener("message", function (event) {
-    var theirs = /^https:\\/\\/[a-z]+\\.authorize\\.net$/.test(event.origin);
-    if (theirs && typeof event.data === "string") {
-      pass(event.data);
-    }
-  });
-}());
-</script>
-</body>
-</html>
-"""
+COMMUNICATOR_PAGE: Final = (
+    files("paygate.drivers.authorize_net").joinpath("communicator.html").read_text("utf-8")
+)
 """
 A page to serve at the setting `communicator_url`.
 
@@ -65,16 +40,13 @@ last one, complete the payment; what the message says about money is the browser
 """
 
 
-# --- To pay on ------------------------------------------------------------------------------
-
-
 def check(settings: AuthorizeNetSettings, charge: Charge) -> None:
     """Raise `Unsupported` for what the form cannot do."""
     transactions.check_currency(settings, charge.amount)
     if charge.method is not None:
-        raise driver.Unsupported("the payer chooses on Authorize.Net's form; give no method")
+        raise Unsupported("the payer chooses on Authorize.Net's form; give no method")
     if not (charge.return_url or settings.communicator_url):
-        raise driver.Unsupported(
+        raise Unsupported(
             "Authorize.Net's form needs a return_url, or the setting communicator_url"
         )
     _ = _request(charge)
@@ -86,7 +58,7 @@ def _request(charge: Charge) -> Members:
         **transactions.amount_of(charge.amount, currency=True),
         "order": transactions.order_of(charge),
         **transactions.payer_fields(charge.payer),
-        "shipTo": transactions.recipient(charge.ship_to),
+        "shipTo": transactions.name_and_address(charge.ship_to or transactions.NOBODY),
     }
 
 
@@ -111,7 +83,8 @@ def _payment_settings(settings: AuthorizeNetSettings, charge: Charge) -> Members
     way_back: dict[str, object] = {"showReceipt": False}
     if back:
         way_back |= {"url": back, "urlText": "Continue", "cancelUrl": back, "cancelUrlText": "Back"}
-    merchant = settings.merchant_name
+    merchant = {"merchantName": settings.merchant_name} if settings.merchant_name else {}
+    shipped = charge.ship_to is not None
     values: dict[str, dict[str, object]] = {
         "hostedPaymentReturnOptions": way_back,
         "hostedPaymentPaymentOptions": {
@@ -122,28 +95,13 @@ def _payment_settings(settings: AuthorizeNetSettings, charge: Charge) -> Members
         "hostedPaymentSecurityOptions": {"captcha": settings.captcha},
         "hostedPaymentBillingAddressOptions": {"show": True, "required": False},
         # No public source says that a form sends on an address that it does not show.
-        "hostedPaymentShippingAddressOptions": {
-            "show": charge.ship_to is not None,
-            "required": False,
-        },
-        "hostedPaymentOrderOptions": {
-            "show": True,
-            **({"merchantName": merchant} if merchant else {}),
-        },
+        "hostedPaymentShippingAddressOptions": {"show": shipped, "required": False},
+        "hostedPaymentOrderOptions": {"show": True, **merchant},
     }
     if settings.communicator_url:
         values["hostedPaymentIFrameCommunicatorUrl"] = {"url": settings.communicator_url}
-    return transactions.settings_of(
-        {name: json_body(value).decode() for name, value in values.items()}
-    )
-
-
-def has_ended(opened_at: datetime, now: datetime | None) -> bool:
-    """Return whether a form can no longer be paid on, which it does not report itself."""
-    return now is not None and now - opened_at > ENDED_AFTER
-
-
-# --- To store a method on ---------------------------------------------------------------------
+    written = {name: json_body(value).decode() for name, value in values.items()}
+    return transactions.settings_of(written)
 
 
 def open_profile_page(
@@ -162,10 +120,7 @@ def open_profile_page(
     return _form(
         channel,
         "getHostedProfilePage",
-        {
-            "customerProfileId": profile,
-            "hostedProfileSettings": transactions.settings_of(values),
-        },
+        {"customerProfileId": profile, "hostedProfileSettings": transactions.settings_of(values)},
         path="customer/addPayment",
         order=fields.order_number(enrollment.key),
         reference=place,
@@ -176,10 +131,10 @@ def _form(
     channel: Channel, name: str, members: Members, *, path: str, order: str, reference: str
 ) -> Dialogue[Outcome]:
     response = yield channel.call(name, members, step="page", order=order)
-    answer = channel.answer(name, response, order=order, operation=True)
+    answer = channel.answer(name, response, order=order)
     if isinstance(answer, CallRefusal):
         return answer.outcome()
-    token, now = driver.Secret(answer.id("token", pattern=_TOKEN)), now_of(response)
+    token, now = driver.Secret(answer.id("token", pattern=_TOKEN)), time_of(response)
     return driver.ActionRequired(
         action=driver.PostForm(
             url=f"{channel.settings.forms}/{path}",

@@ -23,17 +23,11 @@ Booked: TypeAlias = frozenset[tuple[MovementKind, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Returned:
-    """A debit of a bank account that the bank returned."""
-
-    id: str
-    code: str
-    on: date | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionDetails(TransactionFacts):
-    """A transaction as it is now; `paid_with` is the masked method, as a refund names it."""
+    """A transaction as it is now.
+
+    `returned` is what banks returned of it, and `paid_with` the masked method that a refund names.
+    """
 
     order: str
     our_reference: str
@@ -44,7 +38,7 @@ class TransactionDetails(TransactionFacts):
     settled: Money
     submitted: datetime | None
     settled_on: date | None
-    returned: tuple[Returned, ...]
+    returned: tuple[Fields, ...] = field(repr=False)
     paid_with: Members = field(repr=False)
     profile: tuple[str, str]
 
@@ -65,7 +59,12 @@ class TransactionDetails(TransactionFacts):
 
 
 def details(channel: Channel, transaction: str) -> Dialogue[TransactionDetails | None]:
-    """Return one transaction as it is now; None if the account has none of that id."""
+    """Return one transaction as it is now; None if the account has none of that id.
+
+    A text that cannot be an id is not sent.
+    """
+    if not fields.is_number(transaction):
+        return None
     about = {"transId": transaction}
     answer = yield from channel.ask("getTransactionDetails", about, step="look_up")
     if isinstance(answer, CallRefusal) and answer.code == codes.NOT_FOUND:
@@ -86,7 +85,7 @@ def details(channel: Channel, transaction: str) -> Dialogue[TransactionDetails |
         settled=found.money("settleAmount", currency),
         submitted=found.instant("submitTimeUTC", None, zone=UTC),
         settled_on=_day(found, "batch.settlementTimeUTC"),
-        returned=_returned(found),
+        returned=tuple(found.each("returnedItems.returnedItem")),
         paid_with={"bankAccount": masked_bank} if bank else {"creditCard": masked_card},
         profile=(
             found.text("profile.customerProfileId", ""),
@@ -107,20 +106,6 @@ _TEXTS: Final = {
     "network": "networkTransId",
 }
 _BANK: Final = ("accountType", "routingNumber", "accountNumber", "nameOnAccount")
-
-
-def _returned(found: Fields) -> tuple[Returned, ...]:
-    """Return what the bank returned; notices that only correct the account's data do not count."""
-    items = [
-        Returned(
-            id=item.id("id", pattern=fields.NUMBER),
-            code=item.text("code", ""),
-            on=_day(item, "dateUTC"),
-        )
-        for item in found.each("returnedItems.returnedItem")
-    ]
-    # The codes of notices are C01, C02 …; the money stays.
-    return tuple(item for item in items if not item.code.upper().startswith("C"))
 
 
 def _day(found: Fields, path: str) -> date | None:
@@ -149,10 +134,6 @@ class Asked:
         """Return whether *amount* is what the operation asked for, or a part that it accepts."""
         return amount == self.amount or (self.partial and amount < self.amount)
 
-    def knows(self, kind: MovementKind, found: TransactionDetails) -> bool:
-        """Return whether the books have that movement of the transaction."""
-        return (kind, found.transaction) in self.booked
-
 
 def outcome_of(found: TransactionDetails, asked: Asked) -> Finding:
     """Return what the state of a transaction means for the operation that made it."""
@@ -179,9 +160,8 @@ def _collected(found: TransactionDetails, asked: Asked) -> Finding:
     if authorized:
         if hold:
             return found.held(found.authorized)
-        return driver.Unknown(
-            reason="it is only authorized, and was to be charged", reference=found.transaction
-        )
+        reason = "it is only authorized, and was to be charged"
+        return driver.Unknown(reason=reason, reference=found.transaction)
     kind = MovementKind.CAPTURE if hold else MovementKind.CHARGE
     if found.took:
         return found.approved(*_moved(found, kind, asked))
@@ -209,12 +189,12 @@ def _voided(found: TransactionDetails, asked: Asked, kind: MovementKind) -> Find
     """
     captured = asked.amount if asked.operation is Operation.CAPTURE else asked.collected
     taken = captured if kind is MovementKind.CAPTURE else found.authorized
-    booked = kind is not MovementKind.CAPTURE or asked.knows(kind, found)
+    booked = kind is not MovementKind.CAPTURE or (kind, found.transaction) in asked.booked
     if taken is None or not booked:
         return Ended(how=Ending.CANCELED, reference=found.transaction)
     return driver.Approved(
         reference=found.transaction,
-        movements=(_movement(found, kind, taken), void_of(found.transaction, taken)),
+        movements=(_movement(found, kind, taken), *void_of(found.transaction, taken)),
     )
 
 
@@ -265,13 +245,11 @@ def _refunded(found: TransactionDetails, asked: Asked) -> Finding:
         return driver.Approved(reference=found.transaction, movements=movements)
     if found.status in codes.HELD:
         return driver.Pending(reference=found.transaction)
-    return _refund_voided(found, asked) if found.status == "voided" else _ended(found)
-
-
-def _refund_voided(found: TransactionDetails, asked: Asked) -> Finding:
-    """Return that a refund was voided: if it is booked, the money comes back."""
+    if found.status != "voided":
+        return _ended(found)
+    # It was voided: if it is booked, the money comes back.
     name = found.transaction
-    if not asked.knows(MovementKind.REFUND, found):
+    if (MovementKind.REFUND, name) not in asked.booked:
         return Ended(how=Ending.CANCELED, reference=name)
     went = _movement(found, MovementKind.REFUND, asked.amount)
     came = replace(went, kind=MovementKind.REFUND_FAILED, undoes=name, code=found.status)
@@ -304,11 +282,12 @@ def voidable(found: TransactionDetails) -> Money:
     return Money.zero(found.settled.currency)
 
 
-def void_of(transaction: str, amount: Money) -> Movement:
-    """Return that a charge was voided; the void has no id of its own."""
-    return Movement(
-        movement_id=transaction, amount=amount, kind=MovementKind.VOID, undoes=transaction
+def void_of(transaction: str, taken: Money) -> tuple[Movement, ...]:
+    """Return that the money a charge took went out again; the void has no id of its own."""
+    void = Movement(
+        movement_id=transaction, amount=taken, kind=MovementKind.VOID, undoes=transaction
     )
+    return (void,) if taken else ()
 
 
 def refund_of(found: TransactionDetails) -> Movement:
@@ -334,14 +313,16 @@ def taken_back(found: TransactionDetails, booked: Booked = frozenset()) -> tuple
     kind = MovementKind.REFUND_FAILED if found.is_refund else MovementKind.RETURN
     returned = [
         Movement(
-            movement_id=item.id,
+            movement_id=item.id("id", pattern=fields.NUMBER),
             amount=found.settled,
             kind=kind,
-            effective=item.on,
+            effective=_day(item, "dateUTC"),
             undoes=found.transaction,
-            code=item.code,
+            code=item.text("code", ""),
         )
         for item in found.returned
+        # The codes C01, C02 … only correct the account's data; the money stays.
+        if not item.text("code", "").upper().startswith("C")
     ]
     return (*returned, *_disputed(found, booked))
 

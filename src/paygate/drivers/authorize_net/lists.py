@@ -12,9 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from paygate.driver import BadResponse, read_pages
+from paygate.driver import BadResponse, read_pages, time_of
 from paygate.drivers.authorize_net import codes, fields
-from paygate.drivers.authorize_net.messages import now_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +37,6 @@ PERIOD_MAX: Final = timedelta(days=31)
 """The longest period for which the batches can be requested at once."""
 
 
-# --- Their pages ---------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTransaction:
     """A transaction as a list shows it; of two, the one with the lower `rank` got further."""
@@ -51,11 +47,6 @@ class ListedTransaction:
     submitted: datetime | None
     taken_back: bool
     rank: int
-
-    @property
-    def is_refund(self) -> bool:
-        """Whether it is known to send money back; one that was returned does not say so."""
-        return self.status.startswith("refund")
 
     @property
     def lives(self) -> bool:
@@ -75,27 +66,21 @@ def build(channel: Channel, batch: str, page: int, limit: int) -> Request:
 
 def parse(channel: Channel, batch: str, response: Response) -> list[ListedTransaction]:
     """Return a page of a batch, or of what has not settled, the newest first."""
-    entries = channel.listed(_list_of(batch), "transactions.transaction", response)
-    return [_entry(each) for each in entries]
+    return [
+        ListedTransaction(
+            transaction=found.id("transId", pattern=fields.NUMBER),
+            order=found.text("invoiceNumber", ""),
+            status=(status := found.text("transactionStatus")),
+            submitted=found.instant("submitTimeUTC", None, zone=UTC),
+            taken_back=found.flag("hasReturnedItems", default=False) or status in codes.TAKEN_BACK,
+            rank=codes.RANKS.get(status, codes.NOWHERE),
+        )
+        for found in channel.listed(_list_of(batch), "transactions.transaction", response)
+    ]
 
 
 def _list_of(batch: str) -> str:
     return "getTransactionList" if batch else "getUnsettledTransactionList"
-
-
-def _entry(found: Fields) -> ListedTransaction:
-    status = found.text("transactionStatus")
-    return ListedTransaction(
-        transaction=found.id("transId", pattern=fields.NUMBER),
-        order=found.text("invoiceNumber", ""),
-        status=status,
-        submitted=found.instant("submitTimeUTC", None, zone=UTC),
-        taken_back=found.flag("hasReturnedItems", default=False) or status in codes.TAKEN_BACK,
-        rank=codes.RANKS.get(status, codes.NOWHERE),
-    )
-
-
-# --- The search --------------------------------------------------------------------------------
 
 
 def search(
@@ -107,33 +92,25 @@ def search(
     def is_older(entry: ListedTransaction) -> bool:
         return entry.submitted is not None and entry.submitted < begun
 
+    def is_it(entry: ListedTransaction) -> bool:
+        return entry.order == order and entry.lives
+
     found, now = yield from _named(channel, UNSETTLED, order, is_older)
-    if not any(entry.lives for entry in found):
-        # A declined try on a form never settles, and what was paid on it later may have.
-        found += yield from _search_batches(channel, order, begun, now or begun + PERIOD_MAX)
+    if any(entry.lives for entry in found):
+        return furthest(found), now
+    # A declined try on a form never settles, and what was paid on it later may have. A batch may
+    # close a minute after we sent.
+    for batch in (yield from batches_between(channel, begun, now or begun + PERIOD_MAX)):
+        ours, _ = yield from _named(channel, batch.id, order, is_it)
+        found += ours
+        if any(entry.lives for entry in ours):
+            break
     return furthest(found), now
 
 
 def furthest(found: list[ListedTransaction]) -> ListedTransaction | None:
     """Return the transaction that got furthest; None without any."""
     return min(found, key=lambda entry: entry.rank, default=None)
-
-
-def _search_batches(
-    channel: Channel, order: str, begun: datetime, now: datetime
-) -> Dialogue[list[ListedTransaction]]:
-    """Search what settled meanwhile; a batch may close a minute after we sent."""
-    found: list[ListedTransaction] = []
-
-    def is_it(entry: ListedTransaction) -> bool:
-        return entry.order == order and entry.lives
-
-    for batch in (yield from batches_between(channel, begun, now)):
-        ours, _ = yield from _named(channel, batch.id, order, is_it)
-        found += ours
-        if any(entry.lives for entry in ours):
-            break
-    return found
 
 
 def _named(
@@ -143,7 +120,7 @@ def _named(
     times: list[datetime | None] = []
 
     def read(response: Response) -> tuple[list[ListedTransaction], int | None]:
-        times.append(now_of(response))
+        times.append(time_of(response))
         entries = parse(channel, batch, response)
         return entries, len(times) + 1 if len(entries) >= PAGE else None
 
@@ -153,9 +130,6 @@ def _named(
         raise BadResponse("too many transactions since then to find this one among them")
     ours = [entry for entry in listing.entries if entry.order == order]
     return ours, next(filter(None, times), None)
-
-
-# --- Batches ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,7 @@ error in the messages.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from paygate import driver
 from paygate.driver import BadResponse, XmlFields, read_xml, xml_body
@@ -61,14 +59,9 @@ class Channel:
             timeout_s=TIMEOUT_S,
         )
 
-    def answer(
-        self, name: str, response: Response, *, order: str = "", operation: bool = False
-    ) -> XmlFields | CallRefusal:
-        """Return the answer to the call *name*; raise `BadResponse` for anything else.
-
-        An *operation* may also be turned away unread, with status 429.
-        """
-        if operation and response.status == _TOO_MANY_CALLS:
+    def answer(self, name: str, response: Response, *, order: str = "") -> Answer:
+        """Return the answer to the call *name*; raise `BadResponse` for anything else."""
+        if response.status == _TOO_MANY_CALLS:
             return CallRefusal(str(_TOO_MANY_CALLS), f"{BY} asks for fewer calls", unread=True)
         if response.status != 200:
             raise BadResponse(
@@ -87,12 +80,10 @@ class Channel:
         code, text = first.text("code", "no code"), first.text("text", "")
         return CallRefusal(code, text, _NOTHING if is_error else root)
 
-    def ask(
-        self, name: str, members: Members, *, step: str, order: str = "", operation: bool = False
-    ) -> Dialogue[XmlFields | CallRefusal]:
+    def ask(self, name: str, members: Members, *, step: str, order: str = "") -> Dialogue[Answer]:
         """Make the call *name* and return its answer."""
         response = yield self.call(name, members, step=step, order=order)
-        return self.answer(name, response, order=order, operation=operation)
+        return self.answer(name, response, order=order)
 
     def listed(self, name: str, path: str, response: Response) -> list[Fields]:
         """Return the entries of a list; an empty one may be an error that says so."""
@@ -104,7 +95,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class CallRefusal:
-    """A call that was refused, perhaps *unread*; `root` holds what else came with it."""
+    """A call that was refused, perhaps *unread* (429); `root` holds what else came with it."""
 
     code: str
     message: str
@@ -119,9 +110,8 @@ class CallRefusal:
         refused = codes.TURNED_AWAY if self.unread else codes.REJECTS.get(self.code)
         if refused is None and money_may_move:
             return uncertain(self.code, self.message, reference)
-        return rejected(
-            refused or codes.before_money(self.code), self.code, self.message, reference
-        )
+        refused = refused or codes.before_money(self.code)
+        return rejected(refused, self.code, self.message, reference)
 
     def error(self) -> BadResponse:
         """Return the error of an inquiry that was refused, which finds nothing out."""
@@ -132,7 +122,10 @@ class CallRefusal:
         return BadResponse(f"{BY} did not answer the inquiry: {said}", status=status)
 
 
-def answered(answer: XmlFields | CallRefusal) -> XmlFields:
+Answer: TypeAlias = XmlFields | CallRefusal
+
+
+def answered(answer: Answer) -> XmlFields:
     """Return the answer to an inquiry, or raise `BadResponse` if it was refused."""
     if isinstance(answer, CallRefusal):
         raise answer.error()
@@ -159,12 +152,3 @@ def uncertain(code: str, message: str, reference: str) -> driver.Unknown:
     why = codes.UNKNOWN.get(code, codes.NOT_CLASSIFIED)
     reason = f"{BY} answered {code or 'without a code'} ({why}): {message}"
     return driver.Unknown(reason=reason, reference=reference)
-
-
-def now_of(response: Response) -> datetime | None:
-    """Return the processor's time: a driver has no clock, and the batches go by this one."""
-    try:
-        now = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
-        return None
-    return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)

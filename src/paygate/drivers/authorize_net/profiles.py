@@ -20,7 +20,7 @@ from paygate.drivers.authorize_net.messages import CallRefusal
 
 if TYPE_CHECKING:
     from paygate.driver import Customer, Dialogue, Enrollment, Fields, Members, Outcome, XmlFields
-    from paygate.drivers.authorize_net.messages import Channel
+    from paygate.drivers.authorize_net.messages import Answer, Channel
 
 _NAMED: Final = re.compile(r"\bID (\d{1,30})\b")
 # "2,1,44,This transaction has been declined.,…": the account sets the delimiters.
@@ -32,8 +32,7 @@ def check(enrollment: Enrollment) -> None:
     """Raise `Unsupported` for what cannot be stored."""
     if enrollment.kind not in (driver.Kind.CARD, driver.Kind.E_CHECK):
         raise Unsupported(f"Authorize.Net stores cards and bank accounts, not {enrollment.kind}")
-    given = enrollment.from_reference or enrollment.method is not None or enrollment.return_url
-    if not given:
+    if not (enrollment.from_reference or enrollment.method is not None or enrollment.return_url):
         raise Unsupported(
             "a method is stored from a token of Accept.js, from a payment just made, or on "
             "Authorize.Net's page, which needs a return_url"
@@ -79,7 +78,6 @@ def get_profile(
             "unmaskExpirationDate": "true",
         },
         step="find",
-        operation=True,
     )
     if isinstance(answer, CallRefusal):
         return None if answer.code == codes.NOT_FOUND else answer
@@ -104,11 +102,7 @@ def profile_of(
     if found is not None:
         return found
     answer = yield from channel.ask(
-        "createCustomerProfile",
-        {"profile": whose(customer)},
-        step="profile",
-        order=order,
-        operation=True,
+        "createCustomerProfile", {"profile": whose(customer)}, step="profile", order=order
     )
     if not isinstance(answer, CallRefusal):
         return Profile(answer.id("customerProfileId", pattern=NUMBER), [])
@@ -153,7 +147,6 @@ def store(channel: Channel, enrollment: Enrollment, profile: str) -> Dialogue[st
         {"customerProfileId": profile, **check_method(channel, enrollment)},
         step="method",
         order=fields.order_number(enrollment.key),
-        operation=True,
     )
     if not isinstance(answer, CallRefusal):
         return answer.id("customerPaymentProfileId", pattern=NUMBER)
@@ -269,7 +262,7 @@ def keep_from_transaction(
 
 def _keep_in(
     channel: Channel, transaction: str, customer: Customer | None, profile: str
-) -> Dialogue[XmlFields | CallRefusal]:
+) -> Dialogue[Answer]:
     """Store what paid a transaction, in a *profile* or in a new one of the customer."""
     members: Members = {
         "transId": transaction,
@@ -301,9 +294,6 @@ def try_to_keep(
     return kept
 
 
-# --- The place of a new method ------------------------------------------------------------------
-
-
 def place_of(profile: Profile) -> str:
     """Return the name of what is about to be stored: its profile, and the method before it."""
     return f"cim-{profile.id}-{max(map(number_of, profile.methods), default=0)}"
@@ -319,9 +309,6 @@ def find_at(channel: Channel, place: str) -> Dialogue[StoredMethod | None]:
     return next((method for method in methods if number_of(method) > int(before)), None)
 
 
-# --- Delete -------------------------------------------------------------------------------------
-
-
 def delete(
     channel: Channel, profile: str, method: str, forgetting: driver.Forgetting
 ) -> Dialogue[Outcome]:
@@ -331,7 +318,6 @@ def delete(
         {"customerProfileId": profile, "customerPaymentProfileId": method},
         step="forget",
         order=fields.order_number(forgetting.key),
-        operation=True,
     )
     if isinstance(answer, CallRefusal) and answer.code != codes.NOT_FOUND:
         return answer.outcome()

@@ -1,10 +1,13 @@
-"""The feed: what settled, what did not, and what was taken back, read from the lists of batches.
+"""What Authorize.Net reports: by webhooks, and by the lists of batches, which are the feed.
 
-No webhook reports a returned e-check or a chargeback, which come days and months after the
-settlement. They show on the transaction itself, in the batch in which it settled. So besides the
-new batches, those that could still show one are read again for as long as the account's settings
-say: those of e-checks once a day for two weeks and then once a week, and those that count money
-taken back once a day while they are young, and then when the counts change, or once a week.
+A webhook's signature covers the body and no time, so a repetition is recognized by its id alone.
+The body is a hint: what became of the transaction is looked up.
+
+No webhook reports a settlement, nor a returned e-check or a chargeback, which come days and months
+later. They show on the transaction itself, in the batch in which it settled. So besides the new
+batches, those that could still show one are read again for as long as the account's settings say:
+those of e-checks once a day for two weeks and then once a week, and those that count money taken
+back once a day while they are young, and then when the counts change, or once a week.
 
 A refund made in the Merchant Interface is in a batch too, under a transaction that this ledger does
 not know. It refers to the payment that it refunds, and is reported as money of that payment.
@@ -16,21 +19,77 @@ batches were read and which pages are still to be read, so one page of one batch
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from paygate.driver import BadResponse, FeedPage, Notice
+from pydantic import TypeAdapter
+
+from paygate import driver
+from paygate.driver import BadResponse, Notice, read_json, time_of
 from paygate.drivers.authorize_net import codes, fields, inquiry, lists
-from paygate.drivers.authorize_net.messages import now_of
+from paygate.drivers.authorize_net.settings import BY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from paygate.driver import Dialogue, Movement
+    from paygate.driver import Callback, Dialogue, FeedPage, Fields, Movement
     from paygate.drivers.authorize_net.lists import Batch, ListedTransaction
     from paygate.drivers.authorize_net.messages import Channel
+
+# --- Webhooks -------------------------------------------------------------------------------
+
+SIGNATURE: Final = "x-anet-signature"
+SCHEME: Final = "sha512="
+REFUND_CREATED: Final = "net.authorize.payment.refund.created"
+METHOD_DELETED: Final = "net.authorize.customer.paymentProfile.deleted"
+_SHORT: Final = re.compile(r"[\x20-\x7e]{1,100}")
+
+
+def read_webhook(channel: Channel, keys: driver.HmacKeys, callback: Callback) -> Dialogue[Notice]:
+    """Authenticate the raw bytes of *callback* and read it, or raise `NotAuthentic`."""
+    header = callback.headers.get(SIGNATURE, "")
+    theirs = header.removeprefix(SCHEME).strip().upper() if header.startswith(SCHEME) else ""
+    keys.check(callback.body, theirs)
+    try:
+        event = read_json(callback.body, BY)
+        notice = Notice(
+            event_id=event.id("notificationId", pattern=_SHORT),
+            type=event.id("eventType", pattern=_SHORT),
+            occurred_at=event.instant("eventDate", None, zone=UTC),
+        )
+    except BadResponse:
+        text = "the webhook is signed, and does not read as an event"
+        return Notice(event_id="", type="", unreadable=text)
+    return (yield from _about(channel, event.at("payload"), notice))
+
+
+def _about(channel: Channel, payload: Fields, notice: Notice) -> Dialogue[Notice]:
+    """Add the operation of ours that an event is about; if it does not say, ask."""
+    about = payload.id("id", "", pattern=fields.NUMBER)
+    if notice.type == METHOD_DELETED and about:
+        ended = driver.MethodNews(reference=about, ended=True, reason="deleted")
+        return replace(notice, method=ended)
+    if payload.text("entityName", "") != "transaction" or not about:
+        return notice
+    orders = (payload.id("merchantReferenceId", ""), payload.id("invoiceNumber", ""))
+    order = next(filter(fields.is_ours, orders), "")
+    if notice.type == REFUND_CREATED or not order:
+        found = yield from inquiry.details(channel, about)
+        if found is None:
+            return notice
+        if found.is_refund and not fields.is_ours(found.our_reference):
+            # It was made in the Merchant Interface, and belongs to the payment that it refunds.
+            payment = yield from inquiry.refunded_of(channel, found)
+            moved = (inquiry.refund_of(found),)
+            return replace(notice, reference=payment, movements=moved) if payment else notice
+        order = found.order
+    if not fields.is_ours(order):
+        return notice  # another system's, at the same account
+    return replace(notice, reference=about, earlier_reference=order)
+
+
+# --- The feed -------------------------------------------------------------------------------
 
 PAGE: Final = 100
 
@@ -66,12 +125,15 @@ class FeedPosition:
     swept: date | None = None
     recent: tuple[str, ...] = ()
     plan: tuple[Visit, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    counts: dict[str, int] = field(default_factory=dict[str, int])
 
 
-def read(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
+_CURSOR: Final = TypeAdapter(FeedPosition)
+
+
+def read_feed(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
     """Read one page of one batch, or plan which batches to read."""
-    place = _read_cursor(cursor)
+    place = _CURSOR.validate_json(cursor) if cursor else FeedPosition()
     notices: tuple[Notice, ...] = ()
     if place.plan:
         visit, *rest = place.plan
@@ -80,24 +142,25 @@ def read(channel: Channel, cursor: str) -> Dialogue[FeedPage]:
         place = replace(place, plan=(*again, *rest))
     else:
         place = yield from _look_around(channel, place)
-    return FeedPage(notices=notices, cursor=_write_cursor(place), more=bool(place.plan))
-
-
-# --- Which batches --------------------------------------------------------------------------
+    written = json.dumps(asdict(place), separators=(",", ":"), default=methodcaller("isoformat"))
+    return driver.FeedPage(notices=notices, cursor=written, more=bool(place.plan))
 
 
 def _look_around(channel: Channel, place: FeedPosition) -> Dialogue[FeedPosition]:
     # The batches of the last day: with them comes the time.
     response = yield channel.call(lists.BATCHES, {}, step="batches")
     latest = lists.parse_batches(channel, response)
-    now = now_of(response)
+    now = time_of(response)
     if now is None:
         raise BadResponse("Authorize.Net does not say what time it is")
     since = now - FIRST_LOOK_BACK if place.until is None else place.until - OVERLAP
     listed = (*latest, *(yield from lists.batches_between(channel, since, now)))
     found = {batch.id: batch for batch in listed}.values()
     new = [batch for batch in found if _read_as(batch) not in ("", *place.recent)]
-    plan = {batch.id: Visit(batch.id, 1, first=True) for batch in sorted(new, key=_number)}
+    plan = {
+        batch.id: Visit(batch.id, 1, first=True)
+        for batch in sorted(new, key=lambda batch: int(batch.id))
+    }
     counts = place.counts
     if place.swept != now.date():
         again, counts = yield from _sweep(channel, place, now)
@@ -119,10 +182,6 @@ def _read_as(batch: Batch) -> str:
     return batch.id if batch.settled else ""
 
 
-def _number(batch: Batch) -> int:
-    return int(batch.id)
-
-
 def _age(batch: Batch, now: datetime) -> timedelta:
     return timedelta() if batch.settled_at is None else now - batch.settled_at
 
@@ -137,9 +196,8 @@ def _sweep(
     week = swept is None or swept.isocalendar()[:2] != now.isocalendar()[:2]
     plan: list[Visit] = []
     counts: dict[str, int] = {}
-    for batch in sorted(
-        (yield from lists.batches_between(channel, now - max(cards, e_checks), now)), key=_number
-    ):
+    batches = yield from lists.batches_between(channel, now - max(cards, e_checks), now)
+    for batch in sorted(batches, key=lambda batch: int(batch.id)):
         age = _age(batch, now)
         if not batch.settled or age > (e_checks if batch.e_checks else cards):
             continue
@@ -152,9 +210,6 @@ def _sweep(
     return plan, counts
 
 
-# --- What is in one -------------------------------------------------------------------------
-
-
 def _visit(
     channel: Channel, visit: Visit, swept: date | None
 ) -> Dialogue[tuple[tuple[Notice, ...], bool]]:
@@ -163,7 +218,8 @@ def _visit(
     notices: list[Notice] = []
     for entry in entries:
         ours = fields.is_ours(entry.order)
-        if visit.first and entry.is_refund:
+        # One that was returned no longer says that it is a refund.
+        if visit.first and entry.status.startswith("refund"):
             notices += yield from _refunded(channel, entry)
         elif visit.first and ours:
             failed = entry.status == "settlementError"
@@ -218,25 +274,4 @@ def _moved(reference: str, movement: Movement, order: str = "") -> Notice:
         reference=reference,
         earlier_reference=order,
         movements=(movement,),
-    )
-
-
-# --- The cursor ------------------------------------------------------------------------------
-
-
-def _write_cursor(place: FeedPosition) -> str:
-    return json.dumps(asdict(place), separators=(",", ":"), default=methodcaller("isoformat"))
-
-
-def _read_cursor(cursor: str) -> FeedPosition:
-    if not cursor:
-        return FeedPosition()
-    place = cast("dict[str, Any]", json.loads(cursor))
-    until, swept = place["until"], place["swept"]
-    return FeedPosition(
-        until=datetime.fromisoformat(until).astimezone(UTC) if until else None,
-        swept=date.fromisoformat(swept) if swept else None,
-        recent=tuple(place["recent"]),
-        plan=tuple(Visit(*each) for each in place["plan"]),
-        counts=place["counts"],
     )

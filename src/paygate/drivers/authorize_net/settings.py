@@ -146,10 +146,7 @@ class AuthorizeNetSettings(driver.Settings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        try:
-            _ = self.limits
-        except driver.UsageError as error:
-            raise ValueError(error.message) from None
+        _ = self.limits
         if self.live and (self.api_base or self.form_base):
             raise ValueError("a live account is only at Authorize.Net; leave the addresses out")
         return self

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from paygate import driver
-from paygate.driver import InvalidValue, Kind, Unsupported, brand_of, listed
+from paygate.driver import InvalidValue, Unsupported, brand_of, listed, routing_number, time_of
 from paygate.drivers.authorize_net import codes, fields
-from paygate.drivers.authorize_net.messages import CallRefusal, now_of, rejected, uncertain
+from paygate.drivers.authorize_net.messages import CallRefusal, rejected, uncertain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from paygate.driver import Charge, Customer, Dialogue, Members, Money, Outcome, XmlFields
-    from paygate.drivers.authorize_net.messages import Channel
+    from paygate.drivers.authorize_net.messages import Answer, Channel
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
 ACCEPT_JS: Final = "COMMON.ACCEPT.INAPP.PAYMENT"
@@ -30,6 +30,8 @@ _ACCOUNTS: Final = {
     "savings": "savings",
 }
 
+NOBODY: Final = driver.Customer(id="")
+
 RawMethod: TypeAlias = driver.OneTimeToken | driver.RawCard | driver.RawBankAccount
 Sending: TypeAlias = "Dialogue[TransactionAnswer | Outcome]"
 """Returns the answer to a transaction, or the outcome if no transaction was made."""
@@ -41,7 +43,7 @@ Sending: TypeAlias = "Dialogue[TransactionAnswer | Outcome]"
 def check(settings: AuthorizeNetSettings, charge: Charge) -> None:
     """Raise for what Authorize.Net, or this driver, cannot charge."""
     check_currency(settings, charge.amount)
-    if charge.kind not in (Kind.CARD, Kind.E_CHECK):
+    if charge.kind not in (driver.Kind.CARD, driver.Kind.E_CHECK):
         raise Unsupported(f"the Authorize.Net driver charges cards and e-checks, not {charge.kind}")
     _ = _charged(settings, charge, hold=False)
 
@@ -57,7 +59,7 @@ def check_currency(settings: AuthorizeNetSettings, amount: Money) -> None:
 
 def collect(channel: Channel, charge: Charge, *, hold: bool) -> Sending:
     """Charge a method, or hold the amount on it."""
-    answer = yield from _transaction(
+    answer = yield from _send(
         channel,
         "authOnlyTransaction" if hold else "authCaptureTransaction",
         _charged(channel.settings, charge, hold=hold),
@@ -78,6 +80,7 @@ def _charged(settings: AuthorizeNetSettings, charge: Charge, *, hold: bool) -> M
     ip = charge.browser.ip if charge.browser is not None else ""
     receipt = bool(charge.receipt_email) and not stored
     series = charge.reason in _SERIES and not charge.payer_present
+    indicator = settings.authorization_indicator if hold else ""
     return {
         **amount_of(charge.amount, currency=True),
         **_payment(settings, charge),
@@ -86,17 +89,15 @@ def _charged(settings: AuthorizeNetSettings, charge: Charge, *, hold: bool) -> M
         **_level_two(settings, charge),
         # What a profile holds must not be sent again with it, and its address gets receipts.
         **({} if stored else payer),
-        "shipTo": recipient(charge.ship_to),
+        "shipTo": name_and_address(charge.ship_to or NOBODY),
         "customerIP": fields.whole(ip, 45, "an IP address"),
         "transactionSettings": _settings(
-            settings, card=charge.kind is Kind.CARD, series=series, receipt=receipt
+            settings, card=charge.kind is driver.Kind.CARD, series=series, receipt=receipt
         ),
         "userFields": {"userField": _user_fields(settings, charge)},
         "merchantDescriptor": charge.statement_suffix,
         **_who_started(charge),
-        "authorizationIndicatorType": {
-            "authorizationIndicator": settings.authorization_indicator if hold else ""
-        },
+        "authorizationIndicatorType": {"authorizationIndicator": indicator},
     }
 
 
@@ -118,16 +119,20 @@ def _payment(settings: AuthorizeNetSettings, charge: Charge) -> Members:
 
 
 def given(
-    settings: AuthorizeNetSettings, kind: Kind, method: RawMethod, payer: Customer | None
+    settings: AuthorizeNetSettings, kind: driver.Kind, method: RawMethod, payer: Customer | None
 ) -> Members:
     """Return a method that is given for the first time, to charge or to store, or raise."""
     match method:
         case driver.OneTimeToken():
-            token = fields.token(method.value.reveal())
+            token = method.value.reveal()
+            if not fields.TOKEN.fullmatch(token):
+                raise Unsupported("that is not the opaque data of Accept.js (its dataValue)")
             return {"opaqueData": {"dataDescriptor": ACCEPT_JS, "dataValue": token}}
-        case driver.RawCard() if settings.accept_raw_cards and kind is Kind.CARD:
+        case driver.RawCard() if settings.accept_raw_cards and kind is driver.Kind.CARD:
             return {"creditCard": _raw_card(method)}
-        case driver.RawBankAccount() if settings.accept_raw_bank_accounts and kind is Kind.E_CHECK:
+        case driver.RawBankAccount() if (
+            settings.accept_raw_bank_accounts and kind is driver.Kind.E_CHECK
+        ):
             return {"bankAccount": _raw_bank_account(settings, method, payer)}
         case driver.RawCard() | driver.RawBankAccount():
             raise Unsupported(
@@ -158,13 +163,18 @@ def _raw_bank_account(
     if kind is None:
         raise InvalidValue("an account is checking, savings or business_checking")
     # A bank's files have 22 characters for the name, and cut it in the same way.
-    name = fields.plain(account.holder or (payer.name if payer is not None else ""), 22)
+    name = fields.plain(account.holder or (payer or NOBODY).name, 22)
     if not name:
         raise InvalidValue("an e-check needs the name of the account's holder")
+    number = account.account_number.reveal()
+    if not fields.ACCOUNT.fullmatch(number):
+        raise InvalidValue(
+            "an account number has at most 17 digits, letters and hyphens; ask the payer for it"
+        )
     return {
         "accountType": kind,
-        "routingNumber": fields.routing_number(account.routing_number.reveal()),
-        "accountNumber": fields.account_number(account.account_number.reveal()),
+        "routingNumber": routing_number(account.routing_number.reveal()),
+        "accountNumber": number,
         "nameOnAccount": name,
         "echeckType": "CCD" if kind == "businessChecking" else settings.e_check_type,
     }
@@ -187,26 +197,19 @@ def order_of(charge: Charge) -> Members:
 
 def payer_fields(payer: Customer | None, receipt_email: str = "") -> Members:
     """Return the payer, the e-mail address for the receipt, and the billing address."""
-    email = receipt_email or (payer.email if payer is not None else "")
-    id_ = fields.customer_id(payer.id) if payer is not None else ""
-    return {
-        "customer": {"id": id_, "email": fields.email(email)},
-        "billTo": {} if payer is None else address(payer),
-    }
+    who = payer or NOBODY
+    email = fields.email(receipt_email or who.email)
+    return {"customer": {"id": fields.customer_id(who.id), "email": email}, "billTo": address(who)}
 
 
 def address(payer: Customer) -> Members:
     """Return the billing address, of which the first line is checked."""
     phone = fields.whole(payer.phone, 25, "a phone number")
-    return {**_name_and_address(payer), "phoneNumber": phone}
+    return {**name_and_address(payer), "phoneNumber": phone}
 
 
-def recipient(person: Customer | None) -> Members:
-    """Return who gets the goods, and where; the schema has no phone number here."""
-    return {} if person is None else _name_and_address(person)
-
-
-def _name_and_address(person: Customer) -> dict[str, str]:
+def name_and_address(person: Customer) -> dict[str, str]:
+    """Return who gets the goods, or the bill, and where."""
     first, last = fields.name_parts(person.name)
     home = person.address
     return {
@@ -280,7 +283,7 @@ def _user_fields(settings: AuthorizeNetSettings, charge: Charge) -> list[Members
 
 def _who_started(charge: Charge) -> Members:
     """Return what the card networks want to know about stored cards."""
-    if charge.kind is not Kind.CARD:
+    if charge.kind is not driver.Kind.CARD:
         return {}
     if charge.store_method:
         first = "isFirstRecurringPayment" if charge.reason in _SERIES else "isFirstSubsequentAuth"
@@ -309,15 +312,13 @@ def _who_started(charge: Charge) -> Members:
 def capture(channel: Channel, order: driver.Capture) -> Sending:
     """Capture what is held, or a part of it; Authorize.Net releases the rest."""
     about = {**amount_of(order.amount), "refTransId": order.reference}
-    return _transaction(
-        channel, "priorAuthCaptureTransaction", about, step="capture", key=order.key
-    )
+    return _send(channel, "priorAuthCaptureTransaction", about, step="capture", key=order.key)
 
 
 def void(channel: Channel, key: str, transaction: str) -> Sending:
     """Void what has not settled."""
     about = {"refTransId": transaction}
-    return _transaction(channel, "voidTransaction", about, step="void", key=key)
+    return _send(channel, "voidTransaction", about, step="void", key=key)
 
 
 def refund(
@@ -333,23 +334,10 @@ def refund(
         "order": {"invoiceNumber": number, "description": why},
         "transactionSettings": _settings(channel.settings, card=False),
     }
-    return _transaction(channel, "refundTransaction", members, step="refund", key=refunding.key)
+    return _send(channel, "refundTransaction", members, step="refund", key=refunding.key)
 
 
-def _transaction(channel: Channel, kind: str, members: Members, *, step: str, key: str) -> Sending:
-    """Send a transaction; anything but an answer of Authorize.Net's is a `BadResponse`."""
-    order = fields.order_number(key)
-    response = yield channel.call(
-        "createTransaction",
-        {"transactionRequest": {"transactionType": kind, **members}},
-        step=step,
-        order=order,
-        moves_money=True,
-    )
-    return _parse(channel, response, order)
-
-
-def end_split(channel: Channel, split: str, *, keep: bool) -> Dialogue[XmlFields | CallRefusal]:
+def end_split(channel: Channel, split: str, *, keep: bool) -> Dialogue[Answer]:
     """End the group of a partial approval: keep the part, or let it go."""
     status = "completed" if keep else "voided"
     return channel.ask(
@@ -433,12 +421,19 @@ def declined_as(reason: str, message: str, transaction: str) -> driver.Declined:
     )
 
 
-def _parse(channel: Channel, response: driver.Response, order: str) -> TransactionAnswer | Outcome:
-    answer = channel.answer("createTransaction", response, order=order, operation=True)
+def _send(channel: Channel, kind: str, members: Members, *, step: str, key: str) -> Sending:
+    """Send a transaction; anything but an answer of Authorize.Net's is a `BadResponse`."""
+    order = fields.order_number(key)
+    whole: Members = {"transactionRequest": {"transactionType": kind, **members}}
+    response = yield channel.call(
+        "createTransaction", whole, step=step, order=order, moves_money=True
+    )
+    answer = channel.answer("createTransaction", response, order=order)
     refused = answer if isinstance(answer, CallRefusal) else None
     root = answer.root if isinstance(answer, CallRefusal) else answer
     found = root.at("transactionResponse")
-    if not found.text("responseCode", ""):
+    code = found.text("responseCode", "")
+    if not code:
         if refused is None:
             raise driver.BadResponse("an answer to a transaction without its response code")
         return refused.outcome(money_may_move=True)
@@ -454,10 +449,10 @@ def _parse(channel: Channel, response: driver.Response, order: str) -> Transacti
         network=found.text("networkTransId", ""),
         checks=codes.checks_of(found, "avsResultCode", "cvvResultCode", "cavvResultCode"),
         facts=facts_of(found.text("accountType", ""), found.text("accountNumber", "")),
-        code=found.text("responseCode"),
+        code=code,
         split=found.text("splitTenderId", ""),
         part=_part(found.at("prePaidCard"), channel.settings.currency),
-        at=now_of(response),
+        at=time_of(response),
     )
 
 
