@@ -172,7 +172,7 @@ UNKNOWN: Final = by_word(
         "Authorize.Net failed to void it after an error": "120 121 122 152 181",
     }
 )
-"""What the codes say that do not say whether money moved."""
+"""The codes that leave open whether money moved, and what they say."""
 
 NOT_CLASSIFIED: Final = "no code that is known to mean a refusal"
 

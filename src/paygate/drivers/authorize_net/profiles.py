@@ -179,7 +179,7 @@ def _not_stored(refusal: CallRefusal) -> Outcome:
 
 
 def get_method(channel: Channel, profile: str, method: str) -> Dialogue[StoredMethod | CallRefusal]:
-    """Return one payment profile."""
+    """Return one payment profile, or why it was refused."""
     answer = yield from channel.ask(
         "getCustomerPaymentProfile",
         {
