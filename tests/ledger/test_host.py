@@ -143,12 +143,15 @@ def test_sqlalchemy_without_a_transaction_is_refused(cashier: Cashier, path: Pat
 def test_a_connection_to_another_file_is_refused(cashier: Cashier, path: Path) -> None:
     other = path.with_name("other.db")
     Cashier.open(f"sqlite:///{other}").close()
-    with by_sqlite3(other) as connection, pytest.raises(InvalidValue, match="another database"):
+    with (
+        by_sqlite3(other) as connection,
+        pytest.raises(InvalidValue, match="not the ledger's database"),
+    ):
         cashier.within(connection)
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute("ATTACH ? AS ledger", [str(path)])
         connection.execute("BEGIN")
-        with pytest.raises(InvalidValue, match=r"the ledger, shop\.db; lend one that was opened"):
+        with pytest.raises(InvalidValue, match=r"shop\.db; lend a connection that was opened"):
             cashier.within(connection)
 
 
@@ -168,7 +171,7 @@ def test_a_ledger_in_memory_is_nobody_elses() -> None:
         closing(sqlite3.connect(":memory:", isolation_level=None)) as connection,
     ):
         connection.execute("BEGIN")
-        with pytest.raises(InvalidValue, match="another database"):
+        with pytest.raises(InvalidValue, match="not the ledger's database"):
             cashier.within(connection)
 
 

@@ -1,7 +1,7 @@
-"""What a host may lend: a connection of its own, with a transaction open on it.
+"""Connections that a host lends, each with an open transaction.
 
-Hosts hold connections of SQLAlchemy and of Django as well as those of the drivers. Neither library
-is imported here: an object of theirs can only be given if its module has been imported.
+A host may pass a connection of SQLAlchemy, of Django or of a database driver. Neither library is
+imported here: a host can pass one of its objects only after importing the library itself.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 Wait: TypeAlias = "Callable[[Callable[[Any], Awaitable[Any]]], Any]"
-"""Calls a function with the driver's async connection, waits, and returns the result."""
+"""Calls a function with the driver's async connection, waits for it, and returns the result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """A connection as its driver knows it, out of whatever the host holds."""
+    """The driver's connection inside the object that the host passed."""
 
     driver: object
     wait: Wait | None = None
-    """How to wait for what *driver* does, if it is async."""
+    """Waits for a call of *driver*, if it is async."""
     managed: bool = False
-    """Whether a library knows of the host's transaction and ends it, whoever begins it."""
+    """Whether a library manages the host's transaction, and ends it even if paygate begins it."""
 
 
 def lent(connection: object) -> Lent:
     """
-    Return the driver's connection out of *connection*.
+    Return the driver's connection inside *connection*.
 
-    Raise `InvalidValue` for what is no connection, and `NotAllowedHere` if the library that it
-    belongs to knows of no transaction: what was done then would end with nobody's commit.
+    Raise `InvalidValue` if it is not a connection, and `NotAllowedHere` if its library has no open
+    transaction: nobody would commit the work.
     """
     if _is_a(connection, "sqlalchemy.engine", "Connection"):
         return _of_sqlalchemy(connection)
@@ -50,14 +50,14 @@ def lent(connection: object) -> Lent:
 
 
 def not_of(database: str, driver: object, wanted: str) -> InvalidValue:
-    """Return the error of a connection that is not one of the ledger's *database*."""
+    """Return the error for a connection that is not of the ledger's *database*."""
     kind = type(driver)
     if driver is None or kind.__module__ == "builtins":
         given = "None" if driver is None else f"a {kind.__name__}"
     else:
         given = f"a {kind.__qualname__} of {kind.__module__.partition('.')[0]}"
     return InvalidValue(
-        f"connection: the ledger is on {database}, and this is {given}; lend {wanted}, or the "
+        f"connection: the ledger is on {database}, but this is {given}; lend {wanted}, or a "
         "connection of SQLAlchemy or Django that uses one",
         argument="connection",
     )
@@ -67,7 +67,7 @@ _INSTEAD: Final = (
     (
         "sqlalchemy.ext.asyncio",
         "AsyncConnection",
-        "lend what it runs on: await connection.run_sync(lambda lent: cashier.within(lent)…)",
+        "lend its sync connection: await connection.run_sync(lambda lent: cashier.within(lent)…)",
     ),
     (
         "sqlalchemy.ext.asyncio",
@@ -75,18 +75,18 @@ _INSTEAD: Final = (
         "lend its connection: await session.run_sync(lambda of: cashier.within(of.connection())…)",
     ),
     ("sqlalchemy.orm", "Session", "lend session.connection()"),
-    ("sqlalchemy.engine", "Engine", "lend the connection that engine.begin() gives"),
+    ("sqlalchemy.engine", "Engine", "lend the connection that engine.begin() returns"),
     (
         "psycopg",
         "AsyncConnection",
-        "lend a psycopg.Connection, or an async engine of SQLAlchemy through run_sync",
+        "lend a psycopg.Connection, or a connection of an async SQLAlchemy engine through run_sync",
     ),
 )
-"""What hosts hold as well, and what to lend instead."""
+"""Objects that cannot be lent, and what to lend instead."""
 
 
 def _is_a(value: object, module: str, name: str) -> bool:
-    """Return whether *value* is of a class of a module, which is not imported for this."""
+    """Return whether *value* is an instance of a class of a module, without importing it."""
     found = sys.modules.get(module)
     kind = None if found is None else getattr(found, name, None)
     return isinstance(kind, type) and isinstance(value, kind)
@@ -111,18 +111,18 @@ def _of_django(connection: Any) -> Lent:
         )
     if connection.needs_rollback:
         raise NotAllowedHere(
-            "Django will roll this transaction back, because something in it failed; leave the "
+            "Django will roll this transaction back, because an operation in it failed; leave the "
             "atomic() block and begin again"
         )
     connection.ensure_connection()
     return Lent(connection.connection, managed=True)
 
 
-# --- A driver that is async, used through what waits for it -------------------------------------
+# --- Async drivers, used synchronously ----------------------------------------------------------
 
 
 class AsyncCursor(Protocol):
-    """What the cursors of async drivers have in common."""
+    """The common interface of the cursors of async drivers."""
 
     rowcount: int
     description: Any
@@ -132,7 +132,7 @@ class AsyncCursor(Protocol):
         ...
 
     def executemany(self, sql: Any, params: Any, /) -> Awaitable[Any]:
-        """Execute a statement several times."""
+        """Execute a statement once for each of *params*."""
         ...
 
     def fetchmany(self, size: int, /) -> Awaitable[Any]:
@@ -144,12 +144,12 @@ class AsyncCursor(Protocol):
         ...
 
     def close(self) -> Awaitable[Any]:
-        """Release what the cursor holds."""
+        """Release the cursor's resources."""
         ...
 
 
 class AwaitedCursor:
-    """A cursor of an async driver, with the functions of one that is not."""
+    """A synchronous cursor that wraps the cursor of an async driver."""
 
     def __init__(self, cursor: AsyncCursor, wait: Wait) -> None:
         self._cursor = cursor
@@ -164,7 +164,7 @@ class AwaitedCursor:
 
     @property
     def rowcount(self) -> int:
-        """How many rows the last statement changed."""
+        """The number of rows that the last statement changed."""
         return self._cursor.rowcount
 
     @property

@@ -250,7 +250,7 @@ class SqliteStore(Store):
     # --- Inside a transaction of the host -----------------------------------------------------
 
     def lend(self, take: Callable[[], Lent]) -> Writes:
-        """Return what writes inside the host's transaction on what *take* returns."""
+        """Return a store that writes in the host's transaction, on what *take* returns."""
         from paygate.ledger.sqlite_host import HostStore
 
         return HostStore(take, self._file)

@@ -53,13 +53,13 @@ class HostStore(Writes):
             raise self._translated(error) from error.__cause__
 
     def _open(self) -> sqlite3.Connection:
-        """Return the connection, on which a transaction is open."""
+        """Return the connection; raise `NotAllowedHere` if it has no open transaction."""
         lent = self._take()
         connection = connection_of(lent)
         if connection.in_transaction:
             return connection
-        # Python's sqlite3 begins only when something is written. The transaction is there for the
-        # library that the host uses, which ends it by a COMMIT of the connection.
+        # Python's sqlite3 begins a transaction only at the first write. For the host's library it
+        # is open already, and the library ends it by a COMMIT of the connection.
         if lent.managed and connection.isolation_level is not None:
             connection.execute("BEGIN IMMEDIATE")
             return connection
@@ -68,17 +68,17 @@ class HostStore(Writes):
         )
 
     def _check_file(self, file: str) -> None:
-        """Refuse a connection to another file, or to one that has ours attached.
+        """Raise `InvalidValue` unless the ledger's file is the main database of the connection.
 
-        A transaction over two files is not committed as one.
+        A transaction over attached files is not atomic.
         """
         cursor = self._connection.cursor()
         cursor.row_factory = None
         files = {name: path for _, name, path in cursor.execute("PRAGMA database_list").fetchall()}
         if not _is_same(files["main"], file):
             raise InvalidValue(
-                f"connection: this is another database than that of the ledger, {Path(file).name}; "
-                "lend one that was opened on the ledger's file",
+                f"connection: this is not the ledger's database, {Path(file).name}; lend a "
+                "connection that was opened on the ledger's file",
                 argument="connection",
             )
 
@@ -124,7 +124,7 @@ class HostStore(Writes):
 
 
 def _is_same(one: str, other: str) -> bool:
-    """Return whether two paths are of one file; what is in memory is nobody else's."""
+    """Return whether two paths are of the same file; a database in memory is never the same."""
     try:
         return os.path.samefile(one, other)  # noqa: PTH121  (of paths as SQLite writes them)
     except OSError:
@@ -132,10 +132,10 @@ def _is_same(one: str, other: str) -> bool:
 
 
 class _AwaitedConnection:
-    """A connection of aiosqlite inside ``run_sync`` of SQLAlchemy, as one of sqlite3."""
+    """A connection of aiosqlite, inside ``run_sync`` of SQLAlchemy, used like one of sqlite3."""
 
     def __init__(self, lent: Lent) -> None:
-        assert lent.wait is not None, "what is async comes with a way to wait"
+        assert lent.wait is not None, "an async connection has a function that waits for it"
         self._driver: Any = lent.driver
         self._wait = lent.wait
 
@@ -155,7 +155,7 @@ class _AwaitedConnection:
 
 
 def connection_of(lent: Lent) -> sqlite3.Connection:
-    """Return the connection of sqlite3 that the host lends; raise `InvalidValue` for others."""
+    """Return the sqlite3 connection that the host lends; raise `InvalidValue` for any other."""
     if isinstance(lent.driver, sqlite3.Connection):
         return lent.driver
     if lent.wait is not None and type(lent.driver).__module__.partition(".")[0] == "aiosqlite":

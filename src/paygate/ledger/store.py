@@ -48,10 +48,10 @@ class Store(Writes, Protocol):
 
     def lend(self, take: Callable[[], Lent]) -> Writes:
         """
-        Return what writes inside the host's transaction on the connection that *take* returns.
+        Return a store that writes in the host's transaction, on the connection that *take* returns.
 
-        *take* is called again before each unit of work. Raise `InvalidValue` for a connection
-        to something else, and `NotAllowedHere` for a transaction in which the rules do not hold.
+        *take* is called before each unit of work. Raise `InvalidValue` for a connection to another
+        database, and `NotAllowedHere` for a transaction that is not suitable.
         """
         ...
 

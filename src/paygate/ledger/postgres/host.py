@@ -1,4 +1,4 @@
-"""The ledger on PostgreSQL inside a transaction that the host opened on its own connection."""
+"""The ledger on PostgreSQL, inside a transaction of the host."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SELECT (SELECT system_identifier FROM pg_control_system()) AS cluster,
   (SELECT CAST(oid AS int8) FROM pg_database WHERE datname = current_database()) AS database,
   CAST(CAST(to_regclass('paygate_meta') AS oid) AS int8) AS ledger
 """
-"""Identifies a ledger: the data of its server, the database, the tables."""
+"""Identifies a ledger by its server, its database and its tables."""
 
 _ABOUT: Final = b"""
 SELECT current_setting('transaction_isolation') AS isolation,
@@ -53,8 +53,8 @@ SELECT current_setting('transaction_isolation') AS isolation,
 """
 _SCHEMA: Final = b"SELECT value FROM paygate_meta WHERE name = 'schema'"
 
-_FITTING: Final = ("read committed", "read uncommitted")
-"""The levels at which a statement sees what was committed before it; here they are one."""
+_ISOLATION_LEVELS: Final = ("read committed", "read uncommitted")
+"""The levels at which a statement sees everything committed before; PostgreSQL merges the two."""
 
 _WAITED: Final = frozenset({*CONFLICTS, "55P03", "57014"})
 _LOOKS_MAX: Final = 3
@@ -81,14 +81,14 @@ class HostStore(Writes):
             raise self._in_words(error) from None
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work* in a savepoint of the host's transaction."""
+        """Run *work* in a savepoint of the host's transaction."""
         tries = 0
         while True:
             tries += 1
             try:
                 return self._in_savepoint(self._check(), context, work)
             except psycopg.Error as error:
-                # Another transaction has just written what this one did not find.
+                # A concurrent transaction wrote the row that this one did not find.
                 if error.sqlstate != TAKEN_MEANWHILE or tries > _LOOKS_MAX:
                     raise self._in_words(error) from None
 
@@ -108,68 +108,68 @@ class HostStore(Writes):
         return result
 
     def _check(self) -> HostConnection:
-        """Return the connection, if a transaction is open on it in which the rules hold."""
+        """Return the connection; raise `NotAllowedHere` if its transaction is not suitable."""
         connection = connection_of(self._take())
         _check_state(connection.driver)
         about = connection.execute(_ABOUT).fetchone()
-        assert about is not None, "a row of settings is there"
-        if about["isolation"] not in _FITTING:
+        assert about is not None, "a query of settings returns a row"
+        if about["isolation"] not in _ISOLATION_LEVELS:
             raise NotAllowedHere(
-                f"this transaction is {about['isolation'].upper()}, and would not see what other "
-                "processes have done since it began, such as a refund of the same payment; begin "
-                "one that is READ COMMITTED"
+                f"this transaction is {about['isolation'].upper()}, and would not see changes that "
+                "other processes commit, such as a refund of the same payment; begin one that is "
+                "READ COMMITTED"
             )
         if about["reads"] == "on":
             raise NotAllowedHere(
-                "this transaction only reads, or its server does; begin one that writes, on the "
-                "primary server"
+                "this transaction or its server is read-only; begin a transaction that writes, on "
+                "the primary server"
             )
         if about["encoding"] != "UTF8":
             raise NotAllowedHere(
-                f"this connection's client_encoding is {about['encoding']}, which cannot hold "
+                f"this connection's client_encoding is {about['encoding']}, which cannot represent "
                 "every name; set it to UTF8"
             )
         return connection
 
     def _check_ledger(self, connection: HostConnection) -> None:
         found = connection.execute(IDENTITY).fetchone()
-        assert found is not None, "a row of identities is there"
+        assert found is not None, "a query of identities returns a row"
         here = {**found}
         if here["ledger"] is None:
             raise SchemaMismatch(
-                "this connection sees no ledger; lend one to the ledger's database, whose "
-                "search_path has the ledger's schema"
+                "this connection sees no ledger; lend a connection to the ledger's database, whose "
+                "search_path contains the ledger's schema"
             )
         if here != self._identity:
             raise InvalidValue(
-                f"connection: this is another ledger than {self._name}; lend a connection to the "
-                "same database, with the same search_path",
+                f"connection: this is not {self._name}; lend a connection to the same database, "
+                "with the same search_path",
                 argument="connection",
             )
         row = connection.execute(_SCHEMA).fetchone()
         if row is None or row["value"] != str(SCHEMA):
             raise SchemaMismatch(
-                "this database has no ledger of this version; open it once with Cashier.open"
+                "this database has no ledger of this version; open it once with Cashier.open()"
             )
 
     def _in_words(self, error: psycopg.Error) -> BaseException:
-        """Translate what PostgreSQL said, for a transaction that is the host's."""
+        """Return the store error for an error of PostgreSQL in the host's transaction."""
         if error.sqlstate in _WAITED:
             return StoreBusy(
-                f"{self._name}: {message_of(error)}; nothing of this step was written, and waiting "
-                "inside your transaction cannot help: roll it back and do all of it again"
+                f"{self._name}: {message_of(error)}; this step wrote nothing, and waiting inside "
+                "your transaction does not help: roll it back and repeat it"
             )
-        told = translated(error, self._name)
-        if is_lost(error) and isinstance(told, StoreError):
+        found = translated(error, self._name)
+        if is_lost(error) and isinstance(found, StoreError):
             return StoreError(
-                f"{self._name}: {message_of(error)}; your transaction is undone with its "
-                "connection, do all of it again on a new one"
+                f"{self._name}: {message_of(error)}; your transaction was rolled back with its "
+                "connection, repeat it on a new one"
             )
-        return told
+        return found
 
 
 def _check_state(driver: Any) -> None:
-    """Raise `NotAllowedHere` unless a statement belongs to a transaction that may be committed."""
+    """Raise `NotAllowedHere` unless the connection has an open transaction that can commit."""
     if driver.closed:
         raise NotAllowedHere("this connection is closed; lend one that is open")
     status = driver.info.transaction_status
@@ -178,18 +178,18 @@ def _check_state(driver: Any) -> None:
     if status == TransactionStatus.IDLE and driver.autocommit:
         raise NotAllowedHere(
             "no transaction is open on this connection, and it commits each statement by itself; "
-            "open one with connection.transaction(), or BEGIN, before within()"
+            "begin one with connection.transaction(), or BEGIN, before within()"
         )
     if status == TransactionStatus.INERROR:
         raise NotAllowedHere(
-            "a statement of your transaction failed before; roll it back (or to a savepoint)"
+            "a statement of your transaction failed; roll it back (or to a savepoint)"
         )
     if status == TransactionStatus.ACTIVE:
-        raise NotAllowedHere("a statement is under way on this connection; finish it first")
+        raise NotAllowedHere("a statement is running on this connection; finish it first")
 
 
 def _undo(connection: HostConnection) -> None:
-    """Undo what was done in our savepoint, unless the connection is gone."""
+    """Roll back to our savepoint, unless the connection is lost."""
     if connection.driver.closed:
         return
     try:
@@ -200,11 +200,11 @@ def _undo(connection: HostConnection) -> None:
             raise
 
 
-# --- The host's connection, whatever it makes of values and rows --------------------------------
+# --- The host's connection, with the ledger's conversions of values -----------------------------
 
 
 class _Adapted:
-    """A cursor that writes and reads values as the ledger does, not as the host chose."""
+    """A cursor with the ledger's conversions of values instead of the host's."""
 
     @property
     def adapters(self) -> AdaptersMap:
@@ -224,7 +224,7 @@ class _AsyncServerCursor(_Adapted, psycopg.AsyncServerCursor[Any]): ...
 
 
 class HostConnection:
-    """What `Session` uses of a connection, on one that the host lends."""
+    """The interface that `Session` needs, on a connection that the host lends."""
 
     def __init__(self, driver: psycopg.Connection[Any]) -> None:
         self.driver: Any = driver
@@ -241,7 +241,7 @@ class HostConnection:
 
 
 class AwaitedConnection(HostConnection):
-    """A connection of psycopg that is async, inside ``run_sync`` of SQLAlchemy."""
+    """An async connection of psycopg, inside ``run_sync`` of SQLAlchemy."""
 
     def __init__(self, driver: psycopg.AsyncConnection[Any], wait: Any) -> None:
         self.driver = driver
@@ -257,7 +257,7 @@ class AwaitedConnection(HostConnection):
 
 
 def connection_of(lent: Lent) -> HostConnection:
-    """Return the connection of psycopg that the host lends; raise `InvalidValue` for others."""
+    """Return the psycopg connection that the host lends; raise `InvalidValue` for any other."""
     driver = lent.driver
     if isinstance(driver, psycopg.Connection):
         return HostConnection(driver)

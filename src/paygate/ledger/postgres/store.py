@@ -175,7 +175,7 @@ class PostgresStore(Store):
     # --- Inside a transaction of the host -----------------------------------------------------
 
     def lend(self, take: Callable[[], Lent]) -> Writes:
-        """Return what writes inside the host's transaction on what *take* returns."""
+        """Return a store that writes in the host's transaction, on what *take* returns."""
         from paygate.ledger.postgres.host import IDENTITY, HostStore
 
         if self._identity is None:
