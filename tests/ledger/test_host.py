@@ -1,7 +1,7 @@
 """Inside a transaction of the host on SQLite: what hosts hold, and what does not fit."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,14 @@ def cashier(path: Path) -> Iterator[Cashier]:
 
 
 @contextmanager
-def by_sqlite3(path: Path) -> Iterator[Any]:
+def by_sqlite3(path: Path) -> Generator[Any]:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection, connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
 
 
 @contextmanager
-def by_sqlalchemy(path: Path) -> Iterator[Any]:
+def by_sqlalchemy(path: Path) -> Generator[Any]:
     engine = create_engine(f"sqlite:///{path}")
     try:
         with engine.begin() as connection:
@@ -65,7 +65,7 @@ def by_sqlalchemy(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def by_django(path: Path) -> Iterator[Any]:
+def by_django(path: Path) -> Generator[Any]:
     options = {"transaction_mode": "IMMEDIATE"}
     with in_transaction(
         ENGINE="django.db.backends.sqlite3", NAME=path, OPTIONS=options

@@ -1,13 +1,15 @@
 """Inside a transaction of the host on PostgreSQL: its commit or rollback decides."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
+from psycopg.types.string import TextBinaryLoader, TextLoader
 from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
@@ -62,25 +64,25 @@ def for_sqlalchemy(url: str, driver: str = "psycopg") -> str:
 
 
 @contextmanager
-def by_psycopg(url: str) -> Iterator[Any]:
+def by_psycopg(url: str) -> Generator[Any]:
     with psycopg.connect(url) as connection:
         yield connection
 
 
 @contextmanager
-def by_psycopg_with_rows_of_its_own(url: str) -> Iterator[Any]:
+def by_psycopg_with_rows_of_its_own(url: str) -> Generator[Any]:
     """A connection whose owner chose other rows, other cursors and other values than ours."""
     with psycopg.connect(
         url, autocommit=True, row_factory=tuple_row, cursor_factory=psycopg.ClientCursor
     ) as connection:
-        connection.adapters.register_loader("text", psycopg.types.string.TextBinaryLoader)
-        connection.adapters.register_loader("int8", psycopg.types.string.TextLoader)
+        connection.adapters.register_loader("text", TextBinaryLoader)
+        connection.adapters.register_loader("int8", TextLoader)
         with connection.transaction():
             yield connection
 
 
 @contextmanager
-def by_sqlalchemy(url: str) -> Iterator[Any]:
+def by_sqlalchemy(url: str) -> Generator[Any]:
     engine = create_engine(for_sqlalchemy(url))
     try:
         with engine.begin() as connection:
@@ -90,8 +92,8 @@ def by_sqlalchemy(url: str) -> Iterator[Any]:
 
 
 @contextmanager
-def by_django(url: str) -> Iterator[Any]:
-    facts = psycopg.conninfo.conninfo_to_dict(url)
+def by_django(url: str) -> Generator[Any]:
+    facts = conninfo_to_dict(url)
     with in_transaction(
         ENGINE="django.db.backends.postgresql",
         NAME=facts["dbname"],
@@ -147,8 +149,12 @@ def test_a_refusal_undoes_only_itself(cashier: Cashier, url: str, host: Host) ->
     assert cashier.fsck() == []
 
 
+def bill_on(lent: Any, cashier: AsyncCashier) -> None:
+    bill(cashier.within(lent))
+
+
 @asynccontextmanager
-async def engine_of(url: str) -> AsyncIterator[Any]:
+async def engine_of(url: str) -> AsyncGenerator[Any]:
     engine = create_async_engine(url)
     try:
         yield engine
@@ -160,7 +166,7 @@ async def test_an_async_host_lends_what_its_connection_runs_on(cashier: Cashier,
     async with AsyncCashier.open(url) as own, engine_of(for_sqlalchemy(url)) as engine:
         async with engine.begin() as connection:
             await connection.execute(text("INSERT INTO shop_order VALUES ('A-1')"))
-            await connection.run_sync(lambda lent: bill(own.within(lent)))
+            await connection.run_sync(bill_on, own)
             assert numbers(cashier) == []
         async with AsyncSession(engine) as session:
             await session.run_sync(lambda held: issue(own.within(held.connection()), "A-2"))

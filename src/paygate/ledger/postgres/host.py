@@ -226,8 +226,8 @@ class _AsyncServerCursor(_Adapted, psycopg.AsyncServerCursor[Any]): ...
 class HostConnection:
     """The interface that `Session` needs, on a connection that the host lends."""
 
-    def __init__(self, driver: psycopg.Connection[Any]) -> None:
-        self.driver: Any = driver
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
 
     def cursor(self, name: str = "", *, row_factory: Any = dict_row) -> Any:
         """Return a new cursor; one with a *name* leaves its rows on the server."""
@@ -243,8 +243,8 @@ class HostConnection:
 class AwaitedConnection(HostConnection):
     """An async connection of psycopg, inside ``run_sync`` of SQLAlchemy."""
 
-    def __init__(self, driver: psycopg.AsyncConnection[Any], wait: Any) -> None:
-        self.driver = driver
+    def __init__(self, driver: Any, wait: Any) -> None:
+        super().__init__(driver)
         self._wait = wait
 
     def cursor(self, name: str = "", *, row_factory: Any = dict_row) -> Any:
@@ -260,7 +260,7 @@ def connection_of(lent: Lent) -> HostConnection:
     """Return the psycopg connection that the host lends; raise `InvalidValue` for any other."""
     driver = lent.driver
     if isinstance(driver, psycopg.Connection):
-        return HostConnection(driver)
+        return HostConnection(lent.driver)
     if isinstance(driver, psycopg.AsyncConnection) and lent.wait is not None:
-        return AwaitedConnection(driver, lent.wait)
-    raise not_of("PostgreSQL", driver, "a psycopg.Connection")
+        return AwaitedConnection(lent.driver, lent.wait)
+    raise not_of("PostgreSQL", lent.driver, "a psycopg.Connection")
