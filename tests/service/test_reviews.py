@@ -15,7 +15,7 @@ from paygate.errors import NoResponse, NothingToReverse
 from paygate.gateway import Inquiry
 from paygate.ledger import attempts, payments, reviews
 from paygate.ledger.tx import Tx
-from paygate.service import telling
+from paygate.service import events
 from paygate.service.flow import transact
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.world import assert_sound, usd
@@ -252,7 +252,7 @@ def contradiction(shop: Shop) -> Payment:
     )
     found = shop.cashier.payment(payment)
     shop.cashier.write(
-        lambda tx: telling.emit(tx, "payment.conflicted", found, reason="told otherwise")
+        lambda tx: events.emit(tx, "payment.conflicted", found, reason="told otherwise")
     )
     return found
 

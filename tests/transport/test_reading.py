@@ -27,7 +27,7 @@ def read(*parts: bytes, ended: bool = True) -> Read:
         reading.feed(part)
     if ended:
         reading.end(ConnectionEnded())
-    match reading.told:
+    match reading.result:
         case None:
             return Read(None, reusable=False)
         case WholeResponse() as answer:
@@ -50,8 +50,8 @@ def read_by_h11(data: bytes) -> tuple[int, dict[str, str], bytes] | None:
         connection.receive_data(b"")
         while True:
             match connection.next_event():
-                case h11.Response() as told:
-                    head = told
+                case h11.Response() as done:
+                    head = done
                 case h11.InformationalResponse():
                     pass
                 case h11.Data(data=more):

@@ -12,7 +12,7 @@ import pytest
 from paygate.dialogue import Request, Response
 from paygate.errors import BadResponse, PaygateError
 from paygate.transport import AsyncCourier, AsyncHttpTransport, Courier, HttpTransport
-from paygate.transport.redact import place, tell_answer, tell_fault
+from paygate.transport.redact import log_fault, log_response, place
 from tests.transport.conftest import PATIENCE_S, Exchange, Server, answer, read_request
 
 PAN = "4242424242424242"
@@ -191,7 +191,7 @@ def test_a_request_id_from_a_server_cannot_smuggle_a_card_number(
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
-    tell_answer(
+    log_response(
         Request(method="GET", url="https://h/x", step="look_up"),
         Response(status=200, headers={"request-id": f"r {PAN}"}),
         0.1,
@@ -217,7 +217,7 @@ def test_a_request_id_of_a_stranger_repeats_nothing_and_moves_no_cursor(
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="paygate.transport")
 
-    tell_answer(secretive(1), Response(status=200, headers={"request-id": said}), 0.1)
+    log_response(secretive(1), Response(status=200, headers={"request-id": said}), 0.1)
 
     assert logged in caplog.text
     assert "\x1b" not in caplog.text
@@ -227,8 +227,8 @@ def test_an_address_and_a_fault_are_escaped_in_the_log(caplog: pytest.LogCapture
     caplog.set_level(logging.DEBUG, logger="paygate.transport")
     request = Request(method="GET", url="https://x.example/a%1b/\x1b[2J\u202e", step="look")
 
-    tell_answer(request, Response(status=200), 0.1)
-    tell_fault(request, BadResponse("it said \x1b]8;;http://evil\x07\r\nfake line"), 0.1)
+    log_response(request, Response(status=200), 0.1)
+    log_fault(request, BadResponse("it said \x1b]8;;http://evil\x07\r\nfake line"), 0.1)
 
     assert "x.example/a%1b/\\x1b[2J\\u202e" in caplog.text
     assert "it said \\x1b]8;;http://evil\\x07\\r\\nfake line" in caplog.text

@@ -20,7 +20,7 @@ from paygate.cashier.verbs import Awaited
 from paygate.cashier.within import Lends
 from paygate.driving import drive_async
 from paygate.errors import NotAllowedHere
-from paygate.service.flow import Exchange, Read, Tell, Write
+from paygate.service.flow import Deliver, Exchange, Read, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +128,7 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
                 courier = self._courier(step.account)
                 with logs.exchanging(step.about):
                     return await courier.exchange(step.request, not_after=not_after)
-            case Tell():
+            case Deliver():
                 result = step.subscriber(step.event)
                 return await result if inspect.isawaitable(result) else result
             case _:

@@ -11,7 +11,7 @@ from paygate.cashier.face import Face, in_time
 from paygate.cashier.verbs import AtOnce
 from paygate.cashier.within import Lends
 from paygate.driving import drive
-from paygate.service.flow import Exchange, Read, Tell, Write
+from paygate.service.flow import Deliver, Exchange, Read, Write
 
 if TYPE_CHECKING:
     from paygate.service.flow import Flow, Step
@@ -74,7 +74,7 @@ class Cashier(AtOnce, Lends, Face, Desk):
                     return account.processor.answer(step.request)
                 with logs.exchanging(step.about):
                     return self._courier(step.account).exchange(step.request, not_after=not_after)
-            case Tell():
+            case Deliver():
                 return step.subscriber(step.event)
             case _:
                 assert_never(step)

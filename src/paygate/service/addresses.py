@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from paygate.gateway import AddressPer, digest_key
 from paygate.ledger import addresses
-from paygate.service import telling
+from paygate.service import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ def allot(
     if address.new and addresses.note_gap(
         tx, account.traits.merchant_account, rail.addresses_unused_max
     ):
-        telling.alert(
+        events.alert(
             tx,
             payment,
             f"{address.unused} addresses in a row have not been paid to, and a restored wallet "

@@ -242,7 +242,7 @@ def make_credit(
     return PostingLine(LedgerAccount.CUSTOMER_CREDIT, -amount.minor, credit=credit)
 
 
-def tell_items(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
+def emit_invoices(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
     """
     Emit the new state of invoices after money was put on them or taken off (*reopened*).
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Operation
 from paygate.domain.payment import PaymentStatus
-from paygate.service import telling
+from paygate.service import events
 from paygate.service.watching import ABOUT_PAGE
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def announce(
         facts: dict[str, object] = {"movements": movements} if movements else {}
         if changes.seen is not None:
             facts["seen_minor"] = changes.seen.minor
-        telling.emit(tx, event, now, about, amount_minor=before.attempt.amount.minor, **facts)
+        events.emit(tx, event, now, about, amount_minor=before.attempt.amount.minor, **facts)
     if changes.seen is not None and changes.seen != payment.seen:
-        telling.emit(tx, "payment.seen", now, about, seen_minor=changes.seen.minor)
+        events.emit(tx, "payment.seen", now, about, seen_minor=changes.seen.minor)
     _announce_flags(tx, before, payment, now, changes)
 
 
@@ -81,15 +81,15 @@ def _announce_flags(
     """Emit what happened in addition to the new state, and what needs manual review."""
     about = before.in_log
     if changes.late:
-        telling.emit(tx, "payment.late_success", now, about)
+        events.emit(tx, "payment.late_success", now, about)
     if changes.tried:
-        telling.emit(tx, "payment.declined_try", now, about)
+        events.emit(tx, "payment.declined_try", now, about)
     if conflicts(changes):
-        telling.emit(tx, "payment.conflicted", now, about, reason=changes.review)
+        events.emit(tx, "payment.conflicted", now, about, reason=changes.review)
     elif changes.review and not payment.needs_review:
-        telling.emit(tx, "payment.needs_review", now, about, reason=changes.review)
+        events.emit(tx, "payment.needs_review", now, about, reason=changes.review)
     for text in changes.alerts:
-        telling.alert(tx, now, text, about)
+        events.alert(tx, now, text, about)
     if changes.log:
         tx.log("merge.noted", changes.log, about)
 

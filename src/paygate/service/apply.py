@@ -48,7 +48,7 @@ from paygate.gateway import Applied
 from paygate.ledger import attempts, inbox, payments
 from paygate.ledger.arrivals import Arrival
 from paygate.printing import shown
-from paygate.service import door, inquire, keeping, merge, notices, operate, quotes, told, unasked
+from paygate.service import door, inquire, intake, keeping, merge, notices, operate, quotes, unasked
 from paygate.service.flow import Flow, ask, look, transact
 from paygate.service.known import (
     KnownOperation,
@@ -120,11 +120,11 @@ def apply_callbacks(
 
 def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[InboxRow]:
     """Apply a callback again from the beginning, and return its new row."""
-    row = yield from look(lambda tx: told.find(tx, id_))
+    row = yield from look(lambda tx: intake.find(tx, id_))
     inquire.require(row.callback.account, accounts)
     yield from transact(lambda tx: inbox.revive(tx, id_))
     yield from apply_safely(id_, accounts, timing, set())
-    return (yield from look(lambda tx: told.find(tx, id_)))
+    return (yield from look(lambda tx: intake.find(tx, id_)))
 
 
 def apply_safely(
@@ -154,7 +154,7 @@ def apply_safely(
 def _apply(
     id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing, silent: set[str]
 ) -> Flow[Payment | None]:
-    row = yield from look(lambda tx: told.find(tx, id_))
+    row = yield from look(lambda tx: intake.find(tx, id_))
     notice = notices.read_notice(row.notice)
     account = accounts[row.callback.account]
     heard_at = row.callback.received_at
@@ -172,7 +172,7 @@ def _apply(
 
     def work(tx: Tx) -> Done:
         # Another process may have been faster. What arrived since we asked is not covered by it.
-        now = _since(row, told.find(tx, id_))
+        now = _since(row, intake.find(tx, id_))
         return apply_in(tx, now, notice, account, finding, timing, price=price, patient=True)
 
     done = yield from transact(work)
@@ -212,8 +212,8 @@ def _price(
         return None
     now = yield from look(lambda tx: tx.now)
     asked = deferred(partial(prices.price, amount, now))
-    told = yield from ask(account.name, asked, door=door.price(account), about=case.row.in_log)
-    return None if isinstance(told, Unsent | Unknown) else PriceOf(amount, told)
+    answer = yield from ask(account.name, asked, door=door.price(account), about=case.row.in_log)
+    return None if isinstance(answer, Unsent | Unknown) else PriceOf(amount, answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,12 +305,12 @@ def _of_payment(tx: Tx, matter: _Matter, case: InquiryCase, before: Payment) -> 
     if news is None and (is_hint(notice) or _asks_again(matter)):
         _put_off(tx, matter)
         return Done(Applied.NO_CHANGE, before)
-    _merge_told(tx, matter, case, before, arrival)
+    _merge_notice(tx, matter, case, before, arrival)
     after = payments.by_id(tx, before.id)
     return Done(Applied.NO_CHANGE if after == before else Applied.BOOKED, after)
 
 
-def _merge_told(
+def _merge_notice(
     tx: Tx, matter: _Matter, case: InquiryCase, before: Payment, arrival: Arrival | None
 ) -> None:
     """Merge the answer of a notice, and then its movements and disputes."""
@@ -541,7 +541,7 @@ def _wait(tx: Tx, row: InboxRow, reason: str, end: InboxState, *, patient: bool 
         return
     if not inbox.end(tx, row, end, reason):
         return
-    told.emit(
+    intake.emit(
         tx, "callback.orphaned" if end is InboxState.ORPHAN else "callback.failed", row, reason
     )
 

@@ -10,7 +10,7 @@ from paygate.ledger import claims, customers, payments, posting, receipts, revie
 from paygate.ledger.claims import Claim
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.printing import shown
-from paygate.service import allocation, finding, identifying, settle, taking, telling
+from paygate.service import allocation, events, finding, identifying, settle, taking
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ def assign_in(
             _owe(tx, payment, receipt)
             continue
         touched = _place(tx, payment, receipt, invoices)
-        allocation.tell_items(tx, touched)
+        allocation.emit_invoices(tx, touched)
     identifying.follow_up(tx, payment)
     reviews.decide(tx, payment.id, reason)
     payments.clear_conflict(tx, payment.id)
     found = finding.payment(tx, payment.id)
-    telling.emit(tx, "payment.assigned", found, why=reason)
+    events.emit(tx, "payment.assigned", found, why=reason)
     return found
 
 

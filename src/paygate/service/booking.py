@@ -26,7 +26,7 @@ from paygate.domain.kind import Operation
 from paygate.domain.payment import STATUS_OF, PaymentStatus
 from paygate.ledger import attempts, claims, lots, payments, receipts, refunding, reviews, under_way
 from paygate.service import allocation, claiming, coming, dispute, identifying, movements, settle
-from paygate.service.telling import alert, emit
+from paygate.service.events import alert, emit
 
 if TYPE_CHECKING:
     from paygate.domain.decide import Changes
@@ -54,9 +54,9 @@ def consequences(tx: Tx, row: AttemptRow, payment: Payment, changes: Changes) ->
         touched += movements.book(tx, row, payment, its_claims, movement, changes)
         its_claims = claims.of_payment(tx, payment.id) if len(changes.book) > 1 else its_claims
     for movement in changes.settle:
-        touched += settle.told(tx, payment, movement)
-    for told in changes.disputes:
-        dispute.told(tx, payment, told)
+        touched += settle.book(tx, payment, movement)
+    for each in changes.disputes:
+        dispute.report(tx, payment, each)
     if changes.state is not None:
         _end(tx, row, payment, changes)
     elif changes.let_go:

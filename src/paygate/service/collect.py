@@ -40,11 +40,11 @@ from paygate.service import (
     claiming,
     dialogues,
     door,
+    events,
     finding,
     merge,
     requests,
     return_address,
-    telling,
     withdrawing,
 )
 from paygate.service.claiming import ClaimPlan
@@ -343,7 +343,7 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         method_facts=_facts_of(order.method),
         address_index=charge.address_index,
     )
-    telling.emit(tx, "payment.started", payment)
+    events.emit(tx, "payment.started", payment)
     return Opened(
         payment=payment,
         items=paid,

@@ -25,7 +25,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
 from paygate.ledger import claims, customers, items, keys, lots, payments, posting
-from paygate.service import allocation, claiming, finding, telling
+from paygate.service import allocation, claiming, events, finding
 from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
         effective=on,
     )
     payment = finding.payment(tx, id_)
-    telling.emit(tx, "credit.used", payment)
-    telling.emit(tx, "payment.succeeded", payment)
-    allocation.tell_items(tx, [claim.item for claim in made])
+    events.emit(tx, "credit.used", payment)
+    events.emit(tx, "payment.succeeded", payment)
+    allocation.emit_invoices(tx, [claim.item for claim in made])
     return payment
 
 
@@ -138,7 +138,7 @@ def undo_credit_use_in(tx: Tx, which: str) -> Payment:
             payment=payment.id,
             effective=on,
         )
-        allocation.tell_items(tx, touched, reopened=True)
+        allocation.emit_invoices(tx, touched, reopened=True)
     return finding.payment(tx, payment.id)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.callback import InboxState
 from paygate.errors import InvalidValue, NothingToDismiss
 from paygate.ledger import inbox
-from paygate.service import notices, told
+from paygate.service import intake, notices
 from paygate.service.flow import Flow, transact
 from paygate.service.unasked import movements_of
 
@@ -33,7 +33,7 @@ def dismiss_in(tx: Tx, id_: int, reason: str) -> StoredCallback:
             "give the reason to dismiss it: reason='an order of the old shop, refunded there'",
             argument="reason",
         )
-    row = told.find(tx, id_)
+    row = intake.find(tx, id_)
     state = row.callback.state
     if state is InboxState.DISMISSED:
         return row.callback
@@ -45,5 +45,5 @@ def dismiss_in(tx: Tx, id_: int, reason: str) -> StoredCallback:
             state=state.value,
         )
     moved = [each.movement_id for each in movements_of(notices.read_notice(row.notice))]
-    told.emit(tx, "callback.dismissed", row, reason, was=state.value, movements=moved)
-    return told.find(tx, id_).callback
+    intake.emit(tx, "callback.dismissed", row, reason, was=state.value, movements=moved)
+    return intake.find(tx, id_).callback

@@ -36,7 +36,7 @@ from paygate.ledger import (
 )
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, finding
-from paygate.service.telling import alert, emit, of_movement
+from paygate.service.events import alert, emit, of_movement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 _LOST = "the chargeback was lost"
 
 
-def told(tx: Tx, payment: Payment, dispute: Dispute) -> None:
+def report(tx: Tx, payment: Payment, dispute: Dispute) -> None:
     """Record the state of a dispute that the processor reports."""
     if chargebacks.open_(tx, payment, dispute):
         emit(tx, "payment.disputed", payment, amount_minor=dispute.amount.minor, **_facts(dispute))
@@ -66,7 +66,7 @@ def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[PostingL
     """Record what the bank took, and off which invoices: *lines* are those of its entry."""
     found = _of_money(tx, payment, movement.movement_id, movement)
     if found is None:
-        _tell_taken(tx, payment, movement, found)
+        _emit_taken(tx, payment, movement, found)
         return
     off = _by_item(lines)
     # An earlier write-off of the invoice is repeated together with the new part.
@@ -76,11 +76,11 @@ def taken(tx: Tx, payment: Payment, movement: Movement, lines: Iterable[PostingL
             chargebacks.lose(tx, found.id, each.item, None)
     for item, minor in off.items():
         chargebacks.take(tx, found.id, item, minor)
-    _tell_taken(tx, payment, movement, found)
+    _emit_taken(tx, payment, movement, found)
     _advance(tx, payment, found)
 
 
-def _tell_taken(tx: Tx, payment: Payment, movement: Movement, found: Chargeback | None) -> None:
+def _emit_taken(tx: Tx, payment: Payment, movement: Movement, found: Chargeback | None) -> None:
     """Emit what the bank took, which may be a part of the payment."""
     facts = {"code": movement.code, **of_movement(movement)}
     if found is not None:
@@ -208,7 +208,7 @@ def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int)
         },
     )
     if lost == invoice.open.minor:
-        allocation.tell_items(tx, [item])
+        allocation.emit_invoices(tx, [item])
 
 
 def _take_up(tx: Tx, payment: Payment, item: str, write_off: str) -> None:
@@ -222,7 +222,7 @@ def _take_up(tx: Tx, payment: Payment, item: str, write_off: str) -> None:
         return
     items.undo_write_off(tx, item, lost.amount.minor)
     _post(tx, payment, invoice, f"undo:{write_off}", -lost.amount.minor)
-    allocation.tell_items(tx, [item], reopened=True)
+    allocation.emit_invoices(tx, [item], reopened=True)
 
 
 def _post(tx: Tx, payment: Payment, invoice: Invoice, entry: str, minor: int) -> None:

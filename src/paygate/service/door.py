@@ -164,11 +164,11 @@ def reply(
         made: object = gateway.reply(notice, result)
         return _one(made, Reply)
     except Foreign as fault:
-        tell_bug(about, account.gateway.name, str(fault), tx)
+        log_fault(about, account.gateway.name, str(fault), tx)
     except PaygateError:
         raise
     except Exception as bug:  # noqa: BLE001  (a driver's; the callback is stored or applied)
-        tell_bug(about, account.gateway.name, place_of(bug), tx)
+        log_fault(about, account.gateway.name, place_of(bug), tx)
     return Reply()
 
 
@@ -191,20 +191,20 @@ def _failing(bug: Exception) -> Dialogue[Any]:
     raise bug
 
 
-def tell_bug(about: logs.About, driver: str, text: str, tx: Tx | None = None) -> None:
+def log_fault(about: logs.About, driver: str, text: str, tx: Tx | None = None) -> None:
     """Log a fault of a driver; *text* must hold nothing that comes from the driver."""
-    told = f"driver {driver or '?'} of account {about.account or '?'} is at fault: {text}"
+    stated = f"driver {driver or '?'} of account {about.account or '?'} is at fault: {text}"
     if tx is None:
-        logs.write("paygate.service", "driver.fault", told, about)
+        logs.write("paygate.service", "driver.fault", stated, about)
     else:
-        tx.log("driver.fault", told, about)
+        tx.log("driver.fault", stated, about)
 
 
 def _outcome(value: object, classes: frozenset[type], operation: Operation) -> Any:
     if type(value) not in classes:
         known = type(value) in CHECKED
-        told = type(value).__name__ if known else "nothing that is an outcome"
-        raise Foreign(f"it returned {told}, which this operation cannot come to")
+        stated = type(value).__name__ if known else "nothing that is an outcome"
+        raise Foreign(f"it returned {stated}, which this operation cannot come to")
     if isinstance(value, ActionRequired) and value.action is None and operation not in _OF_PAGES:
         raise Foreign("it returned ActionRequired without an action")
     check_fields(value)
@@ -235,9 +235,9 @@ def _page(account: GatewayAccount, value: object) -> AdmittedPage:
     read, wrong_read = _figure(account, value, "read")
     behind, wrong_behind = _figure(account, value, "behind")
     readable = tuple(notices(account, value.notices))
-    told = replace(value, notices=readable, read=read, behind=behind)
-    check_fields(told)
-    return AdmittedPage(told, wrong_read or wrong_behind)
+    stated = replace(value, notices=readable, read=read, behind=behind)
+    check_fields(stated)
+    return AdmittedPage(stated, wrong_read or wrong_behind)
 
 
 def _figure(account: GatewayAccount, page: FeedPage, name: str) -> tuple[int, str]:
@@ -248,7 +248,7 @@ def _figure(account: GatewayAccount, page: FeedPage, name: str) -> tuple[int, st
     try:
         check_field(page, name, CHECKED[FeedPage][name])
     except Foreign as fault:
-        tell_bug(logs.About(account=account.name), account.gateway.name, str(fault))
+        log_fault(logs.About(account=account.name), account.gateway.name, str(fault))
         return 0, f"the driver is at fault: {fault}"
     return getattr(page, name), ""
 
@@ -258,7 +258,7 @@ def _readable(account: GatewayAccount, value: object) -> Notice:
     try:
         return _bookable(account, _one(value, Notice))
     except Foreign as fault:
-        tell_bug(logs.About(account=account.name), account.gateway.name, str(fault))
+        log_fault(logs.About(account=account.name), account.gateway.name, str(fault))
         why = f"the driver is at fault: {fault}"
 
     def text(name: str) -> str:
@@ -280,8 +280,8 @@ def _bookable(account: GatewayAccount, notice: Notice) -> Notice:
     if not notice.payer_number:
         return notice
     answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()
-    told = (*answered, *notice.movements)
-    came = {(each.kind, each.movement_id) for each in told if each.kind in _COMES}
+    stated = (*answered, *notice.movements)
+    came = {(each.kind, each.movement_id) for each in stated if each.kind in _COMES}
     if len(came) > 1:
         raise Foreign("Notice.payer_number has more than one inward movement")
     rails = account.traits.rails

@@ -253,7 +253,7 @@ def _open_forget(
     forgetting = requests.forgetting(tx, id_, digest_key(tx.tenant, "forget", key), method.id)
     dialogue = door.begun(partial(dialogues.begin_method_change, account.gateway, forgetting))
     if methods.forget(tx, method.id):
-        keeping.tell(tx, "method.forgotten", method.id)
+        keeping.emit(tx, "method.forgotten", method.id)
     lease = tx.lease(timing.lease)
     _insert(
         tx,
@@ -354,7 +354,7 @@ def set_default(method: str) -> Flow[PaymentMethod]:
             raise MethodNotUsable(f"method {method} was forgotten", method=method, why="forgotten")
         if not found.is_default:
             methods.set_default(tx, found)
-            keeping.tell(tx, "method.default_set", method)
+            keeping.emit(tx, "method.default_set", method)
         return finding.method(tx, method)
 
     return (yield from transact(work))
@@ -367,9 +367,9 @@ def rotate() -> Flow[Rotated]:
     If it is interrupted, all keys together still open everything, and the next run does the rest.
     """
     tokens = yield from _reseal(methods.reseal_page, "")
-    told = yield from _reseal(inbox.reseal_page, 0)
+    callbacks = yield from _reseal(inbox.reseal_page, 0)
     secrets = yield from _reseal(actions.reseal_page, "")
-    each = (tokens, told, secrets)
+    each = (tokens, callbacks, secrets)
     return Rotated(
         rotated=sum(one.rotated for one in each), current=sum(one.current for one in each)
     )

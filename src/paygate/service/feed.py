@@ -27,7 +27,7 @@ from paygate.errors import (
 )
 from paygate.gateway import Rescans
 from paygate.ledger import accounts, addresses, feeds, outbox
-from paygate.service import door, notices, told
+from paygate.service import door, intake, notices
 from paygate.service.flow import Flow, ask, look, transact
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def rescan(account: GatewayAccount, start: int) -> Flow[Rescan]:
         if kept is None:
             return False
         _let_go(tx, reading=begun)
-        _tell(tx, "feed.rescanned", account.name, start=str(start), before=begun.began.cursor)
+        _emit(tx, "feed.rescanned", account.name, start=str(start), before=begun.began.cursor)
         return True
 
     if not (yield from transact(move)):
@@ -268,12 +268,12 @@ def _end(tx: Tx, reading: _Reading) -> None:
     since = ended.since or tx.now
     if reading.problem and not ended.alerted and tx.now - since >= FAILING_AFTER:
         feeds.alert(tx, name)
-        _tell(tx, "feed.failing", name, since=since.isoformat(), reason=reading.problem)
+        _emit(tx, "feed.failing", name, since=since.isoformat(), reason=reading.problem)
     if not reading.problem and reading.at_end and ended.alerted:
-        _tell(tx, "feed.recovered", name)
+        _emit(tx, "feed.recovered", name)
 
 
-def _tell(tx: Tx, type_: str, name: str, **more: str) -> None:
+def _emit(tx: Tx, type_: str, name: str, **more: str) -> None:
     outbox.emit(tx, type_, f"feed:{name}", {"account": name} | more)
 
 
@@ -312,7 +312,7 @@ def _keep(tx: Tx, *, account: GatewayAccount, version: int, page: FeedPage) -> i
     for notice in ours:
         name = notice.event_id
         if not name:
-            name = notices.digest(notices.write_notice(told.storable(notice, account)))
+            name = notices.digest(notices.write_notice(intake.storable(notice, account)))
         if notice.unreadable and not notice.event_id:
             # Each may be about other money, and has nothing left by which to distinguish them.
             count[name] += 1
@@ -327,7 +327,7 @@ def _source(account: GatewayAccount) -> str:
 
 def _keep_notice(tx: Tx, account: GatewayAccount, event_id: str, notice: Notice) -> bool:
     # The processor answered our own request, so its notices need no other proof.
-    kept = told.keep(
+    kept = intake.keep(
         tx, account, event_id, notice, headers={}, body=b"", received_at=tx.now, proven=True
     )
     return kept.new

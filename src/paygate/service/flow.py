@@ -65,14 +65,14 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class Deliver:
     """Pass *event* to a subscriber in this process."""
 
     subscriber: Callable[[Event], Any]
     event: Event
 
 
-Step: TypeAlias = Write | Read | Exchange | Tell
+Step: TypeAlias = Write | Read | Exchange | Deliver
 
 Flow: TypeAlias = Generator[Step, Any, T]
 """A use case that ends in a T."""
@@ -184,7 +184,7 @@ def ask(
     driver = "" if door is None else door.driver
     about = about if about.account else replace(about, account=account)
     if not doors.dialogue(dialogue):
-        doors.tell_bug(about, driver, "it returned no dialogue")
+        doors.log_fault(about, driver, "it returned no dialogue")
         return _bug("the driver returned no dialogue", sent=sent)
     try:
         step = doors.step(next(dialogue))
@@ -218,14 +218,14 @@ def ask(
     except StopIteration as end:
         return _admitted(about, end.value, door, hidden, sent=sent)
     except Foreign as fault:
-        doors.tell_bug(about, driver, str(fault))
+        doors.log_fault(about, driver, str(fault))
         return _bug(f"the driver is at fault: {fault}", sent=sent)
     except PaygateError as fault:
         what = _fault_of(fault)
         return hidden.blot(_fault(sent=sent, reason=f"{_SAYS[what]}: {fault}", fault=what))
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
         # Only the type and the place: the text of a foreign exception may contain a secret.
-        doors.tell_bug(about, driver, place_of(bug))
+        doors.log_fault(about, driver, place_of(bug))
         return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
     finally:
         _close(dialogue, about, driver)
@@ -242,10 +242,10 @@ def _admitted(
     try:
         return hidden.blot(cast("T", value) if door is None else door.admit(value))
     except Foreign as fault:
-        doors.tell_bug(about, driver, str(fault))
+        doors.log_fault(about, driver, str(fault))
         return _bug(f"the driver is at fault: {fault}", sent=sent)
     except Exception as bug:  # noqa: BLE001  (reading a foreign object may raise anything)
-        doors.tell_bug(about, driver, place_of(bug))
+        doors.log_fault(about, driver, place_of(bug))
         return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
 
 
@@ -255,7 +255,7 @@ def _close(dialogue: Dialogue[Any], about: logs.About, driver: str) -> None:
     except Exception as bug:  # noqa: BLE001  (the dialogue is over, and its result is known)
         from paygate.service import door as doors
 
-        doors.tell_bug(about, driver, place_of(bug))
+        doors.log_fault(about, driver, place_of(bug))
 
 
 _SAYS: Final = {

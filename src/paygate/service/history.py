@@ -55,7 +55,7 @@ def of(tx: Tx, which: str) -> History:
 
 
 def _events(tx: Tx, payment: str) -> list[Event]:
-    told: list[Event] = []
-    while page := outbox.of_aggregate(tx, payment, len(told), _PAGE):
-        told += page
-    return told
+    events: list[Event] = []
+    while page := outbox.of_aggregate(tx, payment, len(events), _PAGE):
+        events += page
+    return events

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from paygate.ledger import customers, payments, posting, receipts, reviews
 from paygate.ledger.posting import PostingLine
-from paygate.service import telling
+from paygate.service import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ def follow_up(tx: Tx, payment: Payment) -> None:
                 f"more went back than came for payer number {now.payer_number}, which no customer "
                 "has; assign it to the customer who owes it"
             )
-        telling.emit(tx, "payment.needs_review", now, reason=text)
+        events.emit(tx, "payment.needs_review", now, reason=text)
 
 
 def identify(tx: Tx, payment: Payment, customer: Customer | str) -> None:
@@ -54,7 +54,7 @@ def identify(tx: Tx, payment: Payment, customer: Customer | str) -> None:
         _post(tx, payment, lines, f"identified:{payment.id}", currency, whose, whose)
     found = payments.by_id(tx, payment.id)
     assert found is not None, "payments are never deleted"
-    telling.emit(tx, "payment.identified", found, payer_number=found.payer_number)
+    events.emit(tx, "payment.identified", found, payer_number=found.payer_number)
 
 
 def _post(

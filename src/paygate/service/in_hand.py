@@ -87,8 +87,10 @@ def plan(
 
 
 def _wanted(invoice: Invoice, share: Money | None, amount: Money | None) -> InvoicePart:
-    told = amount is not None or share is not None
-    return InvoicePart(invoice, share, invoice.open.minor - (invoice.claimed.minor if told else 0))
+    stated = amount is not None or share is not None
+    return InvoicePart(
+        invoice, share, invoice.open.minor - (invoice.claimed.minor if stated else 0)
+    )
 
 
 def _claim(

@@ -24,7 +24,7 @@ from paygate.errors import GatewayNotFound, LedgerCorrupt, PaygateError, StoreEr
 from paygate.gateway import DedupWindow, Inquiry
 from paygate.ledger import attempts, payments, receipts, sending, under_way
 from paygate.ledger.elapsed import age
-from paygate.service import dialogues, door, finding, keeping, merge, requests, telling
+from paygate.service import dialogues, door, events, finding, keeping, merge, requests
 from paygate.service.flow import Flow, Heard, ask, look, transact
 from paygate.service.reading import AnswerSource
 
@@ -104,8 +104,8 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
         require(row.attempt.account, accounts)
     unanswered = ""
     for row in rows:
-        told = yield from inquire_safely(row.attempt.id, accounts, timing, set())
-        unanswered = unanswered or ("" if told is None else told.unanswered)
+        asked = yield from inquire_safely(row.attempt.id, accounts, timing, set())
+        unanswered = unanswered or ("" if asked is None else asked.unanswered)
     found = yield from look(lambda tx: finding.payment(tx, payment))
     return replace(found, unanswered=unanswered)
 
@@ -119,7 +119,7 @@ def recover(
     Methods that are being stored or deleted are followed up as well. Accounts alternate. An account
     that does not answer is added to *silent*; the rest of its attempts wait for the next run.
     """
-    told: dict[str, Payment] = {}
+    asked: dict[str, Payment] = {}
     due = yield from look(lambda tx: attempts.due(tx, list(accounts), limit))
     for account, attempt in due:
         if account in silent:
@@ -127,8 +127,8 @@ def recover(
         else:
             found = yield from inquire_safely(attempt, accounts, timing, silent)
         if found is not None:
-            told[found.id] = found
-    return list(told.values())
+            asked[found.id] = found
+    return list(asked.values())
 
 
 def _not_asked(tx: Tx, *, attempt: str, account: str) -> Payment | None:
@@ -215,7 +215,7 @@ def _pass_over(tx: Tx, attempt: str, reason: str, timing: Timing) -> Payment | N
         keeping.flag(tx, row, reason)
     elif not payment.needs_review:
         payments.set_status(tx, payment.id, payment.status, needs_review=True, conflicted=False)
-        telling.emit(tx, "payment.needs_review", payment, row.in_log, reason=reason)
+        events.emit(tx, "payment.needs_review", payment, row.in_log, reason=reason)
     return _payment_of(tx, row)
 
 
@@ -247,13 +247,13 @@ def _inquire_attempt(
     ):
         return (yield from _send_again(case, account, timing, silent))
     payment = yield from _merge(case, account, _news(answer), timing)
-    why = _not_told(answer)
+    why = _no_answer(answer)
     if payment is None or not why:
         return payment
     return replace(payment, unanswered=f"account {account.name!r} did not answer: {why}")
 
 
-def _not_told(answer: Answer) -> str:
+def _no_answer(answer: Answer) -> str:
     """Return why *answer* says nothing about the operation; empty if it does."""
     match answer:
         case Unsent():

@@ -29,7 +29,7 @@ from paygate.domain.outcome import (
 from paygate.errors import MethodNotFound
 from paygate.ledger import attempts, customers, methods, outbox, payments, stored_requests
 from paygate.printing import shown
-from paygate.service import telling
+from paygate.service import events
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -90,15 +90,15 @@ def consequences(tx: Tx, row: AttemptRow, answer: Answer, changes: Changes) -> N
         keep(tx, row, answer, customer=plan["customer"], mandate=plan["mandate"])
     elif changes.state is AttemptState.SUCCEEDED:
         methods.wipe(tx, row.attempt.method)
-        _tell(tx, row, "method.deleted")
+        _emit_change(tx, row, "method.deleted")
     elif changes.state is not None and changes.state.final:
-        _tell(tx, row, "method.not_stored" if stores else "method.delete_failed", changes)
+        _emit_change(tx, row, "method.not_stored" if stores else "method.delete_failed", changes)
     elif changes.state is AttemptState.REQUIRES_ACTION:
-        _tell(tx, row, "method.requires_action")
+        _emit_change(tx, row, "method.requires_action")
     elif changes.state is AttemptState.UNKNOWN:
-        _tell(tx, row, "method.unknown", changes)
+        _emit_change(tx, row, "method.unknown", changes)
     if changes.review and not row.attempt.needs_review:
-        _tell(tx, row, "method.needs_review", changes)
+        _emit_change(tx, row, "method.needs_review", changes)
     if changes.state is not None and changes.state.final:
         stored_requests.forget(tx, row.attempt.id)
 
@@ -116,7 +116,7 @@ def keep_paid_with(tx: Tx, row: AttemptRow, answer: Answer, payment: Payment) ->
     if tx.vault is None:
         # The money comes first: it is booked, and the payer must enter the card again.
         text = "the gateway stored the method, but this process has no key to encrypt its token"
-        telling.alert(tx, payment, text)
+        events.alert(tx, payment, text)
         return payment
     kept = keep(tx, row, answer, customer=payment.payer, mandate=payment.mandate)
     payments.set_method(tx, payment.id, kept)
@@ -140,7 +140,7 @@ def keep(
     if twin is not None and twin != id_:
         methods.renew(tx, twin, stored, mandate, answer.network_transaction_id)
         attempts.set_method(tx, row.attempt.id, twin)
-        tell(tx, "method.renewed", twin)
+        emit(tx, "method.renewed", twin)
         return twin
     written = methods.insert(
         tx,
@@ -152,7 +152,7 @@ def keep(
         network_transaction_id=answer.network_transaction_id,
     )
     if written:
-        tell(tx, "method.stored", id_)
+        emit(tx, "method.stored", id_)
     return id_
 
 
@@ -170,11 +170,11 @@ def hear(tx: Tx, account: str, news: MethodNews, at: datetime | None) -> bool:
             changed, type_ = methods.forget(tx, method.id), "method.ended"
         if changed:
             known = True
-            tell(tx, type_, method.id, news.reason)
+            emit(tx, type_, method.id, news.reason)
     return known
 
 
-def tell(tx: Tx, type_: str, id_: str, reason: str = "") -> None:
+def emit(tx: Tx, type_: str, id_: str, reason: str = "") -> None:
     """Emit an event about a stored method, with its facts."""
     method = methods.by_id(tx, id_)
     assert method is not None, f"method {id_} was just written"
@@ -194,10 +194,10 @@ def tell(tx: Tx, type_: str, id_: str, reason: str = "") -> None:
 
 def flag(tx: Tx, row: AttemptRow, reason: str) -> None:
     """Emit that storing or deleting a method needs manual review."""
-    _tell(tx, row, "method.needs_review", Changes(review=reason))
+    _emit_change(tx, row, "method.needs_review", Changes(review=reason))
 
 
-def _tell(tx: Tx, row: AttemptRow, type_: str, changes: Changes | None = None) -> None:
+def _emit_change(tx: Tx, row: AttemptRow, type_: str, changes: Changes | None = None) -> None:
     facts = {
         "method": row.attempt.method,
         "customer": read_plan(row)["customer"],

@@ -76,14 +76,14 @@ def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx],
         share = unasked.share_of(tx, account, notice, row)
         if row is None or payment is None:
             return KnownOperation(share=share, ambiguous=ambiguous)
-        told = besides_answer(share.notice)
-        taken = {each.movement_id for each in told if each.kind not in _GIVES_BACK}
+        stated = besides_answer(share.notice)
+        taken = {each.movement_id for each in stated if each.kind not in _GIVES_BACK}
         early = any(
             _early(tx, payment, each)
-            for each in told
+            for each in stated
             if each.kind not in _GIVES_BACK or each.undoes not in taken
         )
-        booked = receipts.booked(tx, account, told)
+        booked = receipts.booked(tx, account, stated)
         names = {name for name, each in booked.items() if each.payment == payment.id}
         case = InquiryCase(row, None, tx.now)
         return KnownOperation(case, payment, early, booked=frozenset(names), share=share)
@@ -93,8 +93,8 @@ def known_of(account: str, notice: Notice, heard_at: datetime) -> Callable[[Tx],
 
 def is_hint(notice: Notice) -> bool:
     """Return whether *notice* says only that something happened."""
-    told = notice.answer is not None or notice.movements or notice.disputes
-    return not told and not notice.ready and notice.method is None
+    stated = notice.answer is not None or notice.movements or notice.disputes
+    return not stated and not notice.ready and notice.method is None
 
 
 def contradicts(notice: Notice, known: KnownOperation) -> bool:

@@ -184,7 +184,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) ->
         next_check_at = watching.next_check(tx, before, changes, answer, reading, overdue_at)
         changes = watching.given_up(tx, before, changes, reading, next_check_at)
         changes = _voided_nothing(tx, before, changes)
-        _hear_of_credentials(tx, before.attempt.account, answer, reading)
+        _note_credentials(tx, before.attempt.account, answer, reading)
         # On SQLite nobody can have written since we read; on PostgreSQL, read again.
         method = _of_method(before, answer)
         if _write_attempt(tx, before, changes, answer, reading, method, next_check_at, overdue_at):
@@ -204,7 +204,7 @@ def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) ->
         tx.known.clear()
 
 
-def _hear_of_credentials(tx: Tx, account: str, answer: Answer, reading: AnswerSource) -> None:
+def _note_credentials(tx: Tx, account: str, answer: Answer, reading: AnswerSource) -> None:
     """Record whether the gateway accepts the account's credentials."""
     if reading.source not in (Source.RESPONSE, Source.INQUIRY):
         return
@@ -453,7 +453,7 @@ def _apply(tx: Tx, before: AttemptRow, changes: Changes, method: MethodKnown) ->
         found = payments.by_id(tx, payment.id)
     assert found is not None, "payments are never deleted"
     announcing.announce(tx, before, payment, found, changes)
-    allocation.tell_items(tx, touched)
+    allocation.emit_invoices(tx, touched)
     went = any(not movement.kind.inward for movement in changes.book)
     let_go = attempt.state is AttemptState.AUTHORIZED and state.ended
     over = went or let_go or attempt.operation is Operation.VOID

@@ -38,8 +38,8 @@ from paygate.ledger import (
 )
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, dispute, identifying, returned, settle, taking
+from paygate.service.events import alert, alert_credited, emit, emit_receipt, of_movement
 from paygate.service.taking import Outgo, RefundTo
-from paygate.service.telling import alert, emit, of_movement, tell_credited, tell_receipt
 
 if TYPE_CHECKING:
     from datetime import date
@@ -81,11 +81,11 @@ def book(
     if receipt is None:
         return []
     _count(tx, payment, movement)
-    tell_receipt(tx, payment, receipt, movement, row.in_log)
+    emit_receipt(tx, payment, receipt, movement, row.in_log)
     if _brings(movement) and movement.valued is not None and movement.valued.late:
         alert(tx, payment, _late(movement, movement.valued))
     if crumb:  # there is nothing to allocate
-        return settle.told(tx, payment, movement)
+        return settle.book(tx, payment, movement)
     returned = early_returns.of_money(tx, payment.id, movement) if _brings(movement) else []
     if returned and sum(each.amount.minor for each in returned) >= movement.amount.minor:
         _suspend(tx, payment, receipt, movement)  # it went back before it came: it pays nothing
@@ -100,7 +100,7 @@ def book(
     if movement.kind.inward:
         payments.expect_settlement(tx, payment.id)
     if settlement_of(movement) != NOTHING_SETTLED:
-        touched += settle.told(tx, payment, movement)
+        touched += settle.book(tx, payment, movement)
     elif movement.kind in (MovementKind.REFUND, MovementKind.REFUND_FAILED):
         settle.watch_refunds(tx, payment.id)
     return touched
@@ -183,7 +183,7 @@ def _inward(
         # The final capture releases the rest when it ends, in `booking`.
         keep_rest=row.attempt.operation is Operation.CAPTURE,
     )
-    tell_credited(tx, payment, placed.credited)
+    alert_credited(tx, payment, placed.credited)
     return placed.items
 
 
@@ -219,10 +219,10 @@ def book_back(
     if receipt is None:
         return None
     _count(tx, payment, movement)
-    tell_receipt(tx, payment, receipt, movement)
+    emit_receipt(tx, payment, receipt, movement)
     payments.expect_settlement(tx, payment.id)
     touched = _back(tx, payment, receipt, movement, cash, held=False, refunded=refunded)
-    allocation.tell_items(tx, touched)
+    allocation.emit_invoices(tx, touched)
     if not payment.customer:
         identifying.follow_up(tx, payment)
     return receipt
@@ -269,7 +269,7 @@ def _back(
             on=on,
             entry=f"{receipt}:rest",
         )
-        tell_credited(tx, payment, placed.credited)
+        alert_credited(tx, payment, placed.credited)
         touched += placed.items
     if won:
         dispute.put_back(tx, payment, movement, back.lines)
@@ -319,12 +319,12 @@ def send_off(tx: Tx, payment: Payment, out: Outgo, cash: LedgerAccount) -> list[
     if to is RefundTo.CREDIT_NOTE:
         reopened = [(line.item, line.minor) for line in lines if line.item is not None]
         given_up = _give_up(tx, payment, receipt, reopened, amount.currency, on)
-        _tell_given_up(tx, given_up)
+        _emit_written_off(tx, given_up)
         unpaid = _give_up(tx, payment, receipt, freed, amount.currency, on)
-        _tell_given_up(tx, unpaid)
+        _emit_written_off(tx, unpaid)
         closed = [each for each, _, _ in unpaid if not allocation.item_data(tx, each)["open_minor"]]
-        allocation.tell_items(tx, closed)
-    allocation.tell_items(tx, touched, reopened=True)
+        allocation.emit_invoices(tx, closed)
+    allocation.emit_invoices(tx, touched, reopened=True)
     return lines
 
 
@@ -397,7 +397,7 @@ def _give_up(
     return given_up
 
 
-def _tell_given_up(tx: Tx, given_up: list[tuple[str, int, str]]) -> None:
+def _emit_written_off(tx: Tx, given_up: list[tuple[str, int, str]]) -> None:
     """Emit the write-offs of credit notes."""
     for item, minor, write_off in given_up:
         facts = {"write_off": write_off, "amount_minor": minor, "reason": _CREDIT_NOTE}

@@ -132,7 +132,7 @@ def document(
             "currency": amount.currency,
         },
     )
-    allocation.tell_items(tx, touched, reopened=True)
+    allocation.emit_invoices(tx, touched, reopened=True)
 
 
 def _take_back(

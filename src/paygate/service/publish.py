@@ -22,7 +22,7 @@ from paygate.domain.outcome import Unknown, Unsent
 from paygate.errors import NoResponse, NotSent
 from paygate.ledger import outbox
 from paygate.ledger.codec import write_instant
-from paygate.service.flow import Flow, Tell, ask, look, transact
+from paygate.service.flow import Deliver, Flow, ask, look, transact
 from paygate.service.hiding import Hidden
 from paygate.service.secrets import secrets_in
 
@@ -236,11 +236,11 @@ def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: _Failure) -> bool:
         dead=again is None,
         error=why.error,
     )
-    told = f"{name} refused {of.event.type} {of.event.id} of {of.event.aggregate}: {_in_log(why)}"
+    line = f"{name} refused {of.event.type} {of.event.id} of {of.event.aggregate}: {_in_log(why)}"
     if again is None:
-        tx.log("sink.dead_letter", told, logs.NOTHING)
+        tx.log("sink.dead_letter", line, logs.NOTHING)
     elif tries == 1 and not why.silent:
-        tx.log("sink.refused", told, logs.NOTHING)
+        tx.log("sink.refused", line, logs.NOTHING)
     return again is None
 
 
@@ -269,7 +269,7 @@ def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[_Failure | None]
     """Deliver one event; return why it was not accepted, or None if it was."""
     if isinstance(reader, Subscriber):
         try:
-            result = yield Tell(reader.call, event)
+            result = yield Deliver(reader.call, event)
         except Exception as error:  # noqa: BLE001  (the host's code; its aggregate waits)
             kind, silent = type(error).__name__, isinstance(error, _UNREACHED)
             return _Failure(f"{kind}: {error}", silent, logged=kind)

@@ -18,7 +18,7 @@ from paygate.domain.outcome import Approved, Declined, Moved, Pending
 from paygate.domain.quoting import Counted, Price, Valuation
 from paygate.ledger import addresses, arrivals, attempts, payments, quotes
 from paygate.ledger.arrivals import Arrival, ArrivalState
-from paygate.service.telling import alert
+from paygate.service.events import alert
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -116,7 +116,7 @@ def arrive(
         if before is not None:
             valued = _as_far_as_known(tx, quote, sighting, before, valued)
         if valued is None:
-            _tell_disbelief(tx, row, sighting, quote.price, price)
+            _alert_distrust(tx, row, sighting, quote.price, price)
     if before is not None:
         seen_at = before.seen_at
     arrival = Arrival(
@@ -150,7 +150,7 @@ def _as_far_as_known(
     return quoting.together(kept, before.valuation, more, now, is_paid=is_paid)
 
 
-def _tell_disbelief(
+def _alert_distrust(
     tx: Tx, row: AttemptRow, sighting: Sighting, quoted: Price, now: Price | None
 ) -> None:
     payment = payments.by_id(tx, row.attempt.payment)
@@ -288,7 +288,7 @@ def _valued(
     valued = Valuation(price=quote.price)
     if arrival is not None and arrival.valuation is not None:
         valued = arrival.valuation
-    told: list[Movement] = []
+    converted: list[Movement] = []
     for movement in answer.movements:
         known = _as_before(tx, row, movement)
         if known is None and movement.kind.inward and movement.amount.currency == currency:
@@ -296,12 +296,12 @@ def _valued(
             amount = _worth(row, quote, cost, movement.amount.minor, counted)
             counted.append(Counted(cost, movement.amount.minor, amount.minor))
             known = replace(movement, amount=amount, settled=movement.amount, valued=valued)
-        told.append(movement if known is None else known)
-    brings = [each for each in told if each.kind in _BRINGS]
+        converted.append(movement if known is None else known)
+    brings = [each for each in converted if each.kind in _BRINGS]
     if isinstance(answer, Approved) and brings and not any(each.amount.minor for each in brings):
         # It is booked, but is worth nothing by itself: the payer is still asked for the amount.
-        return Moved(movements=tuple(told), reference=answer.reference)
-    return replace(answer, movements=tuple(told))
+        return Moved(movements=tuple(converted), reference=answer.reference)
+    return replace(answer, movements=tuple(converted))
 
 
 def _worth(

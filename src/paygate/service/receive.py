@@ -19,7 +19,7 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import NotAuthentic, NotVerified, Unsupported
 from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
 from paygate.ledger import inbox
-from paygate.service import apply, door, notices, refusals, told
+from paygate.service import apply, door, intake, notices, refusals
 from paygate.service.flow import Flow, ask, look, repeatable, transact
 from paygate.service.known import find_out, is_hint, known_of, question_about
 
@@ -138,12 +138,12 @@ def _verified(
     return [before]
 
 
-def _by_event(told: list[Notice], callback: Callback) -> dict[str, Notice]:
+def _by_event(found: list[Notice], callback: Callback) -> dict[str, Notice]:
     """Return the notices by id: the processor's own, else a digest of the callback."""
     digest = hashlib.sha256(f"{callback.query}\n".encode() + callback.body).hexdigest()
     named: dict[str, Notice] = {}
     count: Counter[str] = Counter()
-    for notice in told or [Notice(event_id=digest, type="")]:
+    for notice in found or [Notice(event_id=digest, type="")]:
         id_ = notice.event_id or digest
         count[id_] += 1
         named[id_ if count[id_] == 1 else f"{id_}#{count[id_]}"] = notice
@@ -152,10 +152,10 @@ def _by_event(told: list[Notice], callback: Callback) -> dict[str, Notice]:
 
 def _keep(
     tx: Tx, account: GatewayAccount, event_id: str, notice: Notice, callback: Callback
-) -> told.Kept:
+) -> intake.Kept:
     headers = {name: text for name, text in callback.headers.items() if name not in _NOT_KEPT}
     headers |= {":method": callback.method, ":path": callback.path, ":query": callback.query}
-    return told.keep(
+    return intake.keep(
         tx,
         account,
         event_id,

@@ -12,7 +12,7 @@ from paygate.domain.payment import RECORDED, PaymentStatus
 from paygate.errors import InvalidValue
 from paygate.ledger import claims, customers, keys, payments, receipts
 from paygate.ledger.posting import LedgerAccount, PostingLine
-from paygate.service import allocation, claiming, finding, in_hand, telling
+from paygate.service import allocation, claiming, events, finding, in_hand
 from paygate.service.flow import Flow, repeatable
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     claims.insert(tx, id_, plan.claims)
     credited = _book(tx, opened, plan.claims, customers.recorded_on(tx, opened.customer, slip.on))
     payment = finding.payment(tx, id_)
-    telling.emit(tx, "payment.succeeded", payment, reference=slip.reference)
-    allocation.tell_items(tx, [claim.item for claim in plan.claims if claim.state == "hard"])
-    telling.tell_credited(tx, payment, credited)
+    events.emit(tx, "payment.succeeded", payment, reference=slip.reference)
+    allocation.emit_invoices(tx, [claim.item for claim in plan.claims if claim.state == "hard"])
+    events.alert_credited(tx, payment, credited)
     warnings = (*_of_short(payment, came.short), *_of_same(tx, payment))
     return replace(payment, warnings=warnings)
 
@@ -107,7 +107,7 @@ def _of_same(tx: Tx, payment: Payment) -> Iterator[str]:
     others = payments.same_reference(tx, payment)
     if not others:
         return
-    telling.emit(tx, "payment.same_reference", payment, others=others)
+    events.emit(tx, "payment.same_reference", payment, others=others)
     yield (
         f"{payment.kind} {payment.reference} of {payment.payer} is booked already, as "
         f"{', '.join(others)}; reverse one of them if it is the same money"
@@ -131,5 +131,5 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> Credit
     payments.add_moved(tx, payment.id, received=minor, collected=minor)
     source = PostingLine(allocation.cash_account(payment), minor, receipt=receipt)
     placed = allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
-    telling.tell_receipt(tx, payment, receipt, movement)
+    events.emit_receipt(tx, payment, receipt, movement)
     return placed.credited

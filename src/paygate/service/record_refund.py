@@ -33,11 +33,11 @@ from paygate.service import (
     allocation,
     booking,
     claiming,
+    events,
     finding,
     identifying,
     movements,
     refunds,
-    telling,
     write_off,
 )
 from paygate.service.flow import Flow, transact
@@ -257,13 +257,13 @@ def _book(
     assert receipt is not None, "the name of a recorded refund is new"
     if amount.currency == payment.amount.currency:
         payments.add_moved(tx, payment.id, returned=amount.minor)
-    telling.tell_receipt(tx, payment, receipt, movement)
+    events.emit_receipt(tx, payment, receipt, movement)
     out = Outgo(receipt=receipt, amount=amount, on=on, to=to, items=items, credits=credits_)
     movements.send_off(tx, payment, out, cash)
     booking.end_conflict(tx, finding.payment(tx, payment.id))
     if not payment.customer:
         identifying.follow_up(tx, payment)
-    telling.emit(
+    events.emit(
         tx,
         "payment.refunded",
         finding.payment(tx, payment.id),

@@ -23,8 +23,8 @@ from paygate.errors import (
 from paygate.ledger import allocations, chargebacks, claims, customers, lots, refunding, under_way
 from paygate.ledger.paging import Page
 from paygate.service import finding
+from paygate.service.events import emit
 from paygate.service.taking import RefundTo
-from paygate.service.telling import emit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

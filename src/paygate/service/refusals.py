@@ -74,7 +74,9 @@ def _write(account: GatewayAccount, batches: list[RefusedBatch]) -> Flow[None]:
     def work(tx: Tx) -> None:
         for batch in batches:
             refused.count(tx, account.name, batch)
-            tx.log("callback.refused", _told(account.name, batch), logs.About(account=account.name))
+            tx.log(
+                "callback.refused", _log_line(account.name, batch), logs.About(account=account.name)
+            )
 
     try:
         yield from transact(work)
@@ -83,7 +85,7 @@ def _write(account: GatewayAccount, batches: list[RefusedBatch]) -> Flow[None]:
         account.refusals.give_back(batches)
 
 
-def _told(account: str, batch: RefusedBatch) -> str:
+def _log_line(account: str, batch: RefusedBatch) -> str:
     called = " ".join(each for each in (batch.type, batch.event_id) if each)
     many = f"{batch.times} callbacks of account" if batch.times > 1 else "a callback of account"
     return f"{many} {account}, {batch.why}: {_SAYS[batch.why]}" + (f" ({called})" if called else "")
@@ -101,10 +103,10 @@ def _called(body: bytes) -> tuple[str, str]:
     if len(body) > _BODY_MAX:
         return "", ""
     try:
-        told: object = json.loads(body)
+        event: object = json.loads(body)
     except (ValueError, RecursionError):
         return "", ""
-    facts = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    facts = cast("dict[str, Any]", event) if isinstance(event, dict) else {}
     return _name(facts, _TYPES), _name(facts, _IDS)
 
 

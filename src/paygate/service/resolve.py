@@ -23,7 +23,7 @@ from paygate.errors import (
 )
 from paygate.ledger import attempts, claims, methods, outbox, payments, receipts, reviews
 from paygate.printing import shown
-from paygate.service import allocation, door, finding, keeping, merge, telling, ways
+from paygate.service import allocation, door, events, finding, keeping, merge, ways
 from paygate.service.fitting import Foreign
 from paygate.service.flow import Flow, transact
 from paygate.service.reading import AnswerSource
@@ -70,7 +70,7 @@ def resolve(
         _check_ended(tx, row, outcome)
         reviews.decide(tx, found.id, evidence)
         payments.clear_review(tx, found.id, row.attempt.id)
-        telling.emit(tx, "payment.resolved", resolved, evidence=evidence, attempt=row.attempt.id)
+        events.emit(tx, "payment.resolved", resolved, evidence=evidence, attempt=row.attempt.id)
         return finding.payment(tx, found.id)
 
     return (yield from transact(work))
@@ -110,7 +110,7 @@ def reviewed_in(tx: Tx, which: str, *, reason: str) -> Payment:
     if payment.conflicted:
         allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
     found = finding.payment(tx, payment.id)
-    telling.emit(tx, "payment.reviewed", found, why=reason)
+    events.emit(tx, "payment.reviewed", found, why=reason)
     return found
 
 
@@ -237,9 +237,9 @@ def _chosen(tx: Tx, payment: Payment, named: str | None) -> AttemptRow:
             payment=payment.id,
         )
     if len(asked) > 1:
-        told = ", ".join(f"{row.attempt.operation} {row.attempt.id}" for row in asked)
+        listing = ", ".join(f"{row.attempt.operation} {row.attempt.id}" for row in asked)
         raise SeveralInDoubt(
-            f"several attempts of payment {payment.id} are in doubt; name one: {told}",
+            f"several attempts of payment {payment.id} are in doubt; name one: {listing}",
             payment=payment.id,
             attempts=[row.attempt.id for row in asked],
         )
@@ -283,8 +283,8 @@ def _misfit_of_approval(outcome: Approved, operation: Operation) -> str:
     kind = MOVES[operation]
     if any(movement.kind is not kind for movement in outcome.movements):
         wanted = "it moves no money" if kind is None else f"its movements are of kind {kind}"
-        told = ", ".join(sorted({str(movement.kind) for movement in outcome.movements}))
-        return f"{wanted}, not {told}"
+        listing = ", ".join(sorted({str(movement.kind) for movement in outcome.movements}))
+        return f"{wanted}, not {listing}"
     # Voiding an authorization moves no money.
     if not outcome.movements and kind is not None and operation is not Operation.VOID:
         return "an approval needs the movement: its id at the processor and amount"

@@ -22,10 +22,10 @@ from paygate.ledger import (
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import (
     allocation,
+    events,
     finding,
     opposite,
     taking,
-    telling,
 )
 from paygate.service.opposite import ReverseOrder
 
@@ -141,4 +141,4 @@ def _debit(tx: Tx, payment: Payment, receipt: str, amount: Money, on: date) -> N
     if reviews.raise_(tx, payment.id, reviews.EXCESS):
         who = "the customer" if payment.customer else "the payer, who is not known yet,"
         text = f"a return of {amount} exceeds what is booked; {who} owes it"
-        telling.emit(tx, "payment.needs_review", finding.payment(tx, payment.id), reason=text)
+        events.emit(tx, "payment.needs_review", finding.payment(tx, payment.id), reason=text)

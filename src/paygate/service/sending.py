@@ -64,13 +64,13 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
             )
         sending.resume(tx)
         read = _in_order(tx, _feeds(tx, accounts) - _unread(tx, accounts))
-        told = {
+        facts = {
             "evidence": evidence,
             "reason": found.reason,
             "waits": waits,
             "feeds_read": [f"{name}{_of(tx, tenant)}" for tenant, name in read],
         }
-        outbox.emit(tx, "ledger.sending_resumed", _LEDGER, told)
+        outbox.emit(tx, "ledger.sending_resumed", _LEDGER, facts)
 
     yield from transact(work)
 

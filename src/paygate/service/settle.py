@@ -37,7 +37,7 @@ from paygate.ledger import (
 )
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, claiming
-from paygate.service.telling import emit, tell_credited
+from paygate.service.events import alert_credited, emit
 
 if TYPE_CHECKING:
     from datetime import date
@@ -184,7 +184,7 @@ def _hold_of(tx: Tx, payment: Payment, claim: Claim, take: int) -> None:
 # --- Money that settles ----------------------------------------------------------------
 
 
-def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
+def book(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     """Post the settlement reported in *movement*, allocate what settled; return the invoices."""
     receipt = receipts.of_movement(tx, payment.account, movement.kind, movement.movement_id)
     assert receipt is not None, "a movement is booked before its settlement"
@@ -201,7 +201,7 @@ def told(tx: Tx, payment: Payment, movement: Movement) -> list[str]:
     for currency, lines in _moves(movement, receipt, known, news, left).items():
         _post(tx, payment, lines, entry, currency, on)
     transit.settle(tx, receipt.id, news, left)
-    _tell(tx, payment, receipt, news)
+    _emit(tx, payment, receipt, news)
     touched = place_settled(tx, payment, on)
     if not before and payments.is_settled(tx, payment.id):
         emit(tx, "payment.settled", payment)
@@ -326,7 +326,7 @@ def _place(tx: Tx, payment: Payment, settled: Settled, on: date) -> list[str]:
         entry=f"{settled.receipt}:credited:{settled.awaiting - minor}",
         keep_rest=True,
     )
-    tell_credited(tx, payment, placed.credited)
+    alert_credited(tx, payment, placed.credited)
     return placed.items
 
 
@@ -334,7 +334,7 @@ def _known(receipt: Receipt) -> Settlement:
     return Settlement(settled=receipt.settled, fee=receipt.fee, on=receipt.settled_on)
 
 
-def _tell(tx: Tx, payment: Payment, receipt: Receipt, news: Settlement) -> None:
+def _emit(tx: Tx, payment: Payment, receipt: Receipt, news: Settlement) -> None:
     data: dict[str, object] = {
         "payment": payment.id,
         "customer": payment.customer,

@@ -69,13 +69,13 @@ def status(tx: Tx) -> LedgerStatus:
 def _accounts(tx: Tx) -> list[AccountStatus]:
     known = {each.name: each for each in accounts.all_known(tx)}
     read = {each.account: each for each in feeds.standing(tx)}
-    told: dict[str, list[RefusedCallbacks]] = {}
+    refusals: dict[str, list[RefusedCallbacks]] = {}
     for each in refused.counted(tx):
-        told.setdefault(each.account, []).append(each)
+        refusals.setdefault(each.account, []).append(each)
     stuck = totals.stuck(tx)
     overdue = {each.account: each for each in recover.unattended(tx, OVERDUE_AFTER)}
     found: list[AccountStatus] = []
-    for name in sorted({*known, *read, *told, *stuck, *overdue}):
+    for name in sorted({*known, *read, *refusals, *stuck, *overdue}):
         one, feed, late = known.get(name), read.get(name), overdue.get(name)
         waits = stuck.get(name, {})
         found.append(
@@ -88,7 +88,7 @@ def _accounts(tx: Tx) -> list[AccountStatus]:
                 read_at=None if feed is None else feed.complete_since,
                 feed_fault="" if feed is None else feed.fault,
                 feed_failing_since=None if feed is None else feed.failing_since,
-                refused=told.get(name, []),
+                refused=refusals.get(name, []),
                 stuck={state: count for state, (count, _) in waits.items()},
                 stuck_since=min((since for _, since in waits.values()), default=None),
                 overdue_inquiries=0 if late is None else late.attempts,

@@ -27,7 +27,7 @@ from paygate.domain.movement import MovementKind
 from paygate.ledger import allocations, items, lots, outbox, posting, receipts, refunding, taken
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, settle
-from paygate.service.telling import tell_credited
+from paygate.service.events import alert_credited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -266,7 +266,7 @@ def cancel_debits(tx: Tx, payment: Payment, wanted: Money) -> list[PostingLine]:
         lots.cancel(tx, debit.id, -minor)
         lines.append(PostingLine(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=debit.id))
         left -= minor
-    _tell_credit(tx, payment, lines, wanted.currency)
+    _emit_credit(tx, payment, lines, wanted.currency)
     return [*nobodys, *lines]
 
 
@@ -283,7 +283,7 @@ def _put(tx: Tx, payment: Payment, origin: Taken, minor: int, back: PutBack, on:
             lots.cancel(tx, origin.name, -minor)
             line = PostingLine(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=origin.name)
             back.add(line)
-            _tell_credit(tx, payment, [line], currency)
+            _emit_credit(tx, payment, [line], currency)
         case LedgerAccount.RECEIVABLE:
             _put_on_item(tx, payment, origin.name, minor, back, on)
         case LedgerAccount.SUSPENSE:
@@ -336,10 +336,10 @@ def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack,
             item=item if void else None,
         )
     )
-    tell_credited(tx, payment, reason)
+    alert_credited(tx, payment, reason)
 
 
-def _tell_credit(tx: Tx, payment: Payment, lines: Iterable[PostingLine], currency: str) -> None:
+def _emit_credit(tx: Tx, payment: Payment, lines: Iterable[PostingLine], currency: str) -> None:
     minor = -sum(line.minor for line in lines)
     if not minor:
         return

@@ -46,7 +46,7 @@ from paygate.ledger import (
 from paygate.ledger.claims import Claim
 from paygate.ledger.paging import Page
 from paygate.printing import shown
-from paygate.service import claiming, merge, telling
+from paygate.service import claiming, events, merge
 from paygate.service.flow import Flow, transact
 from paygate.service.reading import AnswerSource
 
@@ -212,8 +212,8 @@ def follow_up(
             f"movement {movement.movement_id} is booked as {kind}, but is now reported as "
             f"{movement.kind}"
         )
-        telling.alert(tx, payment, text)
-        telling.emit(tx, "payment.needs_review", payment, reason=text)
+        events.alert(tx, payment, text)
+        events.emit(tx, "payment.needs_review", payment, reason=text)
 
 
 def _reading(account: GatewayAccount, timing: Timing) -> AnswerSource:
@@ -235,7 +235,7 @@ def book(
     id_, key = tx.new_id("pay"), _key_of(account, movement)
     before = keys.take(tx, "unasked", key, keys.fingerprint(movement=movement.movement_id), id_)
     if before is not None:
-        return _told_by_another(tx, account, before, movement)
+        return _reported_twice(tx, account, before, movement)
     payment = payments.insert(
         tx,
         id_=id_,
@@ -253,7 +253,7 @@ def book(
     if number is not None and number.pays is Pays.OLDEST_DUE:
         claims.insert(tx, id_, _oldest_due(tx, payment))
     attempt = _attempt(tx, account, payment, key, timing)
-    telling.emit(tx, "payment.unasked", payment, payer_number=paid_to)
+    events.emit(tx, "payment.unasked", payment, payer_number=paid_to)
     # The address does not identify this money: more may come to it, also for requested payments.
     name = notice.reference if notice.address_index is None else ""
     answer = Approved(
@@ -272,7 +272,7 @@ def _key_of(account: GatewayAccount, movement: Movement) -> str:
     return digest_key(*owner, movement.kind, movement.movement_id)
 
 
-def _told_by_another(tx: Tx, account: GatewayAccount, which: str, movement: Movement) -> Payment:
+def _reported_twice(tx: Tx, account: GatewayAccount, which: str, movement: Movement) -> Payment:
     """Flag a payment whose money a second account reports, and book nothing."""
     payment = payments.by_id(tx, which)
     assert payment is not None, "payments are never deleted"
@@ -283,8 +283,8 @@ def _told_by_another(tx: Tx, account: GatewayAccount, which: str, movement: Move
             f"account {account.name!r} reports it as well: both are the same account of the "
             "processor; keep only one of them"
         )
-        telling.alert(tx, payment, text)
-        telling.emit(tx, "payment.needs_review", payment, reason=text)
+        events.alert(tx, payment, text)
+        events.emit(tx, "payment.needs_review", payment, reason=text)
     return payments.by_id(tx, which) or payment
 
 
@@ -367,7 +367,7 @@ def assign_in(
             customer=found.customer,
         )
     made = payer_numbers.insert(tx, account=account, number=number, customer=whose, pays=pays)
-    _tell(tx, "payer_number.assigned", made)
+    _emit(tx, "payer_number.assigned", made)
     return made
 
 
@@ -391,11 +391,11 @@ def release_in(tx: Tx, number: str, account: str, reason: str) -> PayerNumber:
     payer_numbers.release(tx, found.id, reason)
     ended = payer_numbers.by_id(tx, found.id)
     assert ended is not None, "numbers are never deleted"
-    _tell(tx, "payer_number.released", ended, reason=reason)
+    _emit(tx, "payer_number.released", ended, reason=reason)
     return ended
 
 
-def _tell(tx: Tx, type_: str, number: PayerNumber, **more: object) -> None:
+def _emit(tx: Tx, type_: str, number: PayerNumber, **more: object) -> None:
     facts: dict[str, object] = {
         "customer": number.customer,
         "account": number.account,

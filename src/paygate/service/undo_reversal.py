@@ -16,7 +16,7 @@ from paygate.domain.movement import Movement, MovementKind
 from paygate.errors import InvalidValue, NothingToReverse
 from paygate.ledger import customers, payments, receipts, reversals, reviews, transit
 from paygate.ledger.posting import LedgerAccount
-from paygate.service import allocation, finding, movements, telling
+from paygate.service import allocation, events, finding, movements
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
     for receipt, amount in standing:
         _take_back(tx, payment, receipt, amount, reason)
     reviews.end(tx, payment.id, reviews.CONTRADICTED)
-    telling.emit(
+    events.emit(
         tx,
         "payment.reversal_undone",
         finding.payment(tx, payment.id),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.kind import Operation
 from paygate.ledger import attempts, payments, reviews
-from paygate.service import finding, inquire, settle, telling
+from paygate.service import events, finding, inquire, settle
 from paygate.service.flow import Flow, look, transact
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _flag(tx: Tx, payment: str, cause: str, text: str) -> None:
     within = payments.settles_within(tx, payment)
     if reviews.raise_(tx, payment, cause):
         days = 0 if within is None else within.days
-        telling.emit(
+        events.emit(
             tx,
             "payment.unsettled",
             finding.payment(tx, payment),
@@ -119,7 +119,7 @@ def _flag_refunds(tx: Tx, payment: str) -> None:
 def _flag_reversal(tx: Tx, payment: str) -> None:
     """Flag *payment*, whose money was reversed by hand although it is still here."""
     if reviews.raise_(tx, payment, reviews.CONTRADICTED):
-        telling.emit(
+        events.emit(
             tx,
             "payment.needs_review",
             finding.payment(tx, payment),

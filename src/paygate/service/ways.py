@@ -157,12 +157,12 @@ def being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:
     """Return the error that names the payments that hold *invoice*, and how to end that."""
     holders = payments.holding(tx, invoice.id)
     ways = {payment.id: out_of(tx, payment) for payment in holders}
-    told = "; ".join(
+    listing = "; ".join(
         f"{payment.id} ({payment.status}: {ways[payment.id].text})" for payment in holders
     )
     untils = [each.until for each in ways.values() if each.until is not None]
     return ItemAlreadyBeingPaid(
-        f"invoice {invoice.number} is being paid by {told}; do not pay it again until that ends",
+        f"invoice {invoice.number} is being paid by {listing}; do not pay it again until that ends",
         item=invoice.number,
         payments=[payment.id for payment in holders],
         ways={name: list(each.verbs) for name, each in ways.items()},

@@ -73,7 +73,7 @@ def write_off_in(
         },
     )
     if wanted == invoice.open:
-        allocation.tell_items(tx, [invoice.id])
+        allocation.emit_invoices(tx, [invoice.id])
     return finding.write_off(tx, id_)
 
 
@@ -102,7 +102,7 @@ def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
         items.undo_write_off(tx, found.invoice, found.amount.minor)
         account = reversals.posted_to(tx, found.id)
         _post(tx, invoice, f"undo:{found.id}", -found.amount.minor, account)
-        allocation.tell_items(tx, [found.invoice], reopened=True)
+        allocation.emit_invoices(tx, [found.invoice], reopened=True)
     return finding.write_off(tx, which)
 
 

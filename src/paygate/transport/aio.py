@@ -43,7 +43,7 @@ class AsyncLine(asyncio.Protocol):
         self.ended = False
         self._loop = loop
         self._reading: ResponseReader | None = None
-        self._told: asyncio.Future[None] | None = None
+        self._done: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
 
     # --- called by asyncio ---
@@ -83,10 +83,10 @@ class AsyncLine(asyncio.Protocol):
 
     def _settle(self) -> None:
         """Wake up the task that waits for the response, if that is complete."""
-        reading, told = self._reading, self._told
-        if reading is None or reading.told is None or told is None or told.done():
+        reading, done = self._reading, self._done
+        if reading is None or reading.result is None or done is None or done.done():
             return
-        told.set_result(None)
+        done.set_result(None)
 
     # --- called by the pool ---
 
@@ -97,20 +97,20 @@ class AsyncLine(asyncio.Protocol):
         reading = self._reading = ResponseReader(
             bodiless=message.startswith(b"HEAD "), bytes_max=clock.answer_bytes_max
         )
-        self._told = self._loop.create_future()
+        self._done = self._loop.create_future()
         # In one piece: one segment, and one TLS record. There is nothing to await, since it is in
         # memory anyway; a failure shows when the response is read.
         self._transport.write(message)
         alarm = self._loop.call_later(left_s, self._too_late)
         try:
-            await self._told
+            await self._done
         finally:
             alarm.cancel()
-            self._reading = self._told = None
+            self._reading = self._done = None
         self.ended = self.ended or not reading.reusable
-        match reading.told:
+        match reading.result:
             case WholeResponse():
-                return reading.told
+                return reading.result
             case error:
                 raise error or ConnectionEnded()
 

@@ -91,8 +91,8 @@ class Courier(_Timed):
         self._transport.abandon()
 
     def _run(self, errand: Errand[T], limits: TimeLimits) -> T:
-        telling = redact.Telling(self._seconds)
-        return drive(errand, lambda step: self._do(step, limits), telling)
+        log = redact.ExchangeLog(self._seconds)
+        return drive(errand, lambda step: self._do(step, limits), log)
 
     def _do(self, step: Send | Pause | Token, limits: TimeLimits) -> Any:
         match step:
@@ -137,8 +137,8 @@ class AsyncCourier(_Timed):
         await self._transport.aclose()
 
     async def _run(self, errand: Errand[T], limits: TimeLimits) -> T:
-        telling = redact.Telling(self._seconds)
-        return await drive_async(errand, lambda step: self._do(step, limits), telling)
+        log = redact.ExchangeLog(self._seconds)
+        return await drive_async(errand, lambda step: self._do(step, limits), log)
 
     async def _do(self, step: Send | Pause | Token, limits: TimeLimits) -> Any:
         match step:

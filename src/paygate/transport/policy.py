@@ -73,35 +73,35 @@ def carry(request: Request, limits: TimeLimits) -> Errand[Response]:
 
 def deliver(request: Request, limits: TimeLimits) -> Errand[Response]:
     """Send *request* unchanged and return the response, with retries if they are safe."""
-    told = yield from _try(request)
-    if may_repeat(request, told):
-        told = yield from _again(request, told, limits)
-    if isinstance(told, GatewayError):
-        raise told
-    return told
+    result = yield from _try(request)
+    if may_repeat(request, result):
+        result = yield from _again(request, result, limits)
+    if isinstance(result, GatewayError):
+        raise result
+    return result
 
 
-def may_repeat(request: Request, told: Response | GatewayError) -> bool:
+def may_repeat(request: Request, result: Response | GatewayError) -> bool:
     """Return whether *request* may be sent again after this result."""
-    if isinstance(told, NotSent):
+    if isinstance(result, NotSent):
         return True
-    match _advice(request, told):
+    match _advice(request, result):
         case "false":
             return False
-        case "true" if isinstance(told, Response) and told.status in TURNED_AWAY:
+        case "true" if isinstance(result, Response) and result.status in TURNED_AWAY:
             return True
         case _:
             pass
     if request.moves_money or not request.repeatable:
         return False
-    return told.status in BUSY if isinstance(told, Response) else isinstance(told, _NO_NEWS)
+    return result.status in BUSY if isinstance(result, Response) else isinstance(result, _NO_NEWS)
 
 
-def _advice(request: Request, told: Response | GatewayError) -> str:
+def _advice(request: Request, result: Response | GatewayError) -> str:
     """Return the processor's advice about sending *request* again, or an empty text."""
-    if not request.retry_header or not isinstance(told, Response):
+    if not request.retry_header or not isinstance(result, Response):
         return ""
-    return told.headers.get(request.retry_header.lower(), "").strip().lower()
+    return result.headers.get(request.retry_header.lower(), "").strip().lower()
 
 
 _NO_NEWS: Final = (NoResponse, BadResponse)
@@ -115,18 +115,18 @@ def _try(request: Request) -> Errand[Response | GatewayError]:
 
 
 def _again(
-    request: Request, told: Response | GatewayError, limits: TimeLimits
+    request: Request, result: Response | GatewayError, limits: TimeLimits
 ) -> Errand[Response | GatewayError]:
     # Imported only after a failure, so that a process without failures never loads it.
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
     enough, jitter = stop_after_attempt(TRIES_MAX), wait_random_exponential(multiplier=PAUSE_S)
-    latest, pauses = told, list[float]()
+    latest, pauses = result, list[float]()
     rule = Retrying(
         retry=retry_if_result(partial(may_repeat, request)),
         wait=lambda state: jitter(state) + _asked_pause_s(latest, limits.now),
         stop=lambda state: enough(state) or not limits.may_send_in(state.upcoming_sleep),
-        before_sleep=lambda state: redact.tell_repetition(
+        before_sleep=lambda state: redact.log_retry(
             request, state.attempt_number + 1, state.upcoming_sleep
         ),
         sleep=pauses.append,  # an errand does not sleep; its runner does
@@ -136,17 +136,17 @@ def _again(
         if pauses:  # before every try except the first, which was made already
             yield Pause(pauses.pop())
             if not limits.may_send_in(0):  # this process was suspended during the pause
-                return told
+                return result
             latest = yield from _try(limits.bound(request))
-            if not isinstance(latest, NotSent) or isinstance(told, NotSent):
-                told = latest  # that a later try did not leave says nothing of an earlier one
+            if not isinstance(latest, NotSent) or isinstance(result, NotSent):
+                result = latest  # that a later try did not leave says nothing of an earlier one
         attempt.retry_state.set_result(latest)
-    return told
+    return result
 
 
-def _asked_pause_s(told: Response | GatewayError, now: Callable[[], datetime]) -> float:
+def _asked_pause_s(result: Response | GatewayError, now: Callable[[], datetime]) -> float:
     """Return the pause that the processor asks for, in seconds (RFC 9110, 10.2.3)."""
-    text = told.headers.get("retry-after", "").strip() if isinstance(told, Response) else ""
+    text = result.headers.get("retry-after", "").strip() if isinstance(result, Response) else ""
     if text.isascii() and text.isdigit():
         seconds = float(text)
     else:

@@ -52,12 +52,12 @@ class Line:
             bodiless=message.startswith(b"HEAD "), bytes_max=clock.answer_bytes_max
         )
         broken = self._write(message, clock)
-        while reading.told is None:
+        while reading.result is None:
             self._read(reading, clock, broken)
-        if isinstance(reading.told, Exception):
-            raise reading.told
+        if isinstance(reading.result, Exception):
+            raise reading.result
         self.reusable = reading.reusable and broken is None
-        return reading.told
+        return reading.result
 
     def _write(self, message: bytes, clock: Deadline) -> OSError | None:
         """Write *message*; return an error, since the server may have responded before it."""

@@ -41,7 +41,7 @@ class ConnectionEnded(Exception):
 
 
 class ResponseReader:
-    """Reads the response to one request: `told` is the response, or the error in it.
+    """Reads the response to one request: `result` is the response, or the error in it.
 
     It is None while more must be read, and does not change after that.
     """
@@ -55,12 +55,12 @@ class ResponseReader:
         "_headers_ended",
         "_parser",
         "_received",
+        "result",
         "reusable",
-        "told",
     )
 
     def __init__(self, *, bodiless: bool, bytes_max: int = BODY_BYTES_MAX) -> None:
-        self.told: WholeResponse | Exception | None = None
+        self.result: WholeResponse | Exception | None = None
         self.reusable = False
         # One parser per response, so nothing of an earlier one can be left in it.
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
@@ -75,7 +75,7 @@ class ResponseReader:
     # --- called by the connection ---
 
     def feed(self, data: bytes) -> None:
-        """Parse *data*; `told` is set as soon as the response is complete or wrong."""
+        """Parse *data*; `result` is set as soon as the response is complete or wrong."""
         parser = self._parser
         if parser is None:  # the response has ended, so these bytes do not belong to it
             self.reusable = False
@@ -97,15 +97,15 @@ class ResponseReader:
     def end(self, lost: Exception) -> None:
         """Record that nothing more will come, which ends a response without a length."""
         if self._parser is not None and self._headers_ended and not _SIZED & self._headers.keys():
-            self._tell(self._parser)
+            self._finish(self._parser)
         self.fail(lost)
 
     def fail(self, error: Exception) -> None:
         """Give up: the response is wrong, or bytes follow it."""
         self.reusable = False
         self._parser = None
-        if self.told is None:
-            self.told = error
+        if self.result is None:
+            self.result = error
 
     # --- called by llhttp ---
 
@@ -135,7 +135,7 @@ class ResponseReader:
         if parser.get_status_code() >= 200:
             self._headers_ended = True
             if self._bodiless:
-                self._tell(parser)
+                self._finish(parser)
 
     def on_body(self, part: bytes) -> None:
         """Store a part of the body, up to the limit of the request."""
@@ -153,14 +153,14 @@ class ResponseReader:
             return
         if self._headers_ended:
             self.reusable = parser.should_keep_alive()
-            self._tell(parser)
+            self._finish(parser)
         else:
             self._headers.clear()
 
-    def _tell(self, parser: httptools.HttpResponseParser) -> None:
+    def _finish(self, parser: httptools.HttpResponseParser) -> None:
         self._parser = None
-        if self.told is None:
-            self.told = WholeResponse(
+        if self.result is None:
+            self.result = WholeResponse(
                 parser.get_status_code(),
                 parser.get_http_version(),
                 self._headers,

@@ -61,7 +61,7 @@ def place(url: str) -> str:
     return CARD_NUMBER.sub(DOTS, printable(f"{host}{port}{parts.path}"))
 
 
-class Telling:
+class ExchangeLog:
     """Logs each exchange of an errand: its result, and how long it took."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
@@ -76,15 +76,15 @@ class Telling:
     def after(self, step: Send | Pause | Token, result: Any) -> None:
         """Log an exchange that was answered."""
         if isinstance(step, Send):
-            tell_answer(step.request, result, self._seconds() - self._started)
+            log_response(step.request, result, self._seconds() - self._started)
 
     def failed(self, step: Send | Pause | Token, error: BaseException) -> None:
         """Log an exchange that failed; an interrupted one is not logged."""
         if isinstance(step, Send) and isinstance(error, PaygateError):
-            tell_fault(step.request, error, self._seconds() - self._started)
+            log_fault(step.request, error, self._seconds() - self._started)
 
 
-def tell_answer(request: Request, response: Response, seconds: float) -> None:
+def log_response(request: Request, response: Response, seconds: float) -> None:
     """Log an exchange that was answered."""
     if not logs.wanted(LOGGER, logs.DEBUG):
         return
@@ -96,7 +96,7 @@ def tell_answer(request: Request, response: Response, seconds: float) -> None:
     logs.write(LOGGER, "exchange.answered", text, replace(logs.of_exchange(), request_id=named))
 
 
-def tell_fault(request: Request, fault: PaygateError, seconds: float) -> None:
+def log_fault(request: Request, fault: PaygateError, seconds: float) -> None:
     """Log an exchange without a readable response."""
     text = (
         f"{type(fault).__name__} after {seconds * 1000:.0f} ms: {fault.message} "
@@ -105,7 +105,7 @@ def tell_fault(request: Request, fault: PaygateError, seconds: float) -> None:
     logs.write(LOGGER, "exchange.failed", text, logs.of_exchange())
 
 
-def tell_repetition(request: Request, tries: int, pause_s: float) -> None:
+def log_retry(request: Request, tries: int, pause_s: float) -> None:
     """Log that a request will be sent for the *tries*-th time."""
     text = f"{request.step}: try {tries} follows in {pause_s * 1000:.0f} ms"
     logs.write(LOGGER, "exchange.repeated", text, logs.of_exchange())

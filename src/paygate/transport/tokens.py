@@ -58,7 +58,7 @@ def _answer(step: Request | Note, limits: TimeLimits) -> Errand[Response]:
     return (yield from policy.deliver(limits.bound(step), limits))
 
 
-class _Purse:
+class _TokenHolder:
     """Holds the token of one account."""
 
     def __init__(self, gateway: SignsIn | None, now: Callable[[], datetime]) -> None:
@@ -75,7 +75,7 @@ class _Purse:
         return signing_in(self._gateway, limits)
 
 
-class Tokens(_Purse):
+class Tokens(_TokenHolder):
     """The token of one account, for threads.
 
     There is no lock that a fork could leave locked permanently: the thread that first puts its
@@ -128,7 +128,7 @@ def _shared(theirs: Future[HeldToken], left_s: float) -> HeldToken:
 RunAsync: TypeAlias = "Callable[[Errand[HeldToken]], Coroutine[Any, Any, HeldToken]]"
 
 
-class AsyncTokens(_Purse):
+class AsyncTokens(_TokenHolder):
     """The token of one account, for the tasks of an event loop."""
 
     def __init__(self, gateway: SignsIn | None, now: Callable[[], datetime]) -> None:
@@ -144,7 +144,7 @@ class AsyncTokens(_Purse):
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
             # A separate task: a canceled caller stops waiting, and the others do not.
             task = self._under_way = asyncio.create_task(self._renew(limits, run))
-            task.add_done_callback(_heard)
+            task.add_done_callback(_retrieve)
         done, _ = await asyncio.wait((task,), timeout=limits.left_s())
         if not done:
             raise _too_slow()
@@ -165,7 +165,7 @@ class AsyncTokens(_Purse):
         return held
 
 
-def _heard(task: asyncio.Task[HeldToken]) -> None:
+def _retrieve(task: asyncio.Task[HeldToken]) -> None:
     """Retrieve the failure, because nobody may be waiting for it any more."""
     if not task.cancelled():
         task.exception()

@@ -294,7 +294,7 @@ MUTANTS: Final = (
         plants="a dispute that is lost is booked as won, and the invoice stays open",
         breaks="a chargeback has the state that the bank decided",
         shows="a dispute is lost",
-        patches=(Patch("service.dispute", "told", _lost_is_won),),
+        patches=(Patch("service.dispute", "report", _lost_is_won),),
         bias=Bias(
             actions={"pay": 2, "dispute": 4, "lose dispute": 4}, kinds=frozenset({Kind.CARD})
         ),

@@ -52,19 +52,19 @@ def _tell_later(original: Any) -> Any:
 
         def quietly(step: Write) -> Flow[Any]:
             def work(tx: Tx) -> Any:
-                tell = allocation.tell_items
+                tell = allocation.emit_invoices
                 touched.clear()
-                vars(allocation)["tell_items"] = put_off
+                vars(allocation)["emit_invoices"] = put_off
                 try:
                     return step.work(tx)
                 finally:
-                    vars(allocation)["tell_items"] = tell
+                    vars(allocation)["emit_invoices"] = tell
 
             return (yield Write(work))
 
         payment = yield from rewritten(original(attempt, answer, reading), quietly)
         if touched:
-            yield from transact(lambda tx: allocation.tell_items(tx, touched))
+            yield from transact(lambda tx: allocation.emit_invoices(tx, touched))
         return payment
 
     return merge_any

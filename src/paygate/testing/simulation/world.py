@@ -30,7 +30,7 @@ from paygate.errors import (
 )
 from paygate.ledger.vault import Vault
 from paygate.service.account import GatewayAccount, Timing
-from paygate.service.flow import Exchange, Read, Tell, Write
+from paygate.service.flow import Deliver, Exchange, Read, Write
 from paygate.testing.clock import FakeClock
 from paygate.testing.simulation.audit import Auditor
 from paygate.testing.simulation.consumer import Consumer
@@ -370,7 +370,7 @@ class World:
                 return self.store.read(task.host.context, step.work)
             case Exchange():
                 return self._exchange(task, step)
-            case Tell():
+            case Deliver():
                 return step.subscriber(step.event)
             case None:
                 raise AssertionError("a task without a step has not started")

@@ -48,7 +48,7 @@ def emit(
     outbox.emit(tx, type_, payment.id, data | more, about)
 
 
-def tell_receipt(
+def emit_receipt(
     tx: Tx,
     payment: Payment,
     receipt: str,
@@ -79,7 +79,7 @@ def of_movement(movement: Movement) -> dict[str, object]:
     return facts | ({"undoes": movement.undoes} if movement.undoes else {})
 
 
-def tell_credited(tx: Tx, payment: Payment, reason: CreditReason | None) -> None:
+def alert_credited(tx: Tx, payment: Payment, reason: CreditReason | None) -> None:
     """Emit an alert if money became credit because its invoice could not take it."""
     if reason is CreditReason.ALREADY_PAID:
         alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")

@@ -117,16 +117,16 @@ def _says(notice: Notice) -> bool:
 
 def emit(tx: Tx, type_: str, row: InboxRow, reason: str, **more: object) -> None:
     """Emit an event about a callback that needs, or had, manual review."""
-    told = row.callback
+    callback = row.callback
     outbox.emit(
         tx,
         type_,
-        f"callbacks:{told.account}",
+        f"callbacks:{callback.account}",
         {
-            "callback": told.id,
-            "account": told.account,
-            "event_id": told.event_id,
-            "type": told.type,
+            "callback": callback.id,
+            "account": callback.account,
+            "event_id": callback.event_id,
+            "type": callback.type,
             "reason": reason,
             **more,
         },
