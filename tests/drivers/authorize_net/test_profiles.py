@@ -516,6 +516,29 @@ def test_a_method_that_was_deleted_since_is_no_fault(net: AuthorizeNet) -> None:
     assert found.method is None
 
 
+def test_an_inquiry_that_was_turned_away_does_not_forget_the_method(net: AuthorizeNet) -> None:
+    told = details(
+        "settledSuccessfully",
+        profile={"customerProfileId": "123", "customerPaymentProfileId": "456"},
+    )
+
+    with pytest.raises(BadResponse, match="429"):
+        play(net.look_up(inquiry(reference=T)), told, Response(status=429, body=b""))
+
+
+@pytest.mark.parametrize("reply", [refuses("E00007"), Response(status=429, body=b"")])
+def test_a_payment_whose_card_is_refused_to_be_kept_is_reported(
+    net: AuthorizeNet, reply: Response
+) -> None:
+    asked = charge(store_method=True, payer=PAYER, customer_reference="123")
+
+    outcome = play(net.charge(asked), made(), reply).outcome
+
+    assert isinstance(outcome, Approved)
+    assert outcome.movements[0].amount == asked.amount
+    assert "was not stored" in outcome.alert
+
+
 # --- On their form ----------------------------------------------------------------------------
 
 
