@@ -13,6 +13,7 @@ import pytest
 
 from paygate.dialogue import Dialogue, Response
 from paygate.driver import BadResponse, Certificates, NotAuthentic
+from paygate.driverkit.certificates import authorities
 from paygate.testing.play import play
 
 
@@ -186,3 +187,9 @@ def test_without_roots_the_authorities_that_tls_trusts_are_trusted(
     monkeypatch.setattr(certifi, "where", lambda: str(file))
 
     play(check(without_roots(), genuine, now), fetched(genuine))
+
+
+def test_each_authority_that_tls_trusts_is_read() -> None:
+    file = Path(certifi.where())
+
+    assert len(authorities(str(file))) == file.read_text("utf-8").count("BEGIN CERTIFICATE")

@@ -12,6 +12,7 @@ import base64
 import re
 import warnings
 from collections import OrderedDict
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -59,7 +60,7 @@ class Certificates:
         self._by, self._hosts, self._name = by, frozenset(hosts), name
         self._path = re.compile(re.escape(path) + r"[A-Za-z0-9_.-]{1,200}")
         self._store = Store(
-            load_pem_x509_certificates(roots) if roots else _authorities(certifi.where())
+            load_pem_x509_certificates(roots) if roots else authorities(certifi.where())
         )
         self._kept: OrderedDict[str, list[Certificate]] = OrderedDict()
 
@@ -141,15 +142,14 @@ class Certificates:
 
 
 @lru_cache(maxsize=1)
-def _authorities(file: str) -> list[Certificate]:
+def authorities(file: str) -> list[Certificate]:
     """Return the public authorities in *file*, which httpx uses for TLS as well."""
     roots: list[Certificate] = []
-    for pem in Path(file).read_bytes().split(b"\n\n"):
-        # A few old ones break RFC 5280, for which cryptography warns, and later refuses them.
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", CryptographyDeprecationWarning)
-            try:
+    with warnings.catch_warnings():
+        # Some that are in use, such as GoDaddy's, have the serial number 0. A later release of
+        # cryptography refuses to load those, which must not take the others away.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for pem in Path(file).read_bytes().split(b"\n\n"):
+            with suppress(ValueError):
                 roots += load_pem_x509_certificates(pem)
-            except (ValueError, CryptographyDeprecationWarning):
-                continue
     return roots

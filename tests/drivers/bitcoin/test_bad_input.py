@@ -327,6 +327,12 @@ def test_within_tolerance_is_rounded_in_our_favour() -> None:
     assert enough(btc(1000), Decimal("0.1")) == btc(999)
 
 
+def test_a_key_in_the_address_of_a_price_server_is_not_shown() -> None:
+    source = HttpRates("https://rates.example/prices?key=rates-7Hq2Bv")
+
+    assert "7Hq2Bv" not in repr(source)
+
+
 @pytest.mark.parametrize(
     ("body", "path", "price"),
     [

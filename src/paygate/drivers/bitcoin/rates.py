@@ -94,7 +94,7 @@ class CalledRates:
         return at_once(Rate(price, self.name))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # the query of the address may hold a key
 class HttpRates:
     """Prices that a server publishes as JSON; with *time_path* it publishes their time as well."""
 
