@@ -78,7 +78,7 @@ ANSWERS: dict[str, Answer] = {
     "declined, final": Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False, final=True),
     "action": ActionRequired(action=Redirect(url="https://x.example")),
     "pending": Pending(),
-    "authorised": Authorized(amount=ASKED),
+    "authorized": Authorized(amount=ASKED),
     "approved": Approved(movements=(Movement(movement_id="m", amount=ASKED),)),
     "ended": Ended(how=Ending.EXPIRED),
     "unknown": Unknown(reason=""),

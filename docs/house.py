@@ -1,6 +1,6 @@
 """Draw the picture of the layers from the import contract: ``python docs/house.py``.
 
-One band is one layer. Its packages import only from the layers below; neighbours in one layer
+One band is one layer. Its packages import only from the layers below; neighbors in one layer
 do not import each other unless the contract lets them. `tests/test_house.py` compares the
 picture with the contract in ``pyproject.toml``.
 """

@@ -1,4 +1,4 @@
-"""Authorise an amount, capture it in two parts, and refund some of it: no account, no network.
+"""Authorize an amount, capture it in two parts, and refund some of it: no account, no network.
 
     python examples/authorize_capture.py
 

@@ -293,7 +293,7 @@ class NothingToReverse(Refused):
 
 
 class NotCapturable(Refused):
-    """The authorisation does not cover the amount, or has ended; `left` is what it still holds."""
+    """The authorization does not cover the amount, or has ended; `left` is what it still holds."""
 
     payment: str
     left: Any  # Money, which this layer does not know

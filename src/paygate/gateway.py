@@ -158,7 +158,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """Capture *amount* of an authorisation; with `final` the rest is released."""
+    """Capture *amount* of an authorization; with `final` the rest is released."""
 
     key: str
     our_ref: str
@@ -170,7 +170,7 @@ class Capture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voiding:
-    """Void a charge before settlement, or release what is left of an authorisation."""
+    """Void a charge before settlement, or release what is left of an authorization."""
 
     key: str
     our_ref: str
@@ -215,7 +215,7 @@ class Inquiry:
     no amount for what it voided, that is the amount it gives back.
 
     `parent_reference` is the processor's name of the object that the operation acts on: the
-    charge or authorisation that is captured, voided, refunded, completed or withdrawn. It is
+    charge or authorization that is captured, voided, refunded, completed or withdrawn. It is
     known before the processor has named the operation itself, so a processor that lists
     captures or refunds only under their payment can be asked too. `movement_id` is the
     movement that a refund sends back. Both are empty for an operation that acts on no other.
@@ -635,19 +635,19 @@ class Completes(Protocol):
 
 @runtime_checkable
 class Captures(Protocol):
-    """Captures money that was authorised."""
+    """Captures money that was authorized."""
 
     def capture(self, capture: Capture) -> Dialogue[Outcome]:
-        """Capture all or part of an authorisation."""
+        """Capture all or part of an authorization."""
         ...
 
 
 @runtime_checkable
 class Voids(Protocol):
-    """Voids a charge that has not settled, or an authorisation."""
+    """Voids a charge that has not settled, or an authorization."""
 
     def void(self, voiding: Voiding) -> Dialogue[Outcome]:
-        """Void a charge, or release an authorisation."""
+        """Void a charge, or release an authorization."""
         ...
 
 

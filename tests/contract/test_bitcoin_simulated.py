@@ -182,7 +182,7 @@ def test_a_chain_that_changes_keeps_what_is_not_spent_otherwise(
     look(shop)
     assert shop.invoice("INV-1").open == usd("0.00")
 
-    node.reorganise(3, without=[gone])
+    node.reorganize(3, without=[gone])
     look(shop)
 
     assert node.height == 4
@@ -193,7 +193,7 @@ def test_a_chain_that_changes_keeps_what_is_not_spent_otherwise(
 @pytest.mark.parametrize("depth", [0, -1, 1])
 def test_the_first_block_stays(depth: int, node: SimulatedNode) -> None:
     with pytest.raises(ValueError, match="depth"):
-        node.reorganise(depth)
+        node.reorganize(depth)
 
     assert node.height == 0
 

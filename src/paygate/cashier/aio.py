@@ -1,6 +1,6 @@
 """The cashier for asyncio: the same verbs, awaited.
 
-A verb runs as a task of its own, shielded: if the host is cancelled, it stops
+A verb runs as a task of its own, shielded: if the host is canceled, it stops
 waiting, but the payment continues. Units of work are committed in groups: while
 one transaction is being written to disk, those that arrive meanwhile wait and
 share the next one.

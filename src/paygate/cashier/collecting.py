@@ -140,7 +140,7 @@ class Collecting(OnAccounts):
         Hold the amount of open invoices, to be captured later; see `collect`.
 
         The payment holds the invoices until the final `capture`, until `cancel`,
-        or until the authorisation expires.
+        or until the authorization expires.
         """
         from paygate.service import collect
 

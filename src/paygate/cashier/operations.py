@@ -39,10 +39,10 @@ class Operations(OnAccounts):
         final: bool = True,
     ) -> Flow[OperationResult]:
         """
-        Capture all that is left of an authorised payment, or *amount* of it.
+        Capture all that is left of an authorized payment, or *amount* of it.
 
         Returns the result: check its `state` before you say that the money was captured.
-        With ``final=False`` the rest stays authorised for another capture, if the account
+        With ``final=False`` the rest stays authorized for another capture, if the account
         supports that. Raises `NotCapturable` if *amount* is more than is left, or while the
         payment is being voided.
         """
@@ -113,7 +113,7 @@ class Operations(OnAccounts):
         """
         Cancel *payment* in the cheapest way that still works.
 
-        A page is withdrawn; an authorisation is voided; a charge is voided as long as the
+        A page is withdrawn; an authorization is voided; a charge is voided as long as the
         gateway can, and refunded after that. Returns the result of the last of these operations;
         its `operation` says which one it was. Raises `NotCancelable`, and `NotYetRefundable`
         if only a refund is possible and the bank can still return the money, unless

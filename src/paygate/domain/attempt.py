@@ -33,7 +33,7 @@ class AttemptState(StrEnum):
     CANCELED = "canceled"
     """It was canceled by us, by the payer or by the processor."""
     EXPIRED = "expired"
-    """The page, slip or authorisation expired."""
+    """The page, slip or authorization expired."""
     SUCCEEDED = "succeeded"
     """It was done."""
 

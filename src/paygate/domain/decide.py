@@ -148,7 +148,7 @@ class Changes:
     must decide; the same is true of a `conflict`, a movement that contradicts the
     books. `alerts` are sentences for people, `log` is one for the log alone. `tried` records
     a declined try on a page that stays payable; `action` replaces what the payer was
-    asked to do; `void_late` requests that the late authorisation be voided. `seen` is
+    asked to do; `void_late` requests that the late authorization be voided. `seen` is
     how much is on its way. `hold_late` requests to hold again what is still free, because
     money is on its way after the end, and `let_go` to release that hold.
     """
@@ -530,7 +530,7 @@ def _authorized(facts: AttemptFacts, answer: Authorized) -> Changes:
     if facts.state.ended and facts.operation in _ABOUT_PAGE:
         return Changes(reference=answer.reference)
     if facts.state.ended:
-        text = f"an amount was authorised on a payment that had ended as {facts.state}"
+        text = f"an amount was authorized on a payment that had ended as {facts.state}"
         return Changes(reference=answer.reference, alerts=(text,), void_late=True)
     changes = _forward(facts, AttemptState.AUTHORIZED, reference=answer.reference)
     if changes.state is None:
@@ -565,7 +565,7 @@ def _declined(facts: AttemptFacts, answer: Declined, source: Source) -> Changes:
                 return Changes(reference=answer.reference)
             return replace(told, tried=True)
         case AttemptState.AUTHORIZED:
-            text = "the gateway declined what it had authorised"
+            text = "the gateway declined what it had authorized"
             return Changes(reference=answer.reference, review=text, alerts=(text,))
         case AttemptState.SUCCEEDED if answer.part:
             return Changes(reference=answer.reference)
@@ -607,7 +607,7 @@ def _rejected(facts: AttemptFacts, answer: Rejected, source: Source) -> Changes:
         case AttemptState.REQUIRES_ACTION if facts.operation not in _PAGES:
             return nothing if _about_question(facts, answer, source) else told
         case AttemptState.AUTHORIZED if not _about_question(facts, answer, source):
-            text = "the gateway rejected what it had authorised"
+            text = "the gateway rejected what it had authorized"
             return Changes(reference=answer.reference, review=text, alerts=(text,))
         case _:
             return nothing

@@ -18,7 +18,7 @@ class Event:
     """Something that happened to one aggregate (an invoice, a payment, a customer's credit).
 
     `seq` counts 1, 2, 3 … without gaps per aggregate, so that a consumer notices
-    what it missed; `id` is the same on every delivery, so that it recognises what it
+    what it missed; `id` is the same on every delivery, so that it recognizes what it
     has seen. Amounts in `data` are minor units next to their currency.
     """
 
@@ -66,8 +66,8 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.declined": "The payer's bank or the processor's risk rules said no.",
     "payment.failed": "A payment ended without money, but not because of the payer's method.",
     "payment.canceled": "A payment was canceled before money moved.",
-    "payment.expired": "A page, slip or authorisation expired before money moved.",
-    "payment.rest_released": "The part of an authorisation that was not captured was released.",
+    "payment.expired": "A page, slip or authorization expired before money moved.",
+    "payment.rest_released": "The part of an authorization that was not captured was released.",
     "payment.settled": "All money of a payment reached us.",
     "payment.unsettled": "Money, in or out, has not settled in time; it needs manual review.",
     "payment.disputed": "The payer's bank disputes a payment; no money has moved yet.",
@@ -84,14 +84,14 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "payment.reversed": "A payment turned out not to be money and was reversed.",
     "payment.reversal_undone": "A clerk undid a reversal: the money had arrived after all.",
     "payment.late_success": "Money arrived on a payment that had ended.",
-    "payment.captured": "Part or all of an authorised amount was captured.",
-    "payment.capture_failed": "A capture ended without money; the authorisation is still valid.",
+    "payment.captured": "Part or all of an authorized amount was captured.",
+    "payment.capture_failed": "A capture ended without money; the authorization is still valid.",
     "payment.voided": "A payment was voided before it settled.",
     "payment.void_failed": "A payment could not be voided.",
     "payment.refunded": "Money of a payment was sent back.",
     "payment.refund_failed": "A refund did not reach the payer.",
     "payment.charged_back": "The payer's bank took money back.",
-    "payment.chargeback_won": "A dispute was decided in our favour; money that was taken returns.",
+    "payment.chargeback_won": "A dispute was decided in our favor; money that was taken returns.",
     "payment.chargeback_lost": "A dispute was decided against us; the money is gone.",
     "payment.alert": (
         "Something about a payment contradicts what we know, or was left undone at the processor."

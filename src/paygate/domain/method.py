@@ -1,4 +1,4 @@
-"""Stored payment methods and the payer's authorisation to use them."""
+"""Stored payment methods and the payer's authorization to use them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class StoredMethod:
     `reference` is the processor's name of the method in its notices (`MethodNews`); it is
     stored unencrypted, so it must be useless to others. `customer_reference` is the
     processor's own id of the payer; it is stored for the account, and passed with later
-    charges and enrolments of the payer.
+    charges and enrollments of the payer.
     """
 
     token: Secret[str]
@@ -159,7 +159,7 @@ class MandateScope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mandate:
-    """The payer's authorisation: which text, when, from where, and for what.
+    """The payer's authorization: which text, when, from where, and for what.
 
     The ledger assigns its `id`.
     """

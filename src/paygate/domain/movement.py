@@ -19,7 +19,7 @@ class MovementKind(StrEnum):
     CHARGE = "charge"
     """In: money of a charge or of a page."""
     CAPTURE = "capture"
-    """In: money that an authorisation held."""
+    """In: money that an authorization held."""
     VOID = "void"
     """Out: a charge or capture that was voided before it settled."""
     REFUND = "refund"

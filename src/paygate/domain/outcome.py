@@ -190,7 +190,7 @@ class ActionRequired:
 
 
 class Ending(StrEnum):
-    """Why a page, slip or authorisation ended without money."""
+    """Why a page, slip or authorization ended without money."""
 
     EXPIRED = "expired"
     """It expired."""
@@ -200,7 +200,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The page, slip or authorisation can no longer be paid, but nothing was declined."""
+    """The page, slip or authorization can no longer be paid, but nothing was declined."""
 
     how: Ending
     reference: str = ""

@@ -42,7 +42,7 @@ class PaymentStatus(StrEnum):
     CANCELED = "canceled"
     """It was canceled before money moved."""
     EXPIRED = "expired"
-    """A page, slip or authorisation expired before money moved."""
+    """A page, slip or authorization expired before money moved."""
     UNKNOWN = "unknown"
     """Its outcome is not known; we are inquiring."""
 

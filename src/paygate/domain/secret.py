@@ -1,4 +1,4 @@
-"""Secrets: values that cannot be printed, pickled or serialised."""
+"""Secrets: values that cannot be printed, pickled or serialized."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ class Secret(Generic[T_co]):
         raise TypeError("a Secret cannot be pickled; pass it by reference, or read it again there")
 
     def __getstate__(self) -> NoReturn:
-        raise TypeError("a Secret cannot be serialised; reveal it only for use")
+        raise TypeError("a Secret cannot be serialized; reveal it only for use")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Let pydantic read a Secret from plain text, and refuse to serialise it."""
+        """Let pydantic read a Secret from plain text, and refuse to serialize it."""
         from pydantic_core import core_schema
 
         def refuse(_: Any) -> NoReturn:
-            raise ValueError("a Secret cannot be serialised; reveal it only for use")
+            raise ValueError("a Secret cannot be serialized; reveal it only for use")
 
         plain = core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
         return core_schema.json_or_python_schema(

@@ -19,7 +19,7 @@ def identifier(text: str, argument: str, *, length_max: int = LENGTH_MAX) -> str
     """
     Return *text* in the one spelling in which it is stored and looked up.
 
-    It is normalised (NFC), so that one name in two encodings is one name, and stripped of
+    It is normalized (NFC), so that one name in two encodings is one name, and stripped of
     surrounding spaces. Raises `InvalidValue`, naming *argument*, if it is empty, too
     long, or has characters that are not printable.
     """

@@ -68,7 +68,7 @@ _FIELDS_MAX: Final = 1000
 _PAID: Final = (PaymentStatus.SUCCEEDED, PaymentStatus.AUTHORIZED)
 _SAYS: Final[Mapping[PaymentStatus, str]] = {
     PaymentStatus.SUCCEEDED: "Thank you. Your payment has arrived.",
-    PaymentStatus.AUTHORIZED: "Thank you. Your payment is authorised.",
+    PaymentStatus.AUTHORIZED: "Thank you. Your payment is authorized.",
     PaymentStatus.PROCESSING: "Thank you. Your payment is on its way; please do not pay again.",
     PaymentStatus.UNKNOWN: "We do not know yet whether you have paid; please do not pay again.",
     PaymentStatus.REQUIRES_ACTION: "Your payment is not finished yet.",

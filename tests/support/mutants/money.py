@@ -213,7 +213,7 @@ MUTANTS: Final = (
     Mutant(
         name="capture-on-its-way-is-not-counted",
         plants="a capture counts only when it has succeeded",
-        breaks="open and completed captures together never exceed the authorised amount",
+        breaks="open and completed captures together never exceed the authorized amount",
         shows="the outcome of a capture is unknown, and somebody captures again",
         patches=(
             Patch(

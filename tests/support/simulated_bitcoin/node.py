@@ -90,7 +90,7 @@ class SimulatedNode:
                 self.mempool.clear()
             return self.blocks[-1].hash
 
-    def reorganise(self, depth: int, *, without: Collection[str] = ()) -> str:
+    def reorganize(self, depth: int, *, without: Collection[str] = ()) -> str:
         """
         Put a longer chain in place of the last *depth* blocks, and return its newest block's name.
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
+class Behavior:
     """
     What a card does when it is kept, charged and refunded.
 
@@ -39,24 +39,24 @@ class Behaviour:
         return self.attaches or not self.code
 
 
-def _declined(number: str, decline_code: str) -> Behaviour:
-    return Behaviour(number=number, code="card_declined", decline_code=decline_code)
+def _declined(number: str, decline_code: str) -> Behavior:
+    return Behavior(number=number, code="card_declined", decline_code=decline_code)
 
 
 _DECLINED: Final = _declined("4000000000000002", "generic_decline")
 _WITHOUT_FUNDS: Final = _declined("4000000000009995", "insufficient_funds")
 
-CARDS: Final[Mapping[str, Behaviour]] = {
-    "pm_card_visa": Behaviour(number="4242424242424242"),
-    "pm_card_visa_debit": Behaviour(number="4000056655665556"),
-    "pm_card_mastercard": Behaviour(number="5555555555554444", brand="mastercard"),
-    "pm_card_mastercard_debit": Behaviour(number="5200828282828210", brand="mastercard"),
-    "pm_card_mastercard_prepaid": Behaviour(number="5105105105105100", brand="mastercard"),
-    "pm_card_amex": Behaviour(number="371449635398431", brand="amex"),
-    "pm_card_discover": Behaviour(number="6011111111111117", brand="discover"),
-    "pm_card_diners": Behaviour(number="3056930009020004", brand="diners"),
-    "pm_card_jcb": Behaviour(number="3566002020360505", brand="jcb"),
-    "pm_card_unionpay": Behaviour(number="6200000000000005", brand="unionpay"),
+CARDS: Final[Mapping[str, Behavior]] = {
+    "pm_card_visa": Behavior(number="4242424242424242"),
+    "pm_card_visa_debit": Behavior(number="4000056655665556"),
+    "pm_card_mastercard": Behavior(number="5555555555554444", brand="mastercard"),
+    "pm_card_mastercard_debit": Behavior(number="5200828282828210", brand="mastercard"),
+    "pm_card_mastercard_prepaid": Behavior(number="5105105105105100", brand="mastercard"),
+    "pm_card_amex": Behavior(number="371449635398431", brand="amex"),
+    "pm_card_discover": Behavior(number="6011111111111117", brand="discover"),
+    "pm_card_diners": Behavior(number="3056930009020004", brand="diners"),
+    "pm_card_jcb": Behavior(number="3566002020360505", brand="jcb"),
+    "pm_card_unionpay": Behavior(number="6200000000000005", brand="unionpay"),
     "pm_card_visa_chargeDeclined": _DECLINED,
     "pm_card_visa_chargeDeclinedInsufficientFunds": _WITHOUT_FUNDS,
     "pm_card_visa_chargeDeclinedLostCard": _declined("4000000000009987", "lost_card"),
@@ -67,40 +67,36 @@ CARDS: Final[Mapping[str, Behaviour]] = {
     # Older names of two of them, which many test suites still use.
     "pm_card_chargeDeclined": _DECLINED,
     "pm_card_chargeDeclinedInsufficientFunds": _WITHOUT_FUNDS,
-    "pm_card_chargeDeclinedExpiredCard": Behaviour(number="4000000000000069", code="expired_card"),
-    "pm_card_chargeDeclinedIncorrectCvc": Behaviour(
-        number="4000000000000127", code="incorrect_cvc"
-    ),
-    "pm_card_chargeDeclinedProcessingError": Behaviour(
+    "pm_card_chargeDeclinedExpiredCard": Behavior(number="4000000000000069", code="expired_card"),
+    "pm_card_chargeDeclinedIncorrectCvc": Behavior(number="4000000000000127", code="incorrect_cvc"),
+    "pm_card_chargeDeclinedProcessingError": Behavior(
         number="4000000000000119", code="processing_error"
     ),
-    "pm_card_chargeCustomerFail": Behaviour(
+    "pm_card_chargeCustomerFail": Behavior(
         number="4000000000000341",
         code="card_declined",
         decline_code="generic_decline",
         attaches=True,
     ),
-    "pm_card_threeDSecure2Required": Behaviour(number="4000000000003220", asks="always"),
-    "pm_card_authenticationRequired": Behaviour(number="4000002760003184", asks="always"),
-    "pm_card_authenticationRequiredOnSetup": Behaviour(number="4000002500003155", asks="once"),
-    "pm_card_authenticationRequiredSetupForOffSession": Behaviour(
+    "pm_card_threeDSecure2Required": Behavior(number="4000000000003220", asks="always"),
+    "pm_card_authenticationRequired": Behavior(number="4000002760003184", asks="always"),
+    "pm_card_authenticationRequiredOnSetup": Behavior(number="4000002500003155", asks="once"),
+    "pm_card_authenticationRequiredSetupForOffSession": Behavior(
         number="4000003800000446", asks="once", set_up=True
     ),
-    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": Behaviour(
+    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": Behavior(
         number="4000008260003178",
         code="card_declined",
         decline_code="insufficient_funds",
         attaches=True,
         asks="always",
     ),
-    "pm_card_createDispute": Behaviour(number="4000000000000259", disputed="fraudulent"),
-    "pm_card_createDisputeProductNotReceived": Behaviour(
+    "pm_card_createDispute": Behavior(number="4000000000000259", disputed="fraudulent"),
+    "pm_card_createDisputeProductNotReceived": Behavior(
         number="4000000000002685", disputed="product_not_received"
     ),
-    "pm_card_pendingRefund": Behaviour(
-        number="4000000000007726", refunded=("pending", "succeeded")
-    ),
-    "pm_card_refundFail": Behaviour(number="4000000000005126", refunded=("succeeded", "failed")),
+    "pm_card_pendingRefund": Behavior(number="4000000000007726", refunded=("pending", "succeeded")),
+    "pm_card_refundFail": Behavior(number="4000000000005126", refunded=("succeeded", "failed")),
 }
 """The cards by the id that stands for them in every test account, as Stripe documents them.
 
@@ -122,13 +118,13 @@ class Cards(State):
         return str(self._method(card)["id"])
 
     def _method(self, card: str) -> Json:
-        behaviour = CARDS[card]
+        behavior = CARDS[card]
         facts = {
-            "brand": behaviour.brand,
-            "last4": behaviour.number[-4:],
+            "brand": behavior.brand,
+            "last4": behavior.number[-4:],
             "exp_month": 8,
             "exp_year": 2034,
-            "fingerprint": f"fp{behaviour.number[-4:]}",
+            "fingerprint": f"fp{behavior.number[-4:]}",
             "checks": {"cvc_check": "pass", "address_line1_check": None},
         }
         return self.new(
@@ -138,7 +134,7 @@ class Cards(State):
             card=facts,
             customer=None,
             billing_details={"name": "Ada Lovelace"},
-            simulated={"card": card, "set_up": behaviour.set_up},
+            simulated={"card": card, "set_up": behavior.set_up},
         )
 
     def method(self, id_: str, customer: str | None) -> Json:
@@ -164,7 +160,7 @@ class Cards(State):
             raise invalid("payment_method_unexpected_state", "It was used before, and not kept.")
         return made
 
-    def card_of(self, method: Json) -> Behaviour:
+    def card_of(self, method: Json) -> Behavior:
         """Return which card a payment method stands for."""
         return CARDS[method["simulated"]["card"]]
 

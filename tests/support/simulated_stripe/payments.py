@@ -9,7 +9,7 @@ from tests.support.simulated_stripe.cards import Cards
 from tests.support.simulated_stripe.state import Json, Refused, invalid, plain
 
 if TYPE_CHECKING:
-    from tests.support.simulated_stripe.cards import Behaviour
+    from tests.support.simulated_stripe.cards import Behavior
 
 _CANCELABLE = (
     "requires_payment_method",
@@ -176,7 +176,7 @@ class Payments(Cards):
         if reason:
             self.afterwards.append(partial(self.dispute, charge["id"], reason))
 
-    def _card_charged(self, charge: Json) -> Behaviour:
+    def _card_charged(self, charge: Json) -> Behavior:
         return self.card_of(self.find("payment_method", charge["payment_method"]))
 
     def _declined(self, intent: Json, code: str, decline_code: str) -> Refused:
@@ -201,7 +201,7 @@ class Payments(Cards):
         """Take what is held, or a part of it; the rest is released."""
         intent = self.find("payment_intent", id_)
         if intent["status"] == "canceled" and intent["cancellation_reason"] == "automatic":
-            raise invalid("capture_charge_authorization_expired", "The authorisation ran out.")
+            raise invalid("capture_charge_authorization_expired", "The authorization ran out.")
         if intent["status"] != "requires_capture":
             raise self._not_now(intent)
         amount = int(given.get("amount_to_capture") or intent["amount_capturable"])

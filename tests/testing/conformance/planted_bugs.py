@@ -262,7 +262,7 @@ BUGS = [
         "wire",
         'data.id("last4")[-4:]',
         'data.id("card") + data.id("last4")',
-        caught_by="the_payer_recognises_the_stored_method",
+        caught_by="the_payer_recognizes_the_stored_method",
     ),
     Bug(
         "the refund of the tests is made",

@@ -54,7 +54,7 @@ _MOVEMENT = ("moved", "id", "sum", "of")
 def build(
     settings: Settings, step: str, key: str, form: Mapping[str, str], *, moves_money: bool = False
 ) -> Request:
-    """Return the request of a step; the key lets Harbour Pay recognise a repetition."""
+    """Return the request of a step; the key lets Harbour Pay recognize a repetition."""
     return Request(
         method="POST",
         url=f"https://api.harbour.example/{step}",

@@ -70,7 +70,7 @@ def browser(value: object, name: str) -> Browser:
 
 
 def mandate(value: object, name: str) -> Mandate:
-    """Return a payer's authorisation."""
+    """Return a payer's authorization."""
     if not isinstance(value, Mandate):
         refuse(name, "a Mandate", value)
     return value

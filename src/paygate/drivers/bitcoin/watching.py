@@ -415,7 +415,7 @@ class _About:
             amount=self._amount,
             kind=MovementKind.RETURN,
             undoes=id_,
-            code="double_spent" if self.coin.dead else "reorganised",
+            code="double_spent" if self.coin.dead else "reorganized",
         )
         return self._notice(f"{id_}:gone", "bitcoin.gone", movement)
 

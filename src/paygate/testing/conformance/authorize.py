@@ -1,4 +1,4 @@
-"""Authorising: holding an amount to take it later."""
+"""Authorizing: holding an amount to take it later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AuthorizeConformance(DeclinesConformance):
 
     @override
     def question(self, **given_: Any) -> Any:
-        """Return the authorisation."""
+        """Return the authorization."""
         return self.charge(**given_)
 
     @override

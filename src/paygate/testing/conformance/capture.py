@@ -30,10 +30,10 @@ class CaptureConformance(AmountConformance):
         return self.capture(**given_)
 
     def test_what_is_captured_is_named(self) -> None:
-        """The capture names the authorisation that it takes from."""
+        """The capture names the authorization that it takes from."""
         about = self.capture().reference
         other = unlike(about)
-        why = "another payer's authorisation would be captured"
+        why = "another payer's authorization would be captured"
         self.names("what is captured", ({"reference": about}, {}), why=why)
         self.names("what is captured", ({"reference": other}, {"about": other}), why=why)
 
@@ -52,7 +52,7 @@ class CaptureConformance(AmountConformance):
             require(
                 isinstance(first.raised, UsageError) and not first.requests,
                 expected="capture: Unsupported for final=False, since the traits say that an "
-                "authorisation is captured once",
+                "authorization is captured once",
                 got=first.raised or first.requests,
                 why="the processor releases the rest, and the next capture fails",
                 read=PROTOCOL,
@@ -61,7 +61,7 @@ class CaptureConformance(AmountConformance):
         require(
             first.requests != self.held(case).requests,
             expected="capture: different bytes for final=False, since the traits say that an "
-            "authorisation is captured more than once",
+            "authorization is captured more than once",
             got="the same request",
             why="either the rest is released too early, or the payer's limit stays blocked",
             read=PROTOCOL,

@@ -71,7 +71,7 @@ class EnrollConformance(PaysByMethodConformance):
             read=PROTOCOL,
         )
 
-    def test_the_payer_recognises_the_stored_method(self) -> None:
+    def test_the_payer_recognizes_the_stored_method(self) -> None:
         """The stored method carries its last four digits, and no more of the number."""
         method = self.stored()
         wanted = self.good().facts.get("last4", "")
@@ -80,7 +80,7 @@ class EnrollConformance(PaysByMethodConformance):
             expected=f"enroll: last4 {wanted!r}",
             got="more digits, or others" if method else "",
             asked=self.good().asks("last4"),
-            why="the payer recognises the card by them, and more digits would put a card number "
+            why="the payer recognizes the card by them, and more digits would put a card number "
             "in your ledger",
             read=PROTOCOL,
         )

@@ -192,7 +192,7 @@ class GatewayConformance(Subject):
         texts = {"gateway": shown(gateway), "settings": shown(model), "traits": repr(self.traits)}
         try:
             texts["settings as JSON"] = model.model_dump_json()
-        except Exception:  # noqa: BLE001  (what does not serialise shows nothing)
+        except Exception:  # noqa: BLE001  (what does not serialize shows nothing)
             texts["settings as JSON"] = ""
         for name, secret in self.secrets().items():
             where = [each for each, text in texts.items() if secret in text]

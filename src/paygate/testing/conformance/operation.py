@@ -99,7 +99,7 @@ class OperationConformance(Conversation):
     # --- Keys ---------------------------------------------------------------------------
 
     def test_another_key_makes_it_another_request(self) -> None:
-        """The key is in the request, so that the processor can recognise a repetition."""
+        """The key is in the request, so that the processor can recognize a repetition."""
         applies(
             isinstance(self.traits.idempotency, Keyed),
             "the traits say that this processor takes no idempotency key",
@@ -411,7 +411,7 @@ class MoneyConformance(OperationConformance):
         applies(
             not isinstance(idempotency, Keyed)
             and not (isinstance(idempotency, DedupWindow) and idempotency.returns_original),
-            "the traits say that the processor recognises a repetition and repeats its response",
+            "the traits say that the processor recognizes a repetition and repeats its response",
         )
         for request in self.held(self.good()).requests:
             require(

@@ -155,7 +155,7 @@ class Subject:
         return None
 
     def charge(self, **given: Any) -> Charge:
-        """Return the charge or authorisation to test."""
+        """Return the charge or authorization to test."""
         facts: dict[str, Any] = {
             "key": "k-conformance-1",
             "our_ref": "att-7f3a",

@@ -135,11 +135,11 @@ class FakeDialogues:
         return answers.parse_outcome((yield requests.build_complete(self._base, completion)))
 
     def capture(self, capture: Capture) -> Dialogue[Outcome]:
-        """Take all or part of an authorisation."""
+        """Take all or part of an authorization."""
         return answers.parse_outcome((yield requests.build_capture(self._base, capture)))
 
     def void(self, voiding: Voiding) -> Dialogue[Outcome]:
-        """Cancel a charge that has not settled, or release an authorisation."""
+        """Cancel a charge that has not settled, or release an authorization."""
         return answers.parse_outcome((yield requests.build_void(self._base, voiding)))
 
     def refund(self, refunding: Refunding) -> Dialogue[Outcome]:

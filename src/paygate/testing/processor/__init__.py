@@ -1,4 +1,4 @@
-"""The fake processor: its behaviour, and its own truth of the money it moved."""
+"""The fake processor: its behavior, and its own truth of the money it moved."""
 
 from paygate.testing.processor.processor import SIGNING_KEY, FakeProcessor
 

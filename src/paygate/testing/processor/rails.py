@@ -1,4 +1,4 @@
-"""What the fake offers for each kind, as traits, and its behaviour beyond the traits."""
+"""What the fake offers for each kind, as traits, and its behavior beyond the traits."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Overrides(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """The processor's behaviour beyond its traits: mostly, how long things take.
+    """The processor's behavior beyond its traits: mostly, how long things take.
 
     With `needs_complete` a payer's approval moves no money until `complete` does. Money that
     a payer paid on a page or slip is pending for `page_clears_after`; with None it arrives at

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def capture(world: World, name: str, rolls: Dice) -> None:
-    """Capture an authorised amount, all or part of it."""
+    """Capture an authorized amount, all or part of it."""
     held = world.payments("status = 'authorized'")
     if not held:
         return

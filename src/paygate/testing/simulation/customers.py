@@ -63,7 +63,7 @@ def pay(world: World, name: str, rolls: Dice) -> None:
 
 
 def hold(world: World, name: str, rolls: Dice) -> None:
-    """Authorise the amount of an invoice."""
+    """Authorize the amount of an invoice."""
     _collect(world, name, rolls, "authorize")
 
 

@@ -31,7 +31,7 @@ def playable(traits: Traits) -> Traits:
     if not rails:
         offered = "; ".join(f"{kind}: {_listed(rail)}" for kind, rail in traits.rails.items())
         raise Unsupported(
-            f"the simulator plays charges and authorisations of {', '.join(RAILS)}, but these "
+            f"the simulator plays charges and authorizations of {', '.join(RAILS)}, but these "
             f"traits offer neither ({offered or 'no rail at all'}); the conformance kit "
             "(paygate.testing.conformance) tests a driver of any kind"
         )

@@ -313,7 +313,7 @@ class SimulatedNetwork:
         elif request.step == "complete" and rows[0]["superseded"]:
             world.violated("I3", "a page is completed although another payment superseded it")
         elif request.step == "capture" and rows[0]["voiding"]:
-            world.violated("I3", "a capture is sent while its authorisation is being voided")
+            world.violated("I3", "a capture is sent while its authorization is being voided")
         elif request.step == "charge" and rows[0]["reference"] != body.get("about", ""):
             world.violated("note", f"the debit of {our_ref} is sent, but its e-check is not noted")
 

@@ -65,7 +65,7 @@ _FINAL_AFTER: Final[dict[timedelta | None, int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedAccount:
-    """One gateway account: its traits, and the behaviour of its processor beyond them."""
+    """One gateway account: its traits, and the behavior of its processor beyond them."""
 
     name: str
     kind: Kind
