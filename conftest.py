@@ -13,6 +13,7 @@ import atexit
 import doctest
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,7 @@ class Elsewhere:
 
 
 ON_SERVER = "postgresql:///shop"
+VIRTUAL = "pg_virtualenv"
 
 
 @cache
@@ -125,6 +127,8 @@ def command(example: Example) -> str | None:
     shop.enter(example)
     for part in re.split(r"(?m)^\$ ", str(example.parsed))[1:]:
         line, _, expected = part.partition("\n")
+        if line.startswith(VIRTUAL) and shutil.which(VIRTUAL) is None:
+            pytest.skip(f"{VIRTUAL} is not installed")
         done = subprocess.run(
             ["/bin/sh", "-c", line],
             stdout=subprocess.PIPE,

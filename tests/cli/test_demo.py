@@ -103,7 +103,7 @@ def test_an_overpayment_becomes_credit_that_pays_the_next_invoice(played: Cashie
 
 
 def test_the_processor_charged_each_payment_once(folder: Path) -> None:
-    with Till(folder / "till.db") as till:
+    with Till(f"sqlite:///{folder / 'till.db'}") as till:
         till.import_invoices()
         payments = till.collect(lambda *_: None)
         refused = till.pay_again()

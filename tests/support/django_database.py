@@ -1,7 +1,8 @@
 """Django in the process of the tests, which is configured once for all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 ALIAS = "shop"
@@ -9,9 +10,8 @@ ALIAS = "shop"
 
 def configure() -> None:
     """Configure Django, with the URLs of the module ``shop_urls``."""
-    import django
-    from django.conf import settings
-
+    django: Any = import_module("django")  # which has no types
+    settings: Any = import_module("django.conf").settings
     if not settings.configured:
         settings.configure(
             SECRET_KEY="for tests", ALLOWED_HOSTS=["127.0.0.1"], ROOT_URLCONF="shop_urls"
@@ -20,17 +20,16 @@ def configure() -> None:
 
 
 @contextmanager
-def in_transaction(**facts: Any) -> Iterator[Any]:
+def in_transaction(**facts: Any) -> Generator[Any]:
     """Yield what a host imports as ``django.db.connection``, inside ``atomic()``."""
-    from django.db import connections, transaction
-    from django.utils.connection import ConnectionProxy
-
+    db: Any = import_module("django.db")
     configure()
+    connections = db.connections
     known = connections.databases
     known[ALIAS] = connections.configure_settings({"default": facts})["default"]
     try:
-        with transaction.atomic(using=ALIAS):
-            yield ConnectionProxy(connections, ALIAS)
+        with db.transaction.atomic(using=ALIAS):
+            yield import_module("django.utils.connection").ConnectionProxy(connections, ALIAS)
     finally:
         connections[ALIAS].close()
         del connections[ALIAS], known[ALIAS]

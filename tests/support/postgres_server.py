@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from copy import copy
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +40,9 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "shared_buffers": "64MB",
     "autovacuum": "off",
 }
-_HBA: Final = f"local all {LOCKED} scram-sha-256\nlocal all all trust\n"
+_HBA: Final = (
+    f"local all {LOCKED} scram-sha-256\nlocal all all trust\nlocal replication all trust\n"
+)
 
 
 def binaries() -> Path | None:
@@ -55,11 +58,10 @@ class Server:
     """A running server, and the databases in it."""
 
     def __init__(self, programs: Path) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="paygate-postgres-"))
         self._who: dict[str, Any] = {}
         if os.geteuid() == 0:
-            shutil.chown(self.folder, "nobody")
             self._who = {"user": "nobody", "group": "nogroup", "extra_groups": ()}
+        self.folder = self._folder()
         make = f"-D {self.folder / 'data'} -U {ROLE} -E UTF8 -N --locale=C.UTF-8 -A trust"
         self._run([programs / "initdb", *make.split()])
         (self.folder / "data" / "pg_hba.conf").write_text(_HBA)
@@ -68,6 +70,21 @@ class Server:
         self.start()
         with self.connect() as connection:
             connection.execute(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")
+
+    def follower(self) -> "Server":
+        """Return a standby server that has what this one has, and follows it."""
+        other = copy(self)
+        other.folder = self._folder()
+        copied = f"-D {other.folder / 'data'} -h {self.folder} -U {ROLE} -R -X stream -c fast"
+        self._run([self._programs / "pg_basebackup", *copied.split()])
+        other.start()
+        return other
+
+    def _folder(self) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="paygate-postgres-"))
+        if self._who:
+            shutil.chown(folder, "nobody")
+        return folder
 
     def start(self, **settings: str) -> None:
         """Start the server, and return when it answers."""

@@ -382,3 +382,24 @@ def test_an_interruption_leaves_nothing_of_the_step(
 
     assert numbers(cashier) == []
     assert cashier.fsck() == []
+
+
+def test_a_serializable_transaction_misses_what_the_ledger_commits(url: str) -> None:
+    """Why one is refused: it notices conflicts only with others that are SERIALIZABLE."""
+    with (
+        psycopg.connect(url, autocommit=True) as lent,
+        psycopg.connect(url, autocommit=True) as own,
+    ):
+        own.execute("CREATE TABLE customer AS SELECT 1 AS id; CREATE TABLE back (how text)")
+        lent.execute("BEGIN ISOLATION LEVEL SERIALIZABLE")
+        lent.execute("SELECT id FROM customer")
+        with own.transaction():
+            own.execute("SELECT id FROM customer FOR NO KEY UPDATE")
+            own.execute("INSERT INTO back VALUES ('refund')")
+
+        lent.execute("SELECT id FROM customer FOR NO KEY UPDATE")
+        assert lent.execute("SELECT how FROM back").fetchall() == []
+        lent.execute("INSERT INTO back VALUES ('reversal')")
+        lent.execute("COMMIT")
+
+        assert len(own.execute("SELECT how FROM back").fetchall()) == 2

@@ -48,3 +48,8 @@ def test_a_role_that_may_create_nothing_uses_tables_that_a_migration_made(url: s
     with Cashier.open(theirs) as cashier:
         cashier.issue(number="1", customer="C", total=Money.of("USD", 1), due="2026-12-01")
         assert cashier.fsck() == []
+        with psycopg.connect(theirs) as lent:
+            cashier.within(lent).issue(
+                number="2", customer="C", total=Money.of("USD", 1), due="2026-12-01"
+            )
+        assert len(cashier.invoices()) == 2

@@ -15,6 +15,10 @@ def demo(
     file: Annotated[
         Path, typer.Option(help="The ledger to create; a number is added if it exists.")
     ] = Path("paygate-demo.db"),
+    ledger: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="An empty ledger to use instead of a file."),
+    ] = None,
 ) -> None:
     """Play a day at the till on fake gateways: no account and no network.
 
@@ -22,5 +26,5 @@ def demo(
     """
     from paygate.cli.demo.screen import play
 
-    if not play(file, show.console()):
+    if not play(file, show.console(), ledger):
         raise typer.Exit(FINDINGS)

@@ -17,7 +17,7 @@ from paygate.cli.demo.till import Till
 from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import StoreError
+from paygate.errors import NotAllowedHere, StoreError
 from paygate.ledger.book import RULES
 from paygate.testing.fake.guard import refuse_production
 
@@ -46,11 +46,17 @@ _STATUSES: Final[Mapping[PaymentStatus, str]] = {
 }
 
 
-def play(file: Path, console: Console) -> bool:
-    """Play the demo on a new ledger at *file*, and return whether every check passed."""
+def play(file: Path, console: Console, ledger: str | None = None) -> bool:
+    """
+    Play the demo on a new ledger at *file*, and return whether every check passed.
+
+    The URL of an empty *ledger* can be given instead.
+    """
     refuse_production()
-    ledger = fresh(file)
-    with Till(ledger) as till:
+    place = None if ledger else fresh(file)
+    with Till(ledger or f"sqlite:///{place}") as till:
+        if till.cashier.payments(limit=1) or till.cashier.invoices(limit=1):
+            raise NotAllowedHere("this ledger is not empty; the demo plays on an empty one")
         screen = Screen(console)
         screen.title()
         screen.imported(till.import_invoices().issued)
@@ -68,7 +74,7 @@ def play(file: Path, console: Console) -> bool:
             violations, balances = till.check_books(), till.compare()
         screen.standing(till.invoices())
         sound = screen.checked(violations, balances, found)
-        screen.end(ledger)
+        screen.end(place)
     return sound
 
 
@@ -272,14 +278,14 @@ class Screen:
             self._say(f"{violation.rule}: {violation.subject}: {violation.detail}", style="red")
         return all(holds.values())
 
-    def end(self, ledger: Path) -> None:
-        """Name the file, and what to look at next."""
+    def end(self, file: Path | None) -> None:
+        """Name the file, if it is one, and what to look at next; a URL may hold a password."""
+        at = str(file) if file else "at the URL that you gave"
         self._console.print()
-        self._console.print(
-            Text.assemble("The ledger is ", (str(ledger), "bold"), ". Look around:")
-        )
+        self._console.print(Text.assemble("The ledger is ", (at, "bold"), ". Look around:"))
+        url = f"sqlite:///{file}" if file else "URL"
         for command in ("status", "invoice list --open", f"invoice show {next(iter(LOST))}"):
-            self._console.print(Text(f"  paygate {command} --ledger sqlite:///{ledger}"))
+            self._console.print(Text(f"  paygate {command} --ledger {url}"))
 
     def _begin(self, heading: str, line: str) -> None:
         self._console.print()

@@ -24,7 +24,6 @@ from paygate.testing import FakeClock, FakeGateway, FakeProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
@@ -116,12 +115,12 @@ class TillBalance:
 class Till:
     """One cashier, one processor, one clock."""
 
-    def __init__(self, ledger: Path) -> None:
+    def __init__(self, url: str) -> None:
         self.clock = FakeClock(OPENS)
         self.processor = FakeProcessor(clock=self.clock)
         self.gateways = {kind: FakeGateway(kind, processor=self.processor) for kind in KINDS}
         self.cashier = Cashier.open(
-            f"sqlite:///{ledger}",
+            url,
             gateways={str(kind): gateway for kind, gateway in self.gateways.items()},
             actor="demo",
             clock=self.clock,

@@ -23,14 +23,10 @@ OUTDATED_PLAN: Final = "0A000"
 
 _MEANINGS: Final = {
     "53100": (StoreFull, "free some disk space and try again"),
-    "53300": (StoreBusy, "raise max_connections, or run fewer processes"),
     "55P03": (StoreBusy, "another transaction held the lock too long; if yours, commit it first"),
     "57014": (StoreBusy, "the server canceled the statement; try again"),
     "25006": (StoreError, "this server is read-only, perhaps a replica; connect to the primary"),
     "42501": (StoreError, "grant the role its privileges, or open the ledger once as the owner"),
-    "28P01": (StoreError, "correct the password in the ledger's URL"),
-    "28000": (StoreError, "correct the role in the ledger's URL, or allow it to log in"),
-    "3D000": (StoreError, "create the database first; paygate then creates the tables"),
     "42P01": (StoreError, "a table of the ledger is missing; restore it from a backup"),
 }
 _CLASSES: Final = {
@@ -41,7 +37,10 @@ _CLASSES: Final = {
         "stop every process that uses it, restore a backup, and check it with paygate fsck",
     ),
 }
-_UNREACHABLE: Final = "check that the server is running and reachable, and try again"
+# libpq does not pass on the code of an error that ends the attempt to connect, only its text.
+_UNREACHABLE: Final = (
+    "correct what this says, or check that the server is running and reachable, and try again"
+)
 
 
 def translated(error: BaseException, name: str = "the ledger") -> BaseException:
@@ -50,6 +49,11 @@ def translated(error: BaseException, name: str = "the ledger") -> BaseException:
         return error
     text = f"{name}: {message_of(error)}"
     state = error.sqlstate or ""
+    if state == TAKEN_MEANWHILE:
+        return StoreBusy(
+            f"{text}; another process wrote the same again and again, this step wrote nothing: "
+            "try again"
+        )
     if state.startswith("23"):
         return LedgerCorrupt(f"{text}; a constraint of the ledger refused it, nothing was written")
     meaning = _MEANINGS.get(state) or _CLASSES.get(state[:2])

@@ -221,7 +221,7 @@ class PostgresStore(Store):
         try:
             try:
                 lent.append(pool.getconn())
-                lent[0].execute(begin, prepare=False)  # two statements cannot be prepared at once
+                self._begin(lent[0], begin)
                 result = work(lent[0])
                 if begin != _BEGIN_READING:  # what was only read ends with a rollback
                     _commit(lent[0], result)
@@ -234,6 +234,19 @@ class PostgresStore(Store):
         finally:
             _give_back(pool, lent)
         return result
+
+    def _begin(self, connection: Connection, begin: bytes) -> None:
+        """Begin a transaction; behind a pooler, with the settings that hold for it alone."""
+        if connection.prepare_threshold is None:
+            first, _, rest = begin.partition(b";")
+            begin = first + b";" + self._settings(here=True) + b";" + rest
+        try:
+            connection.execute(begin, prepare=False)  # several statements cannot be prepared
+        except psycopg.errors.FeatureNotSupported as error:
+            raise StoreError(
+                f"{self._name}: {message_of(error)}; this step wrote nothing: the server is a "
+                "standby, connect to the primary (target_session_attrs=read-write in the URL)"
+            ) from None
 
     # --- Opening and closing ------------------------------------------------------------------
 
@@ -268,6 +281,8 @@ class PostgresStore(Store):
                     min_size=1,
                     max_size=self._connections_max,
                     timeout=self._busy_s,
+                    # A longer one would still be pausing when the server is back.
+                    reconnect_timeout=self._busy_s,
                     num_workers=1,
                     name="paygate",
                     open=True,
@@ -294,7 +309,13 @@ class PostgresStore(Store):
         if not row["direct"]:
             connection.prepare_threshold = None
             return
-        connection.execute(_SETTINGS, {"wait": f"{int(self._busy_s * 1000)}ms"})
+        connection.execute(_PLANNED_ONCE)
+        connection.execute(self._settings(here=False))
+
+    def _settings(self, *, here: bool) -> bytes:
+        """Return what sets how long to wait for locks, and that a commit waits for the disk."""
+        until = b"true" if here else b"false"
+        return _SETTINGS % (int(self._busy_s * 1000), until, until)
 
     def _migrate(self) -> None:
         try:
@@ -324,13 +345,14 @@ class PostgresStore(Store):
 
 
 _ABOUT_SESSION: Final = b"SELECT pg_backend_pid() = %(pid)s AS direct"
-# A commit always waits for the disk, even if the server's default is not to. A statement is planned
-# once, because it finds its rows by the same index whatever its parameters are.
+# A statement is planned once, because it finds its rows by the same index whatever its parameters
+# are.
+_PLANNED_ONCE: Final = b"SET plan_cache_mode = force_generic_plan"
+# A commit always waits for the disk, even if the server's default is not to.
 _SETTINGS: Final = b"""
-SELECT set_config('lock_timeout', %(wait)s, false),
-  set_config('plan_cache_mode', 'force_generic_plan', false),
+SELECT set_config('lock_timeout', '%dms', %b),
   set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-    WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
+    WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, %b)
 """
 
 
