@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from paygate.domain.method import PaymentMethod
 from paygate.domain.secret import (
     OneTimeToken,
     RawBankAccount,
@@ -19,6 +18,7 @@ from paygate.errors import InvalidValue
 if TYPE_CHECKING:
     from typing import Final
 
+    from paygate.domain.method import PaymentMethod
     from paygate.gateway import Method
 
 
@@ -33,6 +33,7 @@ def method(value: object, name: str) -> Method | PaymentMethod:
 
     A message shows only its type.
     """
+    from paygate.domain.method import PaymentMethod
     from paygate.gateway import StoredToken
 
     given = sealed_method(value)
@@ -58,6 +59,7 @@ def sealed_method(value: object) -> object:
     A value that is not a method at all may be one in a form of the host's own, such as a mapping
     with a card number in it.
     """
+    from paygate.domain.method import PaymentMethod
     from paygate.gateway import StoredToken
 
     match value:
@@ -73,6 +75,7 @@ def sealed_method(value: object) -> object:
 
 def new_method(value: object, name: str) -> Method:
     """Return the method to store; one that is already stored is refused."""
+    from paygate.domain.method import PaymentMethod
     from paygate.gateway import StoredToken
 
     found = method(value, name)

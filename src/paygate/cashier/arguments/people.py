@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from paygate.cashier.arguments.plain import refuse
-from paygate.domain.customer import Browser, Customer, PostalAddress, zone_of
-from paygate.domain.method import Mandate
 from paygate.domain.text import LENGTH_MAX, encodable, identifier, line
 from paygate.errors import InvalidValue
 from paygate.printing import shown_value
@@ -14,11 +12,16 @@ from paygate.printing import shown_value
 if TYPE_CHECKING:
     from typing import Final
 
+    from paygate.domain.customer import Browser, Customer
+    from paygate.domain.method import Mandate
+
 _FACTS_MAX: Final = 2_000
 
 
 def customer(value: object, name: str) -> Customer | str:
     """Return a customer, or the id of one, who may be new to the ledger."""
+    from paygate.domain.customer import Customer
+
     if isinstance(value, str):
         return identifier(value, name)
     if not isinstance(value, Customer):
@@ -28,6 +31,8 @@ def customer(value: object, name: str) -> Customer | str:
 
 def person(value: object, name: str) -> Customer:
     """Return a person whose contact facts can be stored and printed."""
+    from paygate.domain.customer import Customer, PostalAddress, zone_of
+
     if not isinstance(value, Customer):
         refuse(name, "a Customer", value)
     _ = identifier(value.id, name)
@@ -56,6 +61,8 @@ def _fact(value: object, field: str, name: str) -> None:
 
 def browser(value: object, name: str) -> Browser:
     """Return what a payer's browser reports about itself; it is sent on, and never printed."""
+    from paygate.domain.customer import Browser
+
     if not isinstance(value, Browser):
         refuse(name, "a Browser", value)
     for field in ("ip", "user_agent", "accept", "language"):
@@ -71,6 +78,8 @@ def browser(value: object, name: str) -> Browser:
 
 def mandate(value: object, name: str) -> Mandate:
     """Return a payer's authorization."""
+    from paygate.domain.method import Mandate
+
     if not isinstance(value, Mandate):
         refuse(name, "a Mandate", value)
     return value

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 from paygate.cashier.arguments.amounts import money
 from paygate.cashier.arguments.plain import named, refuse, whole
-from paygate.domain.attempt import Attempt
-from paygate.domain.customer import Customer
-from paygate.domain.invoice import Invoice, Share
-from paygate.domain.method import MethodRequest, PaymentMethod
-from paygate.domain.outcome import Approved, Authorized, Declined, Ended
-from paygate.domain.payment import Payment
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
     from typing import Final
+
+    from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.outcome import Approved, Authorized, Declined, Ended
+    from paygate.domain.payment import Payment
 
 
 ITEMS_MAX: Final = 1_000
@@ -26,11 +24,15 @@ ITEMS_MAX: Final = 1_000
 
 def payment(value: object, name: str) -> str:
     """Return the id of a payment."""
+    from paygate.domain.payment import Payment
+
     return _id(value, name, Payment)
 
 
 def attempt(value: object, name: str) -> str:
     """Return the id of an attempt."""
+    from paygate.domain.attempt import Attempt
+
     return _id(value, name, Attempt)
 
 
@@ -57,16 +59,23 @@ def write_off(value: object, name: str) -> str:
 
 def stored(value: object, name: str) -> str:
     """Return the id of a stored method."""
+    from paygate.domain.method import PaymentMethod
+
     return _id(value, name, PaymentMethod)
 
 
 def change(value: object, name: str) -> str:
     """Return the id of a request to store or delete a method."""
+    from paygate.domain.method import MethodRequest
+
     return _id(value, name, MethodRequest)
 
 
 def actionable(value: object, name: str) -> str:
     """Return the id of what may require the payer's action: a payment, or a method request."""
+    from paygate.domain.method import MethodRequest
+    from paygate.domain.payment import Payment
+
     return _id(value, name, Payment, MethodRequest)
 
 
@@ -84,6 +93,8 @@ def number_of_callback(value: object, name: str) -> int:
 
 def invoice_id(value: object, name: str) -> str:
     """Return the id of an invoice."""
+    from paygate.domain.invoice import Invoice
+
     return _id(value, name, Invoice)
 
 
@@ -110,11 +121,17 @@ def payer_number_id(value: object, name: str) -> str:
 
 def customer_id(value: object, name: str) -> str:
     """Return the id by which a customer is looked up."""
+    from paygate.domain.customer import Customer
+
     return _id(value, name, Customer)
 
 
 def aggregate(value: object, name: str) -> str:
     """Return the id of what events are about."""
+    from paygate.domain.invoice import Invoice
+    from paygate.domain.method import PaymentMethod
+    from paygate.domain.payment import Payment
+
     return _id(value, name, Payment, Invoice, PaymentMethod)
 
 
@@ -129,6 +146,8 @@ def _id(value: object, name: str, *kinds: type) -> str:
 
 def invoice(value: object, name: str) -> Invoice | str:
     """Return an invoice, or the number (or id) of one."""
+    from paygate.domain.invoice import Invoice
+
     if isinstance(value, Invoice):
         return value
     if not isinstance(value, str):
@@ -138,11 +157,15 @@ def invoice(value: object, name: str) -> Invoice | str:
 
 def items(value: object, name: str) -> list[Invoice | Share | str]:
     """Return what is to be paid, in order: invoices, invoice numbers, and shares."""
+    from paygate.domain.invoice import Invoice, Share
+
     return [_item(each, name) for each in _several(value, name, (Invoice, Share, str))]
 
 
 def invoices(value: object, name: str) -> list[Invoice | str]:
     """Return invoices, or invoice numbers, in order."""
+    from paygate.domain.invoice import Invoice
+
     return [invoice(each, name) for each in _several(value, name, (Invoice, str))]
 
 
@@ -159,6 +182,8 @@ def _several(value: object, name: str, one: tuple[type, ...]) -> list[object]:
 
 
 def _item(value: object, name: str) -> Invoice | Share | str:
+    from paygate.domain.invoice import Share
+
     if not isinstance(value, Share):
         return invoice(value, name)
     _ = invoice(value.invoice, name)
@@ -168,6 +193,8 @@ def _item(value: object, name: str) -> Invoice | Share | str:
 
 def outcome(value: object, name: str) -> Approved | Authorized | Declined | Ended:
     """Return the outcome that a clerk records for an operation."""
+    from paygate.domain.outcome import Approved, Authorized, Declined, Ended
+
     if type(value) is Authorized:
         return value
     if type(value) not in (Approved, Declined, Ended):
@@ -177,6 +204,8 @@ def outcome(value: object, name: str) -> Approved | Authorized | Declined | Ende
 
 def outcome_of_method(value: object, name: str) -> Approved | Declined | Ended:
     """Return the outcome that a clerk records for storing, or deleting, a method."""
+    from paygate.domain.outcome import Approved, Declined, Ended
+
     if type(value) not in (Approved, Declined, Ended):
         refuse(name, "an Approved, Declined or Ended", value)
     return cast("Approved | Declined | Ended", value)
