@@ -37,6 +37,6 @@ def measure(rounds: int) -> Measured:
         unit="ms CPU",
         ours=[sample - start for sample in ours],
         floor=[sample - start for sample in floor],
-        target=Target(bound=1.0, at_least=False),
+        target=Target(bound=0.8, at_least=False),
         notes={"bare interpreter, ms": start},
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paygate.service import flow
+from paygate.service import asking
 from paygate.testing.fake import FakeGateway
 from paygate.testing.simulation import run as play
 from paygate.testing.simulation import shrink
@@ -46,8 +46,8 @@ def test_a_broken_engine_is_told_with_the_events_that_show_it(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a bug in the engine: a request without an answer counts as never sent."""
-    fault = flow._fault
-    monkeypatch.setattr(flow, "_fault", lambda **told: fault(**{**told, "sent": False}))
+    fault = asking._fault
+    monkeypatch.setattr(asking, "_fault", lambda **told: fault(**{**told, "sent": False}))
 
     done = run("simulate", "--seeds", "12", "--first", "1000")
 
@@ -137,8 +137,8 @@ def test_what_breaks_under_a_drivers_traits_is_made_small_under_them(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a bug in the engine: a request without an answer counts as never sent."""
-    fault = flow._fault
-    monkeypatch.setattr(flow, "_fault", lambda **told: fault(**{**told, "sent": False}))
+    fault = asking._fault
+    monkeypatch.setattr(asking, "_fault", lambda **told: fault(**{**told, "sent": False}))
     (folder / "shop.toml").write_text("[page]\ndriver = 'fake'\nkind = 'card'\n")
 
     done = run("simulate", "--via", "page", "--gateways", "shop.toml", "--seeds", "40", "--json")

@@ -17,7 +17,8 @@ from paygate.errors import BadResponse, CredentialsRejected, InvalidSettings, No
 from paygate.gateway import AccountFacts
 from paygate.ledger.elapsed import Lease
 from paygate.logs import About
-from paygate.service.flow import Exchange, Flow, Step, Write, ask
+from paygate.service.asking import ask
+from paygate.service.flow import Exchange, Flow, Step, Write
 from paygate.testing import FakeGateway
 from paygate.testing.play import Player
 

@@ -49,7 +49,7 @@ from paygate.domain.outcome import (
 from paygate.domain.secret import DOTS
 from paygate.errors import BadResponse, PaygateError
 from paygate.gateway import AccountFacts, Callback, Charge, Notice, StoredToken
-from paygate.service.flow import ask
+from paygate.service.asking import ask
 from paygate.service.hiding import Hidden
 from paygate.service.secrets import secrets_in
 from paygate.settings import Settings

@@ -15,7 +15,7 @@ from paygate.drivers.bitcoin import Bitcoin
 from paygate.drivers.stripe import Stripe
 from paygate.errors import Unsupported
 from paygate.gateway import CallbackStyle, InquiryBy, Keyed, Limits, NotIdempotent, Rail, Traits
-from paygate.service import flow
+from paygate.service import asking
 from paygate.testing.simulation import Summary, left_out, playable, run, shrink, sweep
 from tests.drivers.authorize_net import conftest as authorize_net
 from tests.drivers.bitcoin import conftest as bitcoin
@@ -142,8 +142,8 @@ def test_what_traits_broke_is_made_small_with_the_same_traits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With a bug in the engine: a request without an answer counts as never sent."""
-    fault = flow._fault
-    monkeypatch.setattr(flow, "_fault", lambda **told: fault(**{**told, "sent": False}))
+    fault = asking._fault
+    monkeypatch.setattr(asking, "_fault", lambda **told: fault(**{**told, "sent": False}))
     traits = replace(TRAITS, idempotency=Keyed(ttl=timedelta(days=2)))
 
     broken = max(played(traits, 60).broken, key=lambda each: len(each.events))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from paygate.cashier.base import OnAccounts
 from paygate.cashier.verbs import verb
 from paygate.errors import BadResponse, CredentialsRejected, LiveModeMismatch, NotSent, Unsupported
-from paygate.service.flow import ask, look, transact
+from paygate.service.flow import look, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +55,7 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     from paygate.gateway import Checks
     from paygate.ledger import accounts
     from paygate.service import door
+    from paygate.service.asking import ask
 
     if not isinstance(account.gateway, Checks):
         raise Unsupported(f"the driver of account {account.name!r} cannot check its credentials")

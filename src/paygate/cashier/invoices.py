@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from paygate.cashier import arguments
 from paygate.cashier.base import OnLedger
 from paygate.cashier.verbs import verb
-from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.text import note
 from paygate.service.flow import look
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.customer import Customer
-    from paygate.domain.invoice import Invoice
+    from paygate.domain.invoice import Invoice, InvoiceStatus
     from paygate.domain.money import Money
     from paygate.domain.words import InvoiceStatusWord
     from paygate.ledger.tx import Tx
@@ -128,6 +127,7 @@ class Invoices(OnLedger):
         *status* is an `InvoiceStatus` or its text, such as ``"paid"``. The dates, the order and
         the pages are those of `payments`. Use `open_invoices` to list what is due by when.
         """
+        from paygate.domain.invoice import InvoiceStatus
         from paygate.ledger import items
 
         who = arguments.maybe(arguments.customer_id, customer, "customer")

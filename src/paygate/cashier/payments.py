@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from paygate.cashier import arguments
 from paygate.cashier.base import OnLedger
 from paygate.cashier.verbs import verb
-from paygate.domain.payment import PaymentStatus
 from paygate.errors import PaymentNotFound
 from paygate.printing import shown
 from paygate.service.flow import look
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from paygate.domain.attempt import Attempt
     from paygate.domain.customer import Customer
     from paygate.domain.invoice import Invoice
-    from paygate.domain.payment import Payment
+    from paygate.domain.payment import Payment, PaymentStatus
     from paygate.domain.words import KeyedVerb, PaymentStatusWord
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
@@ -94,6 +93,7 @@ class Payments(OnLedger):
         `InvalidValue` for a value that is not valid, `InvoiceNotFound`, `GatewayNotFound`, and
         `PaymentNotFound` if *after* does not exist.
         """
+        from paygate.domain.payment import PaymentStatus
         from paygate.ledger import payments
         from paygate.service import finding
 

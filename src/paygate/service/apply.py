@@ -49,7 +49,8 @@ from paygate.ledger import attempts, inbox, payments
 from paygate.ledger.arrivals import Arrival
 from paygate.printing import shown
 from paygate.service import door, inquire, intake, keeping, merge, notices, operate, quotes, unasked
-from paygate.service.flow import Flow, ask, look, transact
+from paygate.service.asking import ask
+from paygate.service.flow import Flow, look, transact
 from paygate.service.known import (
     KnownOperation,
     besides_answer,

@@ -47,8 +47,9 @@ from paygate.service import (
     return_address,
     withdrawing,
 )
+from paygate.service.asking import Heard, ask
 from paygate.service.claiming import ClaimPlan
-from paygate.service.flow import Flow, Heard, ask, intend
+from paygate.service.flow import Flow, intend
 from paygate.service.reading import AnswerSource
 
 if TYPE_CHECKING:

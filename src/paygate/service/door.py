@@ -4,7 +4,7 @@ A driver is somebody else's code. It may return None, a string, an outcome that 
 have, an amount of zero, a time without a zone. Such a value must never reach a rule or a constraint
 of the ledger, and fail late there, together with everything else in the same transaction. So
 each type that a driver returns has a table of its fields, and a value that does not fit is a fault
-of the driver: see `flow.ask`.
+of the driver: see `asking.ask`.
 
 A message names the wrong field and never its value, which may be a secret.
 """

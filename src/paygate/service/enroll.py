@@ -24,7 +24,8 @@ from paygate.errors import GatewayNotFound, InvalidValue, MethodNotUsable, NotEn
 from paygate.gateway import Enrollment, StoredToken, digest_key
 from paygate.ledger import actions, attempts, customers, inbox, keys, methods
 from paygate.service import dialogues, door, finding, keeping, merge, requests
-from paygate.service.flow import Flow, Heard, ask, intend, look, transact
+from paygate.service.asking import Heard, ask
+from paygate.service.flow import Flow, intend, look, transact
 from paygate.service.reading import AnswerSource
 
 if TYPE_CHECKING:

@@ -28,7 +28,8 @@ from paygate.errors import (
 from paygate.gateway import Rescans
 from paygate.ledger import accounts, addresses, feeds, outbox
 from paygate.service import door, intake, notices
-from paygate.service.flow import Flow, ask, look, transact
+from paygate.service.asking import ask
+from paygate.service.flow import Flow, look, transact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

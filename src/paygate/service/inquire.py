@@ -25,7 +25,8 @@ from paygate.gateway import DedupWindow, Inquiry
 from paygate.ledger import attempts, payments, receipts, sending, under_way
 from paygate.ledger.elapsed import age
 from paygate.service import dialogues, door, events, finding, keeping, merge, requests
-from paygate.service.flow import Flow, Heard, ask, look, transact
+from paygate.service.asking import Heard, ask
+from paygate.service.flow import Flow, look, transact
 from paygate.service.reading import AnswerSource
 
 if TYPE_CHECKING:

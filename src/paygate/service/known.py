@@ -19,7 +19,8 @@ from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import Approved, Declined, Rejected
 from paygate.ledger import attempts, payments, receipts
 from paygate.service import door, inquire, keeping, quotes, unasked
-from paygate.service.flow import ask, look
+from paygate.service.asking import ask
+from paygate.service.flow import look
 from paygate.service.inquire import InquiryCase
 
 if TYPE_CHECKING:

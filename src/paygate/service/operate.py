@@ -26,7 +26,8 @@ from paygate.errors import GatewayNotFound, NotCancelable, NotCapturable, NotEno
 from paygate.gateway import digest_key
 from paygate.ledger import attempts, keys, lots, receipts, refunding
 from paygate.service import claiming, dialogues, door, finding, merge, refunds, requests, tasks
-from paygate.service.flow import Flow, Heard, ask, intend, look, transact
+from paygate.service.asking import Heard, ask
+from paygate.service.flow import Flow, intend, look, transact
 from paygate.service.reading import AnswerSource
 from paygate.service.requests import Extras
 from paygate.service.taking import RefundTo

@@ -22,7 +22,8 @@ from paygate.domain.outcome import Unknown, Unsent
 from paygate.errors import NoResponse, NotSent
 from paygate.ledger import outbox
 from paygate.ledger.codec import write_instant
-from paygate.service.flow import Deliver, Flow, ask, look, transact
+from paygate.service.asking import ask
+from paygate.service.flow import Deliver, Flow, look, transact
 from paygate.service.hiding import Hidden
 from paygate.service.secrets import secrets_in
 

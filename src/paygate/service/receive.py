@@ -20,7 +20,8 @@ from paygate.errors import NotAuthentic, NotVerified, Unsupported
 from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
 from paygate.ledger import inbox
 from paygate.service import apply, door, intake, notices, refusals
-from paygate.service.flow import Flow, ask, look, repeatable, transact
+from paygate.service.asking import ask
+from paygate.service.flow import Flow, look, repeatable, transact
 from paygate.service.known import find_out, is_hint, known_of, question_about
 
 if TYPE_CHECKING:

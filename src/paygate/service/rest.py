@@ -21,7 +21,8 @@ from paygate.errors import BadResponse, GatewayNotFound, NotPayable
 from paygate.gateway import Remainder
 from paygate.ledger import claims, items, payments, quotes
 from paygate.service import door
-from paygate.service.flow import Flow, ask
+from paygate.service.asking import ask
+from paygate.service.flow import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

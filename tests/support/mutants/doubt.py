@@ -134,7 +134,7 @@ MUTANTS: Final = (
         plants="a request without a response counts as never sent",
         breaks="once the first byte of a request that moves money was sent, the outcome is unknown",
         shows="the response is lost and the money moved",
-        patches=(Patch("service.flow", "_fault", _silence_is_failure),),
+        patches=(Patch("service.asking", "_fault", _silence_is_failure),),
     ),
     Mutant(
         name="absence-is-failure",
@@ -240,6 +240,6 @@ MUTANTS: Final = (
         plants="the processor's name of its object is not stored",
         breaks="a note is committed before the dialogue continues",
         shows="a process dies between create and confirm, and the processor requires its own name",
-        patches=(Patch("service.flow", "_note", _forget_the_note),),
+        patches=(Patch("service.asking", "_note", _forget_the_note),),
     ),
 )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from paygate.dialogue import NOTED, deferred
 from paygate.driver import NoResponse, Note, Request, Response
-from paygate.service.flow import Exchange, ask
+from paygate.service.asking import ask
+from paygate.service.flow import Exchange
 from paygate.testing.conformance.explain import DIALOGUES, TRANSCRIPTS, fail
 from paygate.testing.play import Player
 
