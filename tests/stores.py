@@ -41,14 +41,15 @@ def sqlite_of(face: Cashier | AsyncCashier) -> SqliteStore:
 class Databases:
     """Databases of a server with an empty ledger in each; they are emptied and used again."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, template: str = TEMPLATE) -> None:
         self.server = server
+        self._template = template
         self._made = 0
         self._free: list[str] = []
         self._used: dict[str, str] = {}
-        server.create(TEMPLATE)
-        dialects.open_store(server.url(TEMPLATE)).close()
-        with closing(server.connect(TEMPLATE)) as connection:
+        server.create(template)
+        dialects.open_store(server.url(template)).close()
+        with closing(server.connect(template)) as connection:
             self._emptying = self._statements(connection)
 
     def url(self, file: str) -> str:
@@ -68,8 +69,8 @@ class Databases:
 
     def _make(self) -> str:
         self._made += 1
-        database = f"{TEMPLATE}_{self._made}"
-        self.server.create(database, TEMPLATE)
+        database = f"{self._template}_{self._made}"
+        self.server.create(database, self._template)
         return database
 
     def _statements(self, connection: Any) -> str:

@@ -47,6 +47,7 @@ class Proxy:
         self._wanted: Callable[[bytes], bool] = lambda _: False
         self._at = 0
         self._loss = Loss.ANSWER
+        self._also: Callable[[], None] = lambda: None
         self._held: list[Callable[[], None]] = []
         self._sockets: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX)
@@ -58,10 +59,20 @@ class Proxy:
         """Return the URL of a database behind this proxy."""
         return f"postgresql://{role}@/{database}?host={self.own}"
 
-    def lose(self, loss: Loss, at: int, wanted: Callable[[bytes], bool]) -> None:
-        """Lose the connection at message number *at* from now of those that are *wanted*."""
+    def lose(
+        self,
+        loss: Loss,
+        at: int,
+        wanted: Callable[[bytes], bool],
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
+        """
+        Lose the connection at message number *at* from now of those that are *wanted*.
+
+        Before the client notices, *also* is done.
+        """
         with self._lock:
-            self._loss, self._at, self._wanted = loss, at, wanted
+            self._loss, self._at, self._wanted, self._also = loss, at, wanted, also
             self.seen, self.fired = 0, False
 
     def count(self, wanted: Callable[[bytes], bool]) -> None:
@@ -119,6 +130,7 @@ class Proxy:
                 else:
                     with self._lock:
                         self._held.append(arrive)
+                self._also()
                 _end(client)
                 return
         except OSError:

@@ -48,6 +48,10 @@ def url(postgres: Server, database: Callable[[], str]) -> str:
     return postgres.url(database())
 
 
+def _name(ledgers: Databases) -> str:
+    return ledgers.url("ledger").partition("@/")[2].partition("?")[0]
+
+
 @pytest.fixture(scope="module")
 def behind(postgres: Server) -> Iterator[Proxy]:
     proxy = Proxy(postgres.folder)
@@ -57,7 +61,7 @@ def behind(postgres: Server) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="module")
 def ledgers(postgres: Server) -> Databases:
-    return Databases(postgres)
+    return Databases(postgres, "behind")
 
 
 @pytest.fixture
@@ -69,8 +73,7 @@ def world_of(
 
     class OnServer(InMemory):
         def _opened(self) -> Cashier:
-            database = ledgers.url("ledger").partition("@/")[2].partition("?")[0]
-            cashier = Cashier.open(behind.url(database), token_keys=[KEY])
+            cashier = Cashier.open(behind.url(_name(ledgers)), token_keys=[KEY])
             opened.append(cashier)
             holds = vars(cashier)
             holds["_store"].write(holds["_context"], set_mode)
@@ -83,17 +86,28 @@ def world_of(
             )
             return cashier
 
-    def make(story: str) -> InMemory:
+    def empty() -> None:
         while opened:
             opened.pop().close()
         ledgers.empty()
-        unstopped(story, PROFILE)  # in a world on SQLite, where nothing is lost
+
+    def make(story: str) -> InMemory:
+        empty()
         with monkeypatch.context() as patch:
             patch.setattr(stories, "InMemory", OnServer)
+            unstopped(story, PROFILE)  # the first time, while nothing is lost
+            empty()
             return build(BY_NAME[story], PROFILE)
 
+    behind.count(says_commit)
     yield make
     behind.count(says_commit)
-    while opened:
-        opened.pop().close()
+    empty()
+
+
+@pytest.fixture
+def database_behind(ledgers: Databases, behind: Proxy) -> Iterator[str]:
+    """The name of a database with an empty ledger."""
+    yield _name(ledgers)
+    behind.count(says_commit)
     ledgers.empty()

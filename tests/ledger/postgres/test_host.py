@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from paygate import AsyncCashier, Cashier, Money, Within
 from paygate.errors import (
     InvalidValue,
+    InvoiceNotFound,
     NotAllowedHere,
     NotEnoughOpen,
     SchemaMismatch,
@@ -403,3 +404,33 @@ def test_a_serializable_transaction_misses_what_the_ledger_commits(url: str) -> 
         lent.execute("COMMIT")
 
         assert len(own.execute("SELECT how FROM back").fetchall()) == 2
+
+
+# --- What sends is not for the host's transaction -------------------------------------------------
+
+
+def test_what_is_not_committed_cannot_be_collected(cashier: Cashier, url: str) -> None:
+    gateway = FakeGateway()
+    with Cashier.open(url, gateways={"card": gateway}, busy_s=0.05) as other:
+        with psycopg.connect(url) as connection:
+            issue(cashier.within(connection))
+            with pytest.raises((InvoiceNotFound, StoreBusy)):
+                other.collect("A-1", via="card", method="tok_visa", key="k")
+            assert gateway.moved("USD") == Money.of("USD", 0)
+        payment = other.collect("A-1", via="card", method="tok_visa", key="k")
+        assert payment.received == TOTAL
+
+
+def test_what_waits_for_the_hosts_transaction_sends_nothing(cashier: Cashier, url: str) -> None:
+    gateway = FakeGateway()
+    issue(cast("Any", cashier), "A-1")
+    with (
+        Cashier.open(url, gateways={"card": gateway}, busy_s=0.05) as other,
+        psycopg.connect(url) as connection,
+    ):
+        issue(cashier.within(connection), "A-2")
+        with pytest.raises(StoreBusy, match="if yours, commit it first"):
+            other.collect("A-1", via="card", method="tok_visa", key="k")
+        assert gateway.moved("USD") == Money.of("USD", 0)
+        connection.commit()
+        assert other.collect("A-1", via="card", method="tok_visa", key="k").received == TOTAL

@@ -11,7 +11,10 @@ from itertools import count
 
 import pytest
 
+from paygate import AsyncCashier, Money
 from paygate.errors import CommitUnknown
+from paygate.gateway import NotIdempotent
+from paygate.testing import FakeGateway
 from tests.ledger.postgres.conftest import PROFILE
 from tests.support.postgres_proxy import Loss, Proxy, says_commit
 from tests.sweep.run import Case, check, play_to_the_end
@@ -22,6 +25,7 @@ SENDS = (
     "charge",
     "charge with credit",
     "charge a stored method",
+    "charge and save",
     "charge an e-check",
     "show a page",
     "authorise",
@@ -82,3 +86,24 @@ def test_what_only_reads_does_not_mind_how_its_transaction_ends(
 
     assert cashier.invoices() == []
     assert not behind.fired
+
+
+@pytest.mark.parametrize("at", [1, 2], ids=["the intent", "the outcome"])
+@pytest.mark.parametrize("loss", Loss, ids=lambda loss: loss.value)
+async def test_in_asyncio_too(loss: Loss, at: int, behind: Proxy, database_behind: str) -> None:
+    gateway = FakeGateway(idempotency=NotIdempotent())
+    place = behind.url(database_behind)
+    async with AsyncCashier.open(place, gateways={"card": gateway}) as cashier:
+        total = Money.of("USD", "30.00")
+        await cashier.issue(number="A-1", customer="C-1", total=total, due="2026-12-01")
+        behind.lose(loss, at, says_commit)
+
+        payment = await cashier.collect("A-1", via="card", method="tok_visa", key="k")
+        again = await cashier.collect("A-1", via="card", method="tok_visa", key="k")
+
+        assert behind.fired
+        assert payment.id == again.id
+        assert (await cashier.fsck()) == []
+        paid = again.status == "succeeded"
+        assert paid or (loss, at) == (Loss.LATE, 1)  # the intent came later: to be recovered
+        assert gateway.moved("USD") == (total if paid else Money.of("USD", 0))

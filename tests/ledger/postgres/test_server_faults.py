@@ -11,6 +11,7 @@ import pytest
 
 from paygate import Cashier, Money
 from paygate.errors import CommitUnknown, LedgerCorrupt, StoreBusy, StoreError
+from paygate.gateway import NotIdempotent
 from paygate.ledger.dialects import open_store
 from paygate.ledger.postgres.errors import translated
 from paygate.ledger.postgres.store import PostgresStore
@@ -105,6 +106,33 @@ def test_a_server_that_was_killed_is_missed_and_found_again(own: Server, place: 
         assert cashier.fsck() == []
 
 
+def test_a_server_that_is_killed_within_a_collect_does_no_harm(own: Server, place: str) -> None:
+    gateway = FakeGateway(idempotency=NotIdempotent())
+
+    def restart() -> None:
+        own.kill()
+        own.start()
+
+    with (
+        closing(Proxy(own.folder)) as proxy,
+        Cashier.open(proxy.url(place), gateways={"card": gateway}) as cashier,
+    ):
+        killed = 0
+        for at in count(1, 4):
+            issue(cashier, f"A-{at}")
+            proxy.lose(Loss.REQUEST, at, is_statement, also=restart)
+            payment = cashier.collect(f"A-{at}", via="card", method="tok_visa", key=f"k-{at}")
+            assert payment.status == "succeeded"
+            if not proxy.fired:
+                break
+            killed += 1
+
+        proxy.count(is_statement)
+        assert killed > 4
+        assert gateway.moved("USD") == Money.of("USD", 30 * (killed + 1))
+        assert cashier.fsck() == []
+
+
 @pytest.fixture
 def standby(own: Server, place: str) -> Iterator[Server]:
     """A server that follows *own*, with a ledger in it, and only reads."""
@@ -125,7 +153,7 @@ def test_a_standby_only_reads_and_says_where_to_write(
             issue(cashier, "A-2")
         with (
             psycopg.connect(standby.url(place)) as lent,
-            pytest.raises(Exception, match="only reads") as refused,
+            pytest.raises(Exception, match="server is read-only") as refused,
         ):
             cashier.within(lent)
         assert type(refused.value).__name__ == "NotAllowedHere"
