@@ -184,3 +184,16 @@ def test_a_terminal_shows_that_something_goes_on_and_a_pipe_does_not() -> None:
             pass
 
         assert ("days pass" in out.getvalue()) is terminal
+
+
+def test_it_plays_on_no_ledger_that_holds_something(run: Run, folder: Path) -> None:
+    with Cashier.open("sqlite:///real.db") as cashier:
+        cashier.issue(number="A-1", customer="C", total=Money.of("USD", 1), due="2026-12-01")
+
+    done = run("demo", "--ledger", "sqlite:///real.db")
+
+    assert done.code == 2
+    assert "this ledger is not empty" in done.err
+    with Cashier.open("sqlite:///real.db") as cashier:
+        assert [each.number for each in cashier.invoices()] == ["A-1"]
+        assert cashier.payments() == []

@@ -80,7 +80,8 @@ class Face:
         Open the ledger at *url*, creating it if necessary, with gateway accounts by name.
 
         *url* is ``sqlite:///payments.db`` (three slashes: relative to the working
-        directory; four: absolute). A gateway is a driver object; or its settings,
+        directory; four: absolute) or ``postgresql://role@host/database``, and the rest of what
+        libpq accepts. A gateway is a driver object; or its settings,
         with the entry ``driver``; or a driver object with settings of the account:
         ``{"gateway": object, "credit_on": "settled"}``. *sinks* receive events at `publish`.
 
@@ -99,7 +100,7 @@ class Face:
         an `AsyncTransport`) is the host's own, and is closed with the cashier. An account can
         override it: ``{"gateway": object, "transport": Network(…)}``.
 
-        *busy_s* is how many seconds a verb waits while another transaction writes to the file,
+        *busy_s* is how many seconds a verb waits for another transaction, or for a connection,
         before it raises `StoreBusy`. With *preload*, everything that a verb needs is imported now,
         so that no payer waits for an import and a child that is forked later need not
         import; without it, modules are imported on first use.
