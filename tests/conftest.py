@@ -42,6 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    from tests.support import holding
+
+    holding.check_everywhere()
     if config.getoption(ON_POSTGRES, default=False):
         config.pluginmanager.import_plugin("tests.on_postgres")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from paygate import Cashier, Money
-from paygate.ledger import outbox
+from paygate.ledger import outbox, roots
+from paygate.ledger.tx import Tx
 from paygate.testing import FakeGateway
 from tests.cli.conftest import Run
 
@@ -67,10 +68,12 @@ def test_dead_letters_are_listed_and_revived(imported: Run) -> None:
     with Cashier.open("sqlite:///paygate.db") as cashier:
         event = cashier.events()[0]
         cashier.subscribe("crm", print)
-        cashier._store.write(
-            cashier._context,
-            lambda tx: outbox.delay(tx, "crm", event, tries=8, dead=True, error="409: who?"),
-        )
+
+        def give_up(tx: Tx) -> None:
+            roots.hold_sink(tx, "crm")
+            outbox.delay(tx, "crm", event, tries=8, dead=True, error="409: who?")
+
+        cashier._store.write(cashier._context, give_up)
 
     told = imported("dead-letter", "list", COLUMNS="80")
     [letter] = imported("dead-letter", "list", "--json").json["dead_letters"]

@@ -21,7 +21,8 @@ from paygate.domain.outcome import (
     Pending,
 )
 from paygate.gateway import AddressPer, Callback, Charge, Inquiry, Notice
-from paygate.ledger import customers, feeds
+from paygate.ledger import customers, feeds, roots
+from paygate.ledger.tx import Tx
 from paygate.testing import FakeClock, FakeGateway
 
 if TYPE_CHECKING:
@@ -343,13 +344,14 @@ def _methods(office: Office) -> None:
     cashier.set_default_method(second)
     cashier.forget_method(third, key=office.key())
     office.pay(method=first)
-    cashier._store.write(
-        cashier._context,
-        lambda tx: customers.keep_reference(tx, "C-1", "card", "cus_1"),
-    )
-    cashier._store.write(
-        cashier._context, lambda tx: feeds.remember(tx, "card", {"block": b"00", "coin": b"01"})
-    )
+
+    def write(tx: Tx) -> None:
+        roots.hold_feed(tx, "card")
+        roots.hold(tx, customers=("C-1",))
+        customers.keep_reference(tx, "C-1", "card", "cus_1")
+        feeds.remember(tx, "card", {"block": b"00", "coin": b"01"})
+
+    cashier._store.write(cashier._context, write)
     office.pay(method="tok_visa", save_method=True)
 
 

@@ -70,6 +70,14 @@ DAMAGE_OF_MORE = {
     "callbacks-are-followed-up": "UPDATE paygate_inbox SET next_try_at = NULL",
     "holds-follow-refunds": "UPDATE paygate_hold SET state = 'held'",
     "reversals-match-payments": "UPDATE paygate_payment SET reversal = NULL",
+    "money-goes-back-once": """
+        CREATE TEMP TABLE twice AS SELECT * FROM paygate_receipt WHERE kind = 'reversal';
+        UPDATE twice SET id = id || '-2', kind = 'refund', movement_id = 'till';
+        INSERT INTO paygate_receipt SELECT * FROM twice LIMIT 1;
+    """,
+    "one-default-method": (
+        "DROP INDEX paygate_method_default; UPDATE paygate_method SET is_default = 1"
+    ),
     "settlements-are-posted": "UPDATE paygate_receipt SET fee_minor = 1",
     "write-offs-are-posted": "UPDATE paygate_write_off SET ledger_account = 'fees'",
     "numbers-are-counted": "UPDATE paygate_sequence SET value = value - 1",
@@ -129,7 +137,7 @@ def damage(path: Path, statement: str) -> list[Violation]:
         triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         for (trigger,) in triggers.fetchall():
             connection.execute(f"DROP TRIGGER {trigger}")
-        connection.execute(statement)
+        connection.executescript(statement)
     with Cashier.open(f"sqlite:///{path}") as cashier:
         return cashier.fsck()
 

@@ -17,6 +17,7 @@ from paygate.ledger import (
     stored_requests,
 )
 from paygate.ledger.claims import Claim
+from paygate.ledger.roots import hold_ledger
 from paygate.ledger.tx import Tx
 from paygate.testing import FakeGateway
 from tests.stores import sqlite_of
@@ -127,6 +128,7 @@ def test_what_is_known_follows_what_is_written(cashier: Cashier, name: str) -> N
     look, change = CHANGES[name]
 
     def work(tx: Tx) -> Any:
+        hold_ledger(tx)
         payments.by_id(tx, payment.id)
         look(tx, *about)
         change(tx, *about)

@@ -53,8 +53,8 @@ def assert_all_heard(listener: Listener, cashier: Cashier) -> None:
 
 
 # subscribe, take the lease, look for what is due, read a batch, tell 6 events, advance,
-# read again, release.
-STEPS = 1 + 1 + 1 + 1 + 6 + 1 + 1 + 1
+# read again, release. Before each reading it looks whether events have no position yet.
+STEPS = 1 + 1 + 1 + 2 + 6 + 1 + 2 + 1
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["not done", "done, result lost"])

@@ -35,7 +35,8 @@ from paygate.gateway import (
     NotIdempotent,
     Reply,
 )
-from paygate.ledger import attempts, inbox
+from paygate.ledger import attempts, inbox, roots
+from paygate.ledger.tx import Tx
 from paygate.service import notices
 from paygate.service.apply import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway, Habits
@@ -478,7 +479,12 @@ def test_money_that_another_system_sends_back_is_looked_at_again_before_it_is_ig
     shop.cashier.apply_callbacks()
     states = [each.state for each in shop.cashier.callbacks()]
     [attempt] = shop.cashier.attempts(payment)
-    shop.cashier._store.write(shop.cashier._context, lambda tx: attempts.note(tx, attempt.id, name))
+
+    def note(tx: Tx) -> None:
+        roots.hold_attempt(tx, attempt.id)
+        attempts.note(tx, attempt.id, name)
+
+    shop.cashier._store.write(shop.cashier._context, note)
     for pause in RETRY_PLAN:
         shop.clock.advance(pause)
         shop.cashier.apply_callbacks()

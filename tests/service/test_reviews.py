@@ -14,6 +14,7 @@ from paygate.domain.review import REVIEWS
 from paygate.errors import NoResponse, NothingToReverse
 from paygate.gateway import Inquiry
 from paygate.ledger import attempts, payments, reviews
+from paygate.ledger.roots import hold_ledger
 from paygate.ledger.tx import Tx
 from paygate.service import events
 from paygate.service.flow import transact
@@ -28,7 +29,11 @@ class Desk(Cashier):
     """A cashier that writes to the ledger what only a rare fault of a processor would."""
 
     def write(self, work: Callable[[Tx], object]) -> None:
-        self._run(transact(work))
+        def held(tx: Tx) -> None:
+            hold_ledger(tx)
+            work(tx)
+
+        self._run(transact(held))
 
 
 class Shop:

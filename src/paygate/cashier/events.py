@@ -45,7 +45,7 @@ class Outbox(OnLedger):
         `RecordNotFound` if it does not exist.
         """
         from paygate.ledger import outbox
-        from paygate.service import finding
+        from paygate.service import finding, publish
 
         about = arguments.maybe(arguments.aggregate, aggregate, "aggregate")
         behind, most = arguments.position(after, "after"), arguments.how_many(limit)
@@ -54,6 +54,7 @@ class Outbox(OnLedger):
             which = None if about is None else finding.aggregate(tx, about)
             return outbox.after(tx, behind, most, which)
 
+        yield from publish.place()
         return (yield from look(work))
 
     @verb
@@ -82,11 +83,16 @@ class Outbox(OnLedger):
 
         Raises `RecordNotFound` if no sink with this name has ever read events.
         """
-        from paygate.ledger import outbox
+        from paygate.ledger import outbox, roots
         from paygate.service import finding
 
         which = arguments.named(sink, "sink")
-        return (yield from transact(lambda tx: outbox.revive(tx, finding.sink(tx, which))))
+
+        def work(tx: Tx) -> int:
+            roots.hold_sink(tx, which)
+            return outbox.revive(tx, finding.sink(tx, which))
+
+        return (yield from transact(work))
 
 
 class Publishing(OnAccounts):

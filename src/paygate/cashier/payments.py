@@ -142,9 +142,10 @@ class Payments(OnLedger):
     @verb
     def history(self, payment: Payment | str) -> Flow[History]:
         """Return all records about a payment: attempts, money moved, allocations and events."""
-        from paygate.service import history
+        from paygate.service import history, publish
 
         which = arguments.payment(payment, "payment")
+        yield from publish.place()
         return (yield from look(lambda tx: history.of(tx, which)))
 
 

@@ -36,7 +36,7 @@ VALUES (
     WHERE tenant = :tenant AND customer = :customer AND is_default = 1 AND forgotten_at IS NULL)
     THEN 0 ELSE 1 END,
   :at, :at, 0)
-ON CONFLICT DO NOTHING
+ON CONFLICT (id) DO NOTHING
 """
 _BY_ID = "SELECT * FROM paygate_method WHERE tenant = :tenant AND id = :id"
 _LISTING = paging.listing(
@@ -75,10 +75,12 @@ UPDATE paygate_method
 SET brand = :brand, last4 = :last_four, expires = :expires, reported_at = :reported_at
 WHERE id = :id AND reported_at <= :reported_at
 """
-_SET_DEFAULT = """
-UPDATE paygate_method SET is_default = CASE id WHEN :id THEN 1 ELSE 0 END
-WHERE tenant = :tenant AND customer = :customer
+# No customer has two of them at any moment, so the old one goes first.
+_UNSET_DEFAULT = """
+UPDATE paygate_method SET is_default = 0
+WHERE tenant = :tenant AND customer = :customer AND is_default = 1
 """
+_SET_DEFAULT = "UPDATE paygate_method SET is_default = 1 WHERE id = :id"
 _IDS_OF_CUSTOMER = """
 SELECT id FROM paygate_method WHERE tenant = :tenant AND customer = :customer
 """
@@ -248,6 +250,7 @@ def token_of(tx: Tx, id_: str) -> tuple[Secret[str], str]:
 def set_default(tx: Tx, method: PaymentMethod) -> None:
     """Make *method* the default of its customer."""
     params = {"tenant": tx.tenant, "customer": method.customer, "id": method.id}
+    tx.run(_UNSET_DEFAULT, params)
     tx.run(_SET_DEFAULT, params)
     for row in tx.all(_IDS_OF_CUSTOMER, params):
         checksums.renew(tx, checksums.METHOD, row["id"])

@@ -1,5 +1,12 @@
 """The outbox: events, stored in the transaction that caused them, and the positions of sinks.
 
+On PostgreSQL, transactions commit in a different order than they begin, so a sink that stores its
+position could skip an event that is committed later with a lower number. So an event has no
+position at first. Whoever reads in order first assigns the next positions to the events that have
+none, in the order of their insertion (`place`). Events of one aggregate are inserted one after the
+other, because their transactions lock the same root, so they keep their order. On SQLite, events
+are committed in the order of their insertion and have a position at once.
+
 A sink reads the outbox in order and stores its position. An event that it cannot take becomes a
 delivery row; later events of the same aggregate queue behind it, and all others continue.
 """
@@ -15,6 +22,7 @@ from paygate.domain.event import EVENT_TYPES, SCHEMA_VERSION, DeadLetter, Event
 from paygate.domain.money import Money
 from paygate.ledger import checksums
 from paygate.ledger.codec import read_instant, write_instant
+from paygate.ledger.roots import EVENTS
 from paygate.ledger.tx import LOGGER
 
 if TYPE_CHECKING:
@@ -46,11 +54,15 @@ SELECT {_COLUMNS} FROM paygate_outbox
 WHERE tenant = :tenant AND aggregate = :aggregate AND +position > :position
 ORDER BY seq LIMIT :limit
 """
+# On SQLite an event has its position from the beginning: PostgreSQL has other texts of these.
+UNPLACED: Final = "SELECT '' AS occurred_at WHERE 1 = 0"
+PLACE: Final = "UPDATE paygate_outbox SET position = position WHERE position = 0"
 _LAST = """
-SELECT position FROM paygate_outbox WHERE tenant = :tenant ORDER BY position DESC LIMIT 1
+SELECT position FROM paygate_outbox
+WHERE tenant = :tenant AND position IS NOT NULL ORDER BY position DESC LIMIT 1
 """
 _ANY_OF = "SELECT 1 AS one FROM paygate_outbox WHERE tenant = :tenant LIMIT 1"
-_ANY = "SELECT 1 AS one FROM paygate_outbox WHERE position > 0 LIMIT 1"
+_ANY = "SELECT 1 AS one FROM paygate_outbox WHERE id > '' LIMIT 1"
 _ADD_SINK = """
 INSERT INTO paygate_sink (tenant, name, position) VALUES (:tenant, :name, :position)
 ON CONFLICT DO NOTHING
@@ -144,6 +156,8 @@ def emit(
         "actor": tx.actor,
         "data": _write(data),
     }
+    if aggregate.startswith(_OF_NO_CUSTOMER):
+        tx.queue_at_end(aggregate)
     tx.at_end(_INSERT, checksums.signed(checksums.OUTBOX, params))
     level = logs.level_of(type_, data.get("code", ""))
     if logs.wanted(LOGGER, level):
@@ -152,6 +166,9 @@ def emit(
         about = replace(about, account=account, payment=payment)
         tx.log(type_, _line(type_, aggregate, data), about, level=level)
 
+
+_OF_NO_CUSTOMER: Final = ("account:", "callbacks:")
+"""How the aggregates begin whose events units store that hold nothing in common."""
 
 _SHOWN: Final = ("event_id", "type", "code", "raw_code")
 
@@ -165,6 +182,18 @@ def _line(type_: str, aggregate: str, data: Mapping[str, Any]) -> str:
     parts += [str(data[name]) for name in _SHOWN if data.get(name)]
     reason = str(data.get("reason") or "")
     return ", ".join(parts) + (f": {reason}" if reason else "")
+
+
+def unplaced_since(tx: Tx) -> str | None:
+    """Return when the first event happened that has no position yet; None if all have one."""
+    row = tx.one(UNPLACED, {"tenant": tx.tenant})
+    return None if row is None else str(row["occurred_at"])
+
+
+def place(tx: Tx) -> None:
+    """Give a position to each event that has none, in the order in which they were stored."""
+    tx.hold(EVENTS)
+    tx.run(PLACE, {})
 
 
 def after(tx: Tx, position: int, limit: int, aggregate: str | None = None) -> list[Event]:
@@ -189,6 +218,7 @@ def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:
     """Register sink *name*, once; it reads from the first event, or from the next one."""
     position = 0
     if not from_beginning:
+        tx.run(PLACE, {})
         row = tx.one(_LAST, {"tenant": tx.tenant})
         position = 0 if row is None else row["position"]
     tx.run(_ADD_SINK, {"tenant": tx.tenant, "name": name, "position": position})
@@ -321,7 +351,7 @@ def event_of(row: Row) -> Event:
     """Return the event of a row."""
     return Event(
         id=row["id"],
-        position=row["position"],
+        position=row["position"] or 0,
         type=row["type"],
         aggregate=row["aggregate"],
         seq=row["seq"],

@@ -83,6 +83,8 @@ class SqliteStore(Store):
     """The class of its connections; a test has one that fails on purpose."""
     schema_files: ClassVar[SchemaFiles] = SQLITE
     """The schema files of the ledger; a test adds one."""
+    session_class: ClassVar[type[Session]] = Session
+    """The class that executes statements; tests have one that checks that roots are locked."""
 
     def __init__(self, path: str, *, busy_s: float = BUSY_S) -> None:
         self.path = path
@@ -108,7 +110,7 @@ class SqliteStore(Store):
         lines: list[logs.LogLine] = []
 
         def unit(connection: sqlite3.Connection) -> T:
-            tx = Tx(Session(connection), context)
+            tx = Tx(self.session_class(connection), context)
             result = work(tx)
             tx.finish()
             lines.extend(tx.lines)
@@ -350,15 +352,16 @@ class SqliteStore(Store):
                 "sent. Restore the file (or its backup) and restart this process"
             )
 
-    @staticmethod
+    @classmethod
     def _unit(
+        cls,
         connection: sqlite3.Connection,
         context: Context,
         work: Callable[[Tx], Any],
         lines: list[logs.LogLine],
     ) -> tuple[Any, BaseException | None]:
         connection.execute("SAVEPOINT unit")
-        tx = Tx(Session(connection), context)
+        tx = Tx(cls.session_class(connection), context)
         try:
             result = work(tx)
             tx.finish()

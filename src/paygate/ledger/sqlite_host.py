@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from paygate.errors import InvalidValue, NotAllowedHere, SchemaMismatch, StoreBusy, StoreError
 from paygate.ledger.lending import AwaitedCursor, not_of
@@ -30,6 +30,9 @@ class HostStore(Writes):
 
     Each unit of work is a savepoint in it; the host commits or rolls back.
     """
+
+    session_class: ClassVar[type[HostSession]] = HostSession
+    """The class that executes statements; tests have one that checks that roots are locked."""
 
     def __init__(self, take: Callable[[], Lent], file: str) -> None:
         self._take = take
@@ -85,7 +88,7 @@ class HostStore(Writes):
     def _in_savepoint(self, context: Context, work: Callable[[Tx], T]) -> T:
         try:
             self._connection.execute("SAVEPOINT paygate")
-            tx = Tx(HostSession(self._connection), context)
+            tx = Tx(self.session_class(self._connection), context)
             result = work(tx)
             tx.finish()
             self._connection.execute("RELEASE paygate")

@@ -10,9 +10,10 @@ from paygate.ledger.sqlite_errors import damaged
 from paygate.ledger.statements import positional
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from paygate.ledger.roots import Root
     from paygate.ledger.tx import Row
 
 # Deleted and overwritten bytes are zeroed, not left in the file's free space: among them are
@@ -29,7 +30,28 @@ def _by_name(rows: list[sqlite3.Row]) -> Sequence[Row]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-class Session:
+class Alone:
+    """The part of a session that locks roots: on SQLite one transaction writes at a time."""
+
+    __slots__ = ()
+
+    locks = False
+
+    def hold(self, roots: Iterable[Root]) -> None:
+        """Do nothing."""
+
+    def own(self, root: Root) -> None:
+        """Do nothing."""
+
+    def queue(self, names: Iterable[str]) -> None:
+        """Do nothing."""
+
+    def peek(self, _sql: str, _params: Mapping[str, Any], /) -> Sequence[Row]:
+        """Return nothing: there is nothing to lock."""
+        return ()
+
+
+class Session(Alone):
     """Executes the ledger's statements on one SQLite connection."""
 
     __slots__ = ("_connection", "_execute", "_executemany")
@@ -74,7 +96,7 @@ class Session:
         return _sorting_on_disk(self._connection)
 
 
-class HostSession:
+class HostSession(Alone):
     """Executes the ledger's statements on the host's connection, whatever its row factory."""
 
     __slots__ = ("_connection",)

@@ -311,6 +311,39 @@ STATE_RULES: Final = (
         """,
     ),
     Rule(
+        "money-goes-back-once",
+        "the money of a payment that a clerk reversed was not sent back as well, unless it is "
+        "under review or a person has looked",
+        """
+        SELECT p.id AS subject, 'it was reversed by ' || p.reversal || ', and ' || r.kind || ' '
+          || r.movement_id || ' sent money back' AS detail
+        FROM paygate_payment p JOIN paygate_receipt r ON r.payment = p.id
+        WHERE p.tenant = :tenant AND p.reversal IS NOT NULL AND p.needs_review = 0
+          AND r.kind IN ('refund', 'void')
+          AND EXISTS (SELECT 1 FROM paygate_receipt b
+                      WHERE b.payment = p.id AND b.kind = 'reversal'
+                        AND b.movement_id LIKE p.reversal || ':%')
+          AND p.returned_minor > (SELECT coalesce(max(v.returned_minor), 0) FROM paygate_review v
+                                  WHERE v.payment = p.id AND v.reason <> '')
+          AND r.amount_minor > (
+            SELECT coalesce(sum(u.amount_minor), 0) FROM paygate_receipt u
+            WHERE u.payment = p.id AND u.kind IN ('refund_failed', 'undone')
+              AND coalesce(u.undoes, u.movement_id) = r.movement_id)
+        """,
+    ),
+    Rule(
+        "one-default-method",
+        "a customer has at most one default method, and it was not forgotten",
+        """
+        SELECT customer AS subject, count(*) || ' methods are the default' AS detail
+        FROM paygate_method WHERE tenant = :tenant AND is_default = 1
+        GROUP BY customer HAVING count(*) > 1
+        UNION ALL
+        SELECT id, 'it is the default, and was forgotten' FROM paygate_method
+        WHERE tenant = :tenant AND is_default = 1 AND forgotten_at IS NOT NULL
+        """,
+    ),
+    Rule(
         "settlements-are-posted",
         "the settled amount and the fee of a receipt equal its postings",
         """
@@ -396,7 +429,7 @@ STATE_RULES: Final = (
         SELECT 'sending_stopped', 'it disagrees with the last event' FROM (
           SELECT type, occurred_at FROM paygate_outbox
           WHERE type IN ('ledger.sending_stopped', 'ledger.sending_resumed')
-          ORDER BY position DESC LIMIT 1) o
+          ORDER BY coalesce(position, 9223372036854775807) DESC, occurred_at DESC LIMIT 1) o
         LEFT JOIN paygate_meta m ON m.name = 'sending_stopped'
         WHERE CASE o.type WHEN 'ledger.sending_resumed' THEN m.name IS NOT NULL
           ELSE m.name IS NULL OR o.occurred_at IS NOT json_extract(

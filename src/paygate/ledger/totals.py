@@ -16,6 +16,7 @@ from paygate.domain.status import (
     UnknownOutcomes,
 )
 from paygate.errors import InvalidAmount
+from paygate.ledger import outbox
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_date, write_instant
 
 if TYPE_CHECKING:
@@ -177,10 +178,11 @@ def stuck(tx: Tx) -> dict[str, dict[InboxState, tuple[int, datetime]]]:
 
 def sinks(tx: Tx) -> list[SinkStatus]:
     """Return the status of every known sink and subscriber."""
+    unplaced = outbox.unplaced_since(tx)  # no sink can have read it
     return [
         SinkStatus(
             name=row["name"],
-            behind_since=read_instant_or_none(row["behind_since"]),
+            behind_since=read_instant_or_none(row["behind_since"] or unplaced),
             set_aside=row["set_aside"],
             unreached_since=read_instant_or_none(row["unreached_since"]),
             fault=row["fault"],

@@ -15,11 +15,12 @@ from paygate.ledger.codec import write_instant
 from paygate.ledger.elapsed import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from paygate.ledger.elapsed import Mark, Stopwatch
+    from paygate.ledger.roots import Root
     from paygate.ledger.vault import Vault
 
 T = TypeVar("T")
@@ -75,6 +76,25 @@ class Row(Protocol):
 class Connection(Protocol):
     """Executes the ledger's statements on a database connection."""
 
+    locks: bool
+    """Whether transactions run side by side, so that roots must be locked: see `roots`."""
+
+    def hold(self, roots: Iterable[Root]) -> None:
+        """Lock *roots* until the transaction ends, in their order."""
+        ...
+
+    def own(self, root: Root) -> None:
+        """Count *root*, which this transaction makes, as locked."""
+        ...
+
+    def queue(self, names: Iterable[str]) -> None:
+        """Wait until it is the turn of this transaction for each of *names*, in their order."""
+        ...
+
+    def peek(self, sql: str, params: Mapping[str, Any], /) -> Sequence[Row]:
+        """Read what never changes, to find out what is to be locked."""
+        ...
+
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
         """Execute a statement and return the number of rows it changed."""
         ...
@@ -117,7 +137,8 @@ class Tx:
     """An open transaction, with its start time and its actor.
 
     Work that is given a Tx may run twice (after a conflict, or when a group is retried), so it
-    must have no side effects besides rows.
+    must have no side effects besides rows. It first locks the roots of what it reads and writes:
+    see `roots`.
 
     `known` caches what this transaction has read or written, so that no row is read twice. Its
     keys are the kind of fact and the id of its owner. Only the module that writes a table caches
@@ -127,15 +148,19 @@ class Tx:
     __slots__ = (
         "_all",
         "_at_end",
+        "_connection",
         "_ids",
+        "_queues",
         "_stopwatch",
         "actor",
         "at",
         "each",
         "known",
         "lines",
+        "locks",
         "many",
         "now",
+        "peek",
         "run",
         "sorting_on_disk",
         "tenant",
@@ -144,6 +169,9 @@ class Tx:
     )
 
     def __init__(self, connection: Connection, context: Context) -> None:
+        self._connection = connection
+        self.locks = connection.locks
+        self.peek = connection.peek
         self._all = connection.all
         self.run = connection.run
         self.many = connection.many
@@ -157,9 +185,24 @@ class Tx:
         self.zone = context.zone
         self.lines: list[logs.LogLine] = []
         self.known: dict[tuple[str, str], Any] = {}
+        self._queues: set[str] = set()
         self._at_end: dict[str, list[Mapping[str, Any]]] = {}
         self.now = context.clock.now()
         self.at = write_instant(self.now)
+
+    def hold(self, *roots: Root) -> None:
+        """
+        Lock *roots*, before anything is read, where transactions run side by side.
+
+        A unit that has read already is done again with them locked first.
+        """
+        if self.locks:
+            self._connection.hold(roots)
+
+    def own(self, root: Root) -> None:
+        """Count *root*, which this transaction makes, as held."""
+        if self.locks:
+            self._connection.own(root)
 
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
         """Return all rows of a query."""
@@ -179,8 +222,14 @@ class Tx:
         """
         self._at_end.setdefault(sql, []).append(params)
 
+    def queue_at_end(self, name: str) -> None:
+        """Let transactions that name the same thing write what was left for the end in turn."""
+        self._queues.add(f"{self.tenant}/{name}")
+
     def finish(self) -> None:
         """Execute the statements left for the end; the store calls this before it commits."""
+        if self._queues:
+            self._connection.queue(sorted(self._queues))
         for sql, params in self._at_end.items():
             self.many(sql, params)
 

@@ -45,7 +45,7 @@ from paygate.errors import (
     UsageError,
 )
 from paygate.gateway import Applied
-from paygate.ledger import attempts, inbox, payments
+from paygate.ledger import attempts, inbox, payments, roots
 from paygate.ledger.arrivals import Arrival
 from paygate.printing import shown
 from paygate.service import door, inquire, intake, keeping, merge, notices, operate, quotes, unasked
@@ -123,7 +123,12 @@ def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> 
     """Apply a callback again from the beginning, and return its new row."""
     row = yield from look(lambda tx: intake.find(tx, id_))
     inquire.require(row.callback.account, accounts)
-    yield from transact(lambda tx: inbox.revive(tx, id_))
+
+    def revive(tx: Tx) -> None:
+        roots.hold_callback(tx, id_)
+        inbox.revive(tx, id_)
+
+    yield from transact(revive)
     yield from apply_safely(id_, accounts, timing, set())
     return (yield from look(lambda tx: intake.find(tx, id_)))
 
@@ -144,6 +149,7 @@ def apply_safely(
         reason = f"{type(bug).__name__} while it was applied"
 
     def put_off(tx: Tx) -> None:
+        roots.hold_callback(tx, id_)
         row = inbox.by_id(tx, id_)
         if row is not None and row.callback.state is InboxState.NEW:
             _wait(tx, row, reason, InboxState.FAILED)
@@ -172,6 +178,8 @@ def _apply(
         silent.add(account.name)
 
     def work(tx: Tx) -> Done:
+        roots.hold_callback(tx, id_)
+        roots.hold(tx, payments=() if known.payment is None else (known.payment.id,))
         # Another process may have been faster. What arrived since we asked is not covered by it.
         now = _since(row, intake.find(tx, id_))
         return apply_in(tx, now, notice, account, finding, timing, price=price, patient=True)
@@ -193,6 +201,7 @@ def _follow(
     _ = yield from inquire.follow(change, accounts, timing)
 
     def end(tx: Tx) -> None:
+        roots.hold_callback(tx, row.callback.id)
         inbox.end(tx, row, InboxState.APPLIED)
 
     yield from transact(end)
@@ -287,6 +296,7 @@ def apply_in(
 def _of_payment(tx: Tx, matter: _Matter, case: InquiryCase, before: Payment) -> Done:
     """Merge the notice, or the finding, about the payment *before*."""
     row, notice, account = matter.row, matter.notice, matter.account
+    roots.hold_payment(tx, before.id)
     heard_at = row.callback.received_at
     priced = quotes.to_be_priced(tx, account, notice, case.row, heard_at)
     # By now it may belong to another payment, which needs another price.
@@ -499,6 +509,7 @@ def _complete(
         pass  # this gateway has no completion: its money arrives without it
 
     def mark(tx: Tx) -> None:
+        roots.hold_callback(tx, row.callback.id)
         if again:
             _wait(tx, row, again, InboxState.FAILED)
         else:

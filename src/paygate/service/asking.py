@@ -22,7 +22,7 @@ from paygate.errors import (
     PaygateError,
     UsageError,
 )
-from paygate.ledger import attempts
+from paygate.ledger import attempts, roots
 from paygate.printing import place_of
 from paygate.request_id import request_id_of
 from paygate.service import door as doors
@@ -199,4 +199,8 @@ def _fault(*, sent: bool, reason: str, fault: Fault) -> Unsent | Unknown:
 
 
 def _note(attempt: str, reference: str) -> Callable[[Tx], None]:
-    return lambda tx: attempts.note(tx, attempt, reference)
+    def work(tx: Tx) -> None:
+        roots.hold_attempt(tx, attempt)
+        attempts.note(tx, attempt, reference)
+
+    return work

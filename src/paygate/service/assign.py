@@ -51,6 +51,7 @@ def assign_in(
         raise InvalidValue(
             "give the reason of the assignment: reason='the payer rounded up'", argument="reason"
         )
+    finding.hold(tx, wanted, customer, payments=(which,))
     payment = finding.payment(tx, which)
     waiting = [each for each in receipts.of_payment(tx, payment.id) if each.unallocated.minor]
     if not waiting:

@@ -250,6 +250,7 @@ def _usable(tx: Tx, order: CollectOrder, method: PaymentMethod, customer: str) -
 
 def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Timing) -> Opened:
     """Check, claim and store the intent in this transaction; send nothing."""
+    finding.hold(tx, order.items, order.customer, order.payer)
     id_ = tx.new_id("pay")
     before = keys.take(tx, order.name, order.key, _fingerprint(order, kind), id_)
     if before is not None:

@@ -24,7 +24,7 @@ from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
-from paygate.ledger import claims, customers, items, keys, lots, payments, posting
+from paygate.ledger import claims, customers, items, keys, lots, payments, posting, roots
 from paygate.service import allocation, claiming, events, finding
 from paygate.service.flow import Flow, repeatable, transact
 
@@ -55,6 +55,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     """Pay invoices from credit in this transaction."""
     if not use.items:
         raise InvalidValue("name the invoices to pay from credit")
+    finding.hold(tx, use.items)
     id_ = tx.new_id("pay")
     print_ = keys.fingerprint(
         items=[claiming.name_of(item) for item in use.items], amount=str(use.amount)
@@ -122,6 +123,7 @@ def undo_credit_use(payment: str) -> Flow[Payment]:
 
 def undo_credit_use_in(tx: Tx, which: str) -> Payment:
     """Undo a use of credit in this transaction; repeating this changes nothing."""
+    roots.hold_payment(tx, which)
     payment = finding.payment(tx, which)
     used = [claim for claim in claims.of_payment(tx, payment.id) if claim.credit is not None]
     if not used:

@@ -22,7 +22,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import GatewayNotFound, InvalidValue, MethodNotUsable, NotEnrollable
 from paygate.gateway import Enrollment, StoredToken, digest_key
-from paygate.ledger import actions, attempts, customers, inbox, keys, methods
+from paygate.ledger import actions, attempts, customers, inbox, keys, methods, roots
 from paygate.service import dialogues, door, finding, keeping, merge, requests
 from paygate.service.asking import Heard, ask
 from paygate.service.flow import Flow, intend, look, transact
@@ -136,6 +136,7 @@ def _check(wish: EnrollOrder, kind: Kind) -> Rail:
 
 def _open(tx: Tx, wish: EnrollOrder, kind: Kind, rail: Rail, timing: Timing) -> StoredEnrollment:
     """Check and store the intent in this transaction; send nothing."""
+    finding.hold(tx, (), wish.customer)
     account, id_ = wish.account, tx.new_id("att")
     before = keys.take(tx, "enroll", wish.key, _fingerprint(wish, kind), id_)
     if before is not None:
@@ -245,6 +246,7 @@ def forget(
 def _open_forget(
     tx: Tx, method: PaymentMethod, account: GatewayAccount, key: str, timing: Timing
 ) -> StoredEnrollment:
+    roots.hold_method(tx, method.id)
     id_ = tx.new_id("att")
     live = _deletion(tx, method.id)
     before = keys.take(tx, "forget", key, keys.fingerprint(method=method.id), live or id_)
@@ -350,6 +352,7 @@ def set_default(method: str) -> Flow[PaymentMethod]:
     """Make *method* the default method of its customer."""
 
     def work(tx: Tx) -> PaymentMethod:
+        roots.hold_method(tx, method)
         found = finding.method(tx, method)
         if found.forgotten_at is not None:
             raise MethodNotUsable(f"method {method} was forgotten", method=method, why="forgotten")
@@ -379,8 +382,19 @@ def rotate() -> Flow[Rotated]:
 def _reseal(reseal_page: _ResealPage[_Id], after: _Id) -> Flow[Rotated]:
     seen, rotated = 0, 0
     while True:
-        work = partial(reseal_page, after=after, limit=_PAGE)
+        work = partial(_reseal_page, reseal_page, after=after)
         after, found, changed = yield from transact(work)
         seen, rotated = seen + found, rotated + changed
         if found < _PAGE:
             return Rotated(rotated=rotated, current=seen - rotated)
+
+
+def _reseal_page(reseal_page: _ResealPage[_Id], tx: Tx, *, after: _Id) -> tuple[_Id, int, int]:
+    """
+    Put a page under the first key while nobody else writes.
+
+    So no secret is put in the place of a newer one, and no row is passed over because its
+    transaction got a lower number and ended later.
+    """
+    roots.hold_ledger(tx)
+    return reseal_page(tx, after=after, limit=_PAGE)

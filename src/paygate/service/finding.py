@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from paygate import logs
-from paygate.domain.invoice import Invoice
+from paygate.domain.customer import Customer
+from paygate.domain.invoice import Invoice, Share
 from paygate.domain.payment import RECORDED
 from paygate.domain.text import spelled_alike
 from paygate.errors import (
@@ -16,11 +17,11 @@ from paygate.errors import (
     PaymentNotFound,
     RecordNotFound,
 )
-from paygate.ledger import accounts, items, methods, outbox, payments, reversals
+from paygate.ledger import accounts, items, methods, outbox, payments, reversals, roots
 from paygate.printing import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from paygate.domain.method import PaymentMethod
     from paygate.domain.payment import Payment
@@ -28,6 +29,25 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
 
 T = TypeVar("T")
+
+
+def hold(
+    tx: Tx,
+    wanted: Iterable[Invoice | Share | str],
+    *customers: Customer | str | None,
+    payments: Iterable[str] = (),
+) -> None:
+    """Hold whose the invoices *wanted* are, and more *customers* and *payments*."""
+    if tx.locks:
+        names = (each.invoice if isinstance(each, Share) else each for each in wanted)
+        roots.hold(
+            tx,
+            payments=payments,
+            items=[each.id if isinstance(each, Invoice) else spelled_alike(each) for each in names],
+            customers=[
+                each.id if isinstance(each, Customer) else each for each in customers if each
+            ],
+        )
 
 
 def payment(tx: Tx, which: str) -> Payment:

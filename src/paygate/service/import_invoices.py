@@ -28,7 +28,7 @@ from paygate.errors import (
     UsageError,
 )
 from paygate.ledger import customers
-from paygate.service import issue
+from paygate.service import finding, issue
 from paygate.service.flow import Flow, look, transact
 from paygate.service.issue import Bill
 
@@ -104,6 +104,7 @@ def import_sheet(sheet: Sheet, *, skip_bad: bool, dry_run: bool) -> Flow[Importe
 
 def import_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
     """Issue the rows of *sheet* in this transaction, or raise `ImportRejected`."""
+    finding.hold(tx, (), *(row.bill.customer for row in sheet.rows))
     new, known, problems = _compare(tx, sheet, skip_bad=skip_bad)
     issued = tuple(issue.issue_in(tx, row.bill) for row in new)
     # In the order of the file, for new and known invoices: the last row applies.

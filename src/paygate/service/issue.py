@@ -123,6 +123,7 @@ def void(which: Invoice | str, *, reason: str) -> Flow[Invoice]:
 
 def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     """Void an invoice in this transaction; repeating this changes nothing."""
+    finding.hold(tx, (which,))
     invoice = finding.invoice(tx, which)
     if invoice.status is InvoiceStatus.VOID:
         return invoice

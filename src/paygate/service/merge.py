@@ -55,6 +55,7 @@ from paygate.ledger import (
     claims,
     payments,
     receipts,
+    roots,
     stored_requests,
     under_way,
 )
@@ -136,6 +137,7 @@ def _of_payment(payment: Payment | None, attempt: str) -> Payment:
 
 def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) -> Payment | None:
     """Merge *answer* in this transaction, and return the payment of the attempt, if it has one."""
+    roots.hold_attempt(tx, attempt)
     while True:
         before = attempts.by_id(tx, attempt)
         if before is None:

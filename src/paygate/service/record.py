@@ -56,6 +56,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         raise InvalidValue(
             f"{slip.kind} comes through a gateway; record check, cash or transfer", argument="by"
         )
+    finding.hold(tx, slip.items, slip.customer)
     id_ = tx.new_id("pay")
     customer = slip.customer.id if isinstance(slip.customer, Customer) else slip.customer
     print_ = keys.fingerprint(

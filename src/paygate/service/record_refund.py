@@ -26,7 +26,7 @@ from paygate.errors import (
     RecordNotFound,
     Refused,
 )
-from paygate.ledger import customers, keys, lots, payments, receipts, reversals, under_way
+from paygate.ledger import customers, keys, lots, payments, receipts, reversals, roots, under_way
 from paygate.ledger.posting import LedgerAccount
 from paygate.printing import shown
 from paygate.service import (
@@ -81,6 +81,8 @@ def record_refund_in(tx: Tx, slip: RefundSlip) -> list[Receipt]:
     """Record money that was sent back, in this transaction."""
     _check(slip)
     customer = slip.customer.id if isinstance(slip.customer, Customer) else slip.customer
+    of_payment = () if slip.payment is None else (slip.payment,)
+    finding.hold(tx, (), customer, payments=of_payment)
     id_ = tx.new_id("rfd")
     print_ = keys.fingerprint(
         payment=slip.payment,
@@ -113,6 +115,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
         raise InvalidValue(
             "give the reason to undo it: reason='the check was torn up'", argument="reason"
         )
+    roots.hold_receipt(tx, which)
     found = receipts.by_id(tx, which)
     if found is None or found.account != RECORDED or found.kind is not MovementKind.REFUND:
         raise RecordNotFound(f"there is no recorded refund {shown(which)} in this ledger")

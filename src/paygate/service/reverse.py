@@ -33,6 +33,7 @@ from paygate.ledger import (
     payments,
     receipts,
     reversals,
+    roots,
     under_way,
 )
 from paygate.ledger.posting import LedgerAccount
@@ -66,6 +67,7 @@ def reverse(wish: ReverseOrder) -> Flow[Reversal]:
 
 def reverse_in(tx: Tx, wish: ReverseOrder) -> Reversal:
     """Book the opposite of a payment in this transaction."""
+    roots.hold_payment(tx, wish.payment)
     payment = finding.payment(tx, wish.payment)
     print_ = keys.fingerprint(
         on=wish.on,

@@ -41,6 +41,7 @@ from paygate.ledger import (
     payments,
     receipts,
     reviews,
+    roots,
     under_way,
 )
 from paygate.ledger.claims import Claim
@@ -233,6 +234,10 @@ def book(
     customer = "" if number is None else number.customer
     kind = kind_of(account, notice)
     id_, key = tx.new_id("pay"), _key_of(account, movement)
+    if customer:
+        roots.hold(tx, customers=(customer,))
+    else:
+        roots.own_payment(tx, id_)
     before = keys.take(tx, "unasked", key, keys.fingerprint(movement=movement.movement_id), id_)
     if before is not None:
         return _reported_twice(tx, account, before, movement)
@@ -274,6 +279,8 @@ def _key_of(account: GatewayAccount, movement: Movement) -> str:
 
 def _reported_twice(tx: Tx, account: GatewayAccount, which: str, movement: Movement) -> Payment:
     """Flag a payment whose money a second account reports, and book nothing."""
+    # If the same account told it twice at once, this unit is done again, and finds the payment.
+    roots.hold_payment(tx, which)
     payment = payments.by_id(tx, which)
     assert payment is not None, "payments are never deleted"
     cause = f"other-account:{account.name}"
@@ -388,6 +395,7 @@ def release_in(tx: Tx, number: str, account: str, reason: str) -> PayerNumber:
         raise RecordNotFound(
             f"no customer has payer number {shown(number)} at account {account!r}", number=number
         )
+    roots.hold(tx, customers=(found.customer,))
     payer_numbers.release(tx, found.id, reason)
     ended = payer_numbers.by_id(tx, found.id)
     assert ended is not None, "numbers are never deleted"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.invoice import InvoiceStatus
 from paygate.errors import AlreadyPaid, InvalidAmount, InvalidValue, InvoiceIsVoid, NotEnoughOpen
-from paygate.ledger import customers, items, keys, outbox, posting, reversals
+from paygate.ledger import customers, items, keys, outbox, posting, reversals, roots
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, finding
 from paygate.service.flow import Flow, look, repeatable, transact
@@ -35,6 +35,7 @@ def write_off_in(
     """Write off an open amount in this transaction; without *amount*, all that is open."""
     if not reason.strip():
         raise InvalidValue("a write-off needs a reason", argument="reason")
+    finding.hold(tx, (which,))
     invoice = finding.invoice(tx, which)
     id_ = tx.new_id("wof")
     print_ = keys.fingerprint(item=invoice.id, amount=str(amount), reason=reason)
@@ -91,6 +92,7 @@ def undo_write_off(which: str) -> Flow[WriteOff]:
 
 def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
     """Undo a write-off in this transaction; repeating this changes nothing."""
+    roots.hold_write_off(tx, which)
     found = finding.write_off(tx, which)
     invoice = finding.invoice(tx, found.invoice)
     if invoice.status is InvoiceStatus.VOID:

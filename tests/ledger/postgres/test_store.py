@@ -20,6 +20,7 @@ from paygate.errors import (
 )
 from paygate.ledger.dialects import open_store
 from paygate.ledger.postgres.store import PostgresStore
+from paygate.ledger.roots import hold_ledger
 from paygate.ledger.tx import Context, SystemClock, TimedIds, Tx
 from paygate.testing import FakeGateway
 from tests.support.postgres_server import LOCKED, PASSWORD, Server
@@ -33,7 +34,11 @@ def add(name: str) -> Callable[[Tx], int]:
 
 
 def execute(sql: str) -> Callable[[Tx], int]:
-    return lambda tx: tx.run(sql, {})
+    def work(tx: Tx) -> int:
+        hold_ledger(tx)
+        return tx.run(sql, {})
+
+    return work
 
 
 def names(store: Any) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
@@ -16,6 +16,7 @@ from paygate.errors import (
     StoreError,
 )
 from paygate.ledger.lending import AwaitedCursor, not_of
+from paygate.ledger.postgres import locks
 from paygate.ledger.postgres.errors import (
     CONFLICTS,
     TAKEN_MEANWHILE,
@@ -24,6 +25,7 @@ from paygate.ledger.postgres.errors import (
     translated,
 )
 from paygate.ledger.postgres.session import ADAPTERS, Session
+from paygate.ledger.roots import HOLDS_MAX, LEDGER, HoldFirst
 from paygate.ledger.schema_files import SCHEMA
 from paygate.ledger.store import Writes
 from paygate.ledger.tx import Tx
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from paygate.ledger.lending import Lent
     from paygate.ledger.postgres.session import Connection
+    from paygate.ledger.roots import Root
     from paygate.ledger.tx import Context
 
 T = TypeVar("T")
@@ -67,12 +70,12 @@ class HostStore(Writes):
     is about until the host's transaction ends.
     """
 
-    def __init__(
-        self, take: Callable[[], Lent], identity: Mapping[str, Any], begin: bytes, name: str
-    ) -> None:
+    session_class: ClassVar[type[Session]] = Session
+    """The class that executes statements; tests have one that checks that roots are locked."""
+
+    def __init__(self, take: Callable[[], Lent], identity: Mapping[str, Any], name: str) -> None:
         self._take = take
         self._identity = identity
-        self._begin = begin
         self._name = name
         try:
             connection = self._check()
@@ -82,23 +85,31 @@ class HostStore(Writes):
 
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Run *work* in a savepoint of the host's transaction."""
-        tries = 0
+        tries, holds = 0, 0
+        held: frozenset[Root] = frozenset()
         while True:
             tries += 1
             try:
-                return self._in_savepoint(self._check(), context, work)
+                return self._in_savepoint(self._check(), context, work, held)
+            except HoldFirst as more:
+                tries, holds = 0, holds + 1
+                held |= more.roots if holds < HOLDS_MAX else {LEDGER}
             except psycopg.Error as error:
                 # A concurrent transaction wrote the row that this one did not find.
                 if error.sqlstate != TAKEN_MEANWHILE or tries > _LOOKS_MAX:
                     raise self._in_words(error) from None
 
     def _in_savepoint(
-        self, connection: HostConnection, context: Context, work: Callable[[Tx], T]
+        self,
+        connection: HostConnection,
+        context: Context,
+        work: Callable[[Tx], T],
+        held: frozenset[Root],
     ) -> T:
         connection.execute(b"SAVEPOINT paygate")
         try:
-            connection.execute(self._begin)
-            tx = Tx(Session(cast("Connection", connection)), context)
+            connection.execute(locks.entering(held))
+            tx = Tx(self.session_class(cast("Connection", connection), held), context)
             result = work(tx)
             tx.finish()
             connection.execute(b"RELEASE SAVEPOINT paygate")

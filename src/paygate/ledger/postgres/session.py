@@ -14,12 +14,15 @@ from psycopg.adapt import AdaptersMap, Buffer, Dumper, Loader
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import TextLoader
 
+from paygate.ledger.postgres import locks
 from paygate.ledger.postgres.errors import translated
 from paygate.ledger.postgres.statements import compiled
+from paygate.ledger.roots import LEDGER, HoldFirst, Holding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
+    from paygate.ledger.roots import Root
     from paygate.ledger.tx import Row
 
 Connection: TypeAlias = "psycopg.Connection[dict[str, Any]]"
@@ -93,22 +96,72 @@ def _indexes(names: tuple[str, ...]) -> Mapping[str, int]:
 
 
 class Session:
-    """Executes the ledger's statements on one PostgreSQL connection, inside a transaction."""
+    """
+    Executes the ledger's statements on one PostgreSQL connection, inside a transaction.
 
-    __slots__ = ("_connection", "_cursor", "_opened")
+    It holds the roots *held* from the beginning: see `paygate.ledger.roots`.
+    """
 
-    def __init__(self, connection: Connection) -> None:
+    __slots__ = ("_connection", "_cursor", "_holding", "_opened")
+
+    locks = True
+
+    def __init__(self, connection: Connection, held: frozenset[Root] = frozenset()) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
         self._opened = 0
+        self._holding = Holding()
+        if LEDGER in held:  # it was locked when the transaction began
+            self._holding.held.add(LEDGER)
+        self.hold(held)
+
+    def hold(self, roots: Iterable[Root]) -> None:
+        """Lock *roots*; raise `HoldFirst` if something was read without them."""
+        missing = self._holding.missing(roots)
+        if missing and missing[0] == LEDGER:
+            raise HoldFirst(missing)
+        if missing:
+            self.lock(missing)
+            self._holding.held.update(missing)
+
+    def lock(self, roots: Sequence[Root]) -> None:
+        """Lock *roots*, which are in order; a test does not."""
+        locks.lock(self._connection, roots)
+
+    def own(self, root: Root) -> None:
+        """Count *root*, which this transaction makes, as locked."""
+        self._holding.held.add(root)
+
+    def queue(self, names: Iterable[str]) -> None:
+        """Wait until it is the turn of this transaction for each of *names*, in their order."""
+        locks.queue(self._connection, names)
+
+    def peek(self, sql: str, params: Mapping[str, Any], /) -> Sequence[Row]:
+        """Return all rows of a query about what never changes."""
+        return self._cursor.execute(compiled(sql), params).fetchall()
+
+    def _enter(self, sql: str) -> bytes:
+        """Return what is executed of a statement, if all that it needs is locked."""
+        self._holding.has_read = True
+        if not self._holding.covers(sql):
+            self.forgotten(sql)
+        return compiled(sql)
+
+    def forgotten(self, _sql: str, /) -> None:
+        """
+        Have a unit that forgot to hold what it writes done again alone, which is right and slow.
+
+        In tests that is an error.
+        """
+        raise HoldFirst((LEDGER,))
 
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
         """Execute a statement and return how many rows it changed."""
-        return self._cursor.execute(compiled(sql), params).rowcount
+        return self._cursor.execute(self._enter(sql), params).rowcount
 
     def all(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
         """Return all rows of a query."""
-        return self._cursor.execute(compiled(sql), params).fetchall()
+        return self._cursor.execute(self._enter(sql), params).fetchall()
 
     def each(self, sql: str, params: Mapping[str, Any]) -> Iterator[Row]:
         """Yield the rows of a query one by one, through a server-side cursor."""
@@ -117,13 +170,13 @@ class Session:
             name = f"paygate_{self._opened}"
             with self._connection.cursor(name, row_factory=record_row) as cursor:
                 cursor.itersize = _ROWS_AT_ONCE
-                yield from cursor.execute(compiled(sql), params)
+                yield from cursor.execute(self._enter(sql), params)
         except psycopg.Error as error:
             raise translated(error) from None
 
     def many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
         """Execute a statement once for each of *params*."""
-        self._cursor.executemany(compiled(sql), params)
+        self._cursor.executemany(self._enter(sql), params)
 
     @contextmanager
     def sorting_on_disk(self) -> Generator[None]:

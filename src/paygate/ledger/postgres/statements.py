@@ -8,7 +8,8 @@ module rewrites its text for psycopg and PostgreSQL:
 - ``a IS NOT b``, which compares values in SQLite, becomes ``IS DISTINCT FROM``.
 - ``max`` and ``min`` of several values, JSON functions and empty bytes have other names.
 
-Three statements query the database about itself; each has a separate text for PostgreSQL.
+Three statements query the database about itself; each has a separate text for PostgreSQL. So have
+those that assign positions to events.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from paygate.ledger.outbox import PLACE, UNPLACED
 from paygate.ledger.row_rules import FILE, MISSING_REFERENCES, NUMBERS
 
 if TYPE_CHECKING:
@@ -45,8 +47,21 @@ _NEXT_NUMBERS: Final = " UNION ALL ".join(
     f"|| ', but the next number is already taken' AS detail FROM paygate_{table} t "
     f"HAVING max(t.{column}) > coalesce("
     f"pg_sequence_last_value(pg_get_serial_sequence('paygate_{table}', '{column}')), 0)"
-    for table, column in (("posting", "id"), ("inbox", "id"), ("outbox", "position"))
+    for table, column in (("posting", "id"), ("inbox", "id"), ("outbox", "number"))
 )
+
+_UNPLACED: Final = """
+SELECT occurred_at FROM paygate_outbox WHERE position IS NULL AND tenant = :tenant
+ORDER BY number LIMIT 1
+"""
+_PLACE: Final = """
+UPDATE paygate_outbox o
+SET position = (SELECT coalesce(max(position), 0) FROM paygate_outbox) + w.place
+FROM (
+  SELECT number, row_number() OVER (ORDER BY number) AS place
+  FROM paygate_outbox WHERE position IS NULL) w
+WHERE o.number = w.number
+"""
 
 FOREIGN_KEYS: Final = (
     ("review", "payment", "payment"),
@@ -91,6 +106,8 @@ OVERRIDES: Final[Mapping[str, str]] = {
     FILE.statements[0]: _GUARDS,
     NUMBERS: _NEXT_NUMBERS,
     MISSING_REFERENCES: _MISSING,
+    PLACE: _PLACE,
+    UNPLACED: _UNPLACED,
 }
 """The statements with a separate text for PostgreSQL, by their text for SQLite."""
 

@@ -1,10 +1,10 @@
 """The ledger on PostgreSQL, for several processes and machines; durable when a call returns.
 
 A unit of work that writes is a transaction at READ COMMITTED; one that only reads sees one
-snapshot. A writer first takes one lock for the whole ledger and holds it until its transaction
-ends, because the rules read before they write: two concurrent transactions could both find that
-nothing has been refunded yet. So writers run one at a time, as on SQLite, and readers do not
-wait. The lock also makes the positions of events follow the order of commits.
+snapshot. A writer first locks the roots of what it is about (`paygate.ledger.roots`) and holds them
+until its transaction ends, because the rules read before they write. Each of its statements sees
+what earlier holders have committed. A unit that finds out late what it is about is run again with
+that locked first. Readers do not wait.
 
 A transaction that conflicts with another one is retried after a random pause, and so is one that
 began on a connection that the server had closed, for example because it was restarted. If the
@@ -22,6 +22,7 @@ import random
 import threading
 import time
 import weakref
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 import psycopg
@@ -34,6 +35,7 @@ from paygate import logs
 from paygate.domain.secret import Sealed
 from paygate.errors import CommitUnknown, InvalidValue, NotAllowedHere, StoreBusy, StoreError
 from paygate.ledger import forking
+from paygate.ledger.postgres import locks
 from paygate.ledger.postgres.errors import (
     CONFLICTS,
     OUTDATED_PLAN,
@@ -44,6 +46,7 @@ from paygate.ledger.postgres.errors import (
 )
 from paygate.ledger.postgres.migrations import migrate
 from paygate.ledger.postgres.session import ADAPTERS, Session
+from paygate.ledger.roots import HOLDS_MAX, LEDGER, HoldFirst
 from paygate.ledger.schema_files import POSTGRES, SchemaFiles
 from paygate.ledger.store import BUSY_S, Store
 from paygate.ledger.tx import LOGGER, Tx
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 
     from paygate.ledger.lending import Lent
     from paygate.ledger.postgres.session import Connection
+    from paygate.ledger.roots import Root
     from paygate.ledger.store import Writes
     from paygate.ledger.tx import Context
 
@@ -77,10 +81,7 @@ _DEFAULTS: Final = {
 }
 """Connection parameters, unless the URL sets them."""
 
-# The number identifies the ledger among the advisory locks of its database. It is arbitrary, but
-# the same in every process. Each later statement sees everything committed before it.
-_LOCK: Final = b"SELECT pg_advisory_xact_lock(8099003266317905254)"
-_BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;" + _LOCK
+_BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
 _BEGIN_READING: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 _PAUSE_S: Final = (0.002, 0.02)
@@ -104,6 +105,8 @@ class PostgresStore(Store):
 
     schema_files: ClassVar[SchemaFiles] = POSTGRES
     """The schema files of the ledger; a test adds one."""
+    session_class: ClassVar[type[Session]] = Session
+    """The class that executes statements; a test has one that locks nothing."""
 
     def __init__(
         self, url: str, *, busy_s: float = BUSY_S, connections_max: int = CONNECTIONS_MAX
@@ -127,21 +130,30 @@ class PostgresStore(Store):
     def write(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Run *work* in one transaction, atomic and durable on return."""
         lines: list[logs.LogLine] = []
+        held: frozenset[Root] = frozenset()
 
         def unit(connection: Connection) -> T:
-            tx = Tx(Session(connection), context)
+            tx = Tx(self.session_class(connection, held), context)
             result = work(tx)
             tx.finish()
             lines[:] = tx.lines
             return result
 
-        try:
-            done = self._retrying(lambda: self._transact(_BEGIN, unit))
-        except CommitUnknown as lost:
-            logs.write(LOGGER, "ledger.commit_unknown", lost.message, logs.NOTHING)
-            raise
-        logs.write_lines(lines)
-        return done
+        def transact() -> T:
+            return self._transact(_BEGIN + locks.entering(held), unit)
+
+        for tries in count(1):
+            try:
+                done = self._retrying(transact)
+            except HoldFirst as more:
+                held |= more.roots if tries < HOLDS_MAX else {LEDGER}
+            except CommitUnknown as lost:
+                logs.write(LOGGER, "ledger.commit_unknown", lost.message, logs.NOTHING)
+                raise
+            else:
+                logs.write_lines(lines)
+                return done
+        raise AssertionError("a unit that holds the ledger needs nothing else")
 
     def write_group(
         self, group: Sequence[tuple[Context, Callable[[Tx], Any]]]
@@ -185,7 +197,7 @@ class PostgresStore(Store):
                 )
             )
             self._identity = dict(row or {})
-        return HostStore(take, self._identity, _LOCK, self._name)
+        return HostStore(take, self._identity, self._name)
 
     # --- A transaction ------------------------------------------------------------------------
 

@@ -614,6 +614,8 @@ CREATE TABLE paygate_method (
   checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, created_at, id);
+CREATE UNIQUE INDEX paygate_method_default ON paygate_method (tenant, customer)
+  WHERE is_default = 1;
 CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
 CREATE INDEX paygate_method_by_reference ON paygate_method (tenant, account, reference)
   WHERE reference <> '';
