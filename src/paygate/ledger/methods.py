@@ -75,7 +75,7 @@ UPDATE paygate_method
 SET brand = :brand, last4 = :last_four, expires = :expires, reported_at = :reported_at
 WHERE id = :id AND reported_at <= :reported_at
 """
-# No customer has two of them at any moment, so the old one goes first.
+# A customer never has two default methods, so the old one is unset first.
 _UNSET_DEFAULT = """
 UPDATE paygate_method SET is_default = 0
 WHERE tenant = :tenant AND customer = :customer AND is_default = 1

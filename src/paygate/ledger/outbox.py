@@ -54,7 +54,7 @@ SELECT {_COLUMNS} FROM paygate_outbox
 WHERE tenant = :tenant AND aggregate = :aggregate AND +position > :position
 ORDER BY seq LIMIT :limit
 """
-# On SQLite an event has its position from the beginning: PostgreSQL has other texts of these.
+# On SQLite an event has a position at once. PostgreSQL has other texts of these statements.
 UNPLACED: Final = "SELECT '' AS occurred_at WHERE 1 = 0"
 PLACE: Final = "UPDATE paygate_outbox SET position = position WHERE position = 0"
 _LAST = """
@@ -168,7 +168,7 @@ def emit(
 
 
 _OF_NO_CUSTOMER: Final = ("account:", "callbacks:")
-"""How the aggregates begin whose events units store that hold nothing in common."""
+"""Prefixes of the aggregates whose events are stored by units that lock no root in common."""
 
 _SHOWN: Final = ("event_id", "type", "code", "raw_code")
 
@@ -185,13 +185,13 @@ def _line(type_: str, aggregate: str, data: Mapping[str, Any]) -> str:
 
 
 def unplaced_since(tx: Tx) -> str | None:
-    """Return when the first event happened that has no position yet; None if all have one."""
+    """Return when the first event without a position occurred; None if all have one."""
     row = tx.one(UNPLACED, {"tenant": tx.tenant})
     return None if row is None else str(row["occurred_at"])
 
 
 def place(tx: Tx) -> None:
-    """Give a position to each event that has none, in the order in which they were stored."""
+    """Assign positions to the events that have none, in the order of their insertion."""
     tx.hold(EVENTS)
     tx.run(PLACE, {})
 

@@ -1,30 +1,33 @@
-"""Roots: what a unit of work locks first, so that two of them cannot both find room for one thing.
+"""Roots: what a unit of work locks before it reads, so that concurrent units cannot conflict.
 
-The rules of the books read before they write: is the payment still whole, is the invoice open, is
-there a default method? On PostgreSQL two transactions side by side could both read the state
-before either has written. So a unit that writes first locks the *roots* of what it will read and
-change, and holds them until it is durable. Units with no root in common run side by side.
+The rules of the ledger read before they write. How much of the payment is left to refund? Is the
+invoice open? Does the customer have a default method? On PostgreSQL, two concurrent transactions
+could both read before either writes, and both succeed. So a unit of work that writes first locks
+the *roots* of the rows that it reads and changes, and holds them until its transaction ends. Units
+that have no root in common run at the same time.
 
-- *Customer*: everything about a customer's money: invoices, payments with their attempts, claims,
-  receipts, allocations and postings; credit, reversals, chargebacks, methods, mandates, numbers to
-  pay to, contact facts. A payment has two of them if somebody else pays. The row of the customer is
-  locked; for a customer who is not known yet, their share of those who are not.
-- *Payment*: a payment of which nobody knows whose it is. Its own row is locked.
-- *Events*: the positions of events, which the publisher gives (see `outbox`).
-- *Sink*: how far a sink has read, and the events that were set aside for it.
-- *Feed*: the cursor of an account's feed, and what its gateway remembers beside it.
-- *Notice*: what was told under one id of an event, so that two versions of it are compared.
-- *Ledger*: all of the above at once; no other unit writes meanwhile. It is for what concerns every
-  row: stopping and resuming, marking a ledger as live or test, putting secrets under another key.
+These are the roots, in the order in which they are locked:
 
-The rest needs no root (`ROOTLESS`): one statement decides, by a unique constraint or a condition.
+- *Ledger*: everything. No other unit writes meanwhile. Stopping and resuming, marking a ledger as
+  live or test, and re-encrypting secrets lock it.
+- *Notice*: the callbacks with one event id, so that contradicting versions of one event are found.
+- *Feed*: the cursor of an account's feed, and the gateway's memory that belongs to it.
+- *Events*: the positions of all events (see `outbox`).
+- *Sink*: the position of a sink, and its delayed events.
+- *Payment*: a payment whose customer is unknown. Its own row is locked.
+- *Customer*: a customer's invoices, payments, attempts, claims, receipts, allocations, postings,
+  credit, reversals, chargebacks, methods, mandates, payer numbers and contact facts. A payment has
+  two such roots if its payer is another customer. The row of the customer is locked. A new customer
+  has no row, so a lock that stands for a share of all unknown ids is taken.
 
-A unit that finds out late what it touches asks for the root then. Because it has already read, it
-is undone and done again with that root locked before anything is read (`HoldFirst`). Roots are
-always locked in the order of the list from below to above, and of their names, so units never wait
-for each other in a circle.
+All other tables need no root (see `ROOTLESS`): a unique constraint or one conditional statement
+decides.
 
-On SQLite one unit writes at a time, so there nothing is locked, and nothing is asked here.
+A unit may find out late which customers it concerns, for example when it has read a callback. By
+then its reads are unprotected, so the unit is rolled back and run again with those roots locked
+first (`HoldFirst`). Because every unit locks its roots in the same order, there are no deadlocks.
+
+On SQLite only one transaction writes at a time, so nothing is locked.
 """
 
 from __future__ import annotations
@@ -44,27 +47,27 @@ if TYPE_CHECKING:
 
 
 class RootKind(IntEnum):
-    """What kind of thing a root is, in the order in which they are locked."""
+    """The kinds of roots, in the order in which they are locked."""
 
     LEDGER = 0
     """Everything."""
     NOTICE = 1
-    """What was told under the ids of some events."""
+    """The callbacks with some event ids."""
     FEED = 2
     """The feed of an account."""
     EVENTS = 3
-    """The positions of events."""
+    """The positions of all events."""
     SINK = 4
-    """A reader of events."""
+    """The position and the delayed events of a sink."""
     PAYMENT = 5
-    """A payment of which nobody knows whose it is."""
+    """A payment whose customer is unknown."""
     CUSTOMER = 6
-    """Everything about the money of a customer."""
+    """A customer, and everything that belongs to them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Root:
-    """One thing to be locked, by its kind, tenant and name."""
+    """Something to lock, by its kind, tenant and name."""
 
     kind: RootKind
     tenant: str = ""
@@ -72,7 +75,7 @@ class Root:
 
     @property
     def share(self) -> str:
-        """The name of the share that this root is in; a transaction holds only so many locks."""
+        """The share to which this root belongs; the server limits the locks of a transaction."""
         return f"{self.kind.name}/{self.tenant}/{crc32(self.name.encode()) % _SHARES}"
 
     def __str__(self) -> str:
@@ -83,7 +86,7 @@ LEDGER: Final = Root(RootKind.LEDGER)
 """The whole ledger."""
 
 EVENTS: Final = Root(RootKind.EVENTS)
-"""The positions of all events, of whatever tenant."""
+"""The positions of the events of all tenants."""
 
 _SHARES: Final = 64
 
@@ -129,30 +132,30 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
     "paygate_delivery": frozenset({RootKind.SINK}),
     "paygate_meta": frozenset(),
 }
-"""Which roots a table's rows may be under: one of them, or the ledger, is held to write it."""
+"""The kinds of roots by table: a write requires one of them, or the ledger."""
 
 ROOTLESS: Final[Mapping[str, str]] = {
-    "paygate_key": "A key is unique; who comes second waits, and then reads what the first did.",
-    "paygate_sequence": "One statement counts on, and keeps the row until it is durable.",
-    "paygate_account": "Each statement writes one fact of one row, and the last one counts.",
-    "paygate_refused_callback": "One statement counts on.",
-    "paygate_address_count": "One statement counts on, and keeps the row until it is durable.",
-    "paygate_address": "The number comes from that count, and each number and owner is unique.",
+    "paygate_key": "A key is unique: the second caller waits, then reads the result of the first.",
+    "paygate_sequence": "One statement increments the value and locks the row.",
+    "paygate_account": "Each statement writes one fact of one row, and the last one wins.",
+    "paygate_refused_callback": "One statement increments the count.",
+    "paygate_address_count": "One statement increments the count and locks the row.",
+    "paygate_address": "The number comes from that count, and numbers and owners are unique.",
     "paygate_report_line": "A line of a report is unique.",
     "paygate_outbox": (
-        "An event is about what its unit holds; units that store events about anything else queue "
-        "for that at their end (Tx.queue_at_end)."
+        "An event concerns what its unit has locked. Units with events about other things queue "
+        "at their end (Tx.queue_at_end)."
     ),
 }
-"""The tables that are written without a root, and why that is right."""
+"""The tables that are written without a root, each with the reason."""
 
 
 class HoldFirst(BaseException):
     """
-    Raised when a unit of work needs *roots* after it has read something.
+    Raised when a unit of work needs to lock *roots* after it has read something.
 
-    The store undoes the unit and does it again with those locked first. No unit may catch it, so
-    it is no `Exception`.
+    The store rolls the unit back and runs it again with those locked first. It is not an
+    `Exception`, so that no unit catches it.
     """
 
     def __init__(self, roots: Iterable[Root]) -> None:
@@ -165,7 +168,7 @@ HOLDS_MAX: Final = 8
 
 
 class Holding:
-    """Which roots a transaction holds, and whether it has read anything yet."""
+    """The roots that a transaction has locked, and whether it has read anything yet."""
 
     __slots__ = ("has_read", "held")
 
@@ -174,7 +177,7 @@ class Holding:
         self.has_read = False
 
     def missing(self, wanted: Iterable[Root]) -> list[Root]:
-        """Return what of *wanted* is to be locked now, in order; raise `HoldFirst` if too late."""
+        """Return the roots among *wanted* to lock now, in order; raise `HoldFirst` if too late."""
         if LEDGER in self.held:
             return []
         more = sorted(set(wanted) - self.held)
@@ -184,7 +187,7 @@ class Holding:
         return more
 
     def covers(self, sql: str) -> bool:
-        """Return whether *sql* writes nothing that needs a root which is not held."""
+        """Return whether the roots that *sql* requires are locked."""
         table = table_written(sql)
         if table is None or LEDGER in self.held:
             return True
@@ -202,10 +205,10 @@ def table_written(sql: str) -> str | None:
     return None if found is None else found[1]
 
 
-# --- Holding what a unit is about -----------------------------------------------------------
+# --- Locking by what a unit concerns ---------------------------------------------------------
 #
-# Whose a payment, an invoice or an attempt is never changes, so it is read before the lock. The one
-# thing that does change is read again after it: a payment that was nobody's.
+# The customer of an invoice or an attempt never changes, so it may be read before the lock. A
+# payment whose customer is unknown may get one; that is read again after its row is locked.
 
 _PAYMENT: Final = "SELECT customer, payer FROM paygate_payment WHERE tenant = :tenant AND id = :id"
 _ITEM: Final = """
@@ -226,7 +229,7 @@ _CALLBACK: Final = "SELECT account, event_id FROM paygate_inbox WHERE tenant = :
 
 
 def hold_ledger(tx: Tx) -> None:
-    """Let no other unit write until this one is durable."""
+    """Lock the whole ledger."""
     tx.hold(LEDGER)
 
 
@@ -238,9 +241,9 @@ def hold(
     customers: Iterable[str] = (),
 ) -> None:
     """
-    Hold whose some payments are and who paid them, whose some invoices are, and some customers.
+    Lock the customers and payers of *payments*, the customers of *items*, and *customers*.
 
-    Payments are given by id, invoices by number or id. What is not there is passed over.
+    Payments are given by id, invoices by number or id. Those that do not exist are ignored.
     """
     if not tx.locks:
         return
@@ -251,22 +254,22 @@ def hold(
         wanted += _of_payment(tx, id_)
     tx.hold(*wanted)
     nobodys = [root.name for root in wanted if root.kind is RootKind.PAYMENT]
-    # It may have become somebody's while its row was waited for.
+    # It may have got a customer while this transaction waited for its row.
     tx.hold(*(root for id_ in nobodys for root in _of_payment(tx, id_)))
 
 
 def hold_payment(tx: Tx, id_: str) -> None:
-    """Hold whose a payment is and who paid it."""
+    """Lock the customer and the payer of a payment."""
     hold(tx, payments=(id_,))
 
 
 def own_payment(tx: Tx, id_: str) -> None:
-    """Count a payment that this unit makes, and that is nobody's, as held."""
+    """Count a payment without a customer, which this unit creates, as locked."""
     tx.own(Root(RootKind.PAYMENT, tx.tenant, id_))
 
 
 def hold_attempt(tx: Tx, id_: str) -> None:
-    """Hold whose an attempt is."""
+    """Lock the customer of an attempt."""
     if not tx.locks:
         return
     for row in tx.peek(_ATTEMPT, _named(tx, id_)):
@@ -277,48 +280,48 @@ def hold_attempt(tx: Tx, id_: str) -> None:
 
 
 def hold_method(tx: Tx, id_: str) -> None:
-    """Hold whose a stored method is."""
+    """Lock the customer of a stored method."""
     _hold_customer_of(tx, _METHOD, id_)
 
 
 def hold_write_off(tx: Tx, id_: str) -> None:
-    """Hold whose invoice was written off."""
+    """Lock the customer of a write-off."""
     _hold_customer_of(tx, _WRITE_OFF, id_)
 
 
 def hold_receipt(tx: Tx, id_: str) -> None:
-    """Hold whose payment a receipt is of."""
+    """Lock the customer of a receipt."""
     if tx.locks:
         hold(tx, payments=[row["payment"] for row in tx.peek(_RECEIPT, _named(tx, id_))])
 
 
 def hold_notices(tx: Tx, account: str, event_ids: Iterable[str]) -> None:
-    """Hold what *account* told, or tells now, under ids of events."""
+    """Lock the callbacks of *account* with these event ids."""
     if tx.locks:
         tx.hold(*(notice_root(tx.tenant, account, each) for each in event_ids))
 
 
 def hold_callback(tx: Tx, id_: int) -> None:
-    """Hold a callback."""
+    """Lock a callback."""
     if tx.locks:
         for row in tx.peek(_CALLBACK, {"tenant": tx.tenant, "id": id_}):
             hold_notices(tx, row["account"], (row["event_id"],))
 
 
 def hold_feed(tx: Tx, account: str, event_ids: Iterable[str] = ()) -> None:
-    """Hold the feed of an account, and what it tells now under ids of events."""
+    """Lock the feed of an account, and the callbacks with these event ids."""
     if tx.locks:
         notices = {notice_root(tx.tenant, account, each) for each in event_ids}
         tx.hold(*notices, Root(RootKind.FEED, tx.tenant, account))
 
 
 def hold_sink(tx: Tx, name: str, *more: Root) -> None:
-    """Hold a reader of events, and *more*."""
+    """Lock a sink, and *more*."""
     tx.hold(Root(RootKind.SINK, tx.tenant, name), *more)
 
 
 def notice_root(tenant: str, account: str, event_id: str) -> Root:
-    """Return the root of what was told under an id; some ids of an account have one together."""
+    """Return the root of the callbacks with an event id; several ids share a root."""
     share = crc32(event_id.encode(errors="surrogatepass")) % _SHARES
     return Root(RootKind.NOTICE, tenant, f"{account}/{share}")
 

@@ -77,22 +77,22 @@ class Connection(Protocol):
     """Executes the ledger's statements on a database connection."""
 
     locks: bool
-    """Whether transactions run side by side, so that roots must be locked: see `roots`."""
+    """Whether transactions that write are concurrent, so that roots must be locked: see `roots`."""
 
     def hold(self, roots: Iterable[Root]) -> None:
-        """Lock *roots* until the transaction ends, in their order."""
+        """Lock *roots*, in their order, until the transaction ends."""
         ...
 
     def own(self, root: Root) -> None:
-        """Count *root*, which this transaction makes, as locked."""
+        """Count *root*, which this transaction creates, as locked."""
         ...
 
     def queue(self, names: Iterable[str]) -> None:
-        """Wait until it is the turn of this transaction for each of *names*, in their order."""
+        """Lock *names*, in the given order, until the transaction ends."""
         ...
 
     def peek(self, sql: str, params: Mapping[str, Any], /) -> Sequence[Row]:
-        """Read what never changes, to find out what is to be locked."""
+        """Return all rows of a query about facts that never change, to find the roots to lock."""
         ...
 
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
@@ -192,15 +192,15 @@ class Tx:
 
     def hold(self, *roots: Root) -> None:
         """
-        Lock *roots*, before anything is read, where transactions run side by side.
+        Lock *roots* before anything is read, if transactions that write are concurrent.
 
-        A unit that has read already is done again with them locked first.
+        A unit that has already read something is run again with them locked first.
         """
         if self.locks:
             self._connection.hold(roots)
 
     def own(self, root: Root) -> None:
-        """Count *root*, which this transaction makes, as held."""
+        """Count *root*, which this transaction creates, as locked."""
         if self.locks:
             self._connection.own(root)
 
@@ -223,7 +223,7 @@ class Tx:
         self._at_end.setdefault(sql, []).append(params)
 
     def queue_at_end(self, name: str) -> None:
-        """Let transactions that name the same thing write what was left for the end in turn."""
+        """Let transactions that name the same thing execute their last statements in turn."""
         self._queues.add(f"{self.tenant}/{name}")
 
     def finish(self) -> None:

@@ -391,10 +391,10 @@ def _reseal(reseal_page: _ResealPage[_Id], after: _Id) -> Flow[Rotated]:
 
 def _reseal_page(reseal_page: _ResealPage[_Id], tx: Tx, *, after: _Id) -> tuple[_Id, int, int]:
     """
-    Put a page under the first key while nobody else writes.
+    Re-encrypt a page under the first key, with the whole ledger locked.
 
-    So no secret is put in the place of a newer one, and no row is passed over because its
-    transaction got a lower number and ended later.
+    So no secret overwrites a newer one, and no row is skipped because its transaction drew a lower
+    number but was committed later.
     """
     roots.hold_ledger(tx)
     return reseal_page(tx, after=after, limit=_PAGE)

@@ -37,7 +37,7 @@ def hold(
     *customers: Customer | str | None,
     payments: Iterable[str] = (),
 ) -> None:
-    """Hold whose the invoices *wanted* are, and more *customers* and *payments*."""
+    """Lock the customers of the invoices *wanted*, and more *customers* and *payments*."""
     if tx.locks:
         names = (each.invoice if isinstance(each, Share) else each for each in wanted)
         roots.hold(

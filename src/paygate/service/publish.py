@@ -92,7 +92,7 @@ def publish(readers: Sequence[Sink | Subscriber], lease: str) -> Flow[Published]
 
 
 def place() -> Flow[None]:
-    """Give a position to each event that is there; whoever reads in order does that first."""
+    """Assign positions to the events that have none; required before events are read in order."""
     if (yield from look(outbox.unplaced_since)) is not None:
         yield from transact(outbox.place)
 

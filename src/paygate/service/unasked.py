@@ -279,7 +279,7 @@ def _key_of(account: GatewayAccount, movement: Movement) -> str:
 
 def _reported_twice(tx: Tx, account: GatewayAccount, which: str, movement: Movement) -> Payment:
     """Flag a payment whose money a second account reports, and book nothing."""
-    # If the same account told it twice at once, this unit is done again, and finds the payment.
+    # If one account reports it twice at once, this unit is run again and finds the payment.
     roots.hold_payment(tx, which)
     payment = payments.by_id(tx, which)
     assert payment is not None, "payments are never deleted"

@@ -1,12 +1,12 @@
-"""How roots are locked in a PostgreSQL database: rows where there are some, else advisory locks.
+"""Locking of roots in a PostgreSQL database: by rows if they exist, else by advisory locks.
 
-A row is locked ``FOR NO KEY UPDATE``: that excludes others who lock it, and not the foreign keys
-that refer to it. A customer who is not known yet has no row, so a share of all such names is
-locked; when the customer is known, the row is. Shares come before rows, so that nobody who holds
-a row waits for a share.
+A row is locked ``FOR NO KEY UPDATE``, which excludes other lockers but not the checks of foreign
+keys that refer to it. A new customer has no row yet, so an advisory lock is taken that stands for a
+share of all unknown ids. These are taken before rows, so that no transaction that has locked a row
+waits for one.
 
-Every transaction that writes holds the ledger's own lock in a way that many can; the root of the
-whole ledger is that lock held by one alone.
+Each transaction that writes also takes the ledger's own advisory lock: shared, or exclusively to
+lock the whole ledger.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     from paygate.ledger.postgres.session import Connection
 
-# Any number will do, if it is the same in every process: it is the ledger's name among the
-# advisory locks of its database.
+# The number identifies the ledger among the advisory locks of its database. It is arbitrary, but
+# the same in every process.
 _LEDGER_NAME: Final = 8099003266317905254
 
 ENTER: Final = b"SELECT pg_advisory_xact_lock_shared(%d)" % _LEDGER_NAME
-"""Wait until no transaction holds the whole ledger; the first statement of one that writes."""
+"""The first statement of a transaction that writes: wait while the whole ledger is locked."""
 ENTER_ALONE: Final = b"SELECT pg_advisory_xact_lock(%d)" % _LEDGER_NAME
-"""Lock the whole ledger; the first statement of a transaction that writes while no other does."""
+"""The same for a transaction that locks the whole ledger."""
 
 
 def entering(held: Collection[Root]) -> bytes:
-    """Return the first statement of a transaction that is to hold the roots *held*."""
+    """Return the first statement of a transaction that locks the roots *held*."""
     return ENTER_ALONE if LEDGER in held else ENTER
 
 
@@ -51,7 +51,7 @@ ORDER BY id FOR NO KEY UPDATE
 
 
 def lock(connection: Connection, roots: Sequence[Root]) -> None:
-    """Lock *roots*, which are in order; the ledger is none of them."""
+    """Lock *roots*, given in order and without the ledger, until the transaction ends."""
     customers = [root for root in roots if root.kind is RootKind.CUSTOMER]
     payments = [root.name for root in roots if root.kind is RootKind.PAYMENT]
     _lock_shares(connection, (root for root in roots if root.kind < RootKind.PAYMENT))
@@ -71,7 +71,7 @@ def _lock_customers(connection: Connection, roots: Sequence[Root]) -> None:
     known = {row["id"] for row in rows}
     new = [root for root in roots if root.name not in known]
     _lock_shares(connection, new)
-    # One of them may have become known while its share was waited for.
+    # Some of them may have been created while this transaction waited for their share.
     connection.execute(_CUSTOMERS, params)
 
 
@@ -80,6 +80,6 @@ def _lock_shares(connection: Connection, roots: Iterable[Root]) -> None:
 
 
 def queue(connection: Connection, names: Iterable[str]) -> None:
-    """Lock *names*, in their order, until the transaction ends."""
+    """Lock *names*, in the given order, until the transaction ends."""
     for name in names:
         connection.execute(_NAME, {"name": name})

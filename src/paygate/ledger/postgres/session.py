@@ -99,7 +99,7 @@ class Session:
     """
     Executes the ledger's statements on one PostgreSQL connection, inside a transaction.
 
-    It holds the roots *held* from the beginning: see `paygate.ledger.roots`.
+    The roots *held* are locked at its beginning: see `paygate.ledger.roots`.
     """
 
     __slots__ = ("_connection", "_cursor", "_holding", "_opened")
@@ -111,12 +111,12 @@ class Session:
         self._cursor = connection.cursor()
         self._opened = 0
         self._holding = Holding()
-        if LEDGER in held:  # it was locked when the transaction began
+        if LEDGER in held:  # locked when the transaction began
             self._holding.held.add(LEDGER)
         self.hold(held)
 
     def hold(self, roots: Iterable[Root]) -> None:
-        """Lock *roots*; raise `HoldFirst` if something was read without them."""
+        """Lock *roots*; raise `HoldFirst` if something was already read without them."""
         missing = self._holding.missing(roots)
         if missing and missing[0] == LEDGER:
             raise HoldFirst(missing)
@@ -125,23 +125,23 @@ class Session:
             self._holding.held.update(missing)
 
     def lock(self, roots: Sequence[Root]) -> None:
-        """Lock *roots*, which are in order; a test does not."""
+        """Lock *roots*, given in order; a test overrides this."""
         locks.lock(self._connection, roots)
 
     def own(self, root: Root) -> None:
-        """Count *root*, which this transaction makes, as locked."""
+        """Count *root*, which this transaction creates, as locked."""
         self._holding.held.add(root)
 
     def queue(self, names: Iterable[str]) -> None:
-        """Wait until it is the turn of this transaction for each of *names*, in their order."""
+        """Lock *names*, in the given order, until the transaction ends."""
         locks.queue(self._connection, names)
 
     def peek(self, sql: str, params: Mapping[str, Any], /) -> Sequence[Row]:
-        """Return all rows of a query about what never changes."""
+        """Return all rows of a query about facts that never change."""
         return self._cursor.execute(compiled(sql), params).fetchall()
 
     def _enter(self, sql: str) -> bytes:
-        """Return what is executed of a statement, if all that it needs is locked."""
+        """Return the text of a statement to execute, after checking that its root is locked."""
         self._holding.has_read = True
         if not self._holding.covers(sql):
             self.forgotten(sql)
@@ -149,9 +149,9 @@ class Session:
 
     def forgotten(self, _sql: str, /) -> None:
         """
-        Have a unit that forgot to hold what it writes done again alone, which is right and slow.
+        Run a unit again with the whole ledger locked, because it forgot to lock a root.
 
-        In tests that is an error.
+        That is correct but slow; in tests it is an error.
         """
         raise HoldFirst((LEDGER,))
 
