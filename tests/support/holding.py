@@ -57,7 +57,7 @@ class Unheld(BaseException):
 class _Checks:
     """Checks what one transaction on SQLite writes, where nothing has to be locked."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Any) -> None:
         self.holding = Holding()
         self._connection = connection
         self._owners: dict[str, frozenset[Root]] = {}
@@ -65,11 +65,13 @@ class _Checks:
     def read(self, sql: str, params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Read past what a test has put in the way of statements, or counts them with."""
         text, values = positional(sql)
-        cursor = sqlite3.Connection.cursor(self._connection)
+        connection = self._connection
+        real = isinstance(connection, sqlite3.Connection)
+        cursor: Any = sqlite3.Connection.cursor(connection) if real else connection.cursor()
         cursor.row_factory = None
         cursor.execute(text, values(params))
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def check(self, sql: str, params: Iterable[Mapping[str, Any]]) -> None:
         table = table_written(sql)
