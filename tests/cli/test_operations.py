@@ -308,3 +308,39 @@ def test_the_timeline_says_when_an_attempt_in_doubt_is_asked_about(imported: Run
     assert text.endswith(
         f"'paygate payment recover' asks about it from {asked:%Y-%m-%d %H:%M} UTC on"
     )
+
+
+def row_of(run: Run, payment: str) -> str:
+    """Return the row of a payment in the list, as a pipe gets it."""
+    lines = run("payment", "list", COLUMNS="").out.splitlines()
+    return next(line for line in lines if payment in line)
+
+
+def test_the_list_and_the_status_show_that_money_went_back(imported: Run) -> None:
+    payment = collected(imported)
+    assert "returned" not in row_of(imported, payment)
+
+    refund = ("payment", "refund", payment, *GATEWAYS, "--key", "r", "--amount", "5.00 USD")
+    assert imported(*refund).code == 0
+
+    assert "succeeded, returned 5.00 USD" in row_of(imported, payment)
+    [totals] = imported("status", "--json").json["status"]["payments"]
+    assert {name: totals[name]["text"] for name in ("amount", "received", "returned", "net")} == {
+        "amount": "30.00 USD",
+        "received": "30.00 USD",
+        "returned": "5.00 USD",
+        "net": "25.00 USD",
+    }
+    [row] = [line for line in imported("status").out.splitlines() if "succeeded" in line]
+    assert row.split() == ["succeeded", "1", "30.00", "USD", "5.00", "USD", "25.00", "USD"]
+
+
+def test_the_list_shows_that_a_payment_was_reversed(imported: Run) -> None:
+    record = ("payment", "record", "A-1", "--by", "check", "--key", "k", "--json")
+    payment = str(imported(*record).json["payment"]["id"])
+
+    assert imported("reversal", "record", payment, "--reason", "returned unpaid").code == 0
+    assert "succeeded, returned 30.00 USD, reversed" in row_of(imported, payment)
+
+    assert imported("reversal", "undo", payment, "--reason", "another check").code == 0
+    assert "reversed" not in row_of(imported, payment)

@@ -120,6 +120,23 @@ def test_invoices_and_payments_are_counted_and_added_up(shop: Shop) -> None:
     }
 
 
+def test_payments_are_added_up_net_of_what_was_returned(shop: Shop) -> None:
+    paid, other = shop.pay(), shop.pay()
+    shop.cashier.refund(paid, key="r", amount=Money.of("USD", "10.00"))
+    shop.cashier.cancel(other, key="x")
+    shop.pay("tok_declined")
+
+    found = {
+        one.status: tuple(map(str, (one.amount, one.received, one.returned, one.net)))
+        for one in shop.status().payments
+    }
+
+    assert found == {
+        "succeeded": ("168.00 USD", "168.00 USD", "94.00 USD", "74.00 USD"),
+        "declined": ("84.00 USD", "0.00 USD", "0.00 USD", "0.00 USD"),
+    }
+
+
 def test_wrong_credentials(shop: Shop) -> None:
     shop.card.credentials_good = False
     shop.pay()

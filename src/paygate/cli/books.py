@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.cli.grid import Grid
+    from paygate.domain.money import Money
     from paygate.domain.status import AccountStatus, LedgerStatus
 
 
@@ -103,18 +104,22 @@ def _invoices(found: LedgerStatus) -> Grid:
         "Invoices", ">Open", ">Partially paid", ">Paid", ">Void", ">Overdue", ">Still open"
     )
     for row in found.invoices:
-        left = _TOO_MUCH if row.still_open is None else row.still_open
         counts = (row.open, row.partially_paid, row.paid, row.void, row.overdue)
-        show.add(table, row.currency, *counts, left)
+        show.add(table, row.currency, *counts, _total(row.still_open))
     return table
 
 
 def _payments(found: LedgerStatus) -> Grid:
-    table = show.table("Payments", ">Count", ">Amount")
+    table = show.table("Payments", ">Count", ">Amount", ">Returned", ">Net received")
     for row in found.payments:
-        amount = _TOO_MUCH if row.amount is None else row.amount
-        show.add(table, show.words(row.status), row.count, amount)
+        returned = "" if row.returned is not None and not row.returned else _total(row.returned)
+        cells = (_total(row.amount), returned, _total(row.net))
+        show.add(table, show.words(row.status), row.count, *cells)
     return table
+
+
+def _total(amount: Money | None) -> Money | str:
+    return _TOO_MUCH if amount is None else amount
 
 
 def _accounts(found: LedgerStatus) -> Grid:

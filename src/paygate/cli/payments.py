@@ -15,7 +15,7 @@ from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from paygate.domain.money import Money
     from paygate.domain.movement import Sighting
@@ -332,10 +332,20 @@ def _table(payments: list[Payment]) -> Any:
         # Below the date, so that a row fits into eighty columns.
         made = "" if one.created_at is None else f"{one.created_at:%Y-%m-%d}\n"
         status = show.status(one.status)
+        status.append("".join(f", {each}" for each in _went_back(one)))
         if one.needs_review or one.conflicted:
             status.append("\nneeds review", style="yellow")
         show.add(table, show.below(one.id, *about), f"{made}{one.account}", status, one.amount)
     return table
+
+
+def _went_back(of: Payment) -> Iterator[str]:
+    """Yield what became of the money of a payment that no longer has all of it."""
+    returned = _amounts([of.returned, *(each.returned for each in of.foreign)])
+    if returned:
+        yield f"returned {returned}"
+    if of.reversed:
+        yield "reversed"
 
 
 def _sighting(of: Sighting) -> str:

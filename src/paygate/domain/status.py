@@ -34,12 +34,19 @@ class InvoiceTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTotals:
-    """How many payments of one currency have a status, and their total amount."""
+    """How many payments of one currency have a status, and the sums of their amounts.
+
+    `amount` was requested, `received` came in, and `returned` went out again; `net` is what was
+    received less what was returned. Each is None if it is more than an amount can be.
+    """
 
     status: PaymentStatus
     currency: str
     count: int
     amount: Money | None
+    received: Money | None
+    returned: Money | None
+    net: Money | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

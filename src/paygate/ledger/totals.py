@@ -41,7 +41,9 @@ GROUP BY currency ORDER BY currency
 """
 _PAYMENTS = f"""
 SELECT status, currency, count(*) AS count,
-  sum(amount_minor / {_PART}) AS high, sum(amount_minor % {_PART}) AS low
+  sum(amount_minor / {_PART}) AS high, sum(amount_minor % {_PART}) AS low,
+  sum(received_minor / {_PART}) AS high_in, sum(received_minor % {_PART}) AS low_in,
+  sum(returned_minor / {_PART}) AS high_out, sum(returned_minor % {_PART}) AS low_out
 FROM paygate_payment INDEXED BY paygate_payment_counted
 WHERE tenant = :tenant GROUP BY status, currency ORDER BY status, currency
 """
@@ -122,13 +124,18 @@ def _totals(currency: str, count: dict[str, int], unpaid: Row | dict[str, int]) 
 
 
 def payments(tx: Tx) -> list[PaymentTotals]:
-    """Return the number and the sum of payments, by status and currency."""
+    """Return the number of payments and the sums of their amounts, by status and currency."""
     return [
         PaymentTotals(
             status=PaymentStatus(row["status"]),
             currency=row["currency"],
             count=row["count"],
             amount=_sum(row["currency"], row["high"], row["low"]),
+            received=_sum(row["currency"], row["high_in"], row["low_in"]),
+            returned=_sum(row["currency"], row["high_out"], row["low_out"]),
+            net=_sum(
+                row["currency"], row["high_in"] - row["high_out"], row["low_in"] - row["low_out"]
+            ),
         )
         for row in tx.all(_PAYMENTS, {"tenant": tx.tenant})
     ]

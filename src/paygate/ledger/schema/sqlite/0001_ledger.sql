@@ -152,7 +152,8 @@ CREATE INDEX paygate_payment_to_review ON paygate_payment (tenant, created_at, i
   WHERE needs_review = 1;
 CREATE INDEX paygate_payment_by_reference ON paygate_payment (tenant, customer, reference)
   WHERE reference <> '';
-CREATE INDEX paygate_payment_counted ON paygate_payment (tenant, status, currency, amount_minor);
+CREATE INDEX paygate_payment_counted ON paygate_payment
+  (tenant, status, currency, amount_minor, received_minor, returned_minor);
 
 -- Causes for the manual review of a payment, other than attempts and conflicts. A row is kept after
 -- the review ended, by itself or by a person with a reason.
