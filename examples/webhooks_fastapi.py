@@ -20,6 +20,7 @@ from paygate.testing import FakeGateway
 from paygate.web import callbacks
 
 ORDER = "ORDER-12"
+ENDED = ("declined", "failed", "canceled", "expired")
 
 
 def make_app(cashier: Cashier) -> FastAPI:
@@ -27,18 +28,26 @@ def make_app(cashier: Cashier) -> FastAPI:
     # The account "page" has /payments/page for callbacks, and /payments/page/return for payers.
     app.mount("/payments", callbacks(cashier, landing=f"/orders/{ORDER}"))
 
-    @app.post("/orders/{number}/checkout")
-    def checkout(number: str) -> dict[str, str]:
-        # {payment} is replaced by the payment's id, so that the return page can find the payment.
-        back = "https://shop.example/payments/page/return?payment={payment}"
-        payment = cashier.collect(number, via="page", key=f"checkout-{number}", return_url=back)
-        action = payment.action
-        return {"payment": payment.id, "go to": action.url if isinstance(action, Redirect) else ""}
-
     @app.get("/orders/{number}")
     def order(number: str) -> dict[str, str]:
         invoice = cashier.invoice(number)
-        return {"status": invoice.status, "open": str(invoice.open)}
+        made = cashier.payments(invoice=number, limit=1000)
+        tries = sum(each.status in ENDED or each.returned.minor > 0 for each in made)
+        return {"status": invoice.status, "open": str(invoice.open), "tries": str(tries)}
+
+    @app.post("/orders/{number}/checkout/{tries}")
+    def checkout(number: str, tries: int) -> dict[str, str]:
+        # The key of a payment that ended finds that payment permanently, so each try has its own.
+        key = f"checkout-{number}-{tries}"
+        # {payment} is replaced by the payment's id, so that the return page can find the payment.
+        back = "https://shop.example/payments/page/return?payment={payment}"
+        payment = cashier.collect(number, via="page", key=key, return_url=back)
+        action = payment.action
+        return {
+            "payment": payment.id,
+            "status": payment.status,
+            "go to": action.url if isinstance(action, Redirect) else "",
+        }
 
     return app
 
@@ -50,7 +59,8 @@ def main() -> None:
         total = Money.of("USD", "80.00")
         cashier.issue(number=ORDER, customer="C-1", total=total, due="2026-12-01")
         with served(make_app(cashier)) as url, httpx.Client(base_url=url) as client:
-            begun = client.post(f"/orders/{ORDER}/checkout").json()
+            tries = client.get(f"/orders/{ORDER}").json()["tries"]
+            begun = client.post(f"/orders/{ORDER}/checkout/{tries}").json()
             payment = cashier.payment(begun["payment"])
             if payment.status is PaymentStatus.REQUIRES_ACTION:
                 page.pay(payment.reference)

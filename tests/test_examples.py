@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from examples.webhooks_fastapi import make_app, served
+from paygate import Cashier, Money
+from paygate.testing import FakeClock, FakeGateway
 from tests.support.simulated_stripe import SimulatedStripe, serving
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -93,10 +97,34 @@ def test_a_shop_on_fastapi_is_called_back_and_books_once(tmp_path: Path) -> None
         "webhook: 200 received",
         "once more: 200 received",
         "forged: 400 refused",
-        "{'status': 'paid', 'open': '0.00 USD'}",
+        "{'status': 'paid', 'open': '0.00 USD', 'tries': '0'}",
         "received 80.00 USD",
         "the books are sound",
     ]
+
+
+def test_a_payer_who_left_the_shop_on_fastapi_pays_a_week_later() -> None:
+    clock = FakeClock()
+    page = FakeGateway("redirect", clock=clock)
+    with Cashier.in_memory(gateways={"page": page}, clock=clock) as cashier:
+        total = Money.of("USD", "80.00")
+        cashier.issue(number="ORDER-12", customer="C-1", total=total, due="2026-12-01")
+        with served(make_app(cashier)) as url, httpx.Client(base_url=url) as payer:
+            left = payer.post("/orders/ORDER-12/checkout/0").json()
+
+            clock.advance(days=7)
+            cashier.recover()
+            ended = payer.post("/orders/ORDER-12/checkout/0").json()
+            tries = payer.get("/orders/ORDER-12").json()["tries"]
+            begun = payer.post(f"/orders/ORDER-12/checkout/{tries}").json()
+        page.pay(cashier.payment(begun["payment"]).reference)
+        cashier.inquire(begun["payment"])
+
+        assert left["go to"] != ""
+        assert ended == {"payment": left["payment"], "status": "expired", "go to": ""}
+        assert begun["go to"] not in ("", left["go to"])
+        assert cashier.invoice("ORDER-12").open == Money("USD", 0)
+        assert page.moved("USD") == total
 
 
 @pytest.mark.parametrize(
