@@ -411,7 +411,7 @@ def _commit(connection: Connection, result: object) -> None:
     the transaction may have been committed or not; only reading the ledger again can tell.
     """
     try:
-        done = connection.execute(b"COMMIT").statusmessage
+        done = connection.execute(b"COMMIT", prepare=False).statusmessage
     except psycopg.Error as error:
         if connection.closed or is_lost(error):
             raise CommitUnknown.of(message_of(error), result) from None
@@ -426,7 +426,7 @@ def _give_back(pool: ConnectionPool[Connection], lent: list[Connection]) -> None
         connection = lent[0]
         if connection.info.transaction_status is not TransactionStatus.IDLE:
             try:
-                connection.execute(b"ROLLBACK")
+                connection.execute(b"ROLLBACK", prepare=False)
             except psycopg.Error:
                 connection.close()
         pool.putconn(lent.pop())
