@@ -56,11 +56,13 @@ _ANSWERS: Final[dict[str, Answer]] = {
 }
 _WITHOUT_MONEY: Final = ("declined", "failed", "canceled", "expired")
 
+# A page shows a drawing at most about 550 points wide, so larger drawings get small letters. The
+# gray is readable on a white page and on a dark one.
 _STYLE: Final = """
-  graph [bgcolor=white, fontname="Helvetica", nodesep=0.4, pad=0.2];
-  node [shape=box, style="rounded,filled", fillcolor="#f4f6f8", color="#5b7083",
-    fontname="Helvetica", fontsize=13, fontcolor="#17324d", margin="0.18,0.1"];
-  edge [color="#5b7083", fontname="Helvetica", fontsize=10, fontcolor="#44566a", arrowsize=0.7];
+  graph [bgcolor=transparent, fontname="Helvetica", nodesep=0.3, pad=0.05];
+  node [shape=box, style="rounded,filled", fillcolor="#f4f6f8", color="#687b8f",
+    fontname="Helvetica", fontsize=10.5, fontcolor="#17324d", margin="0.1,0.07"];
+  edge [color="#687b8f", fontname="Helvetica", fontsize=9.5, fontcolor="#687b8f", arrowsize=0.7];
 """
 
 
@@ -82,7 +84,7 @@ def states() -> str:
     first = {target: answers for (state, target), answers in edges.items() if state == "sending"}
     assert later == {target: first[target] for target in first if target != "unknown"}
     drawn = [_edge(*pair, answers) for pair, answers in edges.items() if pair[0] != "unknown"]
-    return _graph("states", ["rankdir=TB;", *_state_nodes(), *drawn])
+    return _graph("states", ["nodesep=0.1; ranksep=0.35;", *_state_nodes(), *drawn])
 
 
 def _node(state: AttemptState) -> str:
@@ -93,14 +95,14 @@ def _state_nodes() -> list[str]:
     return [
         'start [shape=point, width=0.12, label=""];',
         'sending [label="processing\\n(request is being sent)"];',
-        'unknown [label="unknown\\n(outcome is being determined)", fillcolor="#fdf3d8"];',
-        'requires_action [label="requires_action\\n(the payer has a page, slip or address)"];',
-        'pending [label="processing\\n(accepted, result comes later)"];',
+        'unknown [label="unknown\\n(outcome is\\nbeing determined)", fillcolor="#fdf3d8"];',
+        'requires_action [label="requires_action\\n(the payer has a page,\\nslip or address)"];',
+        'pending [label="processing\\n(accepted, result\\ncomes later)"];',
         'authorized [label="authorized\\n(amount is held)"];',
         'succeeded [label="succeeded\\n(money is booked)", fillcolor="#ddf1e2"];',
         'ended [label="declined, failed,\\ncanceled, expired\\n(no money)", fillcolor="#f7e1e0"];',
         'start -> sending [label="collect, authorize"];',
-        'unknown -> sending [label="an inquiry or callback\\nfinds the outcome", style=dashed];',
+        'unknown -> sending [label="an inquiry\\nor callback finds\\nthe outcome", style=dashed];',
     ]
 
 

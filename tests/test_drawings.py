@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,16 @@ def test_a_picture_is_drawn_from_its_graph(name: str) -> None:
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_picture_stands_in_a_page(name: str) -> None:
     assert f"_static/{name}.svg)" in PAGES
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_picture_fits_into_a_page(name: str) -> None:
+    picture = (DOCS / "_static" / f"{name}.svg").read_text("utf-8")
+
+    width = re.search(r'<svg width="(\d+)pt"', picture)
+
+    assert width is not None
+    assert int(width[1]) <= 570, "a page would show it smaller, and its letters too"
 
 
 def test_money_can_come_after_the_end_and_never_goes_back() -> None:
