@@ -103,7 +103,7 @@ def _claim(
     try:
         return claiming.plan_claims(tx, wanted, amount, customer)
     except ItemAlreadyBeingPaid as refused:
-        text = f"{refused}. To book money that came all the same, pass its amount="
+        text = f"{refused}. To book money that came anyway, pass its amount="
         raise ItemAlreadyBeingPaid(
             text,
             item=refused.item,

@@ -161,7 +161,7 @@ class HostTransport(_Contained):
         self._closed = True
         try:
             self._inner.close()
-        except Exception as bug:  # noqa: BLE001  (the ledger must be closed all the same)
+        except Exception as bug:  # noqa: BLE001  (the ledger must be closed anyway)
             self._closing_failed(bug)
 
     def abandon(self) -> None:
@@ -200,7 +200,7 @@ class AsyncHostTransport(_Contained):
         self._closed = True
         try:
             await self._inner.aclose()
-        except Exception as bug:  # noqa: BLE001  (the ledger must be closed all the same)
+        except Exception as bug:  # noqa: BLE001  (the ledger must be closed anyway)
             self._closing_failed(bug)
 
 

@@ -284,7 +284,7 @@ def _ids(root: XmlFields) -> tuple[str, str] | None:
 def try_to_keep(
     channel: Channel, transaction: str, customer: Customer | None, known: str
 ) -> Dialogue[StoredMethod | str]:
-    """Store what paid, or return why not: the money has come, and must be reported all the same."""
+    """Store what paid, or return why not: the money has come, and must be reported anyway."""
     try:
         kept = yield from keep_from_transaction(channel, transaction, customer, known)
     except driver.GatewayError as error:

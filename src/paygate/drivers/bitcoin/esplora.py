@@ -1,7 +1,7 @@
 """The HTTP interface of Esplora, which the servers of Blockstream and mempool.space have.
 
 Requests for single addresses would show a public server which wallet is watched, so whole blocks
-are requested. Run a server of your own all the same: it decides what counts as paid.
+are requested. Run a server of your own anyway: it decides what counts as paid.
 """
 
 from __future__ import annotations

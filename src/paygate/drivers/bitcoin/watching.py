@@ -456,7 +456,7 @@ class _About:
             movements=(news,) if isinstance(news, Movement) else (),
             reference=self.address,
             address_index=self.coin.place,
-            # If no payment was requested at the address, the money is booked all the same.
+            # If no payment was requested at the address, the money is booked anyway.
             payer_number=self.address,
             occurred_at=self._block_time,
             sighting=Sighting(

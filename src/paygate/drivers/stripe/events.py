@@ -376,7 +376,7 @@ def _notice(settings: StripeSettings, event: Fields) -> Notice:
         return read_event(settings, event)
     except driver.NotAuthentic as error:
         # A webhook like this is refused. Here it is in Stripe's own answer, and the events after
-        # it must be read all the same.
+        # it must be read anyway.
         return driver.Notice(
             event_id=event.id("id", "", pattern=ID),
             type=event.text("type", ""),
