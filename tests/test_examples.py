@@ -1,16 +1,20 @@
 """The examples do what they say."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
+from httpx import ASGITransport, AsyncClient, Client, Response
 
+from examples import stripe_fastapi
 from examples.webhooks_fastapi import make_app, served
-from paygate import Cashier, Money
+from paygate import AsyncCashier, Cashier, Money
 from paygate.testing import FakeClock, FakeGateway
 from tests.support.simulated_stripe import SimulatedStripe, serving
 
@@ -109,7 +113,7 @@ def test_a_payer_who_left_the_shop_on_fastapi_pays_a_week_later() -> None:
     with Cashier.in_memory(gateways={"page": page}, clock=clock) as cashier:
         total = Money.of("USD", "80.00")
         cashier.issue(number="ORDER-12", customer="C-1", total=total, due="2026-12-01")
-        with served(make_app(cashier)) as url, httpx.Client(base_url=url) as payer:
+        with served(make_app(cashier)) as url, Client(base_url=url) as payer:
             left = payer.post("/orders/ORDER-12/checkout/0").json()
 
             clock.advance(days=7)
@@ -129,12 +133,13 @@ def test_a_payer_who_left_the_shop_on_fastapi_pays_a_week_later() -> None:
 
 @pytest.mark.parametrize(
     ("environment", "says"),
-    [({}, "Set STRIPE_SECRET_KEY"), ({"STRIPE_SECRET_KEY": "sk_live_1"}, "not a test key")],
+    [({}, "Set STRIPE_SECRET_KEY"), ({"STRIPE_SECRET_KEY": "sk_live_1"}, "a test key")],
 )
-def test_the_stripe_example_wants_a_test_key(
-    tmp_path: Path, environment: dict[str, str], says: str
+@pytest.mark.parametrize("example", ["stripe_charge.py", "stripe_fastapi.py"])
+def test_the_stripe_examples_want_a_test_key(
+    tmp_path: Path, example: str, environment: dict[str, str], says: str
 ) -> None:
-    done = run("stripe_charge.py", tmp_path, **environment)
+    done = run(example, tmp_path, **environment)
 
     assert done.returncode == 2
     assert says in done.stderr
@@ -157,6 +162,95 @@ def test_the_stripe_example_charges_and_is_declined_at_the_simulated_stripe(tmp_
     assert left.endswith(": 0.00 USD is open")
     assert declined.startswith("a card that is declined: declined generic")
     assert open_.endswith(": 30.00 USD is open")
+
+
+@asynccontextmanager
+async def shop_with_stripe(folder: Path) -> AsyncIterator[tuple[SimulatedStripe, AsyncClient]]:
+    """Serve the shop that takes cards, without its worker; its ledger is in *folder*."""
+    stripe = SimulatedStripe()
+    with serving(stripe) as api_base:
+        account = {
+            "driver": "stripe",
+            "secret_key": stripe.secret_key,
+            "publishable_key": stripe.publishable_key,
+            "webhook_secrets": [stripe.signing_secret],
+            "api_base": api_base,
+        }
+        cashier = AsyncCashier.open(f"sqlite:///{folder}/shop.db", gateways={"card": account})
+        address = "http://shop.test"
+        transport = ASGITransport(stripe_fastapi.make_app(cashier, address=address))
+        async with AsyncClient(transport=transport, base_url=address) as payer:
+            yield stripe, payer
+        await cashier.aclose()
+
+
+def form(page: Response) -> dict[str, str]:
+    """Return the hidden fields that have a value."""
+    return dict(re.findall(r"type=hidden name=(\w+) value=(\w+)", page.text))
+
+
+def taken(stripe: SimulatedStripe) -> list[int]:
+    """Return the amounts of the charges that took money."""
+    return [each["amount_captured"] for each in stripe.all("charge")]
+
+
+async def test_a_card_is_declined_authenticated_and_charged_once_on_the_shops_page(
+    tmp_path: Path,
+) -> None:
+    async with shop_with_stripe(tmp_path) as (stripe, payer):
+        first = await payer.get("/")
+        card = stripe.tokenize("pm_card_chargeCustomerFail")
+        declined = await payer.post("/pay", data={**form(first), "token": card})
+        second = form(await payer.get("/"))
+        card = stripe.tokenize("pm_card_authenticationRequired")
+        sent = await payer.post("/pay", data={**second, "token": card})
+        clicked_twice = await payer.post("/pay", data={**second, "token": card})
+        async with AsyncClient() as browser:
+            bank = await browser.post(sent.headers["location"], data={"answer": "yes"})
+        returned = await payer.get(bank.headers["location"], follow_redirects=True)
+        headers, body = stripe.webhooks[-1]
+        webhook = await payer.post("/payments/card", content=body, headers=headers)
+        late = {**second, "tries": "9", "token": stripe.tokenize()}
+        refused = await payer.post("/pay", data=late)
+
+    assert f'Stripe("{stripe.publishable_key}")' in first.text
+    assert declined.text.startswith("Your card was not charged. You can pay again.")
+    assert clicked_twice.headers["location"] == sent.headers["location"]
+    assert returned.text.startswith("ORDER-12 is paid.")
+    assert webhook.status_code == 200
+    assert (refused.status_code, refused.text.partition(".")[0]) == (409, "Nothing was charged")
+    assert taken(stripe) == [3000]
+    with Cashier.open(f"sqlite:///{tmp_path}/shop.db", gateways={}) as cashier:
+        paid, unpaid = cashier.payments()
+        assert (unpaid.status, unpaid.received) == ("declined", Money("USD", 0))
+        assert (paid.status, paid.received) == ("succeeded", Money.of("USD", "30.00"))
+        assert cashier.fsck() == []
+
+
+async def test_a_payer_who_left_the_banks_page_pays_with_another_card(tmp_path: Path) -> None:
+    async with shop_with_stripe(tmp_path) as (stripe, payer):
+        card = stripe.tokenize("pm_card_authenticationRequired")
+        left = await payer.post("/pay", data={**form(await payer.get("/")), "token": card})
+        again = {**form(await payer.get("/")), "token": stripe.tokenize()}
+        paid = await payer.post("/pay", data=again)
+        [_, withdrawn] = stripe.all("payment_intent")
+
+    assert left.status_code == 303
+    assert paid.text.startswith("Thank you. Your payment has arrived.")
+    assert withdrawn["status"] == "canceled"
+    assert taken(stripe) == [3000]
+
+
+async def test_a_payer_whose_outcome_is_unknown_is_asked_to_wait(tmp_path: Path) -> None:
+    async with shop_with_stripe(tmp_path) as (stripe, payer):
+        shown = form(await payer.get("/"))
+        stripe.breaks = ["fine", "lost answer"]
+        unknown = await payer.post("/pay", data={**shown, "token": stripe.tokenize()})
+        again = await payer.get("/")
+
+    assert unknown.text.startswith("We do not know yet whether you have paid.")
+    assert again.text == unknown.text
+    assert taken(stripe) == [3000]
 
 
 def test_the_driver_of_a_stranger_passes_the_kit_outside_of_this_tree(tmp_path: Path) -> None:
