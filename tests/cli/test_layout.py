@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,20 @@ def test_a_pipe_has_one_line_for_each_row(capsys: pytest.CaptureFixture[str]) ->
     assert len(lines_of(grid, capsys)) == 3
 
 
+def test_a_row_has_one_line_if_there_is_room(capsys: pytest.CaptureFixture[str]) -> None:
+    row = ("p-1\n  C-1 ·\n  INV-1", "2031-01-01\ncard", "1.00 USD")
+
+    assert lines_of(a_grid(None, row), capsys)[2:] == lines_of(a_grid(50, row), capsys)[2:]
+    assert lines_of(a_grid(50, row), capsys)[2:] == [
+        "p-1 · C-1 · INV-1  2031-01-01 · card  1.00 USD"
+    ]
+    assert lines_of(a_grid(40, row), capsys)[2:] == [
+        "p-1      2031-01-01  1.00 USD",
+        "  C-1 ·  card",
+        "  INV-1",
+    ]
+
+
 def test_a_character_of_two_columns_takes_two(capsys: pytest.CaptureFixture[str]) -> None:
     grid = a_grid(80, ("円", "x", "1"), ("ab", "y", "2"))
 
@@ -133,13 +148,22 @@ def test_no_long_value_is_cut_or_broken(
     assert {each for each in expected if f"{each}:" not in on_a_line} <= on_a_line
 
 
+@pytest.mark.parametrize("noun", ["payment", "receipt", "event", "callback"])
+def test_a_row_of_a_list_has_one_line_in_a_pipe(long: Run, noun: str) -> None:
+    key = f"{noun}s"
+    listed = long(noun, "list", COLUMNS="").out.splitlines()
+
+    assert len(listed) == 2 + len(long(noun, "list", "--json").json[key])
+
+
 PROGRAM = Path(sys.executable).with_name("paygate")
 ESCAPE = b"\x1b["
 
 
-def on_a_terminal(*words: str, **environment: str) -> bytes:
-    """Return what the program writes to a terminal of eighty columns."""
+def on_a_terminal(*words: str, columns: int = 80, **environment: str) -> bytes:
+    """Return what the program writes to a terminal with so many columns."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24 if columns else 0, columns))
     kept = {name: each for name, each in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
     try:
         with subprocess.Popen(
@@ -164,6 +188,15 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # how Linux reports the end of a terminal
         return b""
+
+
+def test_a_terminal_without_a_size_has_eighty_columns(imported: Run) -> None:
+    """A serial console, and some containers, report a size of zero."""
+    command = ("invoice", "list")
+
+    assert on_a_terminal(*command, columns=0) == on_a_terminal(*command, columns=80)
+    assert on_a_terminal(*command, columns=10) != on_a_terminal(*command, columns=80)
+    assert on_a_terminal(*command, COLUMNS="0") == on_a_terminal(*command, columns=80)
 
 
 def test_a_terminal_has_colors(imported: Run) -> None:

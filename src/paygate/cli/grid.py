@@ -1,7 +1,8 @@
 """A list on the terminal: a table, or one record after another if a table would be too wide.
 
 Ids, links, references and addresses are copied and searched for, so a word is never cut and
-never broken over two lines. A column can be as narrow as its longest word. If the columns still
+never broken over two lines. In a pipe, and on a terminal with enough room, each row has one line.
+Otherwise a cell may have several lines. A column can be as narrow as its longest word. If the columns still
 do not fit, each row becomes a record with a line for each of its columns. A word that is longer
 than the terminal is wide has a line of its own, which the terminal wraps and copies whole.
 """
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
 _GAP: Final = "  "
+_BETWEEN: Final = " · "
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,23 @@ class Grid:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         """Yield the lines; each is printed as it is."""
-        widths = self._widths()
-        lines = self._records(console) if widths is None else self._table(console, options, widths)
+        rows = [_Row(tuple(map(_on_one_line, row.cells)), row.style) for row in self._rows]
+        widths = self._widths(rows, fold=False)
+        if widths is None:
+            rows = self._rows
+            widths = self._widths(rows)
+        lines = (
+            self._records(console)
+            if widths is None
+            else self._table(console, options, rows, widths)
+        )
         for line in lines:
             line.rstrip()
             yield Text(self._indent) + line
 
-    def _widths(self) -> list[int] | None:
-        """Return the width of each column; None if they do not fit however they are folded."""
-        by_column = zip(*(row.cells for row in self._rows), strict=True)
+    def _widths(self, rows: list[_Row], *, fold: bool = True) -> list[int] | None:
+        """Return the width of each column; None if they do not fit, folded if *fold* allows it."""
+        by_column = zip(*(row.cells for row in rows), strict=True)
         cells = list(by_column) or [() for _ in self._columns]
         widths: list[int] = []
         least: list[int] = []
@@ -80,7 +90,7 @@ class Grid:
         room = self._room - len(_GAP) * (len(widths) - 1)
         while sum(widths) > room:
             spare = [width - low for width, low in zip(widths, least, strict=True)]
-            if not any(spare):
+            if not fold or not any(spare):
                 return None
             # The widest of the columns that can be folded gives way.
             widest = max(range(len(widths)), key=lambda each: (spare[each] > 0, widths[each]))
@@ -88,13 +98,13 @@ class Grid:
         return widths
 
     def _table(
-        self, console: Console, options: ConsoleOptions, widths: list[int]
+        self, console: Console, options: ConsoleOptions, rows: list[_Row], widths: list[int]
     ) -> Iterator[Text]:
         headings = tuple(Text(column.heading, style="dim") for column in self._columns)
         yield from self._lines(console, _Row(headings, ""), widths)
         rule = "-" if options.ascii_only else "─"
         yield Text(rule * (sum(widths) + len(_GAP) * (len(widths) - 1)), style="dim")
-        for row in self._rows:
+        for row in rows:
             yield from self._lines(console, row, widths)
 
     def _lines(self, console: Console, row: _Row, widths: list[int]) -> Iterator[Text]:
@@ -126,6 +136,18 @@ class Grid:
                     found = Text(f"{label:{indent}}", style="dim")
                     yield found + Text(style=row.style).append_text(part)
                     label = ""
+
+
+def _on_one_line(cell: Text) -> Text:
+    """Return a cell with dots between its parts in place of line ends."""
+    parts = [_stripped(line) for line in cell.split("\n")]
+    return Text(_BETWEEN).join(part for part in parts if part)
+
+
+def _stripped(line: Text) -> Text:
+    """Return a line without its indent, and without the dot after which it was folded."""
+    start = len(line.plain) - len(line.plain.lstrip())
+    return line[start : max(start, len(line.plain.removesuffix(_BETWEEN.rstrip())))]
 
 
 def _folded(cell: Text, console: Console, width: int | None) -> Iterator[Text]:

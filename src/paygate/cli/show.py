@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WIDTH_MAX: Final = 100
 """Wider than this, lines are hard to read."""
 
+WIDTH_USUAL: Final = 80
+"""The width of a terminal that does not report its own."""
+
 STYLES: Final = {
     PaymentStatus.SUCCEEDED: "green",
     PaymentStatus.DECLINED: "red",
@@ -58,11 +61,12 @@ def console(*, stderr: bool = False) -> Console:
 def room(*, stderr: bool = False) -> int | None:
     """Return how many columns there are; None if there is no limit, as in a pipe."""
     chosen = os.environ.get("COLUMNS", "")
-    if chosen.isdecimal():
+    if chosen.isdecimal() and int(chosen):
         return int(chosen)
     stream = sys.stderr if stderr else sys.stdout
     try:
-        return os.get_terminal_size(stream.fileno()).columns
+        # A terminal that does not know its size reports zero columns.
+        return os.get_terminal_size(stream.fileno()).columns or WIDTH_USUAL
     except (OSError, ValueError):  # no terminal, or no file at all
         return None
 
