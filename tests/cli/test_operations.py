@@ -252,8 +252,8 @@ def test_the_history_is_a_timeline(imported: Run, monkeypatch: pytest.MonkeyPatc
     assert max(len(line) for line in shown.out.splitlines()) <= 80
     line = [(moment["sort"], moment["text"].split(" · ")[0]) for moment in told["timeline"]]
     assert line == [
-        ("attempt", "charge 30.00 USD"),
         ("event", "payment.started"),
+        ("attempt", "charge 30.00 USD"),
         ("receipt", "+30.00 USD by charge"),
         ("allocation", "30.00 USD on A-1"),
         ("event", "payment.succeeded"),
@@ -270,8 +270,10 @@ def test_the_history_is_a_timeline(imported: Run, monkeypatch: pytest.MonkeyPatc
     for _, text in line:
         assert text in shown.out
     events = [moment["text"] for moment in told["timeline"] if moment["sort"] == "event"]
-    assert events[0].startswith("payment.started · asked 30.00 USD · by ")
+    assert events[0].startswith("payment.started · requested 30.00 USD · by ")
     assert "received 30.00 USD · returned 10.00 USD" in events[-1]
+    [charge, _] = [moment["text"] for moment in told["timeline"] if moment["sort"] == "attempt"]
+    assert charge.startswith("charge 30.00 USD · now succeeded · ")
     assert not [text for text in events if any(mark in text for mark in "[]{}'")]
 
 
@@ -292,7 +294,7 @@ def test_the_timeline_says_why_it_failed_and_who_decided(imported: Run) -> None:
 
     shown = imported("payment", "show", payment).out
 
-    assert "declined: generic" in shown
+    assert "now declined: generic" in shown
     assert "by cli:" in shown
 
 

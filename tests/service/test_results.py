@@ -557,7 +557,7 @@ def test_an_event_about_a_part_carries_the_part_and_the_attempt(portal: Portal) 
     assert captured.data["attempt"] == taken.attempts[0].id
     assert refunded.data["amount_minor"] == 1400
     assert refunded.data["attempt"] == back.attempts[0].id
-    totals = ("asked_minor", "received_minor", "returned_minor")
+    totals = ("requested_minor", "received_minor", "returned_minor")
     assert [refunded.data[name] for name in totals] == [8400, 3500, 1400]
 
 
@@ -593,7 +593,7 @@ def test_a_chargeback_of_a_part_is_told_with_that_part(portal: Portal) -> None:
     [taken] = payment_events(portal.cashier, "payment.charged_back")
 
     assert taken.data["amount_minor"] == 2100
-    assert taken.data["asked_minor"] == 8400
+    assert taken.data["requested_minor"] == 8400
     assert taken.data["movement_id"]
 
 

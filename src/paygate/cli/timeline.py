@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from paygate.service.history import History
 
 _ORDER: Final = ("attempt", "receipt", "allocation", "event")
-"""The order of lines with the same time, as the records of one transaction have."""
+"""The order of lines with the same time; only `payment.started` precedes them all."""
+
+_STARTED: Final = "payment.started"
 
 _WIDTH_AT: Final = len("2026-12-01 12:00:00")
 _WIDTH_SORT: Final = max(map(len, _ORDER))
@@ -46,10 +48,12 @@ def moments(of: History) -> list[Moment]:
         *(_asked(attempt) for attempt in of.attempts),
         *(_moved(receipt) for receipt in of.receipts),
         *(_put(allocation, of.numbers[allocation.invoice]) for allocation in of.allocations),
-        *(_told(event) for event in of.events if event.type != "receipt.booked"),
+        *(_told(event) for event in of.events if event.type not in (_STARTED, "receipt.booked")),
     ]
     # Sorting is stable: events stay in the order of their numbers.
-    return sorted(lines, key=lambda moment: (moment.at, _ORDER.index(moment.sort)))
+    lines.sort(key=lambda moment: _ORDER.index(moment.sort))
+    started = [_told(event) for event in of.events if event.type == _STARTED]
+    return sorted([*started, *lines], key=lambda moment: moment.at)
 
 
 def write(of: list[Moment]) -> None:
@@ -71,7 +75,8 @@ def _asked(attempt: Attempt) -> Moment:
     why = attempt.reason or attempt.code
     facts = [
         f"{show.words(attempt.operation)} {show.amount(attempt.amount)}",
-        show.words(attempt.state) + (f": {why}" if why else ""),
+        # The line is at the time of the request, when the outcome was not known yet.
+        f"now {show.words(attempt.state)}" + (f": {why}" if why else ""),
         attempt.reference,
         _asked_next(attempt),
         "needs review" if attempt.needs_review else "",

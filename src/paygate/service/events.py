@@ -35,7 +35,7 @@ def emit(
         "status": payment.status.value,
         "amount_minor": payment.amount.minor,
         "currency": payment.amount.currency,
-        "asked_minor": payment.amount.minor,
+        "requested_minor": payment.amount.minor,
         "received_minor": payment.received.minor,
         "returned_minor": payment.returned.minor,
     }
