@@ -2,9 +2,9 @@
 
 Ids, links, references and addresses are copied and searched for, so a word is never cut and
 never broken over two lines. In a pipe, and on a terminal with enough room, each row has one line.
-Otherwise a cell may have several lines. A column can be as narrow as its longest word. If the columns still
-do not fit, each row becomes a record with a line for each of its columns. A word that is longer
-than the terminal is wide has a line of its own, which the terminal wraps and copies whole.
+Otherwise a cell may have several lines. A column can be as narrow as its longest word. If the
+columns still do not fit, each row becomes a record with a line for each of its columns. A word
+longer than the terminal is wide has a line of its own, which the terminal wraps and copies whole.
 """
 
 from __future__ import annotations
