@@ -7,6 +7,7 @@ import pty
 import subprocess
 import sys
 import termios
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,7 @@ PROGRAM = Path(sys.executable).with_name("paygate")
 ESCAPE = b"\x1b["
 
 
-def on_a_terminal(*words: str, columns: int = 80, **environment: str) -> bytes:
+def on_a_terminal(*words: str, columns: int = 80, variables: Mapping[str, str] = {}) -> bytes:
     """Return what the program writes to a terminal with so many columns."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24 if columns else 0, columns))
@@ -171,7 +172,7 @@ def on_a_terminal(*words: str, columns: int = 80, **environment: str) -> bytes:
             stdout=theirs,
             stderr=theirs,
             stdin=subprocess.DEVNULL,
-            env={**kept, "TERM": "xterm-256color", **environment},
+            env={**kept, "TERM": "xterm-256color", **variables},
         ) as program:
             os.close(theirs)
             written = b""
@@ -196,7 +197,9 @@ def test_a_terminal_without_a_size_has_eighty_columns(imported: Run) -> None:
 
     assert on_a_terminal(*command, columns=0) == on_a_terminal(*command, columns=80)
     assert on_a_terminal(*command, columns=10) != on_a_terminal(*command, columns=80)
-    assert on_a_terminal(*command, COLUMNS="0") == on_a_terminal(*command, columns=80)
+    assert on_a_terminal(*command, variables={"COLUMNS": "0"}) == on_a_terminal(
+        *command, columns=80
+    )
 
 
 def test_a_terminal_has_colors(imported: Run) -> None:
@@ -207,7 +210,7 @@ def test_a_terminal_has_colors(imported: Run) -> None:
 def test_a_terminal_has_no_colors_if_the_user_wants_none(
     imported: Run, variable: dict[str, str]
 ) -> None:
-    told = on_a_terminal("invoice", "list", **variable)
+    told = on_a_terminal("invoice", "list", variables=variable)
 
     assert b"A-1" in told
     assert ESCAPE not in told
