@@ -45,7 +45,10 @@ def lent(connection: object) -> Lent:
         return _of_django(connection)
     for module, name, advice in _INSTEAD:
         if _is_a(connection, module, name):
-            raise InvalidValue(f"connection: this is an {name}; {advice}", argument="connection")
+            article = "a" if name == "Session" else "an"
+            raise InvalidValue(
+                f"connection: this is {article} {name}; {advice}", argument="connection"
+            )
     return Lent(connection)
 
 

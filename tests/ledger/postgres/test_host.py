@@ -307,7 +307,7 @@ def test_what_is_no_connection_of_psycopg_says_what_to_lend(cashier: Cashier, ur
         (url, "this is a str; lend"),
         (Connection2(), "this is a Connection2 of psycopg2; lend a psycopg.Connection"),
         (engine, r"this is an Engine; lend the connection that engine\.begin\(\) returns"),
-        (Session(engine), r"lend session\.connection\(\)"),
+        (Session(engine), r"this is a Session; lend session\.connection\(\)"),
     ]
     for held, said in wrong:
         with pytest.raises(InvalidValue, match=said) as refused:
