@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def run(name: str, folder: Path, **environment: str) -> subprocess.CompletedProc
         text=True,
         check=False,
     )
+
+
+def not_ignored(folder: Path) -> list[str]:
+    """Return the files that an example left in *folder* and that Git would offer to add."""
+    patterns = (EXAMPLES.parent / ".gitignore").read_text("utf-8").split()
+    left = [each.name for each in folder.iterdir()]
+    return [name for name in left if not any(fnmatch(name, each) for each in patterns)]
 
 
 def test_the_first_payment_does_the_same_once(tmp_path: Path) -> None:
@@ -58,6 +66,7 @@ def test_what_is_authorized_is_captured_in_parts_once(tmp_path: Path) -> None:
         "15.00 USD sent back, 0.00 USD open: succeeded",
         "the books are sound",
     ]
+    assert not_ignored(tmp_path) == []
 
 
 def test_authorize_net_from_the_form_to_the_returned_e_check() -> None:
@@ -105,6 +114,7 @@ def test_a_shop_on_fastapi_is_called_back_and_books_once(tmp_path: Path) -> None
         "received 80.00 USD",
         "the books are sound",
     ]
+    assert not_ignored(tmp_path) == []
 
 
 def test_a_payer_who_left_the_shop_on_fastapi_pays_a_week_later() -> None:
