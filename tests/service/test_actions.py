@@ -6,7 +6,7 @@ import io
 import json
 import logging
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import get_args
 
@@ -132,7 +132,7 @@ def test_the_page_gets_the_secret_and_nobody_else_does(
     assert rendered == (action, action)
     assert payment.action == change.action == with_secret(action, None)
     assert gateway.asked == 0
-    text = out.getvalue() + repr([payment, change, told, action]) + caplog.text
+    text = out.getvalue() + repr([asdict(payment), change, told, action]) + caplog.text
     assert SECRET not in text
     assert json.dumps(type(action).__name__) in text
     assert SECRET.encode() not in bytes_of(tmp_path)

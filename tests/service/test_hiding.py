@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -487,7 +487,7 @@ def test_neither_an_answer_nor_an_inquiry_stores_a_part_of_a_token(
         card.loses_answers = False
         clock.advance(timedelta(hours=1))
         payment = till.inquire(payment)
-        seen = repr((payment, till.attempts(payment), till.events(limit=100)))
+        seen = repr((asdict(payment), till.attempts(payment), till.events(limit=100)))
 
     assert "no card •••• of ••••" in seen
     assert HALVES[1] not in seen

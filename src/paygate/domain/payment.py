@@ -174,6 +174,13 @@ class Payment:
     repeated: bool = field(default=False, compare=False)
     unanswered: str = field(default="", compare=False)
 
+    def __repr__(self) -> str:
+        """Return the facts that matter most, on a line, and nothing about the payer."""
+        facts = [str(self.status), str(self.amount), f"received {self.received}"]
+        facts += [f"returned {self.returned}"] if self.returned else []
+        facts += ["needs review"] if self.needs_review else []
+        return f"<Payment {self.id}: {', '.join(facts)}>"
+
     @property
     def undecided(self) -> tuple[Money, ...]:
         """Its money that waits for a clerk's decision, by currency; negative if owed to us."""

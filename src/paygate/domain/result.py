@@ -87,6 +87,11 @@ class OperationResult:
     attempts: tuple[Attempt, ...] = ()
     repeated: bool = field(default=False, compare=False)
 
+    def __repr__(self) -> str:
+        """Return the facts that matter most, on a line, and nothing about the payer."""
+        of = f"{self.operation} {self.state}, {self.succeeded} of {self.amount}"
+        return f"<OperationResult {of}: {self.payment!r}>"
+
     @property
     def ok(self) -> bool:
         """Whether all of it was done."""
