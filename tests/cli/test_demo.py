@@ -120,6 +120,25 @@ def test_the_processor_charged_each_payment_once(folder: Path) -> None:
         assert not any(balance.difference for balance in till.compare())
 
 
+def test_it_ends_with_a_payment_whose_response_was_lost(
+    run: Run, shown: tuple[Path, str], played: Cashier
+) -> None:
+    file, told = shown
+    [line] = [line for line in told.splitlines() if "payment show" in line]
+
+    history = run(*line.split()[1:])
+
+    assert history.code == 0
+    assert "payment.unknown" in history.out
+    assert "payment.succeeded" in history.out
+    with played as cashier:
+        [paid] = cashier.payments(invoice=next(iter(LOST)))
+    assert paid.id in line
+    assert "recovery is overdue" in " ".join(told.split())
+    status = run("status", "--ledger", f"sqlite:///{file}")
+    assert (status.code, "recovery-overdue" in status.out) == (1, True)
+
+
 def test_it_is_the_same_in_another_process_and_fits_a_narrow_pipe(
     shell: Run, shown: tuple[Path, str]
 ) -> None:

@@ -11,12 +11,26 @@ from urllib.request import urlopen
 
 import pytest
 
-from paygate import __version__
+from paygate import PaymentStatus, __version__
 from tests.cli.conftest import Run
 
 
 def test_it_tells_its_version(shell: Run) -> None:
     assert shell("--version").out == f"paygate {__version__}\n"
+
+
+@pytest.mark.parametrize("noun", [(), ("payment",)], ids=["program", "noun"])
+def test_without_a_command_it_shows_its_help(shell: Run, noun: tuple[str, ...]) -> None:
+    done = shell(*noun)
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out == shell(*noun, "--help").out
+
+
+def test_the_help_names_every_status_of_a_payment(run: Run) -> None:
+    told = " ".join(run("payment", "list", "--help").out.split())
+
+    assert f"Only those with this status: {', '.join(PaymentStatus)}." in told
 
 
 def test_without_the_extra_it_says_what_to_install(folder: Path) -> None:
@@ -64,7 +78,7 @@ def test_drivers_are_listed_with_their_kinds(run: Run) -> None:
     ]
     assert found["stripe"]["kinds"] == ["card", "redirect"]
     assert found["fake"]["problem"] == ""
-    assert "e check" in run("drivers").out
+    assert "e-check" in run("drivers").out
 
 
 def test_the_fake_processor_serves_until_it_is_let_go(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What an operator sees at eight in the morning: each thing that needs a person, by its name."""
+"""What an operator sees at eight in the morning: each thing that needs attention, by its name."""
 
 from __future__ import annotations
 

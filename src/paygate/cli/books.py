@@ -65,7 +65,7 @@ def _progress() -> Callable[[str, int, int], None] | None:
 def status(
     where: Where,
 ) -> None:
-    """Show the state of the ledger; exits with status 1 if anything needs a person."""
+    """Show the state of the ledger; exits with status 1 if anything needs attention."""
     with where.open() as cashier:
         found = cashier.status()
     if where.as_json:
@@ -84,7 +84,7 @@ def _show_status(found: LedgerStatus) -> None:
         text = f"{one.name}  {subject}{one.text}{since}"
         show.say(text, style="bold yellow")
     if not found.concerns:
-        console.print("Nothing needs a person.")
+        console.print("Nothing needs attention.")
     for table in (_invoices(found), _payments(found), _accounts(found), _sinks(found)):
         if table.row_count:
             console.print()

@@ -29,8 +29,8 @@ class Noun(NamedTuple):
 
 
 EVERYDAY: Final[Mapping[str, Command]] = {
-    "demo": Command("demo", "demo", "Play a day at the till on fake gateways."),
-    "status": Command("books", "status", "Show the state of the ledger, and what needs a person."),
+    "demo": Command("demo", "demo", "Run a demo with fake gateways."),
+    "status": Command("books", "status", "Show the state of the ledger, and what needs attention."),
     "fsck": Command("books", "fsck", "Check the file and every balance of the ledger."),
     "check": Command("accounts", "check", "Check settings and credentials of accounts."),
     "certify": Command("certify", "certify", "Try an account in its processor's sandbox."),
@@ -83,7 +83,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
         },
     ),
     "reversal": Noun(
-        "Book the opposite of a payment, as of a bounced check.",
+        "Book the opposite of a payment, for example after a check bounced.",
         {
             "record": Command(
                 "reversals", "record", "Book the opposite of a payment; send nothing."
@@ -107,7 +107,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
         },
     ),
     "chargeback": Noun(
-        "List what payers' banks dispute and take.",
+        "List chargebacks.",
         {
             "list": Command("chargebacks", "list_", "List disputes of payments."),
         },

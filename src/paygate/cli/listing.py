@@ -19,10 +19,14 @@ _OF_THE_PROGRAM: Final = {"--version": VERSION_HELP, "--debug": DEBUG_HELP, **_H
 
 
 def asked_for(arguments: Sequence[str]) -> str | None:
-    """Return the help that a command line asks for; None if it asks for anything else."""
+    """Return the help that a command line asks for, also by naming no command; None otherwise."""
     match arguments:
+        case []:
+            return program()
         case [option] if option in HELP_OPTIONS:
             return program()
+        case [name] if name in NOUNS:
+            return noun(name)
         case [name, option] if option in HELP_OPTIONS and name in NOUNS:
             return noun(name)
         case _:
@@ -36,7 +40,7 @@ def program() -> str:
         ABOUT,
         ("Everyday commands", {name: each.summary for name, each in EVERYDAY.items()}),
         (
-            "All others, by what they are about",
+            "Other commands, by subject",
             {name: each.summary for name, each in NOUNS.items()},
         ),
         ("Options", _OF_THE_PROGRAM),

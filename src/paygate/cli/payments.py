@@ -148,7 +148,8 @@ def list_(
     ] = None,
     via: pages.ViaOption = None,
     status: Annotated[
-        str | None, typer.Option("--status", help="Only those with this status, as succeeded.")
+        str | None,
+        typer.Option("--status", help=f"Only those with this status: {', '.join(PaymentStatus)}."),
     ] = None,
     review: Annotated[
         bool, typer.Option("--review", help="Only those flagged for manual review.")
@@ -187,7 +188,9 @@ def list_(
 @with_ledger
 def show_(
     where: Where,
-    id_: Annotated[str | None, typer.Argument(metavar="PAYMENT", help="Id of the payment.")] = None,
+    id_: Annotated[
+        str | None, typer.Argument(metavar="PAYMENT", help="Id of the payment, without --key.")
+    ] = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Idempotency key of the call that created it.")
     ] = None,
@@ -196,7 +199,7 @@ def show_(
     ] = "collect",
     qr: options.QrOption = False,
 ) -> None:
-    """Show a payment, by its id or key, and its whole history as a timeline."""
+    """Show a payment, by its id or by --key, and its whole history as a timeline."""
     if (id_ is None) is (key is None):
         raise InvalidValue("name the payment by its id, or by --key")
     with where.open() as cashier:

@@ -27,7 +27,10 @@ def record(
         bool, typer.Option("--force", help="Even if the gateway still has the money.")
     ] = False,
 ) -> None:
-    """Book the opposite of a payment, for example of a bounced check; no money is sent."""
+    """Book the opposite of a payment, for example of a bounced check; no money is sent.
+
+    There is no --key: a payment is reversed once, and the same command again changes nothing.
+    """
     with where.open() as cashier:
         made = cashier.reverse(
             payment,

@@ -47,6 +47,7 @@ _WHOLE: Final = (
 """The columns that are never broken: ids, types and times are copied and searched for."""
 
 
+_HYPHENATED: Final = {"e_check": "e-check"}
 _INDENT: Final = "  "
 _HARD_SPACE: Final = "\x00"
 
@@ -165,7 +166,7 @@ def status(of: PaymentStatus) -> Text:
 
 def words(name: str) -> str:
     """Return a name of the code as words: ``requires_action`` is "requires action"."""
-    return str(name).replace("_", " ")
+    return _HYPHENATED.get(name, str(name).replace("_", " "))
 
 
 def amount(money: Money) -> str:

@@ -127,7 +127,7 @@ class SinkStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """One thing that needs a person; `name` is its name in the documentation.
+    """One thing that needs attention; `name` is its name in the documentation.
 
     It is about `subject`, an account or a sink, if that is not empty.
     """
@@ -140,7 +140,7 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerStatus:
-    """The state of one tenant's ledger at an instant; `concerns` lists what needs a person."""
+    """The state of one tenant's ledger at an instant; `concerns` lists what needs attention."""
 
     at: datetime
     concerns: Sequence[Concern]

@@ -20,7 +20,7 @@ def demo(
         typer.Option(metavar="URL", help="An empty ledger to use instead of a file."),
     ] = None,
 ) -> None:
-    """Play a day at the till on fake gateways: no account and no network.
+    """Run a demo with fake gateways: no account and no network.
 
     It takes about ten seconds, or a minute on a busy machine.
     """

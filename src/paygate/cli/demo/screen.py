@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from paygate.cli import show
-from paygate.cli.demo.cast import KINDS, LOST
+from paygate.cli.demo.cast import KINDS
 from paygate.cli.demo.till import Till
 from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.money import Money
@@ -74,7 +74,7 @@ def play(file: Path, console: Console, ledger: str | None = None) -> bool:
             violations, balances = till.check_books(), till.compare()
         screen.standing(till.invoices())
         sound = screen.checked(violations, balances, found)
-        screen.end(place)
+        screen.end(place, found[0].before.id)
     return sound
 
 
@@ -136,7 +136,7 @@ class Screen:
         """Show the progress of the work."""
         self._begin(
             "Collected by card, e-check, redirect, cash voucher and Bitcoin",
-            "One verb for all. A decline is an outcome with a reason, not an exception.",
+            "One invoice waits for a check. A decline is an outcome, not an exception.",
         )
         with Progress(
             TextColumn("  "), BarColumn(40), MofNCompleteColumn(), console=self._console
@@ -278,14 +278,23 @@ class Screen:
             self._say(f"{violation.rule}: {violation.subject}: {violation.detail}", style="red")
         return all(holds.values())
 
-    def end(self, file: Path | None) -> None:
-        """Name the file, if it is one, and what to look at next; a URL may hold a password."""
+    def end(self, file: Path | None, lost: str) -> None:
+        """Name the file, if it is one, and what to look at next, such as the payment *lost*.
+
+        A URL is not shown: it may hold a password.
+        """
         at = str(file) if file else "at the URL that you gave"
         self._console.print()
         self._console.print(Text.assemble("The ledger is ", (at, "bold"), ". Look around:"))
         url = f"sqlite:///{file}" if file else "URL"
-        for command in ("status", "invoice list --open", f"invoice show {next(iter(LOST))}"):
+        for command in (f"payment show {lost}", "invoice list --open", "status"):
             self._console.print(Text(f"  paygate {command} --ledger {url}"))
+        self._console.print()
+        self._say(
+            "The payment is one whose response was lost. The status reports that recovery is "
+            "overdue, and exits with status 1: nothing runs 'paygate payment recover' for this "
+            "ledger."
+        )
 
     def _begin(self, heading: str, line: str) -> None:
         self._console.print()
