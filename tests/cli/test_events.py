@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paygate import Cashier, Money
-from paygate.ledger import outbox, roots
+from paygate.ledger import holding, outbox
 from paygate.ledger.tx import Tx
 from paygate.testing import FakeGateway
 from tests.cli.conftest import Run
@@ -70,7 +70,7 @@ def test_dead_letters_are_listed_and_revived(imported: Run) -> None:
         cashier.subscribe("crm", print)
 
         def give_up(tx: Tx) -> None:
-            roots.hold_sink(tx, "crm")
+            holding.hold_sink(tx, "crm")
             outbox.delay(tx, "crm", event, tries=8, dead=True, error="409: who?")
 
         cashier._store.write(cashier._context, give_up)

@@ -21,7 +21,7 @@ from paygate.domain.outcome import (
     Pending,
 )
 from paygate.gateway import AddressPer, Callback, Charge, Inquiry, Notice
-from paygate.ledger import customers, feeds, roots
+from paygate.ledger import customers, feeds, holding
 from paygate.ledger.tx import Tx
 from paygate.testing import FakeClock, FakeGateway
 
@@ -346,8 +346,8 @@ def _methods(office: Office) -> None:
     office.pay(method=first)
 
     def write(tx: Tx) -> None:
-        roots.hold_feed(tx, "card")
-        roots.hold(tx, customers=("C-1",))
+        holding.hold_feed(tx, "card")
+        holding.hold(tx, customers=("C-1",))
         customers.keep_reference(tx, "C-1", "card", "cus_1")
         feeds.remember(tx, "card", {"block": b"00", "coin": b"01"})
 

@@ -17,7 +17,7 @@ from paygate.ledger import (
     stored_requests,
 )
 from paygate.ledger.claims import Claim
-from paygate.ledger.roots import hold_ledger
+from paygate.ledger.holding import hold_ledger
 from paygate.ledger.tx import Tx
 from paygate.testing import FakeGateway
 from tests.stores import sqlite_of

@@ -35,7 +35,7 @@ from paygate.gateway import (
     NotIdempotent,
     Reply,
 )
-from paygate.ledger import attempts, inbox, roots
+from paygate.ledger import attempts, holding, inbox
 from paygate.ledger.tx import Tx
 from paygate.service import notices
 from paygate.service.apply import RETRY_PLAN
@@ -481,7 +481,7 @@ def test_money_that_another_system_sends_back_is_looked_at_again_before_it_is_ig
     [attempt] = shop.cashier.attempts(payment)
 
     def note(tx: Tx) -> None:
-        roots.hold_attempt(tx, attempt.id)
+        holding.hold_attempt(tx, attempt.id)
         attempts.note(tx, attempt.id, name)
 
     shop.cashier._store.write(shop.cashier._context, note)

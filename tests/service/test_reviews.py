@@ -14,7 +14,7 @@ from paygate.domain.review import REVIEWS
 from paygate.errors import NoResponse, NothingToReverse
 from paygate.gateway import Inquiry
 from paygate.ledger import attempts, payments, reviews
-from paygate.ledger.roots import hold_ledger
+from paygate.ledger.holding import hold_ledger
 from paygate.ledger.tx import Tx
 from paygate.service import events
 from paygate.service.flow import transact

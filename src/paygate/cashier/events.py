@@ -83,13 +83,13 @@ class Outbox(OnLedger):
 
         Raises `RecordNotFound` if no sink with this name has ever read events.
         """
-        from paygate.ledger import outbox, roots
+        from paygate.ledger import holding, outbox
         from paygate.service import finding
 
         which = arguments.named(sink, "sink")
 
         def work(tx: Tx) -> int:
-            roots.hold_sink(tx, which)
+            holding.hold_sink(tx, which)
             return outbox.revive(tx, finding.sink(tx, which))
 
         return (yield from transact(work))

@@ -83,7 +83,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
         },
     ),
     "reversal": Noun(
-        "Book the opposite of a payment, for example after a check bounced.",
+        "Book the opposite of a payment, such as a bounced check.",
         {
             "record": Command(
                 "reversals", "record", "Book the opposite of a payment; send nothing."

@@ -6,12 +6,12 @@ rich is imported only by functions that draw with it: most commands print a line
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from paygate.cli.width import room
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.printing import printable, printable_lines
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 WIDTH_MAX: Final = 100
 """Wider than this, lines are hard to read."""
-
-WIDTH_USUAL: Final = 80
-"""The width of a terminal that does not report its own."""
 
 STYLES: Final = {
     PaymentStatus.SUCCEEDED: "green",
@@ -57,19 +54,6 @@ def console(*, stderr: bool = False) -> Console:
     from paygate.cli.terminal import EscapingConsole
 
     return EscapingConsole(stderr=stderr)
-
-
-def room(*, stderr: bool = False) -> int | None:
-    """Return how many columns there are; None if there is no limit, as in a pipe."""
-    chosen = os.environ.get("COLUMNS", "")
-    if chosen.isdecimal() and int(chosen):
-        return int(chosen)
-    stream = sys.stderr if stderr else sys.stdout
-    try:
-        # A terminal that does not know its size reports zero columns.
-        return os.get_terminal_size(stream.fileno()).columns or WIDTH_USUAL
-    except (OSError, ValueError):  # no terminal, or no file at all
-        return None
 
 
 def prose_width(indent: int = 0, *, stderr: bool = False) -> int | None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.segment import Segment
 from typing_extensions import override
 
-from paygate.cli.show import WIDTH_USUAL
+from paygate.cli.width import WIDTH_USUAL, is_zero
 from paygate.printing import printable_lines
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class EscapingConsole(Console):
         super().__init__(
             stderr=stderr,
             # rich would fit everything into no columns, and write nothing.
-            width=WIDTH_USUAL if _has_no_width() else None,
+            width=WIDTH_USUAL if is_zero() else None,
             highlight=False,
             markup=False,
             force_terminal=terminal,
@@ -56,12 +56,6 @@ class EscapingConsole(Console):
                 yield segment
             else:
                 yield Segment(printable_lines(text), segment.style)
-
-
-def _has_no_width() -> bool:
-    """Return whether the user's environment sets a width of zero."""
-    columns = os.environ.get("COLUMNS", "")
-    return columns.isdecimal() and not int(columns)
 
 
 def _wants_color() -> bool:

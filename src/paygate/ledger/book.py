@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.errors import InvalidValue, LedgerCorrupt
-from paygate.ledger import roots
+from paygate.ledger import holding
 from paygate.ledger.row_rules import FILE, ROW_RULES
 from paygate.ledger.state_rules import STATE_RULES
 from paygate.ledger.sum_rules import SUM_RULES
@@ -121,7 +121,7 @@ def mode(tx: Tx) -> str | None:
 
 def set_mode(tx: Tx, wanted: str) -> str:
     """Set the ledger's mode unless it is set already; return the mode it has."""
-    roots.hold_ledger(tx)
+    holding.hold_ledger(tx)
     tx.run(_SET_MODE, {"mode": wanted})
     return mode(tx) or wanted
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from paygate.domain.customer import Customer, PostalAddress, zone_of
 from paygate.domain.text import identifier
 from paygate.errors import InvalidValue
-from paygate.ledger import checksums, roots
+from paygate.ledger import checksums, holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ def save(tx: Tx, customer: Customer | str) -> str:
     identifier(id_, "customer")
     if customer.zone:
         zone_of(customer.zone)
-    roots.hold(tx, customers=(customer.id,))
+    holding.hold(tx, customers=(customer.id,))
     params: dict[str, Any] = {
         "tenant": tx.tenant,
         "id": customer.id,
@@ -200,7 +200,9 @@ def erase_contact(tx: Tx, id_: str) -> None:
     Cardholder names and stored requests are erased, too; the outcome of such a request can then
     be found only by inquiry.
     """
-    roots.hold(tx, customers=(id_,))
+    if not id_:  # nobody has it
+        return
+    holding.hold(tx, customers=(id_,))
     for statement in (_ERASE, _ERASE_HOLDER, _ERASE_REQUESTS):
         tx.run(statement, {"tenant": tx.tenant, "id": id_})
     for known in [each for each in tx.known if each[0] == "request"]:

@@ -45,7 +45,7 @@ from paygate.errors import (
     UsageError,
 )
 from paygate.gateway import Applied
-from paygate.ledger import attempts, inbox, payments, roots
+from paygate.ledger import attempts, holding, inbox, payments
 from paygate.ledger.arrivals import Arrival
 from paygate.printing import shown
 from paygate.service import door, inquire, intake, keeping, merge, notices, operate, quotes, unasked
@@ -125,7 +125,7 @@ def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> 
     inquire.require(row.callback.account, accounts)
 
     def revive(tx: Tx) -> None:
-        roots.hold_callback(tx, id_)
+        holding.hold_callback(tx, id_)
         inbox.revive(tx, id_)
 
     yield from transact(revive)
@@ -149,7 +149,7 @@ def apply_safely(
         reason = f"{type(bug).__name__} while it was applied"
 
     def put_off(tx: Tx) -> None:
-        roots.hold_callback(tx, id_)
+        holding.hold_callback(tx, id_)
         row = inbox.by_id(tx, id_)
         if row is not None and row.callback.state is InboxState.NEW:
             _wait(tx, row, reason, InboxState.FAILED)
@@ -178,8 +178,8 @@ def _apply(
         silent.add(account.name)
 
     def work(tx: Tx) -> Done:
-        roots.hold_callback(tx, id_)
-        roots.hold(tx, payments=() if known.payment is None else (known.payment.id,))
+        holding.hold_callback(tx, id_)
+        holding.hold(tx, payments=() if known.payment is None else (known.payment.id,))
         # Another process may have been faster. What arrived since we asked is not covered by it.
         now = _since(row, intake.find(tx, id_))
         return apply_in(tx, now, notice, account, finding, timing, price=price, patient=True)
@@ -201,7 +201,7 @@ def _follow(
     _ = yield from inquire.follow(change, accounts, timing)
 
     def end(tx: Tx) -> None:
-        roots.hold_callback(tx, row.callback.id)
+        holding.hold_callback(tx, row.callback.id)
         inbox.end(tx, row, InboxState.APPLIED)
 
     yield from transact(end)
@@ -296,7 +296,7 @@ def apply_in(
 def _of_payment(tx: Tx, matter: _Matter, case: InquiryCase, before: Payment) -> Done:
     """Merge the notice, or the finding, about the payment *before*."""
     row, notice, account = matter.row, matter.notice, matter.account
-    roots.hold_payment(tx, before.id)
+    holding.hold_payment(tx, before.id)
     heard_at = row.callback.received_at
     priced = quotes.to_be_priced(tx, account, notice, case.row, heard_at)
     # By now it may belong to another payment, which needs another price.
@@ -509,7 +509,7 @@ def _complete(
         pass  # this gateway has no completion: its money arrives without it
 
     def mark(tx: Tx) -> None:
-        roots.hold_callback(tx, row.callback.id)
+        holding.hold_callback(tx, row.callback.id)
         if again:
             _wait(tx, row, again, InboxState.FAILED)
         else:

@@ -22,7 +22,7 @@ from paygate.errors import (
     PaygateError,
     UsageError,
 )
-from paygate.ledger import attempts, roots
+from paygate.ledger import attempts, holding
 from paygate.printing import place_of
 from paygate.request_id import request_id_of
 from paygate.service import door as doors
@@ -200,7 +200,7 @@ def _fault(*, sent: bool, reason: str, fault: Fault) -> Unsent | Unknown:
 
 def _note(attempt: str, reference: str) -> Callable[[Tx], None]:
     def work(tx: Tx) -> None:
-        roots.hold_attempt(tx, attempt)
+        holding.hold_attempt(tx, attempt)
         attempts.note(tx, attempt, reference)
 
     return work

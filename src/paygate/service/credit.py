@@ -24,7 +24,7 @@ from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
-from paygate.ledger import claims, customers, items, keys, lots, payments, posting, roots
+from paygate.ledger import claims, customers, holding, items, keys, lots, payments, posting
 from paygate.service import allocation, claiming, events, finding
 from paygate.service.flow import Flow, repeatable, transact
 
@@ -123,7 +123,7 @@ def undo_credit_use(payment: str) -> Flow[Payment]:
 
 def undo_credit_use_in(tx: Tx, which: str) -> Payment:
     """Undo a use of credit in this transaction; repeating this changes nothing."""
-    roots.hold_payment(tx, which)
+    holding.hold_payment(tx, which)
     payment = finding.payment(tx, which)
     used = [claim for claim in claims.of_payment(tx, payment.id) if claim.credit is not None]
     if not used:

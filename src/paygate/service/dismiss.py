@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.callback import InboxState
 from paygate.errors import InvalidValue, NothingToDismiss
-from paygate.ledger import inbox, roots
+from paygate.ledger import holding, inbox
 from paygate.service import intake, notices
 from paygate.service.flow import Flow, transact
 from paygate.service.unasked import movements_of
@@ -33,7 +33,7 @@ def dismiss_in(tx: Tx, id_: int, reason: str) -> StoredCallback:
             "give the reason to dismiss it: reason='an order of the old shop, refunded there'",
             argument="reason",
         )
-    roots.hold_callback(tx, id_)
+    holding.hold_callback(tx, id_)
     row = intake.find(tx, id_)
     state = row.callback.state
     if state is InboxState.DISMISSED:

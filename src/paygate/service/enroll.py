@@ -22,7 +22,7 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import GatewayNotFound, InvalidValue, MethodNotUsable, NotEnrollable
 from paygate.gateway import Enrollment, StoredToken, digest_key
-from paygate.ledger import actions, attempts, customers, inbox, keys, methods, roots
+from paygate.ledger import actions, attempts, customers, holding, inbox, keys, methods
 from paygate.service import dialogues, door, finding, keeping, merge, requests
 from paygate.service.asking import Heard, ask
 from paygate.service.flow import Flow, intend, look, transact
@@ -246,7 +246,7 @@ def forget(
 def _open_forget(
     tx: Tx, method: PaymentMethod, account: GatewayAccount, key: str, timing: Timing
 ) -> StoredEnrollment:
-    roots.hold_method(tx, method.id)
+    holding.hold_method(tx, method.id)
     id_ = tx.new_id("att")
     live = _deletion(tx, method.id)
     before = keys.take(tx, "forget", key, keys.fingerprint(method=method.id), live or id_)
@@ -352,7 +352,7 @@ def set_default(method: str) -> Flow[PaymentMethod]:
     """Make *method* the default method of its customer."""
 
     def work(tx: Tx) -> PaymentMethod:
-        roots.hold_method(tx, method)
+        holding.hold_method(tx, method)
         found = finding.method(tx, method)
         if found.forgotten_at is not None:
             raise MethodNotUsable(f"method {method} was forgotten", method=method, why="forgotten")
@@ -396,5 +396,5 @@ def _reseal_page(reseal_page: _ResealPage[_Id], tx: Tx, *, after: _Id) -> tuple[
     So no secret overwrites a newer one, and no row is skipped because its transaction drew a lower
     number but was committed later.
     """
-    roots.hold_ledger(tx)
+    holding.hold_ledger(tx)
     return reseal_page(tx, after=after, limit=_PAGE)

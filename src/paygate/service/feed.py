@@ -26,7 +26,7 @@ from paygate.errors import (
     Unsupported,
 )
 from paygate.gateway import Rescans
-from paygate.ledger import accounts, addresses, feeds, outbox, roots
+from paygate.ledger import accounts, addresses, feeds, holding, outbox
 from paygate.service import door, intake, notices
 from paygate.service.asking import ask
 from paygate.service.flow import Flow, look, transact
@@ -194,12 +194,12 @@ def rescan(account: GatewayAccount, start: int) -> Flow[Rescan]:
 
 def _let_go(tx: Tx, reading: _Reading) -> None:
     """Release the feed for other readers, and keep what is known of its faults."""
-    roots.hold_feed(tx, reading.account.name)
+    holding.hold_feed(tx, reading.account.name)
     feeds.let_go(tx, reading.account.name)
 
 
 def _begin(tx: Tx, account: GatewayAccount) -> _Reading | datetime:
-    roots.hold_feed(tx, account.name)
+    holding.hold_feed(tx, account.name)
     begun = feeds.begin(tx, account.name, _LEASE)
     if not isinstance(begun, feeds.Begun):
         return begun
@@ -259,7 +259,7 @@ def _read_page(reading: _Reading) -> Flow[None]:
 def _end(tx: Tx, reading: _Reading) -> None:
     """End the pass over a feed, and record whether its end was reached, or the fault."""
     name = reading.account.name
-    roots.hold_feed(tx, name)
+    holding.hold_feed(tx, name)
     ended = feeds.end(
         tx, name, began=reading.began.at, at_end=reading.at_end, fault=reading.problem
     )
@@ -299,7 +299,7 @@ def _keep(tx: Tx, *, account: GatewayAccount, version: int, page: FeedPage) -> i
 
     None if another reader took over.
     """
-    roots.hold_feed(tx, account.name, (each.event_id for each in page.notices if each.event_id))
+    holding.hold_feed(tx, account.name, (each.event_id for each in page.notices if each.event_id))
     until = tx.now + _LEASE
     if not feeds.advance(tx, account.name, version=version, after=page.cursor, until=until):
         return None

@@ -17,7 +17,7 @@ from paygate.errors import (
     PaymentNotFound,
     RecordNotFound,
 )
-from paygate.ledger import accounts, items, methods, outbox, payments, reversals, roots
+from paygate.ledger import accounts, holding, items, methods, outbox, payments, reversals
 from paygate.printing import shown
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def hold(
     """Lock the customers of the invoices *wanted*, and more *customers* and *payments*."""
     if tx.locks:
         names = (each.invoice if isinstance(each, Share) else each for each in wanted)
-        roots.hold(
+        holding.hold(
             tx,
             payments=payments,
             items=[each.id if isinstance(each, Invoice) else spelled_alike(each) for each in names],

@@ -22,7 +22,7 @@ from paygate.domain.money import Money
 from paygate.domain.outcome import Fault, NotFound, Rejected, Unknown, Unsent
 from paygate.errors import GatewayNotFound, LedgerCorrupt, PaygateError, StoreError
 from paygate.gateway import DedupWindow, Inquiry
-from paygate.ledger import attempts, payments, receipts, roots, sending, under_way
+from paygate.ledger import attempts, holding, payments, receipts, sending, under_way
 from paygate.ledger.elapsed import age
 from paygate.service import dialogues, door, events, finding, keeping, merge, requests
 from paygate.service.asking import Heard, ask
@@ -204,7 +204,7 @@ def inquire_safely(
 
 def _pass_over(tx: Tx, attempt: str, reason: str, timing: Timing) -> Payment | None:
     """Flag an attempt with the reason, and move it back in the queue."""
-    roots.hold_attempt(tx, attempt)
+    holding.hold_attempt(tx, attempt)
     row = attempts.by_id(tx, attempt)
     if row is None:
         return None
@@ -351,7 +351,7 @@ def _send_again(
     row = case.row
 
     def take_lease(tx: Tx) -> Lease | None:
-        roots.hold_attempt(tx, row.attempt.id)
+        holding.hold_attempt(tx, row.attempt.id)
         lease = tx.lease(timing.lease)
         if requests.is_whole(case.request) and not requests.is_whole(requests.rebuild(tx, row)):
             return None  # since then its method was forgotten, or its facts were erased

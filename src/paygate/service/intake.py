@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.callback import InboxState
 from paygate.domain.outcome import Approved, Authorized, Declined, Rejected, Unknown
 from paygate.errors import RecordNotFound
-from paygate.ledger import inbox, outbox, roots
+from paygate.ledger import holding, inbox, outbox
 from paygate.service import notices
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def keep(
     proven: bool,
 ) -> Kept:
     """Store *notice* under *event_id*, unless it is there; *proven* if it is authenticated."""
-    roots.hold_notices(tx, account.name, (event_id,))
+    holding.hold_notices(tx, account.name, (event_id,))
     stored = storable(notice, account)
     unproven = not proven and not _says(stored)
     digest = notices.digest_of_names(stored) if unproven else notices.digest_of(stored)

@@ -27,7 +27,7 @@ from paygate.domain.outcome import (
     Unsent,
 )
 from paygate.errors import MethodNotFound
-from paygate.ledger import attempts, customers, methods, outbox, payments, roots, stored_requests
+from paygate.ledger import attempts, customers, holding, methods, outbox, payments, stored_requests
 from paygate.printing import shown
 from paygate.service import events
 
@@ -164,7 +164,7 @@ def hear(tx: Tx, account: str, news: MethodNews, at: datetime | None) -> bool:
     """
     known = False
     for method in methods.named(tx, account, news.reference):
-        roots.hold(tx, customers=(method.customer,))
+        holding.hold(tx, customers=(method.customer,))
         if not news.ended:
             changed, type_ = methods.change(tx, method, news, at), "method.changed"
         else:

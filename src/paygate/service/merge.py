@@ -53,9 +53,9 @@ from paygate.ledger import (
     accounts,
     attempts,
     claims,
+    holding,
     payments,
     receipts,
-    roots,
     stored_requests,
     under_way,
 )
@@ -137,7 +137,7 @@ def _of_payment(payment: Payment | None, attempt: str) -> Payment:
 
 def merge_any_in(tx: Tx, attempt: str, answer: Answer, reading: AnswerSource) -> Payment | None:
     """Merge *answer* in this transaction, and return the payment of the attempt, if it has one."""
-    roots.hold_attempt(tx, attempt)
+    holding.hold_attempt(tx, attempt)
     while True:
         before = attempts.by_id(tx, attempt)
         if before is None:

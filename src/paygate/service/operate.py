@@ -24,7 +24,7 @@ from paygate.domain.result import result_of
 from paygate.domain.secret import Sealed
 from paygate.errors import GatewayNotFound, NotCancelable, NotCapturable, NotEnoughCredit
 from paygate.gateway import digest_key
-from paygate.ledger import attempts, keys, lots, receipts, refunding, roots
+from paygate.ledger import attempts, holding, keys, lots, receipts, refunding
 from paygate.service import claiming, dialogues, door, finding, merge, refunds, requests, tasks
 from paygate.service.asking import Heard, ask
 from paygate.service.flow import Flow, intend, look, transact
@@ -101,7 +101,7 @@ def _send(row: AttemptRow, stored: StoredOperation, timing: Timing) -> Flow[None
     account = stored.account
 
     def take_lease(tx: Tx) -> Lease | None:
-        roots.hold_attempt(tx, row.attempt.id)
+        holding.hold_attempt(tx, row.attempt.id)
         lease = tx.lease(timing.lease)
         return lease if attempts.send_again(tx, row, lease) else None
 
@@ -144,7 +144,7 @@ def _store(
     tx: Tx, task: OperateOrder, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> StoredOperation:
     """Check, count and store the intent in this transaction; send nothing."""
-    roots.hold_payment(tx, task.payment)
+    holding.hold_payment(tx, task.payment)
     payment = finding.payment(tx, task.payment)
     tasks.check_rail(payment, task.operation)
     account = account_of(payment, accounts)

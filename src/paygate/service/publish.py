@@ -20,7 +20,7 @@ from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
 from paygate.errors import NoResponse, NotSent
-from paygate.ledger import outbox, roots
+from paygate.ledger import holding, outbox, roots
 from paygate.ledger.codec import write_instant
 from paygate.service.asking import ask
 from paygate.service.flow import Deliver, Flow, look, transact
@@ -99,7 +99,7 @@ def place() -> Flow[None]:
 
 def subscribe_in(tx: Tx, name: str, *, from_beginning: bool) -> None:
     """Register a reader; a new one starts at the beginning, or at the next event."""
-    roots.hold_sink(tx, name, *(() if from_beginning else (roots.EVENTS,)))
+    holding.hold_sink(tx, name, *(() if from_beginning else (roots.EVENTS,)))
     outbox.add_sink(tx, name, from_beginning=from_beginning)
 
 
@@ -107,7 +107,7 @@ def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
     name = reader.name
 
     def take(tx: Tx) -> int | None:
-        roots.hold_sink(tx, name)
+        holding.hold_sink(tx, name)
         outbox.add_sink(tx, name, from_beginning=True)
         return outbox.lease_sink(tx, name, lease, write_instant(tx.now + _LEASE))
 
@@ -130,7 +130,7 @@ def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
 
 def _end(tx: Tx, *, name: str, lease: str, silence: _Failure | None, done: Published) -> None:
     """Release the sink for other processes, and record whether it was reached."""
-    roots.hold_sink(tx, name)
+    holding.hold_sink(tx, name)
     outbox.release_sink(tx, name, lease)
     if silence:
         if outbox.unreached(tx, name, silence.error, SILENCE_PAUSES):
@@ -157,7 +157,7 @@ def _next_batch(
     last = failed[-1][0].position if silence is not None else events[-1].position
 
     def advance(tx: Tx) -> bool:
-        roots.hold_sink(tx, name)
+        holding.hold_sink(tx, name)
         if not outbox.advance_sink(tx, name, lease, last):
             return False
         for event, failure in failed:
@@ -226,7 +226,7 @@ def _retry_due(reader: Sink | Subscriber) -> Flow[tuple[Published, _Failure | No
 
 def _done(sink: str, event: Event) -> Callable[[Tx], None]:
     def work(tx: Tx) -> None:
-        roots.hold_sink(tx, sink)
+        holding.hold_sink(tx, sink)
         outbox.done(tx, sink, event)
 
     return work
@@ -234,7 +234,7 @@ def _done(sink: str, event: Event) -> Callable[[Tx], None]:
 
 def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: _Failure) -> bool:
     """Delay an event, or give it up after its last refusal; return whether it was given up."""
-    roots.hold_sink(tx, name)
+    holding.hold_sink(tx, name)
     tries, silences = of.tries, of.silences
     if why.silent:
         pause: timedelta | None = SILENCE_PAUSES[min(silences, len(SILENCE_PAUSES) - 1)]

@@ -18,7 +18,7 @@ from paygate.domain.outcome import Unknown, Unsent
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import NotAuthentic, NotVerified, Unsupported
 from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
-from paygate.ledger import inbox, roots
+from paygate.ledger import holding, inbox
 from paygate.service import apply, door, intake, notices, refusals
 from paygate.service.asking import ask
 from paygate.service.flow import Flow, look, repeatable, transact
@@ -63,7 +63,7 @@ def _receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flo
         return (yield from _answer(account, gateway, named, callback, timing))
 
     def keep(tx: Tx) -> None:
-        roots.hold_notices(tx, account.name, named)
+        holding.hold_notices(tx, account.name, named)
         for event_id, notice in named.items():
             _keep(tx, account, event_id, notice, callback)
 
@@ -185,8 +185,8 @@ def _answer(
         findings[event_id] = yield from find_out(question_about(notice, known, account), account)
 
     def work(tx: Tx) -> tuple[Reply, list[int]]:
-        roots.hold_notices(tx, account.name, named)
-        roots.hold(tx, payments=about)
+        holding.hold_notices(tx, account.name, named)
+        holding.hold(tx, payments=about)
         reply, later = None, list[int]()
         for event_id, notice in named.items():
             kept = _keep(tx, account, event_id, notice, callback)

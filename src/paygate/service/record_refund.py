@@ -26,7 +26,7 @@ from paygate.errors import (
     RecordNotFound,
     Refused,
 )
-from paygate.ledger import customers, keys, lots, payments, receipts, reversals, roots, under_way
+from paygate.ledger import customers, holding, keys, lots, payments, receipts, reversals, under_way
 from paygate.ledger.posting import LedgerAccount
 from paygate.printing import shown
 from paygate.service import (
@@ -115,7 +115,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
         raise InvalidValue(
             "give the reason to undo it: reason='the check was torn up'", argument="reason"
         )
-    roots.hold_receipt(tx, which)
+    holding.hold_receipt(tx, which)
     found = receipts.by_id(tx, which)
     if found is None or found.account != RECORDED or found.kind is not MovementKind.REFUND:
         raise RecordNotFound(f"there is no recorded refund {shown(which)} in this ledger")

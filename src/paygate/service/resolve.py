@@ -21,7 +21,7 @@ from paygate.errors import (
     SeveralInDoubt,
     StillToDecide,
 )
-from paygate.ledger import attempts, claims, methods, outbox, payments, receipts, reviews, roots
+from paygate.ledger import attempts, claims, holding, methods, outbox, payments, receipts, reviews
 from paygate.printing import shown
 from paygate.service import allocation, door, events, finding, keeping, merge, ways
 from paygate.service.fitting import Foreign
@@ -60,7 +60,7 @@ def resolve(
 
     def work(tx: Tx) -> Payment:
         _check_evidence(evidence)
-        roots.hold_payment(tx, payment)
+        holding.hold_payment(tx, payment)
         found = finding.payment(tx, payment)
         row = _chosen(tx, found, attempt)
         _check_fit(row, outcome, _does(tx, row))
@@ -103,7 +103,7 @@ def reviewed_in(tx: Tx, which: str, *, reason: str) -> Payment:
         raise InvalidValue(
             "give the reason: reason='the bank confirmed it by phone'", argument="reason"
         )
-    roots.hold_payment(tx, which)
+    holding.hold_payment(tx, which)
     payment = finding.payment(tx, which)
     if not payment.needs_review and not payment.conflicted:
         return payment
@@ -178,7 +178,7 @@ def resolve_method(
 
     def work(tx: Tx) -> MethodRequest:
         _check_evidence(evidence)
-        roots.hold_attempt(tx, change)
+        holding.hold_attempt(tx, change)
         found = keeping.change_of(tx, change)
         row = attempts.by_id(tx, found.id)
         assert row is not None, f"the change {found.id} was just read"

@@ -28,12 +28,12 @@ from paygate.ledger import (
     attempts,
     claims,
     customers,
+    holding,
     keys,
     lots,
     payments,
     receipts,
     reversals,
-    roots,
     under_way,
 )
 from paygate.ledger.posting import LedgerAccount
@@ -67,7 +67,7 @@ def reverse(wish: ReverseOrder) -> Flow[Reversal]:
 
 def reverse_in(tx: Tx, wish: ReverseOrder) -> Reversal:
     """Book the opposite of a payment in this transaction."""
-    roots.hold_payment(tx, wish.payment)
+    holding.hold_payment(tx, wish.payment)
     payment = finding.payment(tx, wish.payment)
     print_ = keys.fingerprint(
         on=wish.on,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from paygate.errors import InvalidValue, StillCatchingUp
 from paygate.ledger import accounts as known
-from paygate.ledger import feeds, outbox, roots, sending
+from paygate.ledger import feeds, holding, outbox, sending
 from paygate.printing import counted
 from paygate.service.flow import Flow, look, transact
 
@@ -31,7 +31,7 @@ def stop(reason: str) -> Flow[Stopped]:
     _require("reason", reason, "the reason: reason='restored from the backup of 3 May'")
 
     def work(tx: Tx) -> Stopped:
-        roots.hold_ledger(tx)
+        holding.hold_ledger(tx)
         if sending.stop(tx, reason):
             feeds.begin_again(tx)
             outbox.emit(tx, "ledger.sending_stopped", _LEDGER, {"reason": reason})
@@ -54,7 +54,7 @@ def resume(evidence: str, accounts: Mapping[str, GatewayAccount], *, force: bool
     )
 
     def work(tx: Tx) -> None:
-        roots.hold_ledger(tx)
+        holding.hold_ledger(tx)
         found = sending.stopped(tx)
         if found is None:
             return

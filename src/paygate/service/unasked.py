@@ -34,6 +34,7 @@ from paygate.ledger import (
     attempts,
     claims,
     customers,
+    holding,
     items,
     keys,
     outbox,
@@ -41,7 +42,6 @@ from paygate.ledger import (
     payments,
     receipts,
     reviews,
-    roots,
     under_way,
 )
 from paygate.ledger.claims import Claim
@@ -235,9 +235,9 @@ def book(
     kind = kind_of(account, notice)
     id_, key = tx.new_id("pay"), _key_of(account, movement)
     if customer:
-        roots.hold(tx, customers=(customer,))
+        holding.hold(tx, customers=(customer,))
     else:
-        roots.own_payment(tx, id_)
+        holding.own_payment(tx, id_)
     before = keys.take(tx, "unasked", key, keys.fingerprint(movement=movement.movement_id), id_)
     if before is not None:
         return _reported_twice(tx, account, before, movement)
@@ -280,7 +280,7 @@ def _key_of(account: GatewayAccount, movement: Movement) -> str:
 def _reported_twice(tx: Tx, account: GatewayAccount, which: str, movement: Movement) -> Payment:
     """Flag a payment whose money a second account reports, and book nothing."""
     # If one account reports it twice at once, this unit is run again and finds the payment.
-    roots.hold_payment(tx, which)
+    holding.hold_payment(tx, which)
     payment = payments.by_id(tx, which)
     assert payment is not None, "payments are never deleted"
     cause = f"other-account:{account.name}"
@@ -395,7 +395,7 @@ def release_in(tx: Tx, number: str, account: str, reason: str) -> PayerNumber:
         raise RecordNotFound(
             f"no customer has payer number {shown(number)} at account {account!r}", number=number
         )
-    roots.hold(tx, customers=(found.customer,))
+    holding.hold(tx, customers=(found.customer,))
     payer_numbers.release(tx, found.id, reason)
     ended = payer_numbers.by_id(tx, found.id)
     assert ended is not None, "numbers are never deleted"

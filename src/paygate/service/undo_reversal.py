@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.money import Money
 from paygate.domain.movement import Movement, MovementKind
 from paygate.errors import InvalidValue, NothingToReverse
-from paygate.ledger import customers, payments, receipts, reversals, reviews, roots, transit
+from paygate.ledger import customers, holding, payments, receipts, reversals, reviews, transit
 from paygate.ledger.posting import LedgerAccount
 from paygate.service import allocation, events, finding, movements
 from paygate.service.flow import Flow, transact
@@ -38,7 +38,7 @@ def undo_in(tx: Tx, which: str, *, reason: str) -> Payment:
             "give the reason to undo it: reason='the letter was about another payment'",
             argument="reason",
         )
-    roots.hold_payment(tx, which)
+    holding.hold_payment(tx, which)
     payment = finding.payment(tx, which)
     found = reversals.of_payment(tx, payment.id)
     booked = receipts.of_payment(tx, payment.id)

@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.domain.kind import Operation
-from paygate.ledger import attempts, payments, reviews, roots
+from paygate.ledger import attempts, holding, payments, reviews
 from paygate.service import events, finding, inquire, settle
 from paygate.service.flow import Flow, look, transact
 
@@ -77,7 +77,7 @@ def _attempts(tx: Tx, payment: str) -> list[str]:
 
 def _conclude(tx: Tx, payment: str, timing: Timing, *, answered: bool) -> Payment:
     """Flag *payment* unless its money has settled or gone back, and plan no further check."""
-    roots.hold_payment(tx, payment)
+    holding.hold_payment(tx, payment)
     contradicted = settle.is_contradicted(tx, payment)
     on_its_way = settle.on_its_way(tx, payment)
     waits = on_its_way or contradicted or settle.refunds_out(tx, payment)

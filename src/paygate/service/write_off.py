@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.invoice import InvoiceStatus
 from paygate.errors import AlreadyPaid, InvalidAmount, InvalidValue, InvoiceIsVoid, NotEnoughOpen
-from paygate.ledger import customers, items, keys, outbox, posting, reversals, roots
+from paygate.ledger import customers, holding, items, keys, outbox, posting, reversals
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, finding
 from paygate.service.flow import Flow, look, repeatable, transact
@@ -92,7 +92,7 @@ def undo_write_off(which: str) -> Flow[WriteOff]:
 
 def undo_write_off_in(tx: Tx, which: str) -> WriteOff:
     """Undo a write-off in this transaction; repeating this changes nothing."""
-    roots.hold_write_off(tx, which)
+    holding.hold_write_off(tx, which)
     found = finding.write_off(tx, which)
     invoice = finding.invoice(tx, found.invoice)
     if invoice.status is InvoiceStatus.VOID:

@@ -12,7 +12,7 @@ import pytest
 from paygate import Cashier, Money
 from paygate.domain.callback import InboxState
 from paygate.gateway import Notice
-from paygate.ledger import inbox, outbox, roots
+from paygate.ledger import holding, inbox, outbox
 from paygate.ledger.postgres import store as postgres_store
 from paygate.ledger.tx import Tx
 from paygate.service import notices
@@ -135,7 +135,7 @@ def test_a_callback_that_was_stored_first_and_committed_last_is_put_under_the_ne
 ) -> None:
     def store(name: str) -> Callable[[Tx], None]:
         def work(tx: Tx) -> None:
-            roots.hold_notices(tx, "card", (name,))
+            holding.hold_notices(tx, "card", (name,))
             inbox.insert(
                 tx,
                 account="card",

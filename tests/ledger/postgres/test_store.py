@@ -19,8 +19,8 @@ from paygate.errors import (
     StoreError,
 )
 from paygate.ledger.dialects import open_store
+from paygate.ledger.holding import hold_ledger
 from paygate.ledger.postgres.store import PostgresStore
-from paygate.ledger.roots import hold_ledger
 from paygate.ledger.tx import Context, SystemClock, TimedIds, Tx
 from paygate.testing import FakeGateway
 from tests.support.postgres_server import LOCKED, PASSWORD, Server

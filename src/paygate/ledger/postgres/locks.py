@@ -17,8 +17,11 @@ from paygate.ledger.roots import LEDGER, Root, RootKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from typing import TypeAlias
 
-    from paygate.ledger.postgres.session import Connection
+    import psycopg
+
+    Connection: TypeAlias = psycopg.Connection[dict[str, Any]]
 
 # The number identifies the ledger among the advisory locks of its database. It is arbitrary, but
 # the same in every process.
