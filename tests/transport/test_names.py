@@ -1,5 +1,6 @@
 """Where a connection may go, and that it goes to what was checked."""
 
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from paygate.dialogue import Request
 from paygate.errors import InvalidValue, NotSent
 from paygate.transport import names
-from tests.transport.conftest import Exchange, Server, answer
+from tests.transport.conftest import Exchange, Server, answer, read_request
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,12 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     """A name that is public when it is checked, and private when it is asked for again."""
     monkeypatch.setattr(names, "is_public", lambda address: address == "127.0.0.1")
     asked = resolve(["127.0.0.1"], ["10.0.0.1"])
-    server = serve(lambda connection: connection.sendall(answer(b"heard")))
+
+    def hear_and_close(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(answer(b"heard", headers=b"Connection: close\r\n"))
+
+    server = serve(hear_and_close)
 
     assert exchange(hook(server, public_only=True)).body == b"heard"
     assert asked == ["hooks.example"]
