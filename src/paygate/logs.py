@@ -2,7 +2,7 @@
 
 Every log line of paygate has a name. Most lines report an event of the ledger, under the event's
 name; `LINES` lists the others. A line about the ledger is written once, after its
-transaction is durable (see `Tx.say`). What a line is about is in its text and in the
+transaction is durable (see `Tx.log`). What a line is about is in its text and in the
 fields of its record. No field holds a secret: the fields are ids, names given by the host, and
 the processor's own name of a request.
 """
@@ -113,6 +113,9 @@ LINES: Final[Mapping[str, LineKind]] = {
     ),
     "ledger.commit_unknown": LineKind(
         WARNING, "It is not known whether a step was written; its own lines are missing."
+    ),
+    "ledger.root_forgotten": LineKind(
+        WARNING, "A step did not lock what it writes first; it ran again, alone."
     ),
     "transport.fault": LineKind(
         ERROR, "A transport of the host did something that its contract does not allow."

@@ -59,9 +59,9 @@ def hold(
     for id_ in payments:
         wanted += _of_payment(tx, id_)
     tx.hold(*wanted)
-    nobodys = [root.name for root in wanted if root.kind is RootKind.PAYMENT]
+    unassigned = [root.name for root in wanted if root.kind is RootKind.PAYMENT]
     # It may have got a customer while this transaction waited for its row.
-    tx.hold(*(root for id_ in nobodys for root in _of_payment(tx, id_)))
+    tx.hold(*(root for id_ in unassigned for root in _of_payment(tx, id_)))
 
 
 def hold_payment(tx: Tx, id_: str) -> None:

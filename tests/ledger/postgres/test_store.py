@@ -1,5 +1,6 @@
 """The store on PostgreSQL: durable, patient with others, and honest about what it knows."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from paygate.errors import (
 )
 from paygate.ledger.dialects import open_store
 from paygate.ledger.holding import hold_ledger
+from paygate.ledger.postgres.session import Session
 from paygate.ledger.postgres.store import PostgresStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds, Tx
 from paygate.testing import FakeGateway
@@ -398,3 +400,27 @@ def test_connections_that_are_all_in_use_are_waited_for(url: str) -> None:
         with pytest.raises(StoreBusy, match=r"all 1 connections were in use for 0\.2 seconds"):
             store.write(CONTEXT, nested)
         assert names(store) == []
+
+
+def test_a_write_without_its_root_is_done_alone_and_logged(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(PostgresStore, "session_class", Session)  # what an application has
+    sql = "INSERT INTO paygate_contact (tenant, customer, facts) VALUES (:tenant, 'C-1', '{}')"
+    alone: list[bool] = []
+    locked = (
+        "SELECT count(*) AS found FROM pg_locks WHERE pid = pg_backend_pid() "
+        "AND locktype = 'advisory' AND mode = 'ExclusiveLock'"
+    )
+
+    def work(tx: Tx) -> int:
+        written = tx.run(sql, {"tenant": tx.tenant})
+        alone.append(tx.all(locked, {})[0]["found"] > 0)
+        return written
+
+    with caplog.at_level(logging.WARNING, "paygate"), closing(PostgresStore(url)) as store:
+        assert store.write(CONTEXT, work) == 1
+
+    assert alone == [True]
+    [line] = [each for each in caplog.records if "ledger.root_forgotten" in each.msg]
+    assert "paygate_contact" in line.getMessage()

@@ -14,10 +14,12 @@ from psycopg.adapt import AdaptersMap, Buffer, Dumper, Loader
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import TextLoader
 
+from paygate import logs
 from paygate.ledger.postgres import locks
 from paygate.ledger.postgres.errors import translated
 from paygate.ledger.postgres.statements import compiled
-from paygate.ledger.roots import LEDGER, HoldFirst, Holding
+from paygate.ledger.roots import LEDGER, HoldFirst, Holding, table_written
+from paygate.ledger.tx import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -147,12 +149,14 @@ class Session:
             self.forgotten(sql)
         return compiled(sql)
 
-    def forgotten(self, _sql: str, /) -> None:
+    def forgotten(self, sql: str, /) -> None:
         """
         Run a unit again with the whole ledger locked, because it forgot to lock a root.
 
-        That is correct but slow; in tests it is an error.
+        That is correct but slow, so the log says it; in tests it is an error.
         """
+        text = f"{table_written(sql)} was to be written without its root; please report this"
+        logs.write(LOGGER, "ledger.root_forgotten", text, logs.NOTHING)
         raise HoldFirst((LEDGER,))
 
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
