@@ -46,6 +46,7 @@ def collect(path: Path, transactions: list[list[str]]) -> list[list[str]]:
     return list(transactions)
 
 
+@pytest.mark.sqlite
 def test_a_collect_executes_few_statements(tmp_path: Path, transactions: list[list[str]]) -> None:
     opened, merged = collect(tmp_path / "ledger.db", transactions)
 
@@ -64,6 +65,7 @@ def tables_read(statements: list[str]) -> Counter[str]:
     return read
 
 
+@pytest.mark.sqlite
 def test_a_collect_reads_no_row_twice(tmp_path: Path, transactions: list[list[str]]) -> None:
     opened, merged = collect(tmp_path / "ledger.db", transactions)
 

@@ -109,6 +109,7 @@ def test_a_lost_dispute_is_a_loss_and_not_owed(shop: Shop) -> None:
     assert shop.events().count("payment.chargeback_lost") == 1
 
 
+@pytest.mark.sqlite
 def test_a_loss_that_is_undone_is_owed_again_and_still_disputed(shop: Shop) -> None:
     shop.card.open_dispute(shop.name)
     shop.card.dispute(shop.name)

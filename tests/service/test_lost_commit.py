@@ -281,6 +281,7 @@ class Signalled(Cashier):
         return super()._do(step)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("fault", LOST)
 def test_under_asyncio_each_unit_of_a_group_whose_commit_was_lost_goes_on(
     world: World, fault: PlannedFault
@@ -309,6 +310,7 @@ def test_under_asyncio_each_unit_of_a_group_whose_commit_was_lost_goes_on(
     assert_sound(cashier)
 
 
+@pytest.mark.sqlite
 def test_an_error_that_leaves_the_transaction_open_is_known(world: World) -> None:
     """A deferred rule that COMMIT finds broken: SQLite refuses, and the transaction is ours."""
     cashier = world.process()

@@ -703,6 +703,7 @@ def test_a_rotation_goes_on_where_it_stopped(shop: Shop, monkeypatch: pytest.Mon
     assert (done.rotated, done.current) == (3, 2)
 
 
+@pytest.mark.sqlite
 def test_a_token_in_another_row_does_not_open(shop: Shop) -> None:
     import sqlite3
 

@@ -174,6 +174,7 @@ def test_the_same_callback_again_changes_nothing(shop: Shop) -> None:
     assert shop.events() == end
 
 
+@pytest.mark.sqlite
 def test_no_credential_of_the_sender_is_stored(shop: Shop) -> None:
     _, told = example(shop)
     headers = {**told.headers, "authorization": "Basic c2VjcmV0", "cookie": "session=secret"}
@@ -194,6 +195,7 @@ def test_no_credential_of_the_sender_is_stored(shop: Shop) -> None:
 CHECKS = CardChecks(address=CardCheck(CheckResult.PASS, "Y"))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("can_ask", [True, False])
 def test_the_token_of_a_stored_method_is_not_kept_as_text(*, can_ask: bool) -> None:
     inquiry = InquiryBy.OUR_REF if can_ask else InquiryBy.NONE
@@ -570,6 +572,7 @@ def test_a_dispute_that_is_told_with_its_end_is_booked_at_once() -> None:
     assert_sound(shop.cashier)
 
 
+@pytest.mark.sqlite
 def test_a_poisoned_callback_holds_up_nobody(shop: Shop) -> None:
     _, told = example(shop)
     shop.collect("card", no="B")

@@ -314,6 +314,7 @@ def test_a_clock_that_jumps_back_neither_sends_again_nor_fails(world: World) -> 
 # --- Real SQLite, busy -------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_a_writer_that_never_lets_go_is_a_typed_error_and_nothing_is_written(
     world: World,
 ) -> None:

@@ -546,6 +546,7 @@ def test_what_comes_in_after_more_went_back_is_netted_first(branch: Branch) -> N
     assert_sound(branch.cashier)
 
 
+@pytest.mark.sqlite
 def test_credit_of_nobody_breaks_the_books(tmp_path: Path) -> None:
     cashier = Cashier.open(f"sqlite:///{tmp_path}/ledger.db")
     cashier.issue(number="A", customer="C-1", total=usd("5"), due="2026-02-01")
