@@ -65,7 +65,7 @@ def check(
     others. If a page of the file is unreadable, the remaining rules are not checked.
     """
     found: list[Violation] = []
-    with tx.sorting_on_disk():
+    with tx.reading_all():
         for number, rule in enumerate(rules, start=1):
             if progress is not None:
                 progress(rule.name, number, len(rules))

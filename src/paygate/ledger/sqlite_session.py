@@ -91,7 +91,7 @@ class Session(Alone):
         text, values = positional(sql)
         self._executemany(text, map(values, params))
 
-    def sorting_on_disk(self) -> AbstractContextManager[None]:
+    def reading_all(self) -> AbstractContextManager[None]:
         """Return a context in which large sorts use temporary files."""
         return _sorting_on_disk(self._connection)
 
@@ -138,7 +138,7 @@ class HostSession(Alone):
         text, values = positional(sql)
         self._cursor().executemany(text, map(values, params))
 
-    def sorting_on_disk(self) -> AbstractContextManager[None]:
+    def reading_all(self) -> AbstractContextManager[None]:
         """Return a context in which large sorts use temporary files."""
         return _sorting_on_disk(self._connection)
 

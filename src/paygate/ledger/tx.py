@@ -111,8 +111,8 @@ class Connection(Protocol):
         """Execute a statement once for each of *params*."""
         ...
 
-    def sorting_on_disk(self) -> AbstractContextManager[None]:
-        """Return a context in which large sorts use disk instead of memory."""
+    def reading_all(self) -> AbstractContextManager[None]:
+        """Return a context for queries that read and sort whole tables, with little memory."""
         ...
 
 
@@ -161,8 +161,8 @@ class Tx:
         "many",
         "now",
         "peek",
+        "reading_all",
         "run",
-        "sorting_on_disk",
         "tenant",
         "vault",
         "zone",
@@ -176,7 +176,7 @@ class Tx:
         self.run = connection.run
         self.many = connection.many
         self.each = connection.each
-        self.sorting_on_disk = connection.sorting_on_disk
+        self.reading_all = connection.reading_all
         self._ids = context.ids
         self._stopwatch = context.stopwatch
         self.tenant = context.tenant

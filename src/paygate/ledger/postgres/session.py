@@ -69,6 +69,25 @@ ADAPTERS: Final = _adapters()
 """The conversions between Python and PostgreSQL values."""
 
 
+SCANS_AVOIDED: Final = b"""
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+SET LOCAL max_parallel_workers_per_gather = 0
+"""
+"""
+Plan for an index, as SQLite does, until the transaction ends.
+
+Each statement of a unit of work finds its rows by an index. The planner cannot know that: a plan
+made while a table is small would scan it, and be kept while the table grows. A page of a listing
+would read and sort all rows that are left, because a condition that a caller may omit seems to
+leave one row of them.
+"""
+SCANS_ALLOWED: Final = b"""
+SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_bitmapscan = DEFAULT;
+SET LOCAL max_parallel_workers_per_gather = DEFAULT
+"""
+"""Plan as the server is configured until the transaction ends, to read whole tables."""
+
+
 class Record:
     """A row of a query that is read row by row; columns are read by name or in order."""
 
@@ -183,6 +202,8 @@ class Session:
         self._cursor.executemany(self._enter(sql), params)
 
     @contextmanager
-    def sorting_on_disk(self) -> Generator[None]:
-        """Do nothing: PostgreSQL sorts on disk beyond ``work_mem``."""
+    def reading_all(self) -> Generator[None]:
+        """Let queries scan whole tables; PostgreSQL sorts on disk beyond ``work_mem``."""
+        self._connection.execute(SCANS_ALLOWED)
         yield
+        self._connection.execute(SCANS_AVOIDED)

@@ -60,7 +60,7 @@ SET position = (SELECT coalesce(max(position), 0) FROM paygate_outbox) + w.place
 FROM (
   SELECT number, row_number() OVER (ORDER BY number) AS place
   FROM paygate_outbox WHERE position IS NULL) w
-WHERE o.number = w.number
+WHERE o.number = w.number AND o.position IS NULL
 """
 
 FOREIGN_KEYS: Final = (

@@ -325,9 +325,9 @@ class PostgresStore(Store):
         connection.execute(self._settings(here=False))
 
     def _settings(self, *, here: bool) -> bytes:
-        """Return what sets how long to wait for locks, and that a commit waits for the disk."""
+        """Return the statement that sets how to wait for locks and the disk, and how to plan."""
         until = b"true" if here else b"false"
-        return _SETTINGS % (int(self._busy_s * 1000), until, until)
+        return _SETTINGS % {b"wait": int(self._busy_s * 1000), b"here": until}
 
     def _migrate(self) -> None:
         try:
@@ -360,11 +360,15 @@ _ABOUT_SESSION: Final = b"SELECT pg_backend_pid() = %(pid)s AS direct"
 # A statement is planned once, because it finds its rows by the same index whatever its parameters
 # are.
 _PLANNED_ONCE: Final = b"SET plan_cache_mode = force_generic_plan"
-# A commit always waits for the disk, even if the server's default is not to.
+# A commit always waits for the disk, even if the server's default is not to. Plans use indexes
+# (see SCANS_AVOIDED), and none is worth workers or compiling:
+# what it costs is estimated far too high.
 _SETTINGS: Final = b"""
-SELECT set_config('lock_timeout', '%dms', %b),
+SELECT set_config('lock_timeout', '%(wait)dms', %(here)b),
   set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-    WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, %b)
+    WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, %(here)b),
+  set_config('enable_seqscan', 'off', %(here)b), set_config('enable_bitmapscan', 'off', %(here)b),
+  set_config('max_parallel_workers_per_gather', '0', %(here)b), set_config('jit', 'off', %(here)b)
 """
 
 
