@@ -102,7 +102,7 @@ def make_app(cashier: AsyncCashier, *, address: str) -> FastAPI:
             open=invoice.open,
             shown=invoice.open.minor,
             tries=len(made),
-            key=cashier.public_settings("card")["publishable_key"],
+            key=(await cashier.public_settings("card"))["publishable_key"],
         )
         return HTMLResponse(page)
 

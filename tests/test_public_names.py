@@ -14,6 +14,7 @@ from tests.support import reach
 
 PUBLIC = [
     "AccountFacts",
+    "AccountsOf",
     "AccountStatus",
     "Action",
     "PostalAddress",
@@ -80,6 +81,7 @@ PUBLIC = [
     "Limits",
     "Mandate",
     "MandateScope",
+    "Merchants",
     "MethodRequest",
     "MethodFacts",
     "Money",

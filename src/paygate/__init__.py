@@ -8,6 +8,7 @@ from paygate._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from paygate.cashier.aio import AsyncCashier
+    from paygate.cashier.merchants import AccountsOf, Merchants
     from paygate.cashier.sync import Cashier
     from paygate.cashier.within import Within
     from paygate.dialogue import Request, Response
@@ -122,6 +123,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "AsyncCashier": "cashier.aio",
     "Cashier": "cashier.sync",
+    "AccountsOf": "cashier.merchants",
+    "Merchants": "cashier.merchants",
     "Within": "cashier.within",
     "Action": "domain.action",
     "ApproveElsewhere": "domain.action",
@@ -264,6 +267,7 @@ _HOMES = {
 __all__ = [
     "AccountFacts",
     "AccountStatus",
+    "AccountsOf",
     "Action",
     "AddressCounts",
     "AddressPer",
@@ -330,6 +334,7 @@ __all__ = [
     "Limits",
     "Mandate",
     "MandateScope",
+    "Merchants",
     "MethodFacts",
     "MethodRequest",
     "Money",

@@ -4,6 +4,7 @@ A decline is an outcome, not an error. An exception says whose fault it was:
 
 - `UsageError`: the host asked for something that is not valid; nothing was sent.
 - `Refused`: our own rules do not allow it; nothing was sent.
+- `AccountsUnavailable`: the host's function that returns accounts failed; nothing was sent.
 - `GatewayError`: raised inside a dialogue at its yield. Hosts never see it, because the
   service turns it into an unsent or an unknown outcome.
 - `NotAuthentic`: a callback does not come from the sender that it claims.
@@ -96,6 +97,12 @@ class GatewayNotFound(UsageError):
 
     name: str
     known: Sequence[str]
+
+
+class TenantNotFound(GatewayNotFound):
+    """The function or the table of ``merchants=`` has no accounts of this tenant."""
+
+    tenant: str
 
 
 class DriverBroken(UsageError):
@@ -412,6 +419,18 @@ class SeveralInDoubt(Refused):
 
     payment: str
     attempts: list[str]
+
+
+# --- Something of the host's is out of reach; nothing was sent --------------------
+
+
+class AccountsUnavailable(PaygateError):
+    """The accounts of a tenant could not be looked up now; nothing was stored or sent.
+
+    The function of ``merchants=`` raised an exception, took too long, or returned something else.
+    """
+
+    tenant: str
 
 
 # --- Raised inside a dialogue at its yield -------------------------------------

@@ -97,6 +97,9 @@ class LineKind:
 
 LINES: Final[Mapping[str, LineKind]] = {
     "driver.fault": LineKind(ERROR, "A driver returned or raised something outside the protocol."),
+    "account.unusable": LineKind(
+        ERROR, "An account of a tenant cannot be used; its other accounts can."
+    ),
     "attempt.passed_over": LineKind(
         ERROR, "What was found out about an attempt cannot be stored; the others continue."
     ),

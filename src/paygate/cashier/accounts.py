@@ -32,13 +32,25 @@ class Accounts(OnAccounts):
         """
         return (yield from _check(self._account(via)))
 
-    def public_settings(self, via: str) -> Mapping[str, str]:
+    @verb
+    def accounts(self) -> Flow[Mapping[str, GatewayAccount]]:
+        """
+        Return the gateway accounts by name; their `traits` say what each can do.
+
+        With ``merchants=``, these are the accounts of the tenant, and only those that can be used.
+        """
+        yield from ()
+        return dict(self._accounts)
+
+    @verb
+    def public_settings(self, via: str) -> Flow[Mapping[str, str]]:
         """
         Return the settings of account *via* that the payer's browser needs, by name.
 
         An example is a publishable key for the processor's script in your page. It never
         contains anything that the account keeps secret. Raises `GatewayNotFound`.
         """
+        yield from ()
         return dict(self._account(via).public)
 
     @verb

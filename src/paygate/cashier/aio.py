@@ -10,21 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never, cast
 
 from paygate import logs
 from paygate.cashier import arguments
 from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
+from paygate.cashier.merchants import accounts_in, failed, in_thread, too_slow
+from paygate.cashier.serving import note_problems
 from paygate.cashier.verbs import Awaited
 from paygate.cashier.within import Lends
+from paygate.domain.secret import Sealed
 from paygate.driving import drive_async
 from paygate.errors import NotAllowedHere
 from paygate.service.flow import Deliver, Exchange, Read, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
 
+    from paygate.cashier.roster import Roster, Served
+    from paygate.cashier.verbs import Given, verb
     from paygate.ledger.store import Store
     from paygate.ledger.tx import Context, Tx
     from paygate.service.flow import Flow, Step
@@ -82,6 +89,8 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
                 await asyncio.wait(late)
         for account in self._accounts.values():
             await self._drive(refusals.write_down(account))
+        if self._roster is not None:
+            await self._let_go(self._roster.clear())
         for courier in self._couriers.values():
             await courier.aclose()
         self._couriers.clear()
@@ -94,14 +103,123 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         self._commits = _GroupCommit(self._store)
         self._closing = [False]  # shared with every acting_as() copy
 
+    async def _call(
+        self, source: verb[Any, Any], flow: Callable[..., Flow[T]], given: Given, /
+    ) -> T:
+        """Run the verb; if it uses accounts of a tenant, these are looked up first."""
+        args, kwargs = given
+        if self._roster is None:
+            return await self._run(flow(self, *args, **kwargs))
+        self._check_tenant(source)
+        if not source.on_accounts or self.serves_all:
+            return await self._run(flow(self, *args, **kwargs))
+        self._check_open()
+        served = await self._serve(self._roster)
+        desk = self._with(served)
+        # The task, not the caller, uses the accounts: the caller may stop waiting.
+        work = desk._drive_served(flow(desk, *args, **kwargs), self._roster, served)
+        return await self._await(work)
+
     async def _run(self, flow: Flow[T]) -> T:
-        if self._closing[0]:
+        try:
+            self._check_open()
+        except NotAllowedHere:
             flow.close()
-            raise NotAllowedHere("the cashier is closed; open a new one")
-        task = asyncio.create_task(self._drive(flow))
+            raise
+        return await self._await(self._drive(flow))
+
+    async def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do *work* in a task of its own, which goes on if the caller stops waiting."""
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _check_open(self) -> None:
+        if self._closing[0]:
+            raise NotAllowedHere("the cashier is closed; open a new one")
+
+    async def _drive_served(self, flow: Flow[T], roster: Roster, served: Served) -> T:
+        """Run *flow*, and then close the clients that nobody uses any more."""
+        try:
+            return await self._drive(flow)
+        finally:
+            await self._let_go(roster.release(served))
+
+    async def _serve(self, roster: Roster) -> Served:
+        """Return the accounts of the tenant, in use."""
+        from paygate.service.admit import admit
+
+        found = roster.fresh(self._context.tenant, self.now())
+        if found is not None:
+            return found
+        given = await self._look_up(roster)
+        found = roster.same(self._context.tenant, given, self.now())
+        if found is not None:
+            return found
+        made = self._made(given, given)
+        for name, problem in (
+            await self._run(admit(made.accounts, live=roster.merchants.live))
+        ).items():
+            made.problems[name] = problem
+            del made.accounts[name]
+        note_problems(made, roster.problems_of(made.tenant))
+        used, idle = roster.add(made)
+        if idle:
+            closing = asyncio.create_task(self._let_go(idle))
+            self._tasks.add(closing)
+            closing.add_done_callback(self._ended)
+        return used
+
+    async def _look_up(self, roster: Roster) -> Sealed[Any]:
+        """Ask the host's function for the accounts of the tenant."""
+        tenant, limit_s = self._context.tenant, roster.merchants.timeout_s
+        function = roster.merchants.accounts_of
+        if limit_s is not None and roster.is_late(tenant):
+            raise too_slow(tenant, limit_s)
+        if inspect.iscoroutinefunction(function):
+            return accounts_in(tenant, await self._wait_for(roster, function(tenant)))
+        future = in_thread(function, tenant)
+        # The thread cannot be stopped, so its future is never canceled.
+        asking = asyncio.shield(asyncio.wrap_future(future))
+        answer = await self._wait_for(roster, _answer(asking), future)
+        return accounts_in(tenant, answer)
+
+    async def _wait_for(
+        self,
+        roster: Roster,
+        work: Coroutine[Any, Any, object],
+        thread: Future[Any] | None = None,
+    ) -> Sealed[object]:
+        """Return what the look-up *work*, perhaps done by a *thread*, returns in time."""
+        tenant, limit_s = self._context.tenant, roster.merchants.timeout_s
+        asking = asyncio.ensure_future(work)
+        asking.add_done_callback(_retrieve)
+        try:
+            await asyncio.wait((asking,), timeout=limit_s)
+            if not asking.done():
+                roster.late(tenant)
+                running: Any = asking if thread is None or thread.done() else thread
+                running.add_done_callback(partial(roster.no_longer_late, tenant))
+                raise too_slow(tenant, limit_s or 0)
+        finally:
+            asking.cancel()
+        failure = asyncio.CancelledError() if asking.cancelled() else asking.exception()
+        if failure is not None:
+            raise failed(tenant, failure)
+        return Sealed(asking.result())
+
+    async def _let_go(self, idle: list[Served]) -> None:
+        """Close the clients of tenants that nobody uses any more."""
+        from paygate.service import refusals
+
+        for served in idle:
+            acting = self._of(served.tenant)
+            for account in served.accounts.values():
+                await acting._drive(refusals.write_down(account))
+            for name, courier in served.couriers.items():
+                if served.routes.transport_of(name) is None:  # else it belongs to all tenants
+                    await courier.aclose()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -137,7 +255,10 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
     def _courier(self, account: str) -> AsyncCourier:
         from paygate.transport import AsyncCourier, AsyncHttpTransport
 
-        found = self._couriers.get(account)
+        served = self._served
+        ours = served is not None and account in served.accounts
+        couriers = served.couriers if served is not None and ours else self._couriers
+        found = couriers.get(account)
         if found is None:
             own, network = self._routes.transport_of(account), self._routes.network_of(account)
             found = AsyncCourier(
@@ -146,8 +267,22 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
                 timeout_s=self._routes.timeout_s(account, self._timing),
                 now=self._context.clock.now,
             )
-            self._couriers[account] = found
+            couriers[account] = found
         return found
+
+
+async def _answer(asking: asyncio.Future[Sealed[object]]) -> object:
+    """Return what a function returned in its thread; it may be a coroutine, as of a partial."""
+    answer = await asking
+    if inspect.isawaitable(answer.open()):
+        return await cast("Any", answer.open())
+    return answer.open()
+
+
+def _retrieve(asking: asyncio.Future[Any]) -> None:
+    """Retrieve the failure of a look-up, because nobody may be waiting for it any more."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 _Unit: TypeAlias = "tuple[Context, Callable[[Tx], Any], asyncio.Future[Any]]"

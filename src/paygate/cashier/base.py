@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from paygate.cashier import arguments
@@ -10,9 +11,10 @@ from paygate.errors import GatewayNotFound
 from paygate.printing import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import date
 
+    from paygate.errors import PaygateError
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Context
     from paygate.service.account import GatewayAccount, Timing
@@ -47,12 +49,18 @@ class OnLedger(Verbs):
 class OnAccounts(OnLedger):
     """Verbs that may send a request to a gateway account."""
 
+    _on_accounts = True
     _accounts: dict[str, GatewayAccount]
+    _problems: Mapping[str, PaygateError] = MappingProxyType({})
     _timing: Timing
 
     def _account(self, via: str) -> GatewayAccount:
-        found = self._accounts.get(arguments.named(via, "via"))
+        name = arguments.named(via, "via")
+        found = self._accounts.get(name)
         if found is None:
+            problem = self._problems.get(name)
+            if problem is not None:
+                raise type(problem)(problem.message, **problem.facts)
             known = sorted(self._accounts)
             raise GatewayNotFound(
                 f"there is no gateway account {shown(via)}; configured are: "

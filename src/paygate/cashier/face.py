@@ -7,21 +7,35 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from paygate.cashier import arguments
+from paygate.cashier.merchants import Merchants
 from paygate.cashier.opening import account_of, preload_verbs
+from paygate.cashier.roster import Roster
 from paygate.cashier.routes import check_timeouts, routes
+from paygate.cashier.serving import serve
 from paygate.cashier.verbs import named_for
 from paygate.domain.secret import Sealed
 from paygate.domain.text import identifier
-from paygate.errors import LiveModeMismatch, NotSent, UsageError
+from paygate.errors import (
+    InvalidValue,
+    LiveModeMismatch,
+    NotAllowedHere,
+    NotSent,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from paygate.cashier.merchants import AccountsOf
+    from paygate.cashier.roster import Served
     from paygate.cashier.routes import Routes
+    from paygate.cashier.verbs import verb
     from paygate.domain.secret import Secret
+    from paygate.errors import PaygateError
     from paygate.gateway import Gateway, SignsIn
     from paygate.ledger.store import Store
     from paygate.ledger.tx import Clock, Context, Ids
@@ -38,6 +52,9 @@ class Face:
 
     _context: Context
     _accounts: dict[str, GatewayAccount]
+    _problems: Mapping[str, PaygateError] = MappingProxyType({})
+    _roster: Roster | None = None
+    _served: Served | None = None
     _readers: dict[str, Sink | Subscriber]
     _timing: Timing
     _store: Store
@@ -62,8 +79,9 @@ class Face:
         url: str,
         *,
         gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
+        merchants: Merchants | AccountsOf | None = None,
         sinks: Sequence[Sink] = (),
-        tenant: str = "main",
+        tenant: str | None = None,
         actor: str = "host",
         zone: str = "UTC",
         clock: Clock | None = None,
@@ -85,9 +103,13 @@ class Face:
         with the entry ``driver``; or a driver object with settings of the account:
         ``{"gateway": object, "credit_on": "settled"}``. *sinks* receive events at `publish`.
 
-        *tenant* keeps merchants apart in one ledger; *actor* is recorded as the one who acts (see
-        `acting_as`). Calendar dates are in the customer's time zone, or in *zone*, the merchant's
-        (an IANA name), if the customer's zone is not known. *period_closed* returns whether
+        *merchants* is for many merchants in one process, instead of *gateways*: a function that
+        takes the name of a tenant and returns its accounts, or a `Merchants`. See `for_tenant`.
+
+        *tenant* keeps merchants apart in one ledger; without it, it is ``"main"``, or with
+        *merchants* none. *actor* is recorded as the one who acts (see `acting_as`). Calendar dates
+        are in the customer's time zone, or in *zone*, the merchant's (an IANA name), if the
+        customer's zone is not known. *period_closed* returns whether
         reversals can no longer be dated on a given day. *token_keys* are Fernet keys for the
         tokens of stored methods: the first one encrypts, all of them decrypt.
 
@@ -123,6 +145,8 @@ class Face:
         given, variables, at = Sealed(gateways or {}), Sealed(environment), Sealed(url)
         keys = arguments.token_keys(token_keys, "token_keys")
         del gateways, environment, token_keys, url
+        alone = not given.open() and variables.open() is None
+        cls._check_merchants(merchants, alone=alone)
         arguments.gateways(given, "gateways")
         arguments.environment(variables, "environment")
         arguments.address_of_ledger(at, "url")
@@ -140,7 +164,7 @@ class Face:
         check_timeouts(found, (*accounts, *readers), timing or Timing())
         face = cls.__new__(cls)
         face._context = Context(
-            tenant=identifier(tenant, "tenant"),
+            tenant=_named_tenant(tenant, merchants),
             actor=identifier(actor, "actor"),
             zone=zone_of(arguments.named(zone, "zone")),
             clock=clock or SystemClock(),
@@ -150,6 +174,8 @@ class Face:
             stopwatch=MachineStopwatch() if clock is None else None,
         )
         face._accounts = accounts
+        if merchants is not None:
+            face._roster = Roster(Merchants.of(merchants), face._abandon)
         face._readers = dict(readers)
         face._timing = timing or Timing()
         face._routes = found
@@ -169,8 +195,9 @@ class Face:
         cls,
         *,
         gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
+        merchants: Merchants | AccountsOf | None = None,
         sinks: Sequence[Sink] = (),
-        tenant: str = "main",
+        tenant: str | None = None,
         actor: str = "host",
         zone: str = "UTC",
         clock: Clock | None = None,
@@ -190,6 +217,7 @@ class Face:
         return cls.open(
             "sqlite://",
             gateways=secrets.open()[0],
+            merchants=merchants,
             sinks=sinks,
             tenant=tenant,
             actor=actor,
@@ -211,10 +239,35 @@ class Face:
         other._context = replace(self._context, actor=identifier(actor, "actor"))
         return other
 
+    def for_tenant(self, tenant: str) -> Self:
+        """
+        Return a cashier for the books and accounts of *tenant*, with the same ledger.
+
+        It costs nothing: make one for each request. Its accounts are those that ``merchants=`` has
+        for the tenant at the time of each verb, and it shares the connections that are kept for
+        them. Verbs that use an account raise `TenantNotFound` if the tenant does not exist, and
+        `AccountsUnavailable` if its accounts cannot be looked up; the others only need the books.
+        Closing it closes the cashier from which it was made.
+        """
+        other = self._of(arguments.tenant(tenant))
+        if self._roster is None and tenant != self._context.tenant:
+            other._accounts = {}
+        return other
+
     @property
     def gateways(self) -> Mapping[str, GatewayAccount]:
-        """The gateway accounts by name; their `traits` say what each can do."""
+        """The gateway accounts that it was opened with, by name; see `accounts`."""
+        if self._roster is not None:
+            raise NotAllowedHere(
+                "with merchants=, accounts are looked up when they are used: call "
+                "for_tenant(…).accounts()"
+            )
         return dict(self._accounts)
+
+    @property
+    def serves_all(self) -> bool:
+        """Whether this cashier was opened with ``merchants=`` and is not for one tenant."""
+        return not self._context.tenant
 
     def now(self) -> datetime:
         """Return the current time by the clock of this cashier."""
@@ -222,6 +275,60 @@ class Face:
 
     def _start(self) -> None:
         """Prepare what the face needs to run flows."""
+
+    @classmethod
+    def _check_merchants(cls, merchants: object, *, alone: bool) -> None:
+        """Raise `InvalidValue` for *merchants* that do not fit the face, or are not *alone*."""
+        if merchants is None:
+            return
+        if not alone:
+            raise InvalidValue(
+                "merchants= returns the accounts of every tenant, and their settings as they are: "
+                "leave gateways= and environment= out",
+                argument="merchants",
+            )
+        if not isinstance(merchants, Merchants):
+            arguments.called(merchants, "merchants", "the name of a tenant")
+        function = merchants.accounts_of if isinstance(merchants, Merchants) else merchants
+        if not cls._awaits and inspect.iscoroutinefunction(function):
+            raise InvalidValue(
+                "merchants= is a coroutine function, which needs an AsyncCashier",
+                argument="merchants",
+            )
+
+    def _abandon(self, served: Served) -> None:
+        """In a forked child, forget the clients that belong to its parent."""
+
+    def _made(self, given: Sealed[Any], settings: Sealed[Mapping[str, object]]) -> Served:
+        """Return the accounts of the tenant, made from *settings*."""
+        return serve(
+            self._context.tenant,
+            given,
+            settings,
+            routes=self._routes,
+            timing=self._timing,
+            now=self.now(),
+        )
+
+    def _of(self, tenant: str) -> Self:
+        other = copy(self)
+        other._context = replace(self._context, tenant=tenant)
+        return other
+
+    def _with(self, served: Served) -> Self:
+        """Return this cashier with the accounts of its tenant."""
+        other = copy(self)
+        other._accounts, other._problems = served.accounts, served.problems
+        other._routes, other._served = served.routes, served
+        return other
+
+    def _check_tenant(self, source: verb[Any, Any]) -> None:
+        """Raise unless it is clear whose books the verb *source* is about."""
+        if not self._context.tenant and not source.of_no_tenant:
+            raise UsageError(
+                "this cashier is for many merchants: say whose books you mean, with "
+                "for_tenant(…), or open it with tenant="
+            )
 
     def _signs_in(self, account: str) -> SignsIn | None:
         """Return the gateway that signs in for *account*, if it needs an access token."""
@@ -265,7 +372,7 @@ class Face:
 
 def _name(face: type) -> None:
     """Give *face* openers and functions of its own, so that Python's messages name it."""
-    for name in ("open", "in_memory", "acting_as", "now", "public_settings", "within"):
+    for name in ("open", "in_memory", "acting_as", "for_tenant", "now", "within"):
         found = inspect.getattr_static(face, name)
         if name in vars(face):
             continue
@@ -273,6 +380,13 @@ def _name(face: type) -> None:
             setattr(face, name, classmethod(named_for(cast("Any", found).__func__, face)))
         else:
             setattr(face, name, named_for(found, face))
+
+
+def _named_tenant(tenant: str | None, merchants: object) -> str:
+    """Return the tenant of a new cashier; empty if it is for many merchants."""
+    if tenant is None:
+        return "main" if merchants is None else ""
+    return identifier(tenant, "tenant") if merchants is None else arguments.tenant(tenant)
 
 
 def in_time(step: Exchange, context: Context) -> datetime | None:

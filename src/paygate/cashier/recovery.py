@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Halting(OnLedger):
     """Verbs about due work, and about a ledger that sends nothing."""
 
+    _of_no_tenant = frozenset({"stop_sending", "sending_stopped"})
+
     @verb
     def unattended(self, *, waited: timedelta = timedelta(days=1)) -> Flow[list[Unattended]]:
         """

@@ -101,6 +101,25 @@ def check_timeouts(found: Routes[Any], accounts: Iterable[str], timing: Timing) 
             )
 
 
+def own_network(account: str, entry: object) -> Network | None:
+    """
+    Return the network in the *entry* of a tenant's account, if it has one.
+
+    Raise `InvalidSettings` for a transport of the host's own: it would be closed with the
+    connections of the tenant, and with the same object other tenants might go on.
+    """
+    from paygate.transport.network import Network
+
+    own = _own(account, entry)
+    if own is None or isinstance(own, Network):
+        return own
+    raise InvalidSettings(
+        f"transport of the account {account!r} must be a Network: a transport of your own is for "
+        "all tenants, and given to open(transport=…)",
+        argument="transport",
+    )
+
+
 def _own(account: str, entry: object) -> object:
     """Return the transport that the *entry* of an account gives, if it gives one."""
     if not isinstance(entry, Mapping):

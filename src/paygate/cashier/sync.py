@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
 
 from paygate import logs
 from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
+from paygate.cashier.merchants import accounts_in, at_once, failed, in_thread, too_slow
+from paygate.cashier.serving import note_problems
 from paygate.cashier.verbs import AtOnce
 from paygate.cashier.within import Lends
 from paygate.driving import drive
 from paygate.service.flow import Deliver, Exchange, Read, Write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from paygate.cashier.roster import Roster, Served
+    from paygate.cashier.verbs import Given, verb
+    from paygate.domain.secret import Sealed
     from paygate.service.flow import Flow, Step
     from paygate.transport import Courier
 
@@ -28,8 +37,7 @@ class Cashier(AtOnce, Lends, Face, Desk):
     context manager.
     """
 
-    _couriers: dict[str, Courier]
-    _pid: int
+    _couriers: _Couriers
 
     def __enter__(self) -> Self:
         return self
@@ -41,9 +49,11 @@ class Cashier(AtOnce, Lends, Face, Desk):
         """Close ledger and connections; a second call does nothing."""
         from paygate.service import refusals
 
-        if self._pid == os.getpid():
+        if self._couriers.pid == os.getpid():
             for account in self._accounts.values():
                 self._run(refusals.write_down(account))
+            if self._roster is not None:
+                self._let_go(self._roster.clear())
             for courier in self._couriers.values():
                 courier.close()
             self._couriers.clear()
@@ -52,7 +62,82 @@ class Cashier(AtOnce, Lends, Face, Desk):
         self._store.close()
 
     def _start(self) -> None:
-        self._couriers, self._pid = {}, os.getpid()
+        self._couriers = _Couriers()
+
+    def _call(self, source: verb[Any, Any], flow: Callable[..., Flow[T]], given: Given, /) -> T:
+        """Run the verb; if it uses accounts of a tenant, these are looked up first."""
+        args, kwargs = given
+        if self._roster is None:
+            return self._run(flow(self, *args, **kwargs))
+        self._check_tenant(source)
+        if not source.on_accounts or self.serves_all:
+            return self._run(flow(self, *args, **kwargs))
+        with self._serving(self._roster) as desk:
+            return desk._run(flow(desk, *args, **kwargs))
+
+    @contextmanager
+    def _serving(self, roster: Roster) -> Generator[Self]:
+        """Return this cashier with the accounts of its tenant, which are kept open meanwhile."""
+        served = self._serve(roster)
+        try:
+            yield self._with(served)
+        finally:
+            self._let_go(roster.release(served))
+
+    def _serve(self, roster: Roster) -> Served:
+        """Return the accounts of the tenant, in use."""
+        from paygate.service.admit import admit
+
+        found = roster.fresh(self._context.tenant, self.now())
+        if found is not None:
+            return found
+        given = self._look_up(roster)
+        found = roster.same(self._context.tenant, given, self.now())
+        if found is not None:
+            return found
+        made = self._made(given, given)
+        for name, problem in self._run(admit(made.accounts, live=roster.merchants.live)).items():
+            made.problems[name] = problem
+            del made.accounts[name]
+        note_problems(made, roster.problems_of(made.tenant))
+        used, idle = roster.add(made)
+        self._let_go(idle)
+        return used
+
+    def _look_up(self, roster: Roster) -> Sealed[Any]:
+        """Ask the host's function for the accounts of the tenant."""
+        tenant, limit_s = self._context.tenant, roster.merchants.timeout_s
+        function = roster.merchants.accounts_of
+        if limit_s is not None and roster.is_late(tenant):
+            raise too_slow(tenant, limit_s)
+        future = in_thread(function, tenant) if limit_s is not None else at_once(function, tenant)
+        try:
+            failure = future.exception(limit_s)
+        except TimeoutError:
+            failure = None
+        if not future.done():
+            roster.late(tenant)
+            future.add_done_callback(partial(roster.no_longer_late, tenant))
+            raise too_slow(tenant, limit_s or 0)
+        if failure is not None:
+            raise failed(tenant, failure)
+        return accounts_in(tenant, future.result())
+
+    def _let_go(self, idle: list[Served]) -> None:
+        """Close the clients of tenants that nobody uses any more."""
+        from paygate.service import refusals
+
+        for served in idle:
+            acting = self._of(served.tenant)
+            for account in served.accounts.values():
+                acting._run(refusals.write_down(account))
+            for name, courier in served.couriers.items():
+                if served.routes.transport_of(name) is None:  # else it belongs to all tenants
+                    courier.close()
+
+    def _abandon(self, served: Served) -> None:
+        for courier in served.couriers.values():
+            courier.abandon()
 
     def _run(self, flow: Flow[T]) -> T:
         acting = logs.tenant.set(self._context.tenant)
@@ -82,11 +167,12 @@ class Cashier(AtOnce, Lends, Face, Desk):
     def _courier(self, account: str) -> Courier:
         from paygate.transport import Courier, HttpTransport
 
-        if self._pid != os.getpid():
-            for inherited in self._couriers.values():
-                inherited.abandon()
-            self._start()
-        found = self._couriers.get(account)
+        if self._couriers.pid != os.getpid():
+            self._couriers.follow_fork()
+        served = self._served
+        ours = served is not None and account in served.accounts
+        couriers = served.couriers if served is not None and ours else self._couriers
+        found = couriers.get(account)
         if found is None:
             own, network = self._routes.transport_of(account), self._routes.network_of(account)
             made = Courier(
@@ -96,5 +182,20 @@ class Cashier(AtOnce, Lends, Face, Desk):
                 now=self._context.clock.now,
             )
             # Two threads may each create one; the dictionary keeps the first.
-            found = self._couriers.setdefault(account, made)
+            found = couriers.setdefault(account, made)
         return found
+
+
+class _Couriers(dict[str, "Courier"]):
+    """The couriers of one process, shared by all copies of a cashier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pid = os.getpid()
+
+    def follow_fork(self) -> None:
+        """In a forked child, forget the connections of its parent."""
+        for inherited in list(self.values()):
+            inherited.abandon()
+        self.clear()
+        self.pid = os.getpid()

@@ -10,7 +10,18 @@ from __future__ import annotations
 
 import inspect
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from paygate.cashier import arguments
 from paygate.domain.secret import Sealed
@@ -23,6 +34,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Given: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
+"""The positional and the named arguments of a call."""
+
 
 class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
     """A public verb, written as a flow and offered by each face in its own way."""
@@ -32,6 +46,13 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
         self.__doc__ = flow.__doc__
         self._takes_token = str(flow.__annotations__.get("method", "")).startswith("Method |")
         self._takes_parameters = "parameters" in flow.__annotations__
+        self.on_accounts = False
+        self.of_no_tenant = False
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Note what the group of the verb says about it: see `Verbs`."""
+        self.on_accounts = getattr(owner, "_on_accounts", False)
+        self.of_no_tenant = name in getattr(owner, "_of_no_tenant", ())
 
     def seal(self, given: dict[str, Any]) -> None:
         """
@@ -66,9 +87,23 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
 class Verbs:
     """A group of verbs; without a face, each of them returns its flow."""
 
+    _on_accounts: ClassVar[bool] = False
+    """Whether the verbs of the group use gateway accounts."""
+    _of_no_tenant: ClassVar[frozenset[str]] = frozenset()
+    """The verbs of the group that concern the whole ledger, whichever tenant asks for them."""
+
 
 class AtOnce:
     """A face whose verbs run their flow and return its result."""
+
+    def _run(self, flow: Flow[T]) -> T:
+        """Run *flow* and return its result."""
+        raise NotImplementedError
+
+    def _call(self, _: verb[Any, Any], flow: Callable[..., Flow[T]], given: Given, /) -> T:
+        """Run *flow*, a verb on this face, with the arguments *given*."""
+        args, kwargs = given
+        return self._run(flow(self, *args, **kwargs))
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -78,6 +113,15 @@ class AtOnce:
 
 class Awaited:
     """A face whose verbs are coroutines that run their flow."""
+
+    async def _run(self, flow: Flow[T]) -> T:
+        """Run *flow* and return its result."""
+        raise NotImplementedError
+
+    async def _call(self, _: verb[Any, Any], flow: Callable[..., Flow[T]], given: Given, /) -> T:
+        """Run *flow*, a verb on this face, with the arguments *given*."""
+        args, kwargs = given
+        return await self._run(flow(self, *args, **kwargs))
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -126,7 +170,7 @@ def _at_once(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         source.seal(kwargs)
-        return self._run(flow(self, *args, **kwargs))
+        return self._call(source, flow, (args, kwargs))
 
     _dress(call, name, source, face)
     return call
@@ -137,7 +181,7 @@ def _awaited(name: str, source: verb[Any, Any], face: type) -> Callable[..., Any
 
     async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         source.seal(kwargs)
-        return await self._run(flow(self, *args, **kwargs))
+        return await self._call(source, flow, (args, kwargs))
 
     _dress(call, name, source, face)
     return call

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from paygate.cashier.desk import BookDesk
 from paygate.cashier.verbs import AtOnce
 from paygate.driving import drive
-from paygate.errors import NotAllowedHere
+from paygate.errors import NotAllowedHere, UsageError
 from paygate.service.flow import Read, Write
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Lends:
         """
         from paygate.ledger.lending import lent
 
+        if not self._context.tenant:
+            raise UsageError("say whose books you mean: for_tenant(…).within(…)")
         store = self._store.lend(partial(lent, connection))
         return Within(store, self._context, self._period_closed)
 

@@ -38,6 +38,7 @@ from paygate.cashier.arguments.opening import (
     environment,
     gateways,
     sinks,
+    tenant,
     token_keys,
 )
 from paygate.cashier.arguments.people import browser, customer, mandate, person
@@ -156,6 +157,7 @@ __all__ = [
     "span",
     "statement_suffix",
     "stored",
+    "tenant",
     "token_keys",
     "url",
     "whole",

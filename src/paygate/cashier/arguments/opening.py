@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from paygate.cashier.arguments.plain import refuse
 from paygate.domain.secret import as_secret
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from paygate.domain.secret import Sealed, Secret
     from paygate.sink import Sink
+
+
+_TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
+"""What needs no escape in a URL; without other scripts, no two names look the same."""
 
 
 def gateways(value: Sealed[Any], name: str) -> None:
@@ -77,6 +82,18 @@ def sinks(value: object, name: str) -> Sequence[Sink]:
     for each in found:
         _ = identifier(cast("Any", each).name, name)
     return cast("Sequence[Sink]", found)
+
+
+def tenant(value: str) -> str:
+    """Return the name of one of many tenants: as it is in the path of its callbacks."""
+    if not isinstance(cast("object", value), str) or not _TENANT.fullmatch(value):
+        refuse(
+            "tenant",
+            "1 to 64 ASCII letters, digits, and - . _ ~ after the first, because it is a part of "
+            "the address of callbacks",
+            value,
+        )
+    return value
 
 
 def callables(**given: tuple[object, str]) -> None:

@@ -86,6 +86,6 @@ class Host(Desk):
         self._context = self.context
         self._accounts = dict(accounts)
         self._timing = timing
-        self.accounts = frozenset(accounts)
+        self.has = frozenset(accounts)
         self._readers = {"consumer": Subscriber("consumer", consumer)}
         self._period_closed = None

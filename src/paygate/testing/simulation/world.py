@@ -236,7 +236,7 @@ class World:
             task.failed(None)
         place = self.strangers if host in self.strangers else self.hosts
         number = int(host.name.rpartition("-")[2])
-        replacement = self._host(number, None if place is self.hosts else host.accounts)
+        replacement = self._host(number, None if place is self.hosts else host.has)
         replacement.clock.skew = host.clock.skew
         place[place.index(host)] = replacement
 
@@ -392,7 +392,7 @@ class World:
     def _of_others(self, host: Host) -> list[tuple[Any, ...]]:
         """Return the plans of attempts and callbacks at accounts that *host* lacks."""
         rows = self.store.look(_PLANS)
-        return [tuple(row) for row in rows if row["account"] not in host.accounts]
+        return [tuple(row) for row in rows if row["account"] not in host.has]
 
     def _transact(self, task: Task, step: Write) -> Any:
         connection = self.store.connection
