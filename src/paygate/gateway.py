@@ -366,7 +366,8 @@ class Rail:
     - `operations` are the operations it can do. With ENROLL among them, a charge may also store
       its method (`Charge.store_method`), including on a page.
     - `methods` are the types of `Method` that a charge can be made with; empty if the payer
-      chooses on the processor's page.
+      chooses on the processor's page. With ``type(None)`` among them the payer may also choose
+      there: such a wallet has a page, and can be charged again once it is stored.
     - `currencies` is None if any currency is accepted.
     - `variable_amount`: the payer decides how much arrives. An incoming amount then holds
       nothing of the invoice while it is below `held_from_percent` of the amount due.
@@ -413,6 +414,8 @@ class Rail:
 class Traits:
     """What a gateway account is and can do, as data.
 
+    `idempotency` is what the processor does with a repeated request; `idempotency_of` has the
+    operations for which it does something else, such as keeping our key longer or not at all.
     `not_found_is_final_after` is how long after sending an inquiry's "not found" can be
     trusted (None: never). `max_in_flight` is how long a request can still be in flight after
     we stopped waiting for its response.
@@ -428,6 +431,9 @@ class Traits:
     max_in_flight: timedelta = timedelta(minutes=2)
     callbacks: CallbackStyle = CallbackStyle.NONE
     callback_proof: CallbackProof = CallbackProof.SIGNED_WITH_INSTANT
+    idempotency_of: Mapping[Operation, Idempotency] = field(
+        default_factory=dict[Operation, "Idempotency"]
+    )
     # Not PROTOCOL_VERSION: a driver that declares no version was written for the first one, and
     # must not claim a later one because a newer paygate was installed with it.
     protocol_version: int = 1
@@ -436,6 +442,10 @@ class Traits:
         """Return whether *operation* is possible for payments of *kind* at this account."""
         rail = self.rails.get(kind)
         return rail is not None and operation in rail.operations
+
+    def idempotency_for(self, operation: Operation) -> Idempotency:
+        """Return what the processor does with a repeated request for *operation*."""
+        return self.idempotency_of.get(operation, self.idempotency)
 
 
 # --- Callbacks and feeds ----------------------------------------------------------------

@@ -303,6 +303,27 @@ def test_after_the_key_has_expired_nothing_is_sent_again(world: World) -> None:
     assert len(fake.processor._truth.orders) == 1
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["kept for a day", "not kept"])
+def test_a_key_is_kept_as_long_as_the_operation_says(world: World, *, kept: bool) -> None:
+    fake = world.add(
+        "it",
+        Kind.CARD,
+        idempotency=NotIdempotent() if kept else KEYED,
+        idempotency_of={Operation.REFUND: KEYED if kept else NotIdempotent()},
+        inquiry=InquiryBy.NONE,
+    )
+    cashier = world.process()
+    issue(cashier)
+    payment = pay(cashier, "tok_visa")
+    fake.script("unknown_lost", operation="refund")
+    cashier.refund(payment, key="r", to="reopen")
+
+    world.clock.advance(LEASE + timedelta(minutes=10))
+    cashier.recover()
+
+    assert cashier.payment(payment).returned == usd("30.00" if kept else "0")
+
+
 def two_absences(world: World, *pauses: timedelta) -> Callable[[], PaymentStatus]:
     """A lost request, asked about after each of *pauses*; tells the status after that."""
     world.add("it", Kind.CARD, idempotency=NotIdempotent())

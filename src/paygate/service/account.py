@@ -219,10 +219,9 @@ class GatewayAccount:
             refusals=Refusals(),
         )
 
-    @property
-    def repeatable_for(self) -> timedelta:
-        """How long the processor answers a repeated request without executing it again."""
-        match self.traits.idempotency:
+    def repeatable_for(self, operation: Operation) -> timedelta:
+        """Return how long a repeated request for *operation* is not executed again."""
+        match self.traits.idempotency_for(operation):
             case Keyed(ttl=ttl):
                 return ttl
             case DedupWindow(window=window, returns_original=True):
@@ -233,7 +232,7 @@ class GatewayAccount:
     @property
     def can_be_asked(self) -> bool:
         """Return whether a lost response can be determined, by inquiry or by repetition."""
-        return self.inquirer is not None or bool(self.repeatable_for)
+        return self.inquirer is not None or any(map(self.repeatable_for, self.operations))
 
     def looks_up(self, *references: str) -> LooksUp | None:
         """Return the inquirer, if it can find an operation by these references or its parent's."""
@@ -312,7 +311,7 @@ class GatewayAccount:
     def check_method(self, rail: Rail, method: Method | None) -> None:
         """Raise `Unsupported` for a method that this rail does not take, or for a missing one."""
         if rail.methods and type(method) not in rail.methods:
-            accepted = ", ".join(sorted(kind.__name__ for kind in rail.methods))
+            accepted = ", ".join(sorted(kind.__name__ for kind in rail.methods - {type(None)}))
             given = "none was given" if method is None else f"not {type(method).__name__}"
             raise Unsupported(
                 f"the account {self.name!r} needs a method ({accepted}), {given}",

@@ -319,7 +319,8 @@ def _news(answer: Answer) -> Answer:
 def _sendable(case: InquiryCase, account: GatewayAccount, timing: Timing) -> bool:
     """Return whether the same request may be sent again now without risk of executing it twice."""
     left = case.lease_left(timing)
-    if isinstance(account.traits.idempotency, DedupWindow) and case.row.sends:
+    rule = account.traits.idempotency_for(case.row.attempt.operation)
+    if isinstance(rule, DedupWindow) and case.row.sends:
         # A window recognizes executed requests, not declined ones: if the repetition is declined,
         # the earlier request must no longer be able to arrive.
         left += timedelta(seconds=timing.deadline_s) + account.traits.max_in_flight
@@ -341,7 +342,7 @@ def _repeatable(case: InquiryCase, account: GatewayAccount, timing: Timing) -> b
         return True  # it was never sent
     # It may be sent at the end of its lease, and must arrive while the first is remembered.
     flies = timing.lease + timedelta(seconds=timing.deadline_s) + account.traits.max_in_flight
-    remembered = account.repeatable_for
+    remembered = account.repeatable_for(row.attempt.operation)
     return case.age() < min(remembered * _TTL_SHARE_USED, remembered - flies)
 
 

@@ -426,6 +426,8 @@ class CallbackConformance(Subject):
 
     def _with_other_secrets(self) -> Iterator[Gateway]:
         """Yield the account with one of its secret settings changed, for each of them."""
+        if self.other_listener:
+            yield self.gateway(**self.other_listener)
         model: Any = self.driver.settings_model.model_validate(dict(self.settings))
         for name in self.driver.settings_model.model_fields:
             value: Any = getattr(model, name)

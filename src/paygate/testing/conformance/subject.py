@@ -104,6 +104,12 @@ class Subject:
     """A currency that a response may state by mistake."""
     cassettes: ClassVar[Path | None] = None
     """The folder of recorded conversations, if there is one; it is searched for secrets."""
+    other_listener: ClassVar[Mapping[str, Any]] = {}
+    """Settings for whose account the callbacks are not signed.
+
+    They are needed if the processor signs with a key of its own, so that no secret of the account
+    is part of the signature.
+    """
     now: ClassVar[datetime] = NOW
     """The time at which requests are sent and callbacks are signed."""
     examples: ClassVar[int] = 60

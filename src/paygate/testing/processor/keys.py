@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from paygate.gateway import Idempotency
+    from paygate.gateway import Idempotency, Traits
     from paygate.testing.processor.truth import Truth
 
 JSON_HEADERS = {"content-type": "application/json"}
@@ -50,18 +50,22 @@ class Call:
 class Keys:
     """The processor's rule for repetitions, as its traits declare it."""
 
-    def __init__(self, truth: Truth, rule: Idempotency) -> None:
+    def __init__(self, truth: Truth, traits: Traits) -> None:
         self._truth = truth
-        self._rule = rule
+        self._traits = traits
 
-    @property
-    def replays_errors(self) -> bool:
-        """Whether a server error is stored under its key like any other response."""
-        return isinstance(self._rule, Keyed) and self._rule.replays_errors
+    def _rule_for(self, call: Call) -> Idempotency:
+        own = {str(each): rule for each, rule in self._traits.idempotency_of.items()}
+        return own.get(call.operation, self._traits.idempotency)
+
+    def replays_errors(self, call: Call) -> bool:
+        """Return whether a server error is stored under its key like any other response."""
+        rule = self._rule_for(call)
+        return isinstance(rule, Keyed) and rule.replays_errors
 
     def known(self, call: Call, now: datetime) -> Response | None:
         """Return the response that a repetition gets, or None if this is not a repetition."""
-        rule = self._rule
+        rule = self._rule_for(call)
         if isinstance(rule, Keyed):
             stored = self._truth.answers.get(call.key)
             if stored is None or now >= stored.at + rule.ttl:
@@ -84,7 +88,7 @@ class Keys:
 
     def keep(self, call: Call, response: Response, now: datetime) -> None:
         """Store the response for a repetition, if the rule says so."""
-        rule = self._rule
+        rule = self._rule_for(call)
         if isinstance(rule, Keyed):
             if call.key and (response.status < 400 or rule.replays_errors):
                 stored = StoredAnswer(call.fingerprint, now, response.status, response.body)

@@ -98,7 +98,7 @@ class FakeProcessor:
             JournalFile(journal) if journal else None,
             run=f"{time.time_ns():x}_" if forgets else "",
         )
-        self._keys = Keys(self._truth, self.traits.idempotency)
+        self._keys = Keys(self._truth, self.traits)
         self._checks = Admission(self._truth, self.traits, self.habits)
         self._effects = Effects(self._truth, self._checks, self.habits)
         self._stage = Stage(self._truth, self._effects, self)
@@ -188,7 +188,7 @@ class FakeProcessor:
             plan, response = Plan(), refuse(refusal)
         except (LookupError, TypeError, ValueError) as error:
             return _wrong(f"a field is missing or wrong: {error!r}")
-        if plan.wire is Wire.ERROR_AFTER and self._keys.replays_errors:
+        if plan.wire is Wire.ERROR_AFTER and self._keys.replays_errors(call):
             response = faults.server_error()
         self._keys.keep(call, response, now)
         self._truth.commit()

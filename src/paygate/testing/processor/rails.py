@@ -24,6 +24,7 @@ class Overrides(TypedDict, total=False):
     """The traits that a test can set by name; the others keep the fake's defaults."""
 
     idempotency: Idempotency
+    idempotency_of: Mapping[Operation, Idempotency]
     inquiry: InquiryBy
     not_found_is_final_after: timedelta | None
     max_in_flight: timedelta
