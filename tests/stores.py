@@ -6,7 +6,7 @@ into the file of a ledger, or is about SQLite, has the mark ``sqlite`` and is le
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from paygate import AsyncCashier, Cashier
 from paygate.ledger import dialects
 from paygate.ledger.sqlite import SqliteStore
 from paygate.ledger.store import BUSY_S, Store
+from paygate.ledger.tx import Row
 from tests.support.postgres_server import Server
 
 TEMPLATE = "ledger"
@@ -36,6 +37,11 @@ def sqlite_of(face: Cashier | AsyncCashier) -> SqliteStore:
     store = face._store
     assert isinstance(store, SqliteStore)
     return store
+
+
+def rows_of(cashier: Cashier, sql: str, **params: Any) -> Sequence[Row]:
+    """Read rows of a ledger, on whatever store it is."""
+    return cashier._store.read(cashier._context, lambda tx: tx.all(sql, params))
 
 
 class Databases:
@@ -91,15 +97,18 @@ class Databases:
 def on_postgres(databases: Databases, patch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep what is opened on SQLite meanwhile in *databases*."""
     real, in_memory = dialects.open_store, iter(range(1_000_000))
+    opened: list[Store] = []
 
     def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
         file = re.fullmatch(r"sqlite://(?:/(.*))?", url)
         if file is None:
             return real(url, busy_s=busy_s)
         if file[1]:
-            return real(databases.url(file[1]), busy_s=busy_s)
+            opened.append(real(databases.url(file[1]), busy_s=busy_s))
+            return opened[-1]
         name = f"in memory {next(in_memory)}"
         store = real(databases.url(name), busy_s=busy_s)
+        opened.append(store)
         close = store.close
 
         def close_and_empty() -> None:
@@ -113,4 +122,7 @@ def on_postgres(databases: Databases, patch: pytest.MonkeyPatch) -> Iterator[Non
     try:
         yield
     finally:
+        # A test that forgets a cashier keeps no connections; the server has only so many.
+        for each in opened:
+            each.close()
         databases.empty()

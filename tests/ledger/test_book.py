@@ -14,6 +14,8 @@ from paygate.ledger.book import NAMED_MAX, RULES, Violation
 from paygate.testing import FakeClock, FakeGateway
 from tests.ledger import rich
 
+pytestmark = pytest.mark.sqlite
+
 # For each rule the smallest damage that breaks it. Triggers and constraints, which would have
 # refused it, are taken away first: this is what a stray script or a broken disk could leave.
 DAMAGE = {

@@ -20,7 +20,6 @@ from paygate.ledger.claims import Claim
 from paygate.ledger.holding import hold_ledger
 from paygate.ledger.tx import Tx
 from paygate.testing import FakeGateway
-from tests.stores import sqlite_of
 
 USD_30 = Money("USD", 3000)
 
@@ -136,7 +135,7 @@ def test_what_is_known_follows_what_is_written(cashier: Cashier, name: str) -> N
         tx.known.clear()
         return known, look(tx, *about)
 
-    known, read = sqlite_of(cashier).write(cashier._context, work)
+    known, read = cashier._store.write(cashier._context, work)
 
     assert known == read
 
@@ -150,4 +149,4 @@ def test_an_account_that_was_rejected_meanwhile_is_accepted_again(cashier: Cashi
         accounts.accept(tx, "card")
         return accounts.are_rejected(tx, "card")
 
-    assert not sqlite_of(cashier).write(cashier._context, work)
+    assert not cashier._store.write(cashier._context, work)

@@ -27,6 +27,8 @@ from paygate.ledger.sqlite import MEMORY, SqliteStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds, Tx
 from paygate.testing import FakeGateway
 
+pytestmark = pytest.mark.sqlite
+
 CONTEXT = Context(tenant="main", actor="test", clock=SystemClock(), ids=TimedIds())
 COUNT = "SELECT count(*) AS n FROM paygate_sequence"
 

@@ -13,7 +13,7 @@ from paygate.domain.chargeback import Chargeback
 from paygate.domain.payment import Payment
 from paygate.errors import InvoiceDisputed
 from paygate.testing import FakeClock, FakeGateway
-from tests.stores import sqlite_of
+from tests.stores import rows_of
 
 
 def usd(amount: str) -> Money:
@@ -50,12 +50,12 @@ class Shop:
         return [each.type for each in told if each.aggregate == self.payment.id]
 
     def ledger(self, account: str) -> int:
-        connection = sqlite_of(self.cashier)._writer()
-        [(minor,)] = connection.execute(
-            "SELECT coalesce(sum(amount_minor), 0) FROM paygate_posting WHERE ledger_account = ?",
-            (account,),
-        ).fetchall()
-        return int(minor)
+        sql = """
+            SELECT coalesce(sum(amount_minor), 0) AS minor FROM paygate_posting
+            WHERE ledger_account = :account
+        """
+        [row] = rows_of(self.cashier, sql, account=account)
+        return int(row["minor"])
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_loss_that_is_undone_is_owed_again_and_still_disputed(shop: Shop) -> N
     shop.card.dispute(shop.name)
     shop.card.lose_dispute(shop.name)
     shop.hear()
-    rows = sqlite_of(shop.cashier)._writer().execute("SELECT id FROM paygate_write_off").fetchall()
+    rows = rows_of(shop.cashier, "SELECT id FROM paygate_write_off")
 
     shop.cashier.undo_write_off(rows[0][0])
 

@@ -92,6 +92,7 @@ def _pay_in_all_ways(till: Cashier) -> None:
     till.collect("N-6", via="page", key="k-7", return_url=BACK, payer=OTTOLINE)
 
 
+@pytest.mark.sqlite
 def test_what_is_erased_is_nowhere_in_the_file(shop: Shop) -> None:
     with shop.open() as till:
         _pay_in_all_ways(till)
@@ -244,6 +245,7 @@ def _requests_of(shop: Shop) -> str:
 BROUGHT = {"payment": "pay_1", "code": "ac_DoNotShow77"}
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("with_keys", [True, False])
 def test_what_a_payer_brings_back_is_kept_encrypted_until_it_is_answered(
     shop: Shop, with_keys: bool
@@ -268,6 +270,7 @@ def test_what_a_payer_brings_back_is_kept_encrypted_until_it_is_answered(
     assert b"ac_DoNotShow77" not in shop.file.read_bytes()
 
 
+@pytest.mark.sqlite
 def test_what_a_payer_brought_back_is_forgotten_when_the_answer_is_there(shop: Shop) -> None:
     page = shop.gateways["page"]
     with shop.open() as till:

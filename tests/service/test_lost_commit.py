@@ -21,6 +21,8 @@ from paygate.testing.simulation.ledger import WatchedConnection
 from tests.service.world import PAYER, World, assert_sound, assert_truth, state_of, usd
 from tests.stores import sqlite_of
 
+pytestmark = pytest.mark.sqlite
+
 LOST = [
     pytest.param(PlannedFault.COMMIT_LIES, id="it took effect"),
     pytest.param(PlannedFault.COMMIT_FAILS, id="it did not"),

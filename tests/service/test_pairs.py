@@ -14,7 +14,7 @@ from paygate import Money, Payment
 from paygate.domain.movement import MovementKind
 from paygate.errors import InvalidAmount, Refused
 from tests.service.test_put_back import Shop
-from tests.stores import sqlite_of
+from tests.stores import rows_of
 
 Undo: TypeAlias = Callable[[], object]
 
@@ -93,15 +93,15 @@ def snapshot(books: Books) -> tuple[object, ...]:
     """Return where the money stands: invoices, credit, what is posted on each account."""
     shop = books.shop
     now = shop.cashier.payment(books.payment)
-    posted = (
-        sqlite_of(shop.cashier)
-        ._writer()
-        .execute(
-            """SELECT ledger_account, coalesce(item, ''), sum(amount_minor) FROM paygate_posting
+    posted = rows_of(
+        shop.cashier,
+        """
+        SELECT ledger_account, coalesce(item, '') AS item, sum(amount_minor) AS minor
+        FROM paygate_posting
         WHERE ledger_account <> 'in_transit' AND ledger_account <> 'settled'
           AND (ledger_account <> 'customer_credit' OR credit IS NULL)
-        GROUP BY ledger_account, item HAVING sum(amount_minor) <> 0 ORDER BY ledger_account, item"""
-        )
+        GROUP BY ledger_account, item HAVING sum(amount_minor) <> 0 ORDER BY 1, 2
+        """,
     )
     return (
         [
@@ -111,7 +111,7 @@ def snapshot(books: Books) -> tuple[object, ...]:
         sorted((each.amount.minor, each.used.minor) for each in shop.cashier.credits("C")),
         shop.balance(),
         (now.received - now.returned, now.unallocated, now.needs_review, now.disputed),
-        [tuple(row) for row in posted.fetchall()],
+        [(row["ledger_account"], row["item"], row["minor"]) for row in posted],
     )
 
 

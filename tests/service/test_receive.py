@@ -995,6 +995,7 @@ ORDERS = int(os.environ.get("PAYGATE_ORDERS") or "60")
 BLOCK = 250
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("first", range(0, ORDERS, BLOCK))
 def test_any_order_of_the_callbacks_of_ten_payments_gives_one_final_state(first: int) -> None:
     business = Business()

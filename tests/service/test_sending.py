@@ -115,6 +115,7 @@ def test_what_sends_nothing_goes_on(shop: Shop) -> None:
     assert paid.status is PaymentStatus.SUCCEEDED
 
 
+@pytest.mark.sqlite
 def test_a_charge_that_the_backup_forgot_is_not_made_again(shop: Shop) -> None:
     shop.issue("A")
     shop.back_up()

@@ -157,6 +157,7 @@ def fill_up(cashier: Cashier) -> SmallDisk:
     raise AssertionError("the disk never filled up")
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_before_anything_was_sent_leaves_nothing(world: World) -> None:
     fake = world.add("card", Kind.CARD)
     cashier = world.process()
@@ -181,6 +182,7 @@ def test_a_full_disk_before_anything_was_sent_leaves_nothing(world: World) -> No
     assert_sound(cashier)
 
 
+@pytest.mark.sqlite
 def test_a_disk_that_is_full_when_the_answer_comes_costs_no_second_charge(world: World) -> None:
     fake = world.add("card", Kind.CARD)
     issue(world.process())

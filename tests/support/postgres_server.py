@@ -36,7 +36,7 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "fsync": "off",
     "full_page_writes": "off",
     "listen_addresses": "",
-    "max_connections": "100",
+    "max_connections": "300",
     "shared_buffers": "64MB",
     "autovacuum": "off",
 }
@@ -57,7 +57,8 @@ def binaries() -> Path | None:
 class Server:
     """A running server, and the databases in it."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, **settings: str) -> None:
+        self._settings = {**_SETTINGS, **settings}
         self._who: dict[str, Any] = {}
         if os.geteuid() == 0:
             self._who = {"user": "nobody", "group": "nogroup", "extra_groups": ()}
@@ -89,7 +90,7 @@ class Server:
     def start(self, **settings: str) -> None:
         """Start the server, and return when it answers."""
         (self.folder / "killed").unlink(missing_ok=True)
-        options = [f"-c{name}={value}" for name, value in {**_SETTINGS, **settings}.items()]
+        options = [f"-c{name}={value}" for name, value in {**self._settings, **settings}.items()]
         serve = f"{self._programs / 'postgres'} -D {self.folder / 'data'} -k {self.folder}"
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", _SERVE, "sh", str(self.folder), *serve.split(), *options],

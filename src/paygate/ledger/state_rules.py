@@ -429,7 +429,7 @@ STATE_RULES: Final = (
         SELECT 'sending_stopped', 'it disagrees with the last event' FROM (
           SELECT type, occurred_at FROM paygate_outbox
           WHERE type IN ('ledger.sending_stopped', 'ledger.sending_resumed')
-          ORDER BY coalesce(position, 9223372036854775807) DESC, occurred_at DESC LIMIT 1) o
+          ORDER BY rowid DESC LIMIT 1) o
         LEFT JOIN paygate_meta m ON m.name = 'sending_stopped'
         WHERE CASE o.type WHEN 'ledger.sending_resumed' THEN m.name IS NOT NULL
           ELSE m.name IS NULL OR o.occurred_at IS NOT json_extract(

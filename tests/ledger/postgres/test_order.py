@@ -16,7 +16,7 @@ from paygate.ledger import holding, inbox, outbox
 from paygate.ledger.postgres import store as postgres_store
 from paygate.ledger.tx import Tx
 from paygate.service import notices
-from paygate.testing import FakeGateway
+from paygate.testing import FakeClock, FakeGateway
 from tests.ledger.postgres.races import KEY
 from tests.reading import every_event
 
@@ -168,3 +168,14 @@ def test_a_callback_that_was_stored_first_and_committed_last_is_put_under_the_ne
     assert rotated.rotated == 2
     assert {each.body for each in found} == {b"first", b"second"}
     assert {each.state for each in found} == {InboxState.NEW}
+
+
+def test_a_stop_and_its_end_at_one_instant_are_told_apart(url: str) -> None:
+    with Cashier.open(url, clock=FakeClock()) as cashier:
+        for _ in range(3):
+            cashier.stop_sending(reason="restored")
+            cashier.resume_sending(evidence="compared")
+
+        assert cashier.fsck() == []
+        cashier.stop_sending(reason="restored again")
+        assert cashier.fsck() == []

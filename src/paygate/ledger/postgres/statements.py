@@ -6,6 +6,7 @@ module rewrites its text for psycopg and PostgreSQL:
 - ``INDEXED BY`` and the unary plus that keeps SQLite's planner from an index (``+p.tenant``) are
   removed: PostgreSQL has no hints.
 - ``a IS NOT b``, which compares values in SQLite, becomes ``IS DISTINCT FROM``.
+- ``rowid``, the order in which events were written, is the column ``number``.
 - ``max`` and ``min`` of several values, JSON functions and empty bytes have other names.
 
 Three statements query the database about itself; each has a separate text for PostgreSQL. So have
@@ -116,6 +117,7 @@ _REWRITES: Final = (
     (re.compile(r"\+(?=[a-z_]+\b)"), ""),  # an addition has a space after the plus
     (re.compile(r"\bIS NOT (?!NULL\b|DISTINCT\b|TRUE\b|FALSE\b)"), "IS DISTINCT FROM "),
     (re.compile(r"\bx''"), "CAST('' AS bytea)"),
+    (re.compile(r"\browid\b"), "number"),
 )
 
 _CALLS: Final[Mapping[str, Callable[[Sequence[str]], str]]] = {
