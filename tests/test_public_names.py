@@ -183,6 +183,7 @@ OF_THE_ENGINE = {
     # `GatewayAccount` holds them for the verbs; a host neither reads nor sets them.
     "Hidden",
     "Refusals",
+    "Terms",
     # At which price money is counted: `Movement` carries it from one use case to the next.
     "Valuation",
 }

@@ -209,6 +209,13 @@ class Refused(PaygateError):
     """Our rules about money do not allow it; nothing was stored and nothing was sent."""
 
 
+class AccountDisabled(Refused):
+    """The host has disabled the account, or its `currency`, for new payments and methods."""
+
+    account: str
+    currency: str
+
+
 class PayerNumberTaken(Refused):
     """A payer number belongs to another customer, or pays something else, until it is released."""
 

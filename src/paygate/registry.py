@@ -37,7 +37,9 @@ GROUP = "paygate.gateways"
 
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 _VARIABLE_MAX: Final = 40
-OF_ACCOUNT: Final = frozenset({"credit_on", "refundable_after", "settles_within", "transport"})
+OF_ACCOUNT: Final = frozenset(
+    {"by_currency", "credit_on", "enabled", "refundable_after", "settles_within", "transport"}
+)
 """Settings that belong to the account, whatever its driver is; the driver does not see them."""
 
 

@@ -32,10 +32,12 @@ def account_of(
             f'{{"driver": "stripe"}}, not {type(given.open()).__name__}'
         )
     gateway = registry.build(given.open(), environment=environment.open())
-    credit_on = registry.revealed(given.open().get("credit_on"))
-    after = registry.revealed(given.open().get("refundable_after"))
-    within = registry.revealed(given.open().get("settles_within"))
-    return GatewayAccount.of(name, gateway, credit_on, after, within)
+    terms = {
+        each: registry.revealed(given.open()[each])
+        for each in registry.OF_ACCOUNT - {"transport"}
+        if each in given.open()
+    }
+    return GatewayAccount.of(name, gateway, **terms)
 
 
 def preload_verbs() -> None:

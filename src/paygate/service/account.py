@@ -12,6 +12,7 @@ from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.settlement import CreditOn
 from paygate.errors import (
+    AccountDisabled,
     AmountOutsideLimits,
     InvalidSettings,
     InvalidValue,
@@ -39,6 +40,7 @@ from paygate.printing import shown, shown_value
 from paygate.service.gathering import Refusals
 from paygate.service.hiding import Hidden
 from paygate.service.secrets import secrets_in
+from paygate.service.terms import Terms, read_terms
 
 if TYPE_CHECKING:
     from paygate.domain.customer import Customer
@@ -121,6 +123,9 @@ class GatewayAccount:
     """
     A gateway under the host's name for it; its traits and capabilities are read once.
 
+    `traits` are those that a page may offer: those of the driver (`driver_traits`), narrowed by the
+    host's terms.
+
     Capabilities that the gateway does not have are None:
 
     - `inquirer`: it can be asked about the outcome of an operation.
@@ -140,6 +145,8 @@ class GatewayAccount:
     name: str
     gateway: Gateway
     traits: Traits
+    driver_traits: Traits
+    terms: Terms
     operations: frozenset[Operation]
     inquirer: LooksUp | None
     processor: CarriesProcessor | None
@@ -169,6 +176,9 @@ class GatewayAccount:
         credit_on: Mapping[str, Any] | str | None = None,
         refundable_after: Mapping[str, Any] | int | None = None,
         settles_within: Mapping[str, Any] | int | None = None,
+        *,
+        enabled: object = True,
+        by_currency: object = None,
     ) -> GatewayAccount:
         """
         Return *gateway* as account *name*, with these terms for all rails, or by rail.
@@ -176,7 +186,7 @@ class GatewayAccount:
         *credit_on* is when accepted money counts. *refundable_after* is how many banking days after
         settlement money is sent back at the earliest; without it, the rail's own value applies.
         *settles_within* is in how many days accepted money must have settled; 0 means never
-        checked.
+        checked. *enabled* and *by_currency* narrow what it takes; see `terms`.
 
         Raises `Unsupported` for a foreign protocol version, and `InvalidSettings` for a rail that
         could never credit, or for a secret that the driver would make public.
@@ -189,11 +199,14 @@ class GatewayAccount:
                 account=name,
             )
         hidden = Hidden(secrets_in(gateway))
+        terms = read_terms(name, traits, enabled, by_currency)
         # Checking an object against a protocol is slow, so it is done once.
         return cls(
             name=name,
             gateway=gateway,
-            traits=traits,
+            traits=terms.narrow(traits),
+            driver_traits=traits,
+            terms=terms,
             operations=frozenset(
                 operation
                 for operation, capability in CAPABILITIES.items()
@@ -255,7 +268,7 @@ class GatewayAccount:
 
     def rail(self, kind: Kind, operation: Operation) -> Rail:
         """Return the rail of *kind* if it offers *operation*, or raise `Unsupported`."""
-        if operation not in self.operations or not self.traits.offers(kind, operation):
+        if not self.offers(kind, operation):
             raise Unsupported(
                 f"the account {self.name!r} ({self.gateway.name}) cannot {operation} for {kind}"
                 f"{_INSTEAD.get(operation, '')}",
@@ -266,11 +279,12 @@ class GatewayAccount:
         return self.traits.rails[kind]
 
     def offers(self, kind: Kind, operation: Operation) -> bool:
-        """Return whether this account can do *operation* to payments of *kind*."""
-        return operation in self.operations and self.traits.offers(kind, operation)
+        """Return whether its driver can do *operation* to payments of *kind*."""
+        return operation in self.operations and self.driver_traits.offers(kind, operation)
 
-    def offered(self, rail: Rail) -> frozenset[Operation]:
-        """Return the operations of *rail*; not every rail lets pages be withdrawn."""
+    def offered(self, kind: Kind) -> frozenset[Operation]:
+        """Return the operations of payments of *kind*; not every rail lets pages be withdrawn."""
+        rail = self.driver_traits.rails[kind]
         offered = self.operations & rail.operations
         return offered if rail.withdrawable else offered - {Operation.WITHDRAW}
 
@@ -284,6 +298,7 @@ class GatewayAccount:
     ) -> None:
         """Raise if this rail would refuse the request, before anything is stored or sent."""
         currency = amount.currency
+        self.check_enabled(currency)
         if rail.currencies is not None and currency not in rail.currencies:
             raise Unsupported(
                 f"the account {self.name!r} does not take {currency}", account=self.name
@@ -296,6 +311,22 @@ class GatewayAccount:
                 f"the account {self.name!r} redirects the payer: pass the address to return to as "
                 "return_url=",
                 argument="return_url",
+            )
+
+    def check_enabled(self, currency: str = "") -> None:
+        """Raise `AccountDisabled` if the host takes nothing new here, or not in *currency*."""
+        if not self.terms.enabled:
+            raise AccountDisabled(
+                f"the account {self.name!r} is disabled: it takes no new payments and stores no "
+                "methods; payments that it has are still captured, refunded and inquired about",
+                account=self.name,
+                currency="",
+            )
+        if currency in self.terms.disabled:
+            raise AccountDisabled(
+                f"{currency} is disabled at the account {self.name!r}",
+                account=self.name,
+                currency=currency,
             )
 
     def check_payer(self, rail: Rail, payer: Customer | None) -> None:

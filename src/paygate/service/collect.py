@@ -341,7 +341,7 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         method=tx.new_id("met") if order.save_method else stored,
         request=requests.write_charge(charge, stored) if stored or method is None else None,
         person=payment.payer,
-        offers=order.account.offered(rail),
+        offers=order.account.offered(kind),
         method_facts=_facts_of(order.method),
         address_index=charge.address_index,
     )

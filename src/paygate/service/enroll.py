@@ -105,9 +105,7 @@ def enroll(wish: EnrollOrder, timing: Timing) -> Flow[MethodRequest]:
 def _kind_of(wish: EnrollOrder) -> Kind:
     """Return the only kind of method that the account stores, or the kind of the method."""
     account = wish.account
-    stores = [
-        kind for kind in account.traits.rails if account.traits.offers(kind, Operation.ENROLL)
-    ]
+    stores = [kind for kind in account.traits.rails if account.offers(kind, Operation.ENROLL)]
     return stores[0] if len(stores) == 1 else account.default_kind(wish.method)
 
 
@@ -141,6 +139,7 @@ def _open(tx: Tx, wish: EnrollOrder, kind: Kind, rail: Rail, timing: Timing) -> 
     before = keys.take(tx, "enroll", wish.key, _fingerprint(wish, kind), id_)
     if before is not None:
         return StoredEnrollment(attempt=before, operation=Operation.ENROLL)
+    account.check_enabled()
     methods.vault_of(tx)
     customer = customers.find(tx, customers.save(tx, wish.customer))
     assert customer is not None, "the customer was just saved"

@@ -95,7 +95,7 @@ def ask_for(part: PartlyPaid, accounts: Mapping[str, GatewayAccount]) -> Flow[Pa
             name=attempt.account,
             known=sorted(accounts),
         )
-    rail = account.traits.rails.get(part.row.kind)
+    rail = account.driver_traits.rails.get(part.row.kind)
     limits = None if rail is None else rail.limits.get(part.remainder.amount.currency)
     least = None if limits is None else limits.minimum_minor
     if account.rests is None:

@@ -319,7 +319,7 @@ def _attempt(tx: Tx, account: GatewayAccount, payment: Payment, key: str, timing
         amount=payment.amount,
         lease=tx.lease(timing.lease),
         sends=0,
-        offers=account.offered(traits.rails[payment.kind]),
+        offers=account.offered(payment.kind),
         reported=True,
     )
     return attempt
