@@ -19,12 +19,13 @@ from types import ModuleType
 from typing import Any, cast
 from unittest.mock import patch
 
-from paygate import Cashier, Money
+from paygate import Cashier, Delivery, Money, SinkTraits
 from paygate.service.apply import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway
 
 NOT_SHOWN = {
     "drivers": "what is installed differs from machine to machine",
+    "sink installed": "what is installed differs from machine to machine",
     "simulate": "prints how long it took",
     "bitcoin check": "queries a node",
     "bitcoin watch": "reads the blocks of a node",
@@ -52,6 +53,18 @@ class CountedIds:
         return f"{noun}_{next(self._next.setdefault(noun, count(self._first))):04}"
 
 
+class Crm:
+    """A sink that accepts every event about an invoice."""
+
+    traits = SinkTraits(events=("invoice.*",))
+
+    def send(self, _: Delivery) -> None:
+        """Accept an event."""
+
+    def check(self) -> None:
+        """Accept the settings."""
+
+
 class Play:
     """A ledger in a file and one terminal; `run` enters a command and reads its JSON."""
 
@@ -65,6 +78,7 @@ class Play:
         cashier = Cashier.open(
             "sqlite:///shop.db",
             gateways={"card": self.card},
+            sinks={"crm": Crm()},
             clock=self.clock,
             ids=self.ids,
             token_keys=[KEY],
@@ -113,6 +127,12 @@ class Play:
             for _ in range(len(RETRY_PLAN) + 1):
                 self.clock.advance(max(RETRY_PLAN))
                 cashier.apply_callbacks()
+
+    def remove_a_subscriber(self) -> None:
+        """Publish to a subscriber that no later process has."""
+        with self.cashier() as cashier:
+            cashier.subscribe("mail", lambda _: None)
+            cashier.publish()
 
     def disputed(self, reference: str) -> None:
         """Let the payer's bank take back the money of a payment."""
@@ -203,6 +223,10 @@ def play(at: Play) -> None:
     run("event publish")
     run("dead-letter list")
     run("dead-letter replay", "books")
+    run("sink list")
+    run("sink check")
+    at.remove_a_subscriber()
+    run("sink forget", "mail")
     run("payment recover")
     run("status")
     run("fsck")

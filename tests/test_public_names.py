@@ -10,6 +10,7 @@ import paygate
 import paygate.driver
 import paygate.testing
 from paygate.domain.quoting import Valuation
+from paygate.sink import Checkable
 from tests.support import reach
 
 PUBLIC = [
@@ -140,6 +141,10 @@ PUBLIC = [
     "Sighting",
     "Sink",
     "SinkStatus",
+    "SinkTraits",
+    "BlockingSink",
+    "ConfiguredSink",
+    "Delivery",
     "Stopped",
     "StoreError",
     "StoredCallback",
@@ -186,14 +191,15 @@ OF_THE_ENGINE = {
     "Terms",
     # At which price money is counted: `Movement` carries it from one use case to the next.
     "Valuation",
+    "Checkable",
 }
 
 
 def verbs_that_name(face: type) -> dict[str, set[str]]:
     """Return each class of ours that a host meets at *face*, with the verbs that lead to it."""
     met: dict[str, set[str]] = {}
-    # What a sink speaks are dialogues, as in a driver.
-    stop = {*CAPABILITIES, paygate.Sink, Valuation}
+    # What a sink does is for its author, and for HTTP it is a dialogue, as in a driver.
+    stop = {*CAPABILITIES, paygate.Sink, paygate.BlockingSink, Checkable, Valuation}
     for name, function in reach.public_functions_of(face):
         for annotation in reach.written(function):
             for each in reach.classes_in(annotation, function.__module__, stop=stop):

@@ -9,9 +9,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from paygate import Cashier, Secret, registry
 from paygate.errors import InvalidSettings
-from paygate.registry import filled
+from paygate.plugins import revealed
 from paygate.settings import Settings
 from paygate.testing import FakeGateway
+from paygate.variables import filled
 
 SECRET = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 DRIVERS = ("stripe", "authorize_net", "bitcoin", "fake", "fake-loopback")
@@ -60,7 +61,7 @@ def test_what_a_file_takes_from_the_environment_is_a_secret() -> None:
     done = filled({"a": [{"key": {"env": "K"}}], "n": 1}, {"K": SECRET}, secrets)
 
     assert SECRET not in f"{done} {secrets}"
-    assert registry.revealed(done) == {"a": [{"key": SECRET}], "n": 1}
+    assert revealed(done) == {"a": [{"key": SECRET}], "n": 1}
     assert secrets == [Secret(SECRET)]
 
 

@@ -114,9 +114,10 @@ if TYPE_CHECKING:
     from paygate.service.import_invoices import Imported, ImportProblem
     from paygate.service.issue import Bill
     from paygate.service.publish import Published
+    from paygate.service.readers import ConfiguredSink
     from paygate.service.resolve import Resolution
     from paygate.service.taking import RefundTo
-    from paygate.sink import Sink
+    from paygate.sink import BlockingSink, Delivery, Sink, SinkTraits
     from paygate.transport.host import AsyncTransport, Transport
     from paygate.transport.network import Network
 
@@ -259,6 +260,10 @@ _HOMES = {
     "Resolution": "service.resolve",
     "RefundTo": "service.taking",
     "Sink": "sink",
+    "BlockingSink": "sink",
+    "Delivery": "sink",
+    "SinkTraits": "sink",
+    "ConfiguredSink": "service.readers",
     "AsyncTransport": "transport.host",
     "Transport": "transport.host",
     "Network": "transport.network",
@@ -281,6 +286,7 @@ __all__ = [
     "Authorized",
     "Balance",
     "Bill",
+    "BlockingSink",
     "Browser",
     "Callback",
     "CallbackProof",
@@ -294,6 +300,7 @@ __all__ = [
     "CheckResult",
     "Clock",
     "Concern",
+    "ConfiguredSink",
     "Credit",
     "CreditOn",
     "CreditReason",
@@ -302,6 +309,7 @@ __all__ = [
     "DeclineCode",
     "Declined",
     "DedupWindow",
+    "Delivery",
     "Dispute",
     "DisputeState",
     "DisputeStateWord",
@@ -392,6 +400,7 @@ __all__ = [
     "Sighting",
     "Sink",
     "SinkStatus",
+    "SinkTraits",
     "Stopped",
     "StoreError",
     "StoredCallback",

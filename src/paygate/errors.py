@@ -89,7 +89,7 @@ class InvalidValue(UsageError):
 
 
 class InvalidSettings(UsageError):
-    """A driver does not accept the settings of a gateway account."""
+    """The settings of a gateway account or a sink are not valid."""
 
 
 class GatewayNotFound(UsageError):
@@ -107,6 +107,12 @@ class TenantNotFound(GatewayNotFound):
 
 class DriverBroken(UsageError):
     """An installed driver could not be loaded; the message names the package and the cause."""
+
+    name: str
+
+
+class SinkBroken(UsageError):
+    """An installed sink could not be loaded; the message names the package and the cause."""
 
     name: str
 
@@ -135,6 +141,13 @@ class InvoiceNotFound(RecordNotFound):
 
 class PaymentNotFound(RecordNotFound):
     """There is no payment with this id."""
+
+
+class SinkNotFound(RecordNotFound):
+    """There is no sink with this name, or no package that provides it."""
+
+    name: str
+    known: Sequence[str]
 
 
 class MethodNotFound(RecordNotFound):
@@ -414,6 +427,14 @@ class AlreadyFinal(Refused):
     payment: str
 
 
+class NothingToReplay(Refused):
+    """The event is not a dead letter of the sink; `state` is ``delivered`` or ``waiting``."""
+
+    sink: str
+    event: str
+    state: str
+
+
 class NothingToDismiss(Refused):
     """The callback was applied or ignored, or is still being retried; no review is needed."""
 
@@ -467,6 +488,15 @@ class CredentialsRejected(BadResponse):
     """
 
     account: str
+
+
+# --- Raised by a sink ----------------------------------------------------------
+
+
+class EventRefused(PaygateError):
+    """The system behind a sink refuses an event; `final` says that no retry can change that."""
+
+    final: bool = False
 
 
 # --- Callbacks ------------------------------------------------------------------

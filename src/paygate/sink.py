@@ -1,33 +1,123 @@
-"""Sinks: other systems that receive events, such as a CRM.
+"""Sinks: other systems that receive events, such as a CRM or a mail server.
 
-A sink works as a driver does: it yields requests, is sent the responses, and never holds a
-connection. `paygate.service.publish` decides which event it receives and when, and what happens
-to an event that it refuses.
+A sink for HTTP works as a driver does: it yields requests, is sent the responses, and holds no
+connection. A sink for another protocol blocks, and runs in a thread.
+
+The core decides which events a sink receives and when. It retries, keeps the order within an
+aggregate, and keeps dead letters, so a sink does none of that.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
+
+from typing_extensions import TypeIs
 
 if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
+    from paygate.domain.customer import Customer
     from paygate.domain.event import Event
+
+SINK_PROTOCOL_VERSION: Final = 1
+"""The version of the protocol of sinks that this paygate speaks."""
+
+ROUTE: Final = "sink:"
+"""What the name of a sink begins with among the routes, because accounts have routes too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkTraits:
+    """
+    What the core has to know about a sink.
+
+    - `events`: patterns of the event types that it receives unless the host sets others.
+    - `needs_contact`: it needs the contact facts of the customer that an event is about.
+    - `only_new`: a new sink of this kind starts with the next event, because it notifies people,
+      who must not be notified of last year's payments. Others start with the first event.
+    - `deadline_s`: how long one `send` or `check` of a blocking sink may take.
+    - `protocol_version`: the version of this protocol for which the sink was written.
+    """
+
+    events: tuple[str, ...] = ("*",)
+    needs_contact: bool = False
+    only_new: bool = False
+    deadline_s: float = 60.0
+    protocol_version: int = SINK_PROTOCOL_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """
+    One event for a sink, and what else the sink asked for.
+
+    `contact` is the customer that the event is about, with the contact facts that are stored now;
+    it is None if the sink does not need it, or if the event is about no customer.
+    """
+
+    event: Event
+    contact: Customer | None = None
 
 
 @runtime_checkable
 class Sink(Protocol):
-    """Another system that receives events, such as a CRM."""
+    """A system that receives events by HTTP."""
 
     @property
-    def name(self) -> str:
-        """The name under which the ledger remembers how far this sink has read."""
+    def traits(self) -> SinkTraits:
+        """What the core has to know about it."""
         ...
 
-    def deliver(self, event: Event) -> Dialogue[None]:
+    def deliver(self, delivery: Delivery) -> Dialogue[None]:
         """
-        Deliver *event*.
+        Deliver one event; returning means that the other side has it.
 
-        Raise `BadResponse` if the other side refuses it: after eight refusals it is a dead letter.
-        Raise `NoResponse` if the other side is down: delivery is retried until it succeeds.
+        The same event may be delivered again, so pass on its id. Raise `EventRefused` if the other
+        side refuses the event: it is retried for some days and is then a dead letter, or at once
+        if the refusal is ``final``. Raise `NoResponse` if the other side is down, or says so: the
+        event is retried until it is accepted.
         """
         ...
+
+
+@runtime_checkable
+class BlockingSink(Protocol):
+    """A system that receives events by another protocol than HTTP; it runs in a thread."""
+
+    @property
+    def traits(self) -> SinkTraits:
+        """What the core has to know about it."""
+        ...
+
+    def send(self, delivery: Delivery) -> None:
+        """
+        Deliver one event, as `Sink.deliver` does, and block until it is done.
+
+        `ConnectionError` and `TimeoutError` mean, as `NoResponse` does, that the other side is
+        down.
+        """
+        ...
+
+
+AnySink: TypeAlias = Sink | BlockingSink
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A sink that can find out whether its settings work."""
+
+    def check(self) -> Dialogue[None] | None:
+        """
+        Ask the other side whether it accepts the settings, without an effect there.
+
+        A sink for HTTP returns a dialogue, a blocking sink blocks. Raise `CredentialsRejected` if
+        the credentials are wrong, and `EventRefused` for anything else that a person must correct.
+        """
+        ...
+
+
+def is_sink(value: object) -> TypeIs[AnySink]:
+    """Return whether *value* can be used as a sink."""
+    if isinstance(value, type) or not isinstance(getattr(value, "traits", None), SinkTraits):
+        return False
+    return callable(getattr(value, "deliver", None)) or callable(getattr(value, "send", None))

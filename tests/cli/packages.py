@@ -43,11 +43,18 @@ class Packages:
         self.folder = folder
         self._modules: list[str] = []
 
-    def bring(self, package: str, name: str, target: str, source: str | None = None) -> None:
+    def bring(
+        self,
+        package: str,
+        name: str,
+        target: str,
+        source: str | None = None,
+        group: str = "paygate.gateways",
+    ) -> None:
         facts = self.folder / f"{package.replace('-', '_')}-1.0.dist-info"
         facts.mkdir()
         (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (facts / "entry_points.txt").write_text(f"[paygate.gateways]\n{name} = {target}\n")
+        (facts / "entry_points.txt").write_text(f"[{group}]\n{name} = {target}\n")
         module = target.partition(":")[0]
         self._modules.append(module)
         if source is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from paygate import Secret
-from paygate.cli.opening import read_gateways
+from paygate.cli.opening import read_settings
 from tests.cli.conftest import Run
 from tests.transport.proxy import Proxy
 
@@ -34,7 +34,8 @@ addresses = { "api.bank.example" = "203.0.113.7" }
 """)
     secrets: list[Secret[str]] = []
 
-    accounts = read_gateways(file, {"PROXY": "http://till:hunter2@proxy.example:3128"}, secrets)
+    proxy = "http://till:hunter2@proxy.example:3128"
+    accounts = read_settings(file, {"PROXY": proxy}, secrets).gateways
 
     card, bank = accounts["card"]["transport"], accounts["bank"]["transport"]
     assert sorted(accounts) == ["bank", "card"]

@@ -70,6 +70,8 @@ COMMANDS: Final = {
     "events": "event list",
     "dead_letters": "dead-letter list",
     "replay_dead_letters": "dead-letter replay",
+    "check_sink": "sink check",
+    "forget_sink": "sink forget",
     "unattended": "status",
     "status": "status",
     "publish": "event publish",

@@ -27,6 +27,7 @@ ALWAYS_NULL = {
     "paygate_mandate.revoked_at": "nothing writes it yet",
     "paygate_address_count.told_limit": "no wallet here has come near its limit",
     "paygate_address_count.told_reached": "no wallet here has come near its limit",
+    "paygate_sink.forgotten_at": "no sink was removed",
     "paygate_sink.lease_until": "nobody reads for a sink just now",
     "paygate_write_off.payment": "nothing writes it yet",
 }

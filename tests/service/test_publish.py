@@ -8,8 +8,9 @@ import pytest
 
 from paygate import AsyncCashier, Cashier, Event, Money
 from paygate.dialogue import Dialogue, Request, Response
-from paygate.errors import BadResponse, NoResponse, NotSent, UsageError
+from paygate.errors import EventRefused, NoResponse, NotSent, UsageError
 from paygate.service.publish import RETRY_PLAN, SILENCE_PAUSES, Published
+from paygate.sink import Delivery, SinkTraits
 from paygate.testing import FakeClock
 
 
@@ -160,7 +161,7 @@ def test_an_event_nobody_takes_becomes_a_dead_letter_that_can_be_replayed(
 
     letters = cashier.dead_letters()
     assert [(one.sink, one.error, one.tries, one.since) for one in letters] == [
-        ("crm", "RuntimeError: the CRM says no", 8, began)
+        ("crm", "RuntimeError: the CRM says no", 13, began)
     ] * len(letters)
     assert len({one.event.aggregate for one in letters}) == len(letters) == total.dead == 2
 
@@ -174,14 +175,15 @@ def test_an_event_nobody_takes_becomes_a_dead_letter_that_can_be_replayed(
 class Crm:
     """A sink that speaks HTTP, answered by a script."""
 
-    name = "crm"
+    traits = SinkTraits()
 
-    def deliver(self, event: Event) -> Dialogue[None]:
+    def deliver(self, delivery: Delivery) -> Dialogue[None]:
+        id_ = delivery.event.id.encode()
         response = yield Request(
-            method="POST", url="http://crm.invalid/events", step="deliver", body=event.id.encode()
+            method="POST", url="http://crm.invalid/events", step="deliver", body=id_
         )
         if response.status != 200:
-            raise BadResponse(f"the CRM answered {response.status}")
+            raise EventRefused(f"the CRM answered {response.status}")
 
 
 def test_a_sink_is_a_dialogue(
@@ -189,7 +191,7 @@ def test_a_sink_is_a_dialogue(
 ) -> None:
     answers = [Response(status=503), Response(status=200)]
     sent: list[bytes] = []
-    cashier = Cashier.in_memory(clock=clock, sinks=[Crm()])
+    cashier = Cashier.in_memory(clock=clock, sinks={"crm": Crm()})
     request.addfinalizer(cashier.close)
 
     class Courier:
@@ -212,29 +214,29 @@ def test_a_sink_is_a_dialogue(
 class Away:
     """A sink that is out of reach."""
 
-    name = "away"
+    traits = SinkTraits()
     asked = 0
 
-    def deliver(self, event: Event) -> Dialogue[None]:
+    def deliver(self, delivery: Delivery) -> Dialogue[None]:
         yield from ()
         self.asked += 1
-        raise NoResponse(f"nothing within 30 s for {event.type}")
+        raise NoResponse(f"nothing within 30 s for {delivery.event.type}")
 
 
 class Hasty:
     """A sink that fails before it has made a dialogue."""
 
-    name = "hasty"
+    traits = SinkTraits()
 
-    def deliver(self, event: Event) -> Dialogue[None]:
-        raise KeyError(event.id)
+    def deliver(self, delivery: Delivery) -> Dialogue[None]:
+        raise KeyError(delivery.event.id)
 
 
 def test_a_sink_that_does_not_answer_waits_for_the_next_pass_and_the_others_go_on(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
     away = Away()
-    cashier = Cashier.in_memory(clock=clock, sinks=[away])
+    cashier = Cashier.in_memory(clock=clock, sinks={"away": away})
     request.addfinalizer(cashier.close)
     heard: list[str] = []
     cashier.subscribe("books", lambda event: heard.append(event.aggregate), from_beginning=True)
@@ -333,7 +335,7 @@ def test_a_dead_letter_is_a_warning_that_names_sink_and_event(
 def test_a_sink_that_fails_at_once_stops_no_other(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
-    cashier = Cashier.in_memory(clock=clock, sinks=[Hasty()])
+    cashier = Cashier.in_memory(clock=clock, sinks={"hasty": Hasty()})
     request.addfinalizer(cashier.close)
     heard: list[str] = []
     cashier.subscribe("books", lambda event: heard.append(event.aggregate), from_beginning=True)

@@ -19,12 +19,13 @@ from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.merchants import accounts_in, failed, in_thread, too_slow
 from paygate.cashier.serving import note_problems
+from paygate.cashier.threads import Threads, overdue
 from paygate.cashier.verbs import Awaited
 from paygate.cashier.within import Lends
 from paygate.domain.secret import Sealed
 from paygate.driving import drive_async
 from paygate.errors import NotAllowedHere
-from paygate.service.flow import Deliver, Exchange, Read, Write
+from paygate.service.flow import Deliver, Exchange, InThread, Read, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -57,6 +58,7 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
 
     _awaits = True
     _couriers: dict[str, AsyncCourier]
+    _threads: Threads
     _tasks: set[asyncio.Task[Any]]
     _commits: _GroupCommit
     _closing: list[bool]
@@ -99,7 +101,7 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         self._store.close()
 
     def _start(self) -> None:
-        self._couriers, self._tasks = {}, set()
+        self._couriers, self._tasks, self._threads = {}, set(), Threads()
         self._commits = _GroupCommit(self._store)
         self._closing = [False]  # shared with every acting_as() copy
 
@@ -149,6 +151,7 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
     async def _serve(self, roster: Roster) -> Served:
         """Return the accounts of the tenant, in use."""
         from paygate.service.admit import admit
+        from paygate.service.publish import register
 
         found = roster.fresh(self._context.tenant, self.now())
         if found is not None:
@@ -158,6 +161,7 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         if found is not None:
             return found
         made = self._made(given, given)
+        await self._run(register(self._sinks.values()))
         for name, problem in (
             await self._run(admit(made.accounts, live=roster.merchants.live))
         ).items():
@@ -249,6 +253,13 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
             case Deliver():
                 result = step.subscriber(step.event)
                 return await result if inspect.isawaitable(result) else result
+            case InThread():
+                future = asyncio.wrap_future(self._threads.start(self._context.tenant, step))
+                done, _ = await asyncio.wait([future], timeout=step.deadline_s)
+                if not done:
+                    future.cancel()
+                    raise overdue(step)
+                return future.result()
             case _:
                 assert_never(step)
 

@@ -8,7 +8,8 @@ from paygate.cashier import arguments
 from paygate.cashier.base import OnAccounts, OnLedger
 from paygate.cashier.verbs import verb
 from paygate.domain.text import identifier
-from paygate.errors import InvalidValue
+from paygate.errors import InvalidValue, SinkNotFound
+from paygate.printing import shown
 from paygate.service.flow import look, transact
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Payment
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
-    from paygate.service.publish import Published, Subscriber
-    from paygate.sink import Sink
+    from paygate.service.publish import Published
+    from paygate.service.readers import ConfiguredSink, Reader
 
 
 class Outbox(OnLedger):
@@ -62,7 +63,7 @@ class Outbox(OnLedger):
         """
         List the dead letters of *sink*, or of all sinks, the oldest of each sink first.
 
-        Raises `RecordNotFound` if no sink with this name has ever read events.
+        Raises `SinkNotFound` if no sink with this name has ever read events.
         """
         from paygate.ledger import outbox
         from paygate.service import finding
@@ -77,22 +78,19 @@ class Outbox(OnLedger):
         return (yield from look(work))
 
     @verb
-    def replay_dead_letters(self, sink: str) -> Flow[int]:
+    def replay_dead_letters(self, sink: str, *, event: Event | str | None = None) -> Flow[int]:
         """
         Let *sink* retry its dead letters at the next `publish`; return how many there are.
 
-        Raises `RecordNotFound` if no sink with this name has ever read events.
+        With *event* (or its id) only that one is retried; raises `NothingToReplay` if it is no
+        dead letter of the sink. Raises `SinkNotFound` if no sink with this name has ever read
+        events.
         """
-        from paygate.ledger import holding, outbox
-        from paygate.service import finding
+        from paygate.service import publish
 
         which = arguments.named(sink, "sink")
-
-        def work(tx: Tx) -> int:
-            holding.hold_sink(tx, which)
-            return outbox.revive(tx, finding.sink(tx, which))
-
-        return (yield from transact(work))
+        only = arguments.maybe(arguments.event, event, "event")
+        return (yield from transact(lambda tx: publish.replay(tx, which, only)))
 
 
 class Publishing(OnAccounts):
@@ -101,7 +99,8 @@ class Publishing(OnAccounts):
     _awaits = False
     """Whether a handler of events may be a coroutine function."""
 
-    _readers: dict[str, Sink | Subscriber]
+    _sinks: dict[str, ConfiguredSink]
+    _readers: dict[str, Reader]
 
     @verb
     def subscribe(
@@ -113,21 +112,26 @@ class Publishing(OnAccounts):
         The ledger stores under *name* how far the handler has read, so it does not miss events
         that happen while no process is running. An event may be delivered
         twice; its id identifies it. Only `AsyncCashier` accepts a coroutine function as handler;
-        `Cashier` raises `UsageError` for it.
+        `Cashier` raises `UsageError` for it. A name belongs to one sink or one handler.
         """
-        from paygate.service import publish
+        from paygate.service import delivering, publish
+        from paygate.service.readers import Subscriber
 
         reader = identifier(name, "name")
         call = arguments.called(handler, "handler", "an Event")
         whole = arguments.flag(from_beginning, "from_beginning")
-        if publish.is_async(handler) and not self._awaits:
+        if reader in self._sinks:
+            raise InvalidValue(
+                f"{reader!r} is the name of a sink; give the handler another one", argument="name"
+            )
+        if delivering.is_async(handler) and not self._awaits:
             raise InvalidValue(
                 f"the handler of {reader!r} is a coroutine function, which Cashier cannot await: "
                 "give it a plain function, or use AsyncCashier",
                 argument="handler",
             )
         yield from transact(lambda tx: publish.subscribe_in(tx, reader, from_beginning=whole))
-        self._readers[reader] = publish.Subscriber(reader, call)
+        self._readers[reader] = Subscriber(reader, call)
 
     @verb
     def publish(self) -> Flow[Published]:
@@ -137,3 +141,53 @@ class Publishing(OnAccounts):
 
         lease = TimedIds().new("lease")
         return (yield from publish.publish(list(self._readers.values()), lease))
+
+    @verb
+    def check_sink(self, sink: str) -> Flow[None]:
+        """
+        Ask the system behind *sink* whether its settings work; it receives no event.
+
+        Raises `Unsupported` if the sink cannot find out, `CredentialsRejected` if the credentials
+        are wrong, `NoResponse` or `NotSent` if the system cannot be reached, and `EventRefused`
+        for anything else that must be corrected. Raises `SinkNotFound` if it is not configured.
+        """
+        from paygate.service import delivering
+
+        return (yield from delivering.check(self._configured(sink)))
+
+    @verb
+    def forget_sink(self, sink: str) -> Flow[int]:
+        """
+        Forget how far *sink* has read, and the events set aside for it; return how many those are.
+
+        For a sink or subscriber that was removed. If the name is used again, it starts as a new
+        one does. Raises `InvalidValue` if this cashier is configured with the sink, and
+        `SinkNotFound` if no sink with this name has ever read events.
+        """
+        from paygate.ledger import holding, outbox
+        from paygate.service import finding
+
+        which = arguments.named(sink, "sink")
+        if which in self._readers:
+            raise InvalidValue(
+                f"the sink {which!r} is in use; remove it from the configuration first",
+                argument="sink",
+            )
+
+        def work(tx: Tx) -> int:
+            holding.hold_sink(tx, which)
+            return outbox.forget(tx, finding.sink(tx, which))
+
+        return (yield from transact(work))
+
+    def _configured(self, sink: str) -> ConfiguredSink:
+        found = self._sinks.get(arguments.named(sink, "sink"))
+        if found is None:
+            known = sorted(self._sinks)
+            raise SinkNotFound(
+                f"there is no sink {shown(sink)}; configured are: {', '.join(known) or 'none'}",
+                name=sink,
+                known=known,
+                argument="sink",
+            )
+        return found

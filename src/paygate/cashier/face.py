@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from paygate.cashier import arguments
 from paygate.cashier.merchants import Merchants
-from paygate.cashier.opening import account_of, preload_verbs
+from paygate.cashier.opening import account_of, preload_verbs, sink_of
 from paygate.cashier.roster import Roster
 from paygate.cashier.routes import check_timeouts, routes
 from paygate.cashier.serving import serve
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Clock, Context, Ids
     from paygate.service.account import GatewayAccount, Timing
     from paygate.service.flow import Exchange
-    from paygate.service.publish import Subscriber
-    from paygate.sink import Sink
+    from paygate.service.readers import ConfiguredSink, Reader
+    from paygate.sink import AnySink
     from paygate.transport.host import AsyncTransport, Transport
     from paygate.transport.network import Network
 
@@ -55,7 +55,8 @@ class Face:
     _problems: Mapping[str, PaygateError] = MappingProxyType({})
     _roster: Roster | None = None
     _served: Served | None = None
-    _readers: dict[str, Sink | Subscriber]
+    _sinks: dict[str, ConfiguredSink]
+    _readers: dict[str, Reader]
     _timing: Timing
     _store: Store
     _routes: Routes[Any]
@@ -80,7 +81,7 @@ class Face:
         *,
         gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
         merchants: Merchants | AccountsOf | None = None,
-        sinks: Sequence[Sink] = (),
+        sinks: Mapping[str, AnySink | Mapping[str, Any]] | None = None,
         tenant: str | None = None,
         actor: str = "host",
         zone: str = "UTC",
@@ -143,25 +144,30 @@ class Face:
             preload_verbs()
         # A traceback shows the locals of each frame: none of them holds a key from here on.
         given, variables, at = Sealed(gateways or {}), Sealed(environment), Sealed(url)
+        readers = Sealed(sinks or {})
         keys = arguments.token_keys(token_keys, "token_keys")
-        del gateways, environment, token_keys, url
+        del gateways, sinks, environment, token_keys, url
         alone = not given.open() and variables.open() is None
         cls._check_merchants(merchants, alone=alone)
         arguments.gateways(given, "gateways")
+        arguments.sinks(readers, "sinks")
         arguments.environment(variables, "environment")
         arguments.address_of_ledger(at, "url")
         accounts = {
             name: account_of(name, Sealed(given.open()[name]), variables) for name in given.open()
+        }
+        configured = {
+            name: sink_of(name, Sealed(readers.open()[name]), variables) for name in readers.open()
         }
         arguments.callables(clock=(clock, "now"), ids=(ids, "new"))
         if period_closed is not None:
             arguments.called(period_closed, "period_closed", "a date")
         if not isinstance(cast("object", timing), Timing | None):
             arguments.refuse("timing", "a Timing", timing)
-        readers = {sink.name: sink for sink in arguments.sinks(sinks, "sinks")}
         seconds = arguments.seconds(busy_s, "busy_s")
-        found = routes(given, transport, awaited=cls._awaits)
-        check_timeouts(found, (*accounts, *readers), timing or Timing())
+        ways = {sink.route: readers.open()[name] for name, sink in configured.items()}
+        found = routes(Sealed({**given.open(), **ways}), transport, awaited=cls._awaits)
+        check_timeouts(found, (*accounts, *ways), timing or Timing())
         face = cls.__new__(cls)
         face._context = Context(
             tenant=_named_tenant(tenant, merchants),
@@ -176,7 +182,8 @@ class Face:
         face._accounts = accounts
         if merchants is not None:
             face._roster = Roster(Merchants.of(merchants), face._abandon)
-        face._readers = dict(readers)
+        face._sinks = configured
+        face._readers = dict(configured)
         face._timing = timing or Timing()
         face._routes = found
         face._period_closed = period_closed
@@ -184,6 +191,7 @@ class Face:
         try:
             face._mark_mode()
             face._mark_accounts()
+            face._mark_sinks()
         except BaseException:
             face._store.close()
             raise
@@ -196,7 +204,7 @@ class Face:
         *,
         gateways: Mapping[str, Gateway | Mapping[str, Any]] | None = None,
         merchants: Merchants | AccountsOf | None = None,
-        sinks: Sequence[Sink] = (),
+        sinks: Mapping[str, AnySink | Mapping[str, Any]] | None = None,
         tenant: str | None = None,
         actor: str = "host",
         zone: str = "UTC",
@@ -212,13 +220,13 @@ class Face:
     ) -> Self:
         """Open a ledger in memory that ends with this object, for tests; see `open`."""
         # A traceback shows the locals of each frame: none of them holds a key from here on.
-        secrets = Sealed((gateways, token_keys, environment))
-        del gateways, token_keys, environment
+        secrets = Sealed((gateways, token_keys, environment, sinks))
+        del gateways, token_keys, environment, sinks
         return cls.open(
             "sqlite://",
             gateways=secrets.open()[0],
             merchants=merchants,
-            sinks=sinks,
+            sinks=secrets.open()[3],
             tenant=tenant,
             actor=actor,
             zone=zone,
@@ -263,6 +271,11 @@ class Face:
                 "for_tenant(…).accounts()"
             )
         return dict(self._accounts)
+
+    @property
+    def sinks(self) -> Mapping[str, ConfiguredSink]:
+        """The configured sinks by name, with the event types that each receives."""
+        return dict(self._sinks)
 
     @property
     def serves_all(self) -> bool:
@@ -368,6 +381,18 @@ class Face:
         if not given or not self._store.read(context, lambda tx: accounts.unseen(tx, given)):
             return
         self._store.write(context, lambda tx: accounts.see(tx, given))
+
+    def _mark_sinks(self) -> None:
+        """Register new sinks, so that one that starts with the next event misses none."""
+        from paygate.ledger import outbox
+        from paygate.service import publish
+
+        if not self._sinks or self.serves_all:
+            return
+        known = set(self._store.read(self._context, outbox.sinks))
+        for sink in self._sinks.values():
+            if sink.name not in known:
+                self._store.write(self._context, publish.registering(sink))
 
 
 def _name(face: type) -> None:

@@ -1,4 +1,4 @@
-"""Opening a cashier: its gateway accounts, and the imports that no payer should wait for."""
+"""Opening a cashier: accounts, sinks, and the imports that no payer should wait for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from paygate.errors import InvalidSettings
 if TYPE_CHECKING:
     from paygate.domain.secret import Sealed
     from paygate.service.account import GatewayAccount
+    from paygate.service.readers import ConfiguredSink
 
 _USED_LATER = ("paygate.transport", "cryptography.fernet", "tenacity")
 """What verbs import when they are called, in addition to use cases and tables."""
@@ -22,6 +23,7 @@ def account_of(
     """Return the account *name*, made from a driver object or from settings."""
     from paygate import registry
     from paygate.gateway import Gateway
+    from paygate.plugins import revealed
     from paygate.service.account import GatewayAccount
 
     if isinstance(given.open(), Gateway):
@@ -33,11 +35,32 @@ def account_of(
         )
     gateway = registry.build(given.open(), environment=environment.open())
     terms = {
-        each: registry.revealed(given.open()[each])
+        each: revealed(given.open()[each])
         for each in registry.OF_ACCOUNT - {"transport"}
         if each in given.open()
     }
     return GatewayAccount.of(name, gateway, **terms)
+
+
+def sink_of(
+    name: str, given: Sealed[Any], environment: Sealed[Mapping[str, str] | None]
+) -> ConfiguredSink:
+    """Return the sink *name*, made from a sink object or from settings."""
+    from paygate import registry
+    from paygate.plugins import revealed
+    from paygate.service.readers import ConfiguredSink
+    from paygate.sink import is_sink
+
+    if is_sink(given.open()):
+        return ConfiguredSink.of(name, given.open())
+    if not isinstance(given.open(), Mapping):
+        raise InvalidSettings(
+            f"the sink {name!r} needs a sink object, or settings by name such as "
+            f'{{"sink": "smtp"}}, not {type(given.open()).__name__}'
+        )
+    sink = registry.build_sink(given.open(), environment=environment.open())
+    events = revealed(given.open().get("events"))
+    return ConfiguredSink.of(name, sink, events, given.open().get("from_beginning"))
 
 
 def preload_verbs() -> None:

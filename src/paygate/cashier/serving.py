@@ -14,7 +14,8 @@ from paygate.cashier.opening import account_of
 from paygate.cashier.roster import Served
 from paygate.cashier.routes import check_timeouts, own_network
 from paygate.domain.secret import Sealed
-from paygate.errors import DriverBroken, PaygateError
+from paygate.errors import DriverBroken, InvalidSettings, PaygateError
+from paygate.sink import ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +39,11 @@ def serve(
     """Return the accounts of *tenant*, made from *settings*; they come from what was *given*."""
     accounts: dict[str, GatewayAccount] = {}
     problems: dict[str, PaygateError] = {}
-    networks: dict[str, Any] = {}
+    networks: dict[str, Any] = dict(routes.networks)  # those of sinks
     for name in settings.open():
+        if name.startswith(ROUTE):
+            problems[name] = InvalidSettings(f"the name of an account does not begin with {ROUTE}")
+            continue
         entry = Sealed(settings.open()[name])
         made = _made(name, entry)
         if isinstance(made, PaygateError):
@@ -49,7 +53,7 @@ def serve(
         network = own_network(name, entry.open())
         if network is not None:
             networks[name] = network
-    own = replace(routes, networks=networks, transports={})
+    own = replace(routes, networks=networks)
     for name in list(accounts):
         try:
             check_timeouts(own, (name,), timing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import wait
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
@@ -12,10 +13,11 @@ from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.merchants import accounts_in, at_once, failed, in_thread, too_slow
 from paygate.cashier.serving import note_problems
+from paygate.cashier.threads import Threads, overdue
 from paygate.cashier.verbs import AtOnce
 from paygate.cashier.within import Lends
 from paygate.driving import drive
-from paygate.service.flow import Deliver, Exchange, Read, Write
+from paygate.service.flow import Deliver, Exchange, InThread, Read, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -38,6 +40,7 @@ class Cashier(AtOnce, Lends, Face, Desk):
     """
 
     _couriers: _Couriers
+    _threads: Threads
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +65,7 @@ class Cashier(AtOnce, Lends, Face, Desk):
         self._store.close()
 
     def _start(self) -> None:
-        self._couriers = _Couriers()
+        self._couriers, self._threads = _Couriers(), Threads()
 
     def _call(self, source: verb[Any, Any], flow: Callable[..., Flow[T]], given: Given, /) -> T:
         """Run the verb; if it uses accounts of a tenant, these are looked up first."""
@@ -87,6 +90,7 @@ class Cashier(AtOnce, Lends, Face, Desk):
     def _serve(self, roster: Roster) -> Served:
         """Return the accounts of the tenant, in use."""
         from paygate.service.admit import admit
+        from paygate.service.publish import register
 
         found = roster.fresh(self._context.tenant, self.now())
         if found is not None:
@@ -96,6 +100,7 @@ class Cashier(AtOnce, Lends, Face, Desk):
         if found is not None:
             return found
         made = self._made(given, given)
+        self._run(register(self._sinks.values()))
         for name, problem in self._run(admit(made.accounts, live=roster.merchants.live)).items():
             made.problems[name] = problem
             del made.accounts[name]
@@ -161,8 +166,17 @@ class Cashier(AtOnce, Lends, Face, Desk):
                     return self._courier(step.account).exchange(step.request, not_after=not_after)
             case Deliver():
                 return step.subscriber(step.event)
+            case InThread():
+                return self._finish(step)
             case _:
                 assert_never(step)
+
+    def _finish(self, step: InThread) -> object:
+        future = self._threads.start(self._context.tenant, step)
+        _ = wait([future], timeout=step.deadline_s)
+        if not future.done():
+            raise overdue(step)
+        return future.result()
 
     def _courier(self, account: str) -> Courier:
         from paygate.transport import Courier, HttpTransport

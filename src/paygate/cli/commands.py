@@ -156,16 +156,23 @@ NOUNS: Final[Mapping[str, Noun]] = {
         "List events, and deliver them to other systems.",
         {
             "list": Command("events", "list_", "List events in the order in which they happened."),
-            "publish": Command(
-                "events", "publish", "Deliver waiting events to the sinks of --app."
-            ),
+            "publish": Command("events", "publish", "Deliver waiting events to the sinks."),
+        },
+    ),
+    "sink": Noun(
+        "List, check and forget the systems that receive events.",
+        {
+            "list": Command("sinks", "list_", "List sinks, and what waits for each."),
+            "installed": Command("sinks", "installed", "List the installed kinds of sinks."),
+            "check": Command("sinks", "check", "Check whether the settings of sinks work."),
+            "forget": Command("sinks", "forget", "Forget a sink that was removed."),
         },
     ),
     "dead-letter": Noun(
         "List events that a sink has refused finally, and retry them.",
         {
             "list": Command("dead_letters", "list_", "List events that a sink has refused."),
-            "replay": Command("dead_letters", "replay", "Let a sink try its dead letters again."),
+            "replay": Command("dead_letters", "replay", "Let a sink try dead letters again."),
         },
     ),
     "ledger": Noun(

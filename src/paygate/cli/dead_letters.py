@@ -37,10 +37,13 @@ def list_(
 def replay(
     where: Where,
     sink: Annotated[str, typer.Argument(help="Name of the sink.")],
+    event: Annotated[
+        str | None, typer.Argument(help="Id of one event; all dead letters if left out.")
+    ] = None,
 ) -> None:
     """Let a sink try its dead letters again, at the next 'paygate event publish'."""
     with where.open() as cashier:
-        revived = cashier.replay_dead_letters(sink)
+        revived = cashier.replay_dead_letters(sink, event=event)
     if where.as_json:
         show.write_json({"replay": {"sink": sink, "events": revived}})
         return
@@ -53,6 +56,6 @@ def _show_letters(found: list[DeadLetter]) -> None:
     table = show.table("Sink", ">No.", "What, and about what", "Since", "Reason")
     for one in found:
         since = f"{one.since:%Y-%m-%d %H:%M}"
-        what = f"{one.event.type}\n  {one.event.aggregate}"
+        what = f"{one.event.type}\n  {one.event.aggregate}\n  {one.event.id}"
         show.add(table, one.sink, one.event.position, what, since, one.error)
     show.console().print(table)

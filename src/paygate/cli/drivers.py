@@ -15,6 +15,7 @@ from paygate.errors import DriverBroken
 if TYPE_CHECKING:
     from paygate.domain.kind import Kind, Operation
     from paygate.gateway import Gateway
+    from paygate.plugins import Installed
 
 CURRENCIES_SHOWN = 6
 
@@ -70,7 +71,7 @@ def drivers(
         raise typer.Exit(FINDINGS)
 
 
-def _report(of: registry.Installed) -> Report:
+def _report(of: Installed) -> Report:
     bare = Report(name=of.name, package=of.package, target=of.target)
     try:
         accounts = registry.samples(registry.load(of.name), of.name)

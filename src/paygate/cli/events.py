@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paygate.cli import options, pages, show
-from paygate.cli.opening import Where, with_ledger
+from paygate.cli.opening import Where, with_gateways, with_ledger
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -44,18 +44,17 @@ def list_(
     pages.tell_more(following)
 
 
-def publish(
-    ctx: typer.Context,
-    app: options.AppOption = None,
-    as_json: options.JsonOption = False,
-) -> None:
-    """Deliver waiting events to the sinks of your application, given by --app."""
-    if app is None:
-        raise InvalidValue("sinks are created in code; name yours with --app module:function")
-    where = Where(ctx=ctx, ledger=options.LEDGER, gateways=None, app=app, tenant="main")
+@with_gateways
+def publish(where: Where) -> None:
+    """Deliver waiting events to the sinks of --gateways, or of your application (--app)."""
     with where.open() as cashier:
+        if not cashier.sinks and where.app is None:
+            raise InvalidValue(
+                "no sink is configured; add a table such as [sinks.crm] to the file of --gateways, "
+                "or name your application with --app module:function"
+            )
         done = cashier.publish()
-    if as_json:
+    if where.as_json:
         show.write_json({"published": done})
         return
     console = show.console()

@@ -15,11 +15,11 @@ import os
 import sys
 import tomllib
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, get_type_hints
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast, get_type_hints
 
 import typer
 
@@ -56,14 +56,20 @@ class Where:
 
     @contextmanager
     def open(
-        self, *, make: bool = False, gateways: Mapping[str, dict[str, Any]] | None = None
+        self,
+        *,
+        make: bool = False,
+        gateways: Mapping[str, dict[str, Any]] | None = None,
+        sinks: Mapping[str, dict[str, Any]] | None = None,
     ) -> Generator[Cashier]:
         """
         Open the cashier; with *make*, create a ledger or a tenant that does not exist yet.
 
-        It has the accounts of the file, or *gateways*, their settings by name.
+        It has the accounts and sinks of the file, or else *gateways* and *sinks*, their settings
+        by name.
         """
-        with self._cashier(gateways, make=make) as cashier:
+        given = None if gateways is None else Tables(gateways=gateways, sinks=sinks or {})
+        with self._cashier(given, make=make) as cashier:
             # The function of --app itself decides whose books it opens.
             if not make and self.app is None and cashier.tenant_is_new():
                 raise InvalidValue(
@@ -74,16 +80,23 @@ class Where:
                 )
             yield cashier.acting_as(_actor())
 
-    def settings(self) -> dict[str, dict[str, Any]]:
+    def settings(self) -> Mapping[str, dict[str, Any]]:
         """Return the gateway accounts of the file, if there is one."""
-        if self.gateways is None:
-            return {}
-        secrets: list[Secret[str]] = []
-        settings = read_gateways(self.gateways, os.environ, secrets)
-        hide(self.ctx, *(secret.reveal() for secret in secrets))
-        return settings
+        return self._file().gateways
 
-    def _cashier(self, gateways: Mapping[str, dict[str, Any]] | None, *, make: bool) -> Cashier:
+    def sinks(self) -> Mapping[str, dict[str, Any]]:
+        """Return the sinks of the file, if there is one."""
+        return self._file().sinks
+
+    def _file(self) -> Tables:
+        if self.gateways is None:
+            return Tables()
+        secrets: list[Secret[str]] = []
+        tables = read_settings(self.gateways, os.environ, secrets)
+        hide(self.ctx, *(secret.reveal() for secret in secrets))
+        return tables
+
+    def _cashier(self, given: Tables | None, *, make: bool) -> Cashier:
         if self.app is not None:
             if self.gateways is not None:
                 raise InvalidValue("the function of --app has its gateways; leave --gateways out")
@@ -92,9 +105,11 @@ class Where:
 
         if not make:
             _must_exist(self.ledger)
+        file = given or self._file()
         return Cashier.open(
             self.ledger,
-            gateways=self.settings() if gateways is None else gateways,
+            gateways=file.gateways,
+            sinks=file.sinks,
             tenant=self.tenant,
             zone=self.zone,
             token_keys=self._token_keys(),
@@ -150,32 +165,51 @@ def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
     return call
 
 
-def read_gateways(
-    file: Path, environment: Mapping[str, str], secrets: list[Secret[str]]
-) -> dict[str, dict[str, Any]]:
-    """
-    Return the accounts of a TOML file; values from the environment are added to *secrets*.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The settings of a file: gateway accounts, and sinks, by name."""
 
-    The table ``[transport]`` says how all processors are reached, and ``[card.transport]``
-    overrides it for the account *card*: each account gets its `Network`.
+    gateways: Mapping[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    sinks: Mapping[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+
+
+def read_settings(file: Path, environment: Mapping[str, str], secrets: list[Secret[str]]) -> Tables:
+    """
+    Return the accounts and sinks of a TOML file; values of the environment are added to *secrets*.
+
+    ``[card]`` is an account, and ``[sinks.crm]`` a sink. The table ``[transport]`` says how all of
+    them are reached, and ``[card.transport]`` overrides it for one: each gets its `Network`.
     """
     tables = _toml(file)
+    sinks: object = tables.pop("sinks", {})
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise InvalidSettings(
                 f"{file}: {name} is not a table; an account is [{name}] with its settings below"
             )
-    from paygate import registry
+    if not isinstance(sinks, dict) or not all(
+        isinstance(each, dict) for each in cast("dict[str, object]", sinks).values()
+    ):
+        raise InvalidSettings(
+            f"{file}: a sink is a table such as [sinks.crm], with its settings below"
+        )
+    from paygate.variables import filled
 
     try:
-        return _reached(registry.filled(tables, environment, secrets))
+        gateways = filled({**tables, "sinks": sinks}, environment, secrets)
+        sinks_filled, general = gateways.pop("sinks"), gateways.pop("transport", None)
+        return Tables(
+            gateways=_reached("", gateways, general),
+            sinks=_reached("sinks.", sinks_filled, general),
+        )
     except InvalidSettings as error:
         raise InvalidSettings(f"{file}: {error.message}", **error.facts) from None
 
 
-def _reached(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the accounts of *tables*, each with its own `Network` if one is configured."""
-    general = tables.pop("transport", None)
+def _reached(
+    prefix: str, tables: dict[str, dict[str, Any]], general: dict[str, Any] | None
+) -> dict[str, dict[str, Any]]:
+    """Return the entries of *tables*, each with its own `Network` if one is configured."""
     if general is None and not any("transport" in table for table in tables.values()):
         return tables
     from paygate.transport.network import network_of
@@ -183,7 +217,11 @@ def _reached(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     whole = network_of("[transport]", general or {})
     return {
         name: table
-        | {"transport": network_of(f"[{name}.transport]", table.get("transport", {})).over(whole)}
+        | {
+            "transport": network_of(f"[{prefix}{name}.transport]", table.get("transport", {})).over(
+                whole
+            )
+        }
         for name, table in tables.items()
     }
 

@@ -24,7 +24,7 @@ GatewaysOption = Annotated[
         "--gateways",
         metavar="FILE",
         envvar="PAYGATE_GATEWAYS",
-        help="TOML file with a table of settings for each gateway account.",
+        help="TOML file with a table of settings for each gateway account and sink.",
     ),
 ]
 AppOption = Annotated[

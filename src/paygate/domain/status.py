@@ -112,13 +112,17 @@ class SinkStatus:
     """The state of a sink or subscriber.
 
     `behind_since` is when the first undelivered event happened, `set_aside` how
-    many events wait for another try. `error` is the reason given for the last dead letter.
+    many events wait for another try, and `due_since` when the first of them became due.
+    `unreached_since` is when it was first not reached, `paused_until` when it is tried next.
+    `error` is the reason given for the last dead letter.
     """
 
     name: str
     behind_since: datetime | None
     set_aside: int
+    due_since: datetime | None
     unreached_since: datetime | None
+    paused_until: datetime | None
     fault: str
     dead_letters: int
     dead_since: datetime | None

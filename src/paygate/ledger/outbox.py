@@ -65,15 +65,18 @@ _ANY_OF = "SELECT 1 AS one FROM paygate_outbox WHERE tenant = :tenant LIMIT 1"
 _ANY = "SELECT 1 AS one FROM paygate_outbox WHERE id > '' LIMIT 1"
 _ADD_SINK = """
 INSERT INTO paygate_sink (tenant, name, position) VALUES (:tenant, :name, :position)
-ON CONFLICT DO NOTHING
+ON CONFLICT (tenant, name) DO UPDATE SET position = :position, forgotten_at = NULL
+WHERE paygate_sink.forgotten_at IS NOT NULL
 """
 _LEASE = """
 UPDATE paygate_sink SET lease = :lease, lease_until = :until
-WHERE tenant = :tenant AND name = :name
+WHERE tenant = :tenant AND name = :name AND forgotten_at IS NULL
   AND (lease = '' OR lease = :lease OR lease_until < :at)
 """
 _SINK = "SELECT position, pause_until FROM paygate_sink WHERE tenant = :tenant AND name = :name"
-_SINKS = "SELECT name FROM paygate_sink WHERE tenant = :tenant ORDER BY name"
+_SINKS = """
+SELECT name FROM paygate_sink WHERE tenant = :tenant AND forgotten_at IS NULL ORDER BY name
+"""
 _ADVANCE = """
 UPDATE paygate_sink SET position = :position
 WHERE tenant = :tenant AND name = :name AND lease = :lease AND position <= :position
@@ -117,6 +120,23 @@ _DEAD_OF = _DEAD.replace("AND d.dead = 1", "AND d.sink = :sink AND d.dead = 1")
 _REVIVE = """
 UPDATE paygate_delivery SET dead = 0, tries = 0, silences = 0, next_try_at = NULL
 WHERE tenant = :tenant AND sink = :sink AND dead = 1
+"""
+_REVIVE_ONE = """
+UPDATE paygate_delivery SET dead = 0, tries = 0, silences = 0, next_try_at = NULL
+WHERE tenant = :tenant AND sink = :sink AND position = :position AND dead = 1
+"""
+_PLACE_OF = """
+SELECT o.position, d.sink AS set_aside,
+  (SELECT s.position FROM paygate_sink s WHERE s.tenant = :tenant AND s.name = :sink) AS read
+FROM paygate_outbox o
+LEFT JOIN paygate_delivery d ON d.tenant = :tenant AND d.sink = :sink AND d.position = o.position
+WHERE o.tenant = :tenant AND o.id = :id
+"""
+_FORGET_DELIVERIES = "DELETE FROM paygate_delivery WHERE tenant = :tenant AND sink = :sink"
+_FORGET = """
+UPDATE paygate_sink SET forgotten_at = :at, lease = '', lease_until = NULL, fault = '',
+  unreached_since = NULL, silences = 0, pause_until = NULL
+WHERE tenant = :tenant AND name = :sink
 """
 _UNREACHED = """
 UPDATE paygate_sink SET fault = :fault, unreached_since = coalesce(unreached_since, :at),
@@ -345,6 +365,38 @@ def revive(tx: Tx, sink: str) -> int:
     """Make the dead letters of *sink* due again; return their number."""
     reached(tx, sink)
     return tx.run(_REVIVE, {"tenant": tx.tenant, "sink": sink})
+
+
+def revive_one(tx: Tx, sink: str, position: int) -> bool:
+    """Make one dead letter of *sink* due again; return whether it was a dead letter."""
+    reached(tx, sink)
+    return bool(tx.run(_REVIVE_ONE, {"tenant": tx.tenant, "sink": sink, "position": position}))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The position of an event, and whether *sink* still has to take it."""
+
+    position: int
+    waiting: bool
+
+
+def place_of(tx: Tx, sink: str, event: str) -> Place | None:
+    """Return where an event is for *sink*; None if there is no event with this id."""
+    row = tx.one(_PLACE_OF, {"tenant": tx.tenant, "sink": sink, "id": event})
+    if row is None:
+        return None
+    position = row["position"] or 0
+    unread = row["position"] is None or row["read"] is None or row["read"] < position
+    return Place(position, unread or row["set_aside"] is not None)
+
+
+def forget(tx: Tx, sink: str) -> int:
+    """Forget *sink*; return how many events were set aside for it."""
+    params = {"tenant": tx.tenant, "sink": sink, "at": tx.at}
+    dropped = tx.run(_FORGET_DELIVERIES, params)
+    tx.run(_FORGET, params)
+    return dropped
 
 
 def event_of(row: Row) -> Event:

@@ -78,12 +78,14 @@ WHERE tenant = :tenant AND state IN ('failed', 'orphan', 'conflicted') GROUP BY 
 """
 # The next event after a position is the next row; the plus keeps the planner off other indexes.
 _SINKS = """
-SELECT s.name, s.fault, s.unreached_since,
+SELECT s.name, s.fault, s.unreached_since, s.pause_until,
   (SELECT o.occurred_at FROM paygate_outbox o
    WHERE +o.tenant = :tenant AND o.position > s.position
    ORDER BY o.position LIMIT 1) AS behind_since,
   (SELECT count(*) FROM paygate_delivery d
    WHERE d.tenant = :tenant AND d.sink = s.name AND d.dead = 0) AS set_aside,
+  (SELECT min(d.next_try_at) FROM paygate_delivery d
+   WHERE d.tenant = :tenant AND d.sink = s.name AND d.dead = 0) AS due_since,
   (SELECT count(*) FROM paygate_delivery d INDEXED BY paygate_delivery_dead
    WHERE d.tenant = :tenant AND d.sink = s.name AND d.dead = 1) AS dead_letters,
   (SELECT min(d.since) FROM paygate_delivery d INDEXED BY paygate_delivery_dead
@@ -91,7 +93,7 @@ SELECT s.name, s.fault, s.unreached_since,
   (SELECT d.error FROM paygate_delivery d INDEXED BY paygate_delivery_dead
    WHERE d.tenant = :tenant AND d.sink = s.name AND d.dead = 1
    ORDER BY d.position DESC LIMIT 1) AS error
-FROM paygate_sink s WHERE s.tenant = :tenant ORDER BY s.name
+FROM paygate_sink s WHERE s.tenant = :tenant AND s.forgotten_at IS NULL ORDER BY s.name
 """
 
 
@@ -191,7 +193,9 @@ def sinks(tx: Tx) -> list[SinkStatus]:
             name=row["name"],
             behind_since=read_instant_or_none(row["behind_since"] or unplaced),
             set_aside=row["set_aside"],
+            due_since=read_instant_or_none(row["due_since"]),
             unreached_since=read_instant_or_none(row["unreached_since"]),
+            paused_until=read_instant_or_none(row["pause_until"]),
             fault=row["fault"],
             dead_letters=row["dead_letters"],
             dead_since=read_instant_or_none(row["dead_since"]),

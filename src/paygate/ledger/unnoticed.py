@@ -124,6 +124,7 @@ UNNOTICED: Final[dict[str, str]] = {
     "paygate_sink.unreached_since": "When the failures began; the next try replaces it.",
     "paygate_sink.silences": "The number of failures in a row; the next try replaces it.",
     "paygate_sink.pause_until": "When a sink is tried next.",
+    "paygate_sink.forgotten_at": "When a sink was given up; a process that publishes registers it.",
     "paygate_sink.lease": "The current reader of a sink.",
     "paygate_sink.lease_until": "The current reader of a sink.",
 }

@@ -16,6 +16,7 @@ from paygate.errors import (
     MethodNotFound,
     PaymentNotFound,
     RecordNotFound,
+    SinkNotFound,
 )
 from paygate.ledger import accounts, holding, items, methods, outbox, payments, reversals
 from paygate.printing import shown
@@ -146,12 +147,14 @@ def of_account(tx: Tx, account: str | None, found: Sequence[T]) -> list[T]:
 
 
 def sink(tx: Tx, name: str) -> str:
-    """Return *name* if a sink or subscriber of that name exists, or raise `RecordNotFound`."""
+    """Return *name* if a sink or subscriber of that name exists, or raise `SinkNotFound`."""
     known = outbox.sinks(tx)
     if name not in known:
-        raise RecordNotFound(
+        raise SinkNotFound(
             f"there is no sink {shown(name)} in this ledger; there are: "
             f"{', '.join(known) or 'none'}",
+            name=name,
+            known=known,
             argument="sink",
         )
     return name

@@ -56,7 +56,20 @@ class Deliver:
     event: Event
 
 
-Step: TypeAlias = Write | Read | Exchange | Deliver
+@dataclass(frozen=True, slots=True)
+class InThread:
+    """
+    Run *call*, which blocks, in a thread of its own, for at most *deadline_s*.
+
+    Raises `NoResponse` after that, and while an earlier call under the same *name* still runs.
+    """
+
+    name: str
+    call: Callable[[], object]
+    deadline_s: float
+
+
+Step: TypeAlias = Write | Read | Exchange | Deliver | InThread
 
 Flow: TypeAlias = Generator[Step, Any, T]
 """A use case that ends in a T."""

@@ -10,48 +10,48 @@ events are kept however long that takes, so a system that is down for a week mis
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from paygate import logs
-from paygate.dialogue import deferred
-from paygate.domain.outcome import Unknown, Unsent
-from paygate.errors import NoResponse, NotSent
-from paygate.ledger import holding, outbox, roots
+from paygate.errors import NothingToReplay, RecordNotFound
+from paygate.ledger import customers, holding, outbox, roots
 from paygate.ledger.codec import write_instant
-from paygate.service.asking import ask
-from paygate.service.flow import Deliver, Flow, look, transact
-from paygate.service.hiding import Hidden
-from paygate.service.secrets import secrets_in
+from paygate.printing import shown
+from paygate.service import finding
+from paygate.service.delivering import hand_over
+from paygate.service.flow import look, transact
+from paygate.service.readers import Subscriber
+from paygate.sink import Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from paygate.domain.event import Event
     from paygate.ledger.tx import Tx
-    from paygate.sink import Sink
+    from paygate.service.delivering import Failure
+    from paygate.service.flow import Flow
+    from paygate.service.readers import ConfiguredSink, Reader
 
-RETRY_PLAN: Final = tuple(
-    timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 21600, 86400)
+RETRY_PLAN: Final = (
+    *(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600)),
+    timedelta(hours=1),
+    timedelta(hours=4),
+    *([timedelta(hours=12)] * 6),
 )
-"""The pauses before a refused event is retried; after the last it is a dead letter."""
+"""The pauses before a refused event is retried; after the last it is a dead letter.
+
+Together they are longer than a weekend, because a broken system on the other side often refuses
+events, rather than not responding.
+"""
 
 SILENCE_PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
 """The pauses for a reader that could not be reached; the last one repeats."""
 
 _BATCH = 100
 _LEASE = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """A callable of the host, with a name under which the ledger stores its position."""
-
-    name: str
-    call: Callable[[Event], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +76,7 @@ class Published:
         )
 
 
-def is_async(handler: Callable[[Event], Any]) -> bool:
-    """Return whether the result of *handler* must be awaited."""
-    if inspect.iscoroutinefunction(handler):
-        return True
-    return inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004
-
-
-def publish(readers: Sequence[Sink | Subscriber], lease: str) -> Flow[Published]:
+def publish(readers: Sequence[Reader], lease: str) -> Flow[Published]:
     """Deliver all waiting events to each of *readers*, and return the totals."""
     total = Published()
     for reader in readers:
@@ -97,21 +90,61 @@ def place() -> Flow[None]:
         yield from transact(outbox.place)
 
 
+def register(sinks: Iterable[ConfiguredSink]) -> Flow[None]:
+    """Register the *sinks* that are not known, so that one that starts with the next event can."""
+    wanted = list(sinks)
+    if not wanted:
+        return
+    known = yield from look(outbox.sinks)
+    for sink in wanted:
+        if sink.name not in known:
+            yield from transact(registering(sink))
+
+
+def registering(reader: Reader) -> Callable[[Tx], None]:
+    """Return the work that registers a configured reader, if it is not known."""
+    whole = isinstance(reader, Subscriber) or reader.from_beginning
+    return partial(subscribe_in, name=reader.name, from_beginning=whole)
+
+
 def subscribe_in(tx: Tx, name: str, *, from_beginning: bool) -> None:
     """Register a reader; a new one starts at the beginning, or at the next event."""
     holding.hold_sink(tx, name, *(() if from_beginning else (roots.EVENTS,)))
     outbox.add_sink(tx, name, from_beginning=from_beginning)
 
 
-def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
+def replay(tx: Tx, sink: str, event: str | None) -> int:
+    """Make the dead letters of *sink* due again, or only *event*; return how many there are."""
+    holding.hold_sink(tx, sink)
+    finding.sink(tx, sink)
+    if event is None:
+        return outbox.revive(tx, sink)
+    place = outbox.place_of(tx, sink, event)
+    if place is None:
+        raise RecordNotFound(f"there is no event {shown(event)} in this ledger", argument="event")
+    if not outbox.revive_one(tx, sink, place.position):
+        state = "waiting" if place.waiting else "delivered"
+        said = "still waits for the sink" if place.waiting else "was delivered or not wanted"
+        raise NothingToReplay(
+            f"the event {event} is not a dead letter of {shown(sink)}: it {said}",
+            sink=sink,
+            event=event,
+            state=state,
+        )
+    return 1
+
+
+def _publish_to(reader: Reader, lease: str) -> Flow[Published]:
     name = reader.name
 
     def take(tx: Tx) -> int | None:
         holding.hold_sink(tx, name)
-        outbox.add_sink(tx, name, from_beginning=True)
         return outbox.lease_sink(tx, name, lease, write_instant(tx.now + _LEASE))
 
     position = yield from transact(take)
+    if position is None and name not in (yield from look(outbox.sinks)):
+        yield from transact(registering(reader))
+        position = yield from transact(take)
     if position is None:  # another process serves it, or it was not reached a moment ago
         return Published()
     total, silence, down = yield from _retry_due(reader)
@@ -128,65 +161,82 @@ def _publish_to(reader: Sink | Subscriber, lease: str) -> Flow[Published]:
     return total + Published(unreached=(name,)) if silence else total
 
 
-def _end(tx: Tx, *, name: str, lease: str, silence: _Failure | None, done: Published) -> None:
+def _end(tx: Tx, *, name: str, lease: str, silence: Failure | None, done: Published) -> None:
     """Release the sink for other processes, and record whether it was reached."""
     holding.hold_sink(tx, name)
     outbox.release_sink(tx, name, lease)
     if silence:
-        if outbox.unreached(tx, name, silence.error, SILENCE_PAUSES):
+        if outbox.unreached(tx, name, silence.reason, SILENCE_PAUSES):
             tx.log("sink.unreached", f"{name}: {_in_log(silence)}", logs.NOTHING)
     elif (done.delivered or done.delayed or done.dead) and outbox.reached(tx, name):
         tx.log("sink.reached", f"{name} answers again", logs.NOTHING)
 
 
 def _next_batch(
-    reader: Sink | Subscriber, lease: str, position: int
-) -> Flow[tuple[Published, int, _Failure | None] | None]:
+    reader: Reader, lease: str, position: int
+) -> Flow[tuple[Published, int, Failure | None] | None]:
     """Deliver the next events; return the progress, and why the reader was not reached."""
     name = reader.name
 
-    def waiting(tx: Tx) -> tuple[list[Event], set[str]]:
-        found = outbox.after(tx, position, _BATCH)
-        return found, outbox.blocked(tx, name, {each.aggregate for each in found})
+    def waiting(tx: Tx) -> tuple[int, list[Delivery], set[str]]:
+        read = outbox.after(tx, position, _BATCH)
+        wanted = [each for each in read if reader.wants(each.type)]
+        blocked = outbox.blocked(tx, name, {each.aggregate for each in wanted})
+        return read[-1].position if read else 0, _deliveries(tx, reader, wanted), blocked
 
     yield from place()
-    events, blocked = yield from look(waiting)
-    if not events:
+    last, deliveries, blocked = yield from look(waiting)
+    if not last:
         return None
-    delivered, failed, silence = yield from _hand_over_each(reader, events, blocked)
-    last = failed[-1][0].position if silence is not None else events[-1].position
+    delivered, failed, silence = yield from _hand_over_each(reader, deliveries, blocked)
+    last = failed[-1][0].position if silence is not None else last
 
-    def advance(tx: Tx) -> bool:
+    def advance(tx: Tx) -> int | None:
         holding.hold_sink(tx, name)
         if not outbox.advance_sink(tx, name, lease, last):
-            return False
+            return None
+        dead = 0
         for event, failure in failed:
             if failure is None:  # it waits behind another event of its aggregate
                 outbox.delay(tx, name, event)
             else:
-                _set_aside(tx, name, outbox.SetAside(event, 0, 0), failure)
-        return True
+                dead += _set_aside(tx, name, outbox.SetAside(event, 0, 0), failure)
+        return dead
 
-    if not (yield from transact(advance)):
+    dead = yield from transact(advance)
+    if dead is None:
         return None
-    return Published(delivered=delivered, delayed=len(failed)), last, silence
+    delayed = len(failed) - dead
+    return Published(delivered=delivered, delayed=delayed, dead=dead), last, silence
+
+
+def _deliveries(tx: Tx, reader: Reader, events: Iterable[Event]) -> list[Delivery]:
+    """Return a delivery of each event, with the contact facts that the reader needs."""
+    if isinstance(reader, Subscriber) or not reader.traits.needs_contact:
+        return [Delivery(event=event) for event in events]
+    return [
+        Delivery(event=event, contact=customers.find(tx, str(customer)) if customer else None)
+        for event in events
+        for customer in [event.data.get("customer")]
+    ]
 
 
 def _hand_over_each(
-    reader: Sink | Subscriber, events: Sequence[Event], blocked: set[str]
-) -> Flow[tuple[int, list[tuple[Event, _Failure | None]], _Failure | None]]:
+    reader: Reader, deliveries: Sequence[Delivery], blocked: set[str]
+) -> Flow[tuple[int, list[tuple[Event, Failure | None]], Failure | None]]:
     """
-    Deliver *events* until the reader does not respond, except those of *blocked* aggregates.
+    Make *deliveries* until the reader does not respond, except those of *blocked* aggregates.
 
     Return how many were delivered, those that were not and why, and why the reader was not reached.
     """
-    failed: list[tuple[Event, _Failure | None]] = []
+    failed: list[tuple[Event, Failure | None]] = []
     delivered = 0
-    for event in events:
+    for delivery in deliveries:
+        event = delivery.event
         if event.aggregate in blocked:
             failed.append((event, None))
             continue
-        failure = yield from _hand_over(reader, event)
+        failure = yield from hand_over(reader, delivery)
         if failure is None:
             delivered += 1
             continue
@@ -197,22 +247,31 @@ def _hand_over_each(
     return delivered, failed, None
 
 
-def _retry_due(reader: Sink | Subscriber) -> Flow[tuple[Published, _Failure | None, bool]]:
+def _retry_due(reader: Reader) -> Flow[tuple[Published, Failure | None, bool]]:
     """
     Retry the events that were set aside; an unblocked aggregate continues with its next events.
 
-    Also return why the reader was last not reached, and whether it is down. One event that never
-    gets a response must not hold up all others, so it takes two in a row to count as down.
+    An event that the reader does not want any more is dropped. Also return why the reader was last
+    not reached, and whether it is down. One event that never gets a response must not hold up all
+    others, so it takes two in a row to count as down.
     """
     name = reader.name
     total = Published()
-    silence: _Failure | None = None
+    silence: Failure | None = None
+
+    def waiting_in(tx: Tx) -> list[tuple[outbox.SetAside, Delivery]]:
+        due = outbox.due(tx, name, _BATCH)
+        return list(zip(due, _deliveries(tx, reader, [each.event for each in due]), strict=True))
+
     while True:
-        due = yield from look(lambda tx: outbox.due(tx, name, _BATCH))
+        due = yield from look(waiting_in)
         if not due:
             return total, silence, False
-        for waiting in due:
-            failure = yield from _hand_over(reader, waiting.event)
+        for waiting, delivery in due:
+            if not reader.wants(waiting.event.type):
+                yield from transact(_done(name, waiting.event))
+                continue
+            failure = yield from hand_over(reader, delivery)
             if failure is None:
                 yield from transact(_done(name, waiting.event))
                 total, silence = total + Published(delivered=1), None
@@ -232,7 +291,7 @@ def _done(sink: str, event: Event) -> Callable[[Tx], None]:
     return work
 
 
-def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: _Failure) -> bool:
+def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: Failure) -> bool:
     """Delay an event, or give it up after its last refusal; return whether it was given up."""
     holding.hold_sink(tx, name)
     tries, silences = of.tries, of.silences
@@ -240,7 +299,7 @@ def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: _Failure) -> bool:
         pause: timedelta | None = SILENCE_PAUSES[min(silences, len(SILENCE_PAUSES) - 1)]
         silences += 1
     else:
-        pause = RETRY_PLAN[tries] if tries < len(RETRY_PLAN) else None
+        pause = None if why.final or tries >= len(RETRY_PLAN) else RETRY_PLAN[tries]
         tries += 1
     again = None if pause is None else write_instant(tx.now + pause)
     outbox.delay(
@@ -251,7 +310,7 @@ def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: _Failure) -> bool:
         silences=silences,
         next_try_at=again,
         dead=again is None,
-        error=why.error,
+        error=why.reason,
     )
     line = f"{name} refused {of.event.type} {of.event.id} of {of.event.aggregate}: {_in_log(why)}"
     if again is None:
@@ -261,43 +320,5 @@ def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: _Failure) -> bool:
     return again is None
 
 
-def _in_log(why: _Failure) -> str:
-    return why.logged or why.error
-
-
-_UNREACHED: Final = (NotSent, NoResponse, ConnectionError, TimeoutError)
-"""The exceptions by which a subscriber reports that its system could not be reached."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """
-    Why an event was not accepted; `silent` if the reader was not reached at all.
-
-    `logged` is the text for the log: the text of a host's own exception may contain a secret.
-    """
-
-    error: str
-    silent: bool = False
-    logged: str = ""
-
-
-def _hand_over(reader: Sink | Subscriber, event: Event) -> Flow[_Failure | None]:
-    """Deliver one event; return why it was not accepted, or None if it was."""
-    if isinstance(reader, Subscriber):
-        try:
-            result = yield Deliver(reader.call, event)
-        except Exception as error:  # noqa: BLE001  (the host's code; its aggregate waits)
-            kind, silent = type(error).__name__, isinstance(error, _UNREACHED)
-            return _Failure(f"{kind}: {error}", silent, logged=kind)
-        if inspect.isawaitable(result):
-            # Nothing awaits it here, so the work has not been done.
-            if inspect.iscoroutine(result):
-                result.close()
-            return _Failure("the subscriber returned an awaitable, which is not awaited here")
-        return None
-    deliver = deferred(partial(reader.deliver, event))
-    answer = yield from ask(reader.name, deliver, hidden=Hidden(secrets_in(reader)))
-    if not isinstance(answer, Unsent | Unknown):
-        return None
-    return _Failure(answer.reason, silent=answer.fault is not None and answer.fault.silent)
+def _in_log(why: Failure) -> str:
+    return why.logged or why.reason

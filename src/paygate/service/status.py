@@ -190,14 +190,25 @@ def _of_reviews(reviews: FlaggedPayments, changes: list[str]) -> Iterator[Concer
 
 
 def _of_sink(one: SinkStatus, now: datetime) -> Iterator[Concern]:
-    if one.unreached_since is not None and now - one.unreached_since >= OVERDUE_AFTER:
+    waits = _unattended_since(one)
+    if waits is not None and now - waits >= OVERDUE_AFTER:
+        text = (
+            "no process publishes events to it; if it was removed, run "
+            f"'paygate sink forget {one.name}'"
+        )
+        yield Concern(name="sink-behind", subject=one.name, text=text, since=waits)
+    elif one.unreached_since is not None and now - one.unreached_since >= OVERDUE_AFTER:
         text = f"it cannot be reached: {one.fault}"
         yield Concern(name="sink-unreached", subject=one.name, text=text, since=one.unreached_since)
-    behind = one.behind_since
-    # An unreachable sink is left alone for a while, and its events wait, as intended.
-    if one.unreached_since is None and behind is not None and now - behind >= OVERDUE_AFTER:
-        text = "no process publishes events to it"
-        yield Concern(name="sink-behind", subject=one.name, text=text, since=behind)
     if one.dead_letters:
         text = f"{counted(one.dead_letters, 'event')} given up, the last one for: {one.error}"
         yield Concern(name="dead-letters", subject=one.name, text=text, since=one.dead_since)
+
+
+def _unattended_since(one: SinkStatus) -> datetime | None:
+    """Return since when a process should have published to a sink, if something waits for it."""
+    # A sink that was not reached is left alone for a while, and its events wait, as intended.
+    waits = [each for each in (one.behind_since, one.due_since) if each is not None]
+    if not waits or one.paused_until is None:
+        return min(waits, default=None)
+    return max(min(waits), one.paused_until)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from paygate import registry
+from paygate import plugins
 from paygate.testing.conformance import Subject
 from tests.testing.conformance.planted import Bug, cases, forget, installed, plant
 from tests.testing.conformance.planted_bugs import BUGS
@@ -35,7 +35,7 @@ def fails(of: type[Subject], case: str) -> bool:
 
 def run(bug: Bug | None, case: str, monkeypatch: pytest.MonkeyPatch) -> bool:
     driver, classes = plant(bug)
-    monkeypatch.setattr(registry, "entry_points", installed(driver))
+    monkeypatch.setattr(plugins, "entry_points", installed(driver))
     monkeypatch.setattr(Subject, "examples", 5)
     return any(fails(of, name) for of, name in cases(classes) if name == f"test_{case}")
 

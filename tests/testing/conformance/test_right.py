@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from paygate import registry
+from paygate import plugins
 from paygate.gateway import CallbackProof, CallbackStyle, InquiryBy
 from tests.testing.conformance.right import Paper
 from tests.testing.conformance.running import classes, installed_as, verdicts
@@ -23,7 +23,7 @@ from tests.testing.conformance.running import classes, installed_as, verdicts
     ids=str,
 )
 def test_a_right_driver_passes(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "entry_points", installed_as(Paper))
+    monkeypatch.setattr(plugins, "entry_points", installed_as(Paper))
 
     found = list(verdicts(classes(Paper, **settings)))
 

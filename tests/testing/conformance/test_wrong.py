@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paygate import registry
+from paygate import plugins
 from tests.testing.conformance.right import Paper
 from tests.testing.conformance.running import classes, installed_as, verdicts
 
@@ -25,7 +25,7 @@ def test_every_case_has_a_driver_that_fails_in_it() -> None:
 def test_a_wrong_driver_fails_in_one_case_only(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = import_module(f"tests.testing.conformance.wrong.{name}")
     driver = getattr(wrong, "ENTRY_POINT", wrong.Wrong)
-    monkeypatch.setattr(registry, "entry_points", installed_as(driver))
+    monkeypatch.setattr(plugins, "entry_points", installed_as(driver))
 
     held = classes(wrong.Wrong, examples=3, **getattr(wrong, "SETTINGS", {}))
     without = () if os.environ.get("CI") or name == SLOW else (f"test_{SLOW}",)

@@ -10,13 +10,13 @@ from paygate.cashier.arguments.plain import refuse
 from paygate.domain.secret import as_secret
 from paygate.domain.text import encodable, identifier
 from paygate.errors import InvalidValue
+from paygate.sink import ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from paygate.domain.secret import Sealed, Secret
-    from paygate.sink import Sink
 
 
 _TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
@@ -42,6 +42,8 @@ def gateways(value: Sealed[Any], name: str) -> None:
     for each in names:
         if not isinstance(each, str) or identifier(each, name) != each:
             refuse(name, "a mapping whose names are printable text", each)
+        if each.startswith(ROUTE):
+            refuse(name, f"a mapping whose names do not begin with {ROUTE!r}", each)
 
 
 def environment(value: Sealed[Any], name: str) -> None:
@@ -72,16 +74,17 @@ def token_keys(value: object, name: str) -> list[Secret[str]] | None:
     return secrets
 
 
-def sinks(value: object, name: str) -> Sequence[Sink]:
-    """Return the systems that receive events."""
-    found, whole = cast("Sequence[object]", value), value
-    if not isinstance(value, list | tuple) or not all(
-        callable(getattr(each, "deliver", None)) for each in found
-    ):
-        refuse(name, "a list of sinks", whole)
-    for each in found:
-        _ = identifier(cast("Any", each).name, name)
-    return cast("Sequence[Sink]", found)
+def sinks(value: Sealed[Any], name: str) -> None:
+    """Check that sinks are given by name; their settings stay sealed."""
+    if not isinstance(value.open(), Mapping):
+        raise InvalidValue(
+            f'{name} must be a mapping of sinks by a name of your choice, such as {{"crm": '
+            f'{{"sink": "smtp", …}}}}, not {type(value.open()).__name__}',
+            argument=name,
+        )
+    for each in list(cast("Mapping[object, object]", value.open())):
+        if not isinstance(each, str) or identifier(each, name) != each:
+            refuse(name, "a mapping whose names are printable text", each)
 
 
 def tenant(value: str) -> str:

@@ -135,6 +135,13 @@ def aggregate(value: object, name: str) -> str:
     return _id(value, name, Payment, Invoice, PaymentMethod)
 
 
+def event(value: object, name: str) -> str:
+    """Return the id of an event."""
+    from paygate.domain.event import Event
+
+    return _id(value, name, Event)
+
+
 def _id(value: object, name: str, *kinds: type) -> str:
     if isinstance(value, str):
         return named(value, name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from paygate.cashier.desk import Desk
 from paygate.ledger.elapsed import Mark
 from paygate.ledger.tx import Context
-from paygate.service.publish import Subscriber
+from paygate.service.readers import Subscriber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,5 +87,6 @@ class Host(Desk):
         self._accounts = dict(accounts)
         self._timing = timing
         self.has = frozenset(accounts)
+        self._sinks = {}
         self._readers = {"consumer": Subscriber("consumer", consumer)}
         self._period_closed = None

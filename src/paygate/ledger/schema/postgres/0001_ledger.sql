@@ -823,6 +823,7 @@ CREATE TABLE paygate_sink (
   unreached_since text COLLATE "C",
   silences bigint NOT NULL DEFAULT 0, -- how often in a row it was not reached
   pause_until text COLLATE "C", -- it is not tried before
+  forgotten_at text COLLATE "C", -- nobody publishes to it any more
   PRIMARY KEY (tenant, name)
 );
 

@@ -818,6 +818,7 @@ CREATE TABLE paygate_sink (
   unreached_since TEXT,
   silences INTEGER NOT NULL DEFAULT 0, -- how often in a row it was not reached
   pause_until TEXT, -- it is not tried before
+  forgotten_at TEXT, -- nobody publishes to it any more
   PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
