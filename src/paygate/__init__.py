@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
     from paygate.domain.event import DeadLetter, Event
     from paygate.domain.invoice import Invoice, InvoiceStatus, Share
+    from paygate.domain.job import Job, JobKind
     from paygate.domain.kind import Kind, Operation
     from paygate.domain.method import (
         Mandate,
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     from paygate.ledger.sending import Stopped
     from paygate.ledger.tx import Clock, Ids
     from paygate.service.account import GatewayAccount, Timing
+    from paygate.service.agenda import JobResult
     from paygate.service.enroll import Rotated
     from paygate.service.feed import FeedsRead, Rescan
     from paygate.service.history import History
@@ -163,6 +165,8 @@ _HOMES = {
     "Invoice": "domain.invoice",
     "InvoiceStatus": "domain.invoice",
     "Share": "domain.invoice",
+    "Job": "domain.job",
+    "JobKind": "domain.job",
     "Kind": "domain.kind",
     "Operation": "domain.kind",
     "Mandate": "domain.method",
@@ -250,6 +254,7 @@ _HOMES = {
     "GatewayAccount": "service.account",
     "Timing": "service.account",
     "Rotated": "service.enroll",
+    "JobResult": "service.agenda",
     "FeedsRead": "service.feed",
     "Rescan": "service.feed",
     "History": "service.history",
@@ -332,6 +337,9 @@ __all__ = [
     "InvoiceStatus",
     "InvoiceStatusWord",
     "InvoiceTotals",
+    "Job",
+    "JobKind",
+    "JobResult",
     "Keyed",
     "KeyedVerb",
     "Kind",

@@ -94,6 +94,8 @@ class Shop:
             ("receive", "callback"): lambda: Callback(
                 method="POST", path="/", headers={}, body=b"", received_at=cashier.now()
             ),
+            ("work", "job"): lambda: "inquire/main/card/att_of_nobody/",
+            ("give_back", "jobs"): lambda: ["inquire/main/card/att_of_nobody/"],
             ("replay_callback", "callback"): lambda: 1,
             ("dismiss_callback", "callback"): lambda: 1,
             ("save_customer", "customer"): lambda: Customer("K-9", email="ada@example.org"),

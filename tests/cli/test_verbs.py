@@ -92,6 +92,12 @@ REASONS: Final = {
     "top_up": "the customer does it at the host's; a clerk records what he is given",
     "receive": "processors call it, through the host's web server",
     "subscribe": "a handler is code of the host",
+    "due": "it is for a scheduler of the host",
+    "take_due": "it is for a scheduler of the host",
+    "give_back": "it is for a scheduler of the host",
+    "tenants_due": "it is for a scheduler of the host",
+    "work": "it is for a scheduler of the host",
+    "work_due": "it is for a timer of the host",
     "tenant_is_new": "every command asks it, and refuses a tenant that nobody has",
 }
 

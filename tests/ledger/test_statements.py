@@ -77,6 +77,7 @@ EXCEPTIONS = {
     "totals._REVIEWS": "counts the payments that are flagged for review",
     "totals._UNKNOWN": "counts the attempts whose outcome is unknown",
     "totals._STUCK": "counts the callbacks that could not be applied",
+    "jobs._TENANTS_OF_SINK": "sorts the tenants, and reads what is set aside for each sink",
     "totals._SINKS": "counts what is set aside for each sink",
 }
 

@@ -33,7 +33,7 @@ ALWAYS_NULL = {
 }
 """The columns that say nothing in any row of the ledger that is tampered with, and why."""
 
-EMPTY = {"paygate_report_line", "paygate_refused_callback"}
+EMPTY = {"paygate_report_line", "paygate_refused_callback", "paygate_job"}
 """The tables to which nothing is written yet, or nothing about money: none of it is checked."""
 
 

@@ -271,6 +271,9 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "callbacks": lambda c: c.callbacks(),
     "orphans": lambda c: c.orphans(),
     "recover": lambda c: c.recover(),
+    "due": lambda c: c.due(),
+    "take_due": lambda c: c.take_due(),
+    "work_due": lambda c: c.work_due(),
     "apply_callbacks": lambda c: c.apply_callbacks(),
     "unattended": lambda c: c.unattended(waited=timedelta(0)),
     "fsck": lambda c: c.fsck(),
@@ -295,6 +298,13 @@ OWN = {
     "rescan",
     "subscribe",
     "publish",
+    "work",  # a job names its tenant
+    "check_sink",
+    "forget_sink",
+    "give_back",
+    "accounts",
+    "public_settings",
+    "tenants_due",  # of the whole ledger, as it says
     "check",
 }
 

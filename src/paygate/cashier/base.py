@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Context
     from paygate.service.account import GatewayAccount, Timing
+    from paygate.service.agenda import Access
+    from paygate.service.readers import Reader
 
 
 class OnLedger(Verbs):
@@ -53,6 +55,18 @@ class OnAccounts(OnLedger):
     _accounts: dict[str, GatewayAccount]
     _problems: Mapping[str, PaygateError] = MappingProxyType({})
     _timing: Timing
+    _readers: dict[str, Reader]
+
+    def _access(self) -> Access:
+        """Return what this process has to do jobs with."""
+        from paygate.service.agenda import Access
+
+        return Access(
+            tenant=self._context.tenant,
+            accounts=self._accounts,
+            timing=self._timing,
+            readers=self._readers,
+        )
 
     def _account(self, via: str) -> GatewayAccount:
         name = arguments.named(via, "via")

@@ -131,10 +131,13 @@ class Callbacks(OnAccounts):
 
         A callback that cannot be applied yet is retried later and holds up no other.
         """
-        from paygate.service import apply
+        from paygate.domain.job import JobKind
+        from paygate.service import agenda
 
         most = arguments.how_many(limit)
-        return (yield from apply.apply_callbacks(self._accounts, self._timing, most, set()))
+        done = yield from agenda.work_kind(JobKind.APPLY, self._access(), most)
+        about = {each.payment.id: each.payment for each in done if each.payment is not None}
+        return list(about.values())
 
     @verb
     def replay_callback(self, callback: StoredCallback | int) -> Flow[StoredCallback]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
     from paygate.service.publish import Published
-    from paygate.service.readers import ConfiguredSink, Reader
+    from paygate.service.readers import ConfiguredSink
 
 
 class Outbox(OnLedger):
@@ -100,7 +100,6 @@ class Publishing(OnAccounts):
     """Whether a handler of events may be a coroutine function."""
 
     _sinks: dict[str, ConfiguredSink]
-    _readers: dict[str, Reader]
 
     @verb
     def subscribe(

@@ -31,10 +31,10 @@ class Halting(OnLedger):
         No process recovers them: either `recover` does not run, or the account is not
         configured in the process that runs it.
         """
-        from paygate.service import recover
+        from paygate.service import agenda
 
         since = arguments.span(waited, "waited")
-        return (yield from look(lambda tx: recover.unattended(tx, since)))
+        return (yield from look(lambda tx: agenda.unattended(tx, since)))
 
     @verb
     def stop_sending(self, *, reason: str) -> Flow[Stopped]:
@@ -86,10 +86,10 @@ class Recovery(OnAccounts):
         not respond, the payment has `unanswered` set. Work for accounts
         that are not configured here is left to a process that has them; see `unattended`.
         """
-        from paygate.service import recover
+        from paygate.service import agenda
 
         most = arguments.how_many(limit, "; for more, call recover again")
-        return (yield from recover.recover(self._accounts, self._timing, most))
+        return (yield from agenda.recover(self._access(), most))
 
     @verb
     def resume_sending(self, *, evidence: str, force: bool = False) -> Flow[None]:

@@ -24,10 +24,9 @@ from paygate.ledger import (
 )
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.elapsed import Lease, read_mark
-from paygate.ledger.tx import round_robin
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from paygate.domain.action import Action
     from paygate.domain.card_checks import CardChecks
@@ -97,11 +96,6 @@ UPDATE paygate_attempt SET state = 'succeeded', next_check_at = NULL, version = 
 WHERE payment = :payment AND operation = 'authorize' AND state = 'authorized'
 """
 _IDS_OF_PAYMENT = "SELECT id FROM paygate_attempt WHERE payment = :payment"
-_DUE = """
-SELECT id FROM paygate_attempt
-WHERE tenant = :tenant AND account = :account AND next_check_at <= :at
-ORDER BY next_check_at, id LIMIT :limit
-"""
 _UNATTENDED = """
 SELECT account, count(*) AS attempts, min(next_check_at) AS since FROM paygate_attempt
 WHERE tenant = :tenant AND next_check_at <= :before GROUP BY account ORDER BY account
@@ -444,20 +438,6 @@ def renew_answers(tx: Tx, payment: str) -> None:
     """Recompute the outcome checksums of the attempts of *payment*, after they changed."""
     for row in tx.all(_IDS_OF_PAYMENT, {"payment": payment}):
         checksums.renew(tx, checksums.ANSWER, row["id"])
-
-
-def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, str]]:
-    """Return the attempts of *accounts* that are due for an inquiry, alternating accounts."""
-    queues = [
-        [
-            (account, row["id"])
-            for row in tx.all(
-                _DUE, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit}
-            )
-        ]
-        for account in accounts
-    ]
-    return round_robin(queues)[:limit]
 
 
 def unattended(

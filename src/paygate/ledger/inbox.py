@@ -13,7 +13,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from paygate.domain.callback import InboxState, StoredCallback
 from paygate.domain.secret import Secret
@@ -21,10 +21,9 @@ from paygate.errors import TokenUnreadable
 from paygate.ledger import checksums, paging
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.methods import vault_of
-from paygate.ledger.tx import round_robin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
@@ -56,11 +55,6 @@ UPDATE paygate_inbox SET times = times + 1, state = 'new', applied_at = NULL,
 WHERE id = :id
 """
 _BY_ID = "SELECT * FROM paygate_inbox WHERE tenant = :tenant AND id = :id"
-_DUE = """
-SELECT id, length(notice) AS length FROM paygate_inbox
-WHERE tenant = :tenant AND account = :account AND next_try_at <= :at
-ORDER BY next_try_at, id LIMIT :limit
-"""
 _UNATTENDED = """
 SELECT account, count(*) AS callbacks, min(next_try_at) AS since FROM paygate_inbox
 WHERE tenant = :tenant AND next_try_at <= :before GROUP BY account
@@ -109,10 +103,6 @@ ORDER BY id LIMIT :limit
 """
 _RESEAL = "UPDATE paygate_inbox SET raw_encrypted = :raw WHERE id = :id"
 _KEEP_REPLY = "UPDATE paygate_inbox SET reply = :reply WHERE id = :id"
-
-
-_LONG: Final = 4000
-"""The length above which a notice has about twenty movements or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,20 +178,6 @@ def by_id(tx: Tx, id_: int) -> InboxRow | None:
     """Return the callback with this id, or None."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     return None if row is None else inbox_row_of(row)
-
-
-def due(tx: Tx, accounts: Sequence[str], limit: int) -> list[int]:
-    """
-    Return the ids of the callbacks of *accounts* that are due, alternating accounts.
-
-    A callback with many movements takes long to apply, so it comes after all others.
-    """
-    queues = [
-        tx.all(_DUE, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit})
-        for account in accounts
-    ]
-    rows = round_robin(queues)[:limit]
-    return [int(row["id"]) for row in sorted(rows, key=lambda row: int(row["length"]) > _LONG)]
 
 
 def unattended(tx: Tx, before: datetime) -> dict[str, tuple[int, datetime]]:

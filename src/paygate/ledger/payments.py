@@ -30,7 +30,6 @@ from paygate.ledger import (
 )
 from paygate.ledger.claims import Claim
 from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
-from paygate.ledger.tx import round_robin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,11 +180,6 @@ _EXPECT_SETTLEMENT = """
 UPDATE paygate_payment SET settle_check_at = min(coalesce(settle_check_at, :by), :by) WHERE id = :id
 """
 _SET_SETTLE_CHECK = "UPDATE paygate_payment SET settle_check_at = :by WHERE id = :id"
-_UNSETTLED = """
-SELECT id FROM paygate_payment
-WHERE tenant = :tenant AND account = :account AND settle_check_at <= :at
-ORDER BY settle_check_at, id LIMIT :limit
-"""
 _SET_REVERSAL = "UPDATE paygate_payment SET reversal = :reversal WHERE id = :id"
 _SET_SEEN = "UPDATE paygate_payment SET seen_minor = :seen WHERE id = :id"
 _SET_CUSTOMER = "UPDATE paygate_payment SET customer = :customer, payer = :customer WHERE id = :id"
@@ -452,20 +446,6 @@ def set_settle_check(tx: Tx, payment: str, by: datetime | None) -> None:
     """Store when to check again whether the money of *payment* has settled; None for never."""
     tx.run(_SET_SETTLE_CHECK, {"id": payment, "by": write_instant(by)})
     checksums.renew(tx, checksums.PAYMENT, payment)
-
-
-def unsettled(tx: Tx, accounts: Sequence[str], limit: int) -> list[tuple[str, str]]:
-    """Return payments of *accounts* whose money should have settled, alternating accounts."""
-    queues = [
-        [
-            (account, row["id"])
-            for row in tx.all(
-                _UNSETTLED, {"tenant": tx.tenant, "account": account, "at": tx.at, "limit": limit}
-            )
-        ]
-        for account in accounts
-    ]
-    return round_robin(queues)[:limit]
 
 
 def set_reversal(tx: Tx, payment: str, reversal: str | None) -> None:

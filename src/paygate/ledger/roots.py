@@ -139,6 +139,7 @@ ROOTLESS: Final[Mapping[str, str]] = {
     "paygate_address_count": "One statement increments the count and locks the row.",
     "paygate_address": "The number comes from that count, and numbers and owners are unique.",
     "paygate_report_line": "A line of a report is unique.",
+    "paygate_job": "One conditional statement takes a job; a job that is done twice is harmless.",
     "paygate_outbox": (
         "An event concerns what its unit has locked. Units with events about other things queue "
         "at their end (Tx.queue_at_end)."

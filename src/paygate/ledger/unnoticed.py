@@ -15,6 +15,9 @@ _SINK: Final = (
 )
 _ACCOUNT: Final = "The known facts of an account, which the next process stores again."
 _REFUSED: Final = "Counts of refused callbacks, which have no effect on payments."
+_JOB: Final = (
+    "Who does a job, and until when. A job may be done twice, late, or by another process."
+)
 _NOT_USED: Final = "No row is written to this table yet."
 
 UNNOTICED: Final[dict[str, str]] = {
@@ -90,6 +93,10 @@ UNNOTICED: Final[dict[str, str]] = {
     "paygate_feed.alerted_at": "When an alert was emitted; it may be emitted twice.",
     "paygate_feed.fault": "The message of the last failure; the next reading replaces it.",
     "paygate_feed.failing_since": "When the failures began; the next reading replaces it.",
+    **{
+        f"paygate_job.{name}": _JOB
+        for name in ("tenant", "kind", "subject", "lease", "lease_until", "DELETE")
+    },
     "paygate_inbox.raw_encrypted": (
         "It is encrypted together with its event id, so a changed one cannot be decrypted. The "
         "notice that is applied has a checksum."

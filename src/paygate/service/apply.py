@@ -100,25 +100,6 @@ class PriceOf:
     price: Price
 
 
-def apply_callbacks(
-    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
-) -> Flow[list[Payment]]:
-    """
-    Apply the due callbacks of the inbox, once each, and return the payments that they are about.
-
-    Accounts alternate, and callbacks with many movements come last: one callback is one
-    transaction, since the result of a part depends on the rest. An account that does not answer is
-    added to *silent*, and its callbacks that need an inquiry wait for the next run. Callbacks of an
-    account that is not configured here wait for a process that has it.
-    """
-    about: dict[str, Payment] = {}
-    for id_ in (yield from look(lambda tx: inbox.due(tx, list(accounts), limit))):
-        payment = yield from apply_safely(id_, accounts, timing, silent)
-        if payment is not None:
-            about[payment.id] = payment
-    return list(about.values())
-
-
 def replay(id_: int, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[InboxRow]:
     """Apply a callback again from the beginning, and return its new row."""
     row = yield from look(lambda tx: intake.find(tx, id_))

@@ -111,33 +111,16 @@ def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing
     return replace(found, unanswered=unanswered)
 
 
-def recover(
-    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
-) -> Flow[list[Payment]]:
-    """
-    Inquire once about every attempt that is due, and return their payments.
+def leave_unasked(attempt: str, account: str) -> Flow[Payment | None]:
+    """Return the payment of an attempt that waits, because *account* did not answer before."""
 
-    Methods that are being stored or deleted are followed up as well. Accounts alternate. An account
-    that does not answer is added to *silent*; the rest of its attempts wait for the next run.
-    """
-    asked: dict[str, Payment] = {}
-    due = yield from look(lambda tx: attempts.due(tx, list(accounts), limit))
-    for account, attempt in due:
-        if account in silent:
-            found = yield from look(partial(_not_asked, attempt=attempt, account=account))
-        else:
-            found = yield from inquire_safely(attempt, accounts, timing, silent)
-        if found is not None:
-            asked[found.id] = found
-    return list(asked.values())
+    def read(tx: Tx) -> Payment | None:
+        row = attempts.by_id(tx, attempt)
+        payment = None if row is None else _payment_of(tx, row)
+        why = f"account {account!r} did not answer before, and was not asked again"
+        return None if payment is None else replace(payment, unanswered=why)
 
-
-def _not_asked(tx: Tx, *, attempt: str, account: str) -> Payment | None:
-    """Return the payment of an attempt that waits for the next run."""
-    row = attempts.by_id(tx, attempt)
-    payment = None if row is None else _payment_of(tx, row)
-    why = f"account {account!r} did not answer before, and was not asked again"
-    return None if payment is None else replace(payment, unanswered=why)
+    return (yield from look(read))
 
 
 def follow(

@@ -9,7 +9,7 @@ from paygate.domain.callback import InboxState, Refusal
 from paygate.domain.status import AccountStatus, Concern, LedgerStatus
 from paygate.ledger import accounts, attempts, feeds, refused, sending, totals
 from paygate.printing import counted
-from paygate.service import recover
+from paygate.service import agenda
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def _accounts(tx: Tx) -> list[AccountStatus]:
     for each in refused.counted(tx):
         refusals.setdefault(each.account, []).append(each)
     stuck = totals.stuck(tx)
-    overdue = {each.account: each for each in recover.unattended(tx, OVERDUE_AFTER)}
+    overdue = {each.account: each for each in agenda.unattended(tx, OVERDUE_AFTER)}
     found: list[AccountStatus] = []
     for name in sorted({*known, *read, *refusals, *stuck, *overdue}):
         one, feed, late = known.get(name), read.get(name), overdue.get(name)

@@ -34,29 +34,18 @@ if TYPE_CHECKING:
 _BRINGS = (Operation.CHARGE, Operation.AUTHORIZE, Operation.CAPTURE)
 
 
-def recover(
-    accounts: Mapping[str, GatewayAccount], timing: Timing, limit: int, silent: set[str]
-) -> Flow[list[Payment]]:
-    """
-    Inquire about payments whose money, in or out, is due to have settled; flag what has not.
-
-    A gateway that does not answer is asked again later.
-    """
-    found: list[Payment] = []
-    due = yield from look(lambda tx: payments.unsettled(tx, list(accounts), limit))
-    for account, payment in due:
-        if account not in silent:
-            found.append((yield from _look_at(payment, account, accounts, timing, silent)))
-    return found
-
-
-def _look_at(
+def check(
     payment: str,
     account: str,
     accounts: Mapping[str, GatewayAccount],
     timing: Timing,
     silent: set[str],
 ) -> Flow[Payment]:
+    """
+    Inquire about a payment whose money, in or out, is due to have settled; flag it if it has not.
+
+    A gateway that does not answer is added to *silent*, and asked again later.
+    """
     for attempt in (yield from look(lambda tx: _attempts(tx, payment))):
         yield from inquire.inquire_safely(attempt, accounts, timing, silent)
     answered = account not in silent

@@ -93,6 +93,13 @@ def span(value: object, name: str) -> timedelta:
     return value
 
 
+def lease(value: object, name: str, longest: timedelta) -> timedelta:
+    """Return the duration of a lease."""
+    if not isinstance(value, timedelta) or not timedelta() < value <= longest:
+        refuse(name, f"a timedelta of more than 0 and at most {longest}", value)
+    return value
+
+
 def seconds(value: object, name: str) -> float:
     """Return a number of seconds that is not negative."""
     fits = type(value) in (int, float) and not math.isnan(cast("float", value))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.job import Job
     from paygate.domain.outcome import Approved, Authorized, Declined, Ended
     from paygate.domain.payment import Payment
 
@@ -55,6 +56,22 @@ def write_off(value: object, name: str) -> str:
     from paygate.domain.reversal import WriteOff
 
     return _id(value, name, WriteOff)
+
+
+def job(value: object, name: str) -> Job:
+    """Return a job, given as such or by its id."""
+    from paygate.domain.job import Job
+
+    if isinstance(value, Job):
+        return value
+    return Job.read(named(value, name))
+
+
+def jobs(value: object, name: str) -> list[Job]:
+    """Return jobs, given as such or by their ids."""
+    if not isinstance(value, list | tuple):
+        refuse(name, "a list of jobs", value)
+    return [job(each, name) for each in cast("Iterable[object]", value)]
 
 
 def stored(value: object, name: str) -> str:

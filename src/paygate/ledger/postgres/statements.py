@@ -10,7 +10,7 @@ module rewrites its text for psycopg and PostgreSQL:
 - ``max`` and ``min`` of several values, JSON functions and empty bytes have other names.
 
 Three statements query the database about itself; each has a separate text for PostgreSQL. So have
-those that assign positions to events.
+those that assign positions to events, and those that find jobs to take.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from paygate.ledger.jobs import TO_TAKE
 from paygate.ledger.outbox import PLACE, UNPLACED
 from paygate.ledger.row_rules import FILE, MISSING_REFERENCES, NUMBERS
 
@@ -103,7 +104,13 @@ _MISSING: Final = " UNION ALL ".join(
     for table, column, parent in FOREIGN_KEYS
 )
 
+# Rows that another process takes, or writes, at this moment are passed over.
+_TAKING: Final = {
+    sql: f"{sql.rstrip()} FOR NO KEY UPDATE OF d SKIP LOCKED" for sql in TO_TAKE.values()
+}
+
 OVERRIDES: Final[Mapping[str, str]] = {
+    **_TAKING,
     FILE.statements[0]: _GUARDS,
     NUMBERS: _NEXT_NUMBERS,
     MISSING_REFERENCES: _MISSING,

@@ -15,8 +15,10 @@ from paygate.testing.simulation.faults import CALLBACK, PlannedFault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paygate.domain.job import Job
     from paygate.gateway import Callback
     from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.hosts import Host
     from paygate.testing.simulation.world import World
 
 _SPANS: Final = {
@@ -65,7 +67,7 @@ def _contradict(world: World, name: str, rolls: Dice) -> None:
 
 
 def poll(world: World, name: str, rolls: Dice) -> None:
-    """Recover as a worker does, or inquire about one payment."""
+    """Recover, take due jobs as a worker does, or inquire about one payment."""
     _contradict(world, f"{name}.c", rolls)
     host = rolls.choice(world.workers)
     rows = world.payments("kind NOT IN ('check', 'cash', 'transfer', 'credit')")
@@ -74,8 +76,30 @@ def poll(world: World, name: str, rolls: Dice) -> None:
         world.begin(name, host, host.inquire(payment), rolls)
         world.count("actor:inquire")
         return
+    if rolls.random() < 0.5:
+        _take(world, name, host, rolls)
+        return
     world.begin(name, host, host.recover(limit=rolls.choice((1, 100))), rolls)
     world.count("actor:recover")
+
+
+def _take(world: World, name: str, host: Host, rolls: Dice) -> None:
+    """
+    Take jobs and do them at the same time, each on some host; some are done again, much later.
+
+    What was taken may be late: its host was killed, or its lease has ended.
+    """
+
+    def taken(jobs: list[Job]) -> None:
+        world.jobs += jobs
+        some = jobs + ([rolls.choice(world.jobs)] if world.jobs else [])
+        for number, job in enumerate(some):
+            does = rolls.choice(world.workers)
+            world.begin(f"{name}.{number}", does, does.work(job), rolls)
+            world.count(f"actor:job {job.kind}")
+
+    limit = rolls.choice((1, 3, 100))
+    world.begin(name, host, host.take_due(limit=limit), rolls, then=taken)
 
 
 def read_feeds(world: World, name: str, rolls: Dice) -> None:

@@ -47,6 +47,7 @@ from paygate.testing.simulation.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from paygate.domain.job import Job
     from paygate.gateway import Reply
     from paygate.service.flow import Flow
     from paygate.testing.processor.order import Order
@@ -129,6 +130,8 @@ class World:
     """Events that were sent again with other contents, and whether they were acknowledged."""
     stopped: dict[str, int] | None = None
     """How many events each account had when sending was stopped; None if it is not stopped."""
+    jobs: list[Job] = field(default_factory=list["Job"])
+    """The jobs that workers have taken; each may be done again at any time."""
     judged: set[str] = field(default_factory=set[str])
     """Payments that a clerk decided by hand."""
 

@@ -845,6 +845,18 @@ CREATE TABLE paygate_delivery (
 CREATE INDEX paygate_delivery_by_aggregate ON paygate_delivery (tenant, sink, aggregate, position);
 CREATE INDEX paygate_delivery_dead ON paygate_delivery (tenant, sink, position) WHERE dead = 1;
 
+-- The due jobs that a process has taken, and until when no other takes them. A row says only who
+-- does a job: what is due is in the tables above, and a job without a row is free.
+CREATE TABLE paygate_job (
+  tenant text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  subject text COLLATE "C" NOT NULL, -- an attempt, a callback, a payment, an account or a sink
+  lease text COLLATE "C" NOT NULL, -- of the holder; empty if the job rests
+  lease_until text COLLATE "C" NOT NULL,
+  PRIMARY KEY (tenant, kind, subject)
+);
+CREATE INDEX paygate_job_by_lease ON paygate_job (lease_until);
+
 -- Returns text as JSON; NULL if it is not valid JSON.
 CREATE FUNCTION paygate_json(value text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN

@@ -840,6 +840,18 @@ CREATE TABLE paygate_delivery (
 CREATE INDEX paygate_delivery_by_aggregate ON paygate_delivery (tenant, sink, aggregate, position);
 CREATE INDEX paygate_delivery_dead ON paygate_delivery (tenant, sink, position) WHERE dead = 1;
 
+-- The due jobs that a process has taken, and until when no other takes them. A row says only who
+-- does a job: what is due is in the tables above, and a job without a row is free.
+CREATE TABLE paygate_job (
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL, -- an attempt, a callback, a payment, an account or a sink
+  lease TEXT NOT NULL, -- of the holder; empty if the job rests
+  lease_until TEXT NOT NULL,
+  PRIMARY KEY (tenant, kind, subject)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_job_by_lease ON paygate_job (lease_until);
+
 CREATE TRIGGER paygate_posting_no_update BEFORE UPDATE ON paygate_posting
 BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END;
 CREATE TRIGGER paygate_posting_no_delete BEFORE DELETE ON paygate_posting
