@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from paygate.domain.credit import Balance, Credit, CreditReason
     from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
     from paygate.domain.event import DeadLetter, Event
-    from paygate.domain.invoice import Invoice, InvoiceStatus, Share
+    from paygate.domain.invoice import Invoice, InvoiceStatus
     from paygate.domain.job import Job, JobKind
     from paygate.domain.kind import Kind, Operation
     from paygate.domain.method import (
@@ -53,8 +53,10 @@ if TYPE_CHECKING:
         Ending,
         RejectCause,
     )
+    from paygate.domain.payable import Payable, Share
     from paygate.domain.payer_number import PayerNumber, Pays
     from paygate.domain.payment import ForeignMoney, Payment, PaymentItem, PaymentStatus
+    from paygate.domain.prepayment import OnRest, Prepayment, PrepaymentStatus
     from paygate.domain.quoting import Late, LateRule
     from paygate.domain.receipt import Receipt, ReceiptLine
     from paygate.domain.result import OperationResult, OperationState
@@ -80,8 +82,10 @@ if TYPE_CHECKING:
         InvoiceStatusWord,
         KeyedVerb,
         KindWord,
+        OnRestWord,
         PaymentStatusWord,
         PaysWord,
+        PrepaymentStatusWord,
         RecordedBy,
         RefundToWord,
         SentBackBy,
@@ -164,9 +168,10 @@ _HOMES = {
     "Event": "domain.event",
     "Invoice": "domain.invoice",
     "InvoiceStatus": "domain.invoice",
-    "Share": "domain.invoice",
     "Job": "domain.job",
     "JobKind": "domain.job",
+    "Payable": "domain.payable",
+    "Share": "domain.payable",
     "Kind": "domain.kind",
     "Operation": "domain.kind",
     "Mandate": "domain.method",
@@ -192,6 +197,9 @@ _HOMES = {
     "Payment": "domain.payment",
     "PaymentItem": "domain.payment",
     "PaymentStatus": "domain.payment",
+    "OnRest": "domain.prepayment",
+    "Prepayment": "domain.prepayment",
+    "PrepaymentStatus": "domain.prepayment",
     "Late": "domain.quoting",
     "LateRule": "domain.quoting",
     "Receipt": "domain.receipt",
@@ -222,6 +230,8 @@ _HOMES = {
     "InvoiceStatusWord": "domain.words",
     "KeyedVerb": "domain.words",
     "KindWord": "domain.words",
+    "OnRestWord": "domain.words",
+    "PrepaymentStatusWord": "domain.words",
     "PaymentStatusWord": "domain.words",
     "PaysWord": "domain.words",
     "RecordedBy": "domain.words",
@@ -358,11 +368,14 @@ __all__ = [
     "MovementKind",
     "Network",
     "NotIdempotent",
+    "OnRest",
+    "OnRestWord",
     "OneTimeToken",
     "Operation",
     "OperationResult",
     "OperationState",
     "PayToAddress",
+    "Payable",
     "PayerField",
     "PayerNumber",
     "PaygateError",
@@ -376,6 +389,9 @@ __all__ = [
     "PaysWord",
     "PostForm",
     "PostalAddress",
+    "Prepayment",
+    "PrepaymentStatus",
+    "PrepaymentStatusWord",
     "Published",
     "Rail",
     "RawBankAccount",

@@ -139,6 +139,10 @@ class InvoiceNotFound(RecordNotFound):
     """There is no invoice with this number or id."""
 
 
+class PrepaymentNotFound(RecordNotFound):
+    """There is no prepayment with this id."""
+
+
 class PaymentNotFound(RecordNotFound):
     """There is no payment with this id."""
 
@@ -261,6 +265,34 @@ class InvoiceIsVoid(Refused):
     """The invoice was voided; issue a new one."""
 
     item: str
+
+
+class PrepaymentReplaced(Refused):
+    """An invoice has taken the place of the prepayment; collect that invoice.
+
+    `item` is the id of the prepayment, and `invoice` the number of the invoice.
+    """
+
+    item: str
+    invoice: str
+
+
+class PrepaymentIsClosed(Refused):
+    """The prepayment was closed; make another one."""
+
+    item: str
+
+
+class AssignmentConflict(Refused):
+    """The assignment key belongs to another customer, or a prepayment with it is in use.
+
+    `owner` is the customer to whom it belongs, and `prepayment` the id of the one in use, or empty.
+    """
+
+    key: str
+    customer: str
+    owner: str
+    prepayment: str
 
 
 class InvoiceDisputed(Refused):

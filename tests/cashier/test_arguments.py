@@ -26,6 +26,7 @@ from paygate import (
     OneTimeToken,
     Payment,
     PaymentMethod,
+    Prepayment,
     RawBankAccount,
     RawCard,
     Secret,
@@ -80,6 +81,11 @@ class Shop:
         cashier.collect("N-2", via="page", key="open", return_url=BACK)
         return cls(cashier, paid, cashier.methods("K-9")[0], itertools.count())
 
+    def prepayment(self) -> Prepayment:
+        number = next(self.keys)
+        key = f"P-{number}"
+        return self.cashier.prepay("K-9", usd("1.00"), assignment_key=key, key=key)
+
     def right(self, verb: str, parameter: str) -> Any:
         """Return a value that *parameter* of *verb* takes."""
         cashier = self.cashier
@@ -115,6 +121,8 @@ class Shop:
             "customer": lambda: "K-9",
             "total": lambda: usd("84.00"),
             "due": lambda: "2031-03-01",
+            "assignment_key": lambda: f"O-{next(self.keys)}",
+            "prepayment": self.prepayment,
             "csv": lambda: b"number,customer,currency,total,due\n",
             "invoice": lambda: "N-3",
             "invoices": lambda: ["N-3"],
@@ -175,7 +183,10 @@ WRONG: Mapping[str, Callable[[Shop], Any]] = {
     "what fails when it is printed": lambda _: Unprintable(),
 }
 
-NAMES_RECORD = {"payment", "invoice", "method", "change", "receipt", "write_off_", "attempt", "id_"}
+NAMES_RECORD = {
+    *("payment", "prepayment", "invoice", "method", "change", "receipt", "write_off_", "attempt"),
+    "id_",
+}
 """They find a record: a text that none has is *not found*, which is no fault of the call."""
 
 OF_RECORDS = {"invoices"}
@@ -192,6 +203,7 @@ MEANING: Mapping[str, set[str]] = {
     # Any printable text can be somebody's name for something.
     "key": {"year 1 in text"},
     "number": {"year 1 in text"},
+    "assignment_key": {"year 1 in text"},
     "customer": {"year 1 in text"},
     "name": {"year 1 in text"},
     "sink": TEXTS,
@@ -228,7 +240,7 @@ OF_VERB: Mapping[tuple[str, str], set[str]] = {
         (verb, "customer"): TEXTS | {"a customer who rings"}
         for verb in (
             *("balance", "credits", "erase_contact", "invoices", "methods", "open_invoices"),
-            *("payer_numbers", "payments"),
+            *("payer_numbers", "payments", "prepayments"),
         )
     },
     ("customer", "id_"): TEXTS | {"a customer who rings"},

@@ -13,8 +13,8 @@ from cryptography.fernet import Fernet
 
 from paygate import Cashier, Customer, Money, PaymentStatus
 from paygate.cashier.verbs import each_verb
-from paygate.domain.invoice import Share
 from paygate.domain.outcome import Ended, Ending
+from paygate.domain.payable import Share
 from paygate.errors import InvalidValue, InvoiceNotFound
 from paygate.testing import FakeClock, FakeGateway
 
@@ -150,6 +150,8 @@ NOTES = {"reason", "evidence", "force_reason", "description"}
 NEEDS: dict[str, Any] = {
     "callback": 1,
     "number": "N-1",
+    "assignment_key": "O-1",
+    "prepayment": "p",
     "customer": "C-1",
     "total": usd("1.00"),
     "due": "2031-03-01",
@@ -176,7 +178,7 @@ NEEDS: dict[str, Any] = {
 # A look-up finds nothing by it.
 READS_OF_CUSTOMERS = {
     *("methods", "invoices", "open_invoices", "payments", "credits", "balance", "erase_contact"),
-    "payer_numbers",
+    *("payer_numbers", "prepayments"),
 }
 
 

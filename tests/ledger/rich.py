@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from paygate.domain.event import Event
     from paygate.domain.method import PaymentMethod
     from paygate.domain.payment import Payment
+    from paygate.domain.prepayment import Prepayment
 
 KEYS = ["cGF5Z2F0ZS1hLXJpY2gtbGVkZ2VyLWZvci10ZXN0cyE="]
 BACK = "https://shop.example/back"
@@ -274,6 +275,27 @@ def _credits(office: Office) -> None:
     cashier.undo_write_off(given_up)
 
 
+def _prepayments(office: Office) -> None:
+    cashier = office.cashier
+
+    def prepay(key: str, **more: Any) -> Prepayment:
+        return cashier.prepay(PAYER, usd("50"), assignment_key=key, key=office.key(), **more)
+
+    waits = prepay("waits", data={"basket": 7}, description="entry fee")
+    cashier.record(waits, by="cash", key=office.key())
+    for key, on_rest in (("kept", "keep"), ("rest", "credit")):
+        paid = prepay(key, on_rest=on_rest)
+        office.pay(paid.id)
+        office.issue("30", assignment_key=key)
+    cashier.void(office.issue("5", assignment_key="kept"), reason="issued twice")
+    office.issue("15", assignment_key="kept")
+    office.pay(prepay("page").id, via="page", method=None, return_url=BACK)
+    office.issue("30", assignment_key="page")
+    closed = prepay("closed")
+    cashier.record(closed, by="cash", amount=usd("20"), key=office.key())
+    cashier.close_prepayment(closed, reason="canceled")
+
+
 def _settling(office: Office) -> None:
     for via in ("card", "slow"):
         paid = office.pay(via=via)
@@ -488,6 +510,7 @@ _PARTS = (
     _refunds,
     _pages,
     _credits,
+    _prepayments,
     _settling,
     _by_hand,
     _disputes,

@@ -54,6 +54,18 @@ DAMAGE = {
 
 # The same for rules about what the small ledger has not seen.
 DAMAGE_OF_MORE = {
+    "prepayment-rebuilds": "UPDATE paygate_item SET moved_minor = moved_minor + 1",
+    "items-have-their-account": """
+        UPDATE paygate_posting SET ledger_account = 'prepayment'
+        WHERE ledger_account = 'receivable'
+    """,
+    "assignments-match": "UPDATE paygate_assignment_key SET customer = 'C-9'",
+    "prepayments-are-replaced-by-invoices": "UPDATE paygate_prepayment SET replaced_by = NULL",
+    "invoices-have-their-prepayments": """
+        UPDATE paygate_item SET assignment_key = (
+          SELECT assignment_key FROM paygate_item WHERE kind = 'prepayment' AND allocated_minor > 0)
+        WHERE kind = 'invoice'
+    """,
     "file-is-sound": "UPDATE paygate_item SET claimed_minor = -1",
     "no-rows-are-missing": "DELETE FROM paygate_attempt_try",
     "rows-are-as-written": "UPDATE paygate_receipt SET movement_id = movement_id || 'x'",

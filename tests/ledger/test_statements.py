@@ -56,6 +56,7 @@ EXCEPTIONS = {
     "inbox._BY_EVENT": "sorts what was told under one id of an event",
     "inbox._UNATTENDED": "reads what is due in the inbox",
     "lots._DEBITS_OF": "sorts the debits of one payment",
+    "prepayments._INVOICES_WITH_KEY": "sorts the invoices with one assignment key",
     "payments._LISTING.statements[('', ": "sorts the payments for one invoice",
     "methods._NAMED": "sorts the stored methods that a processor calls by one name",
     "attempts._UNATTENDED": "reads what is to be inquired about",

@@ -22,7 +22,6 @@ ALWAYS_NULL = {
     "paygate_feed.failing_since": "the feeds of these processors can be read",
     "paygate_feed.lease_until": "nobody reads a feed just now",
     "paygate_inbox.reply": "these processors want no answer in the reply",
-    "paygate_item.assignment_key": "nothing writes it yet",
     "paygate_item.method": "nothing writes it yet",
     "paygate_mandate.revoked_at": "nothing writes it yet",
     "paygate_address_count.told_limit": "no wallet here has come near its limit",

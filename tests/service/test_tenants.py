@@ -14,9 +14,9 @@ from cryptography.fernet import Fernet
 
 from paygate import Cashier, Customer, Kind, Mandate, Money, Timing
 from paygate.cashier.verbs import each_verb
-from paygate.domain.invoice import Share
 from paygate.domain.method import MandateScope
 from paygate.domain.outcome import Approved, Ended, Ending
+from paygate.domain.payable import Share
 from paygate.errors import PaygateError, PaymentNotFound
 from paygate.gateway import Gateway
 from paygate.testing import FakeClock, FakeGateway

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.customer import Customer
-    from paygate.domain.invoice import Invoice, Share
     from paygate.domain.kind import Kind
     from paygate.domain.money import Money
+    from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment
     from paygate.domain.receipt import Receipt
     from paygate.domain.words import RecordedBy, RefundToWord, SentBackBy
@@ -30,7 +30,7 @@ class ByHand(OnLedger):
     @verb
     def record(
         self,
-        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        items: Sequence[Payable] | Payable,
         *,
         by: Kind | RecordedBy,
         key: str,
@@ -77,7 +77,7 @@ class ByHand(OnLedger):
         customer: Customer | str | None = None,
         amount: Money | None = None,
         to: RefundTo | RefundToWord | None = None,
-        items: Sequence[Invoice | Share | str] | Invoice | Share | str = (),
+        items: Sequence[Payable] | Payable = (),
         on: date | str | None = None,
         reason: str = "",
         force_reason: str = "",

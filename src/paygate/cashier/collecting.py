@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from paygate.domain.charging import ChargeReason
     from paygate.domain.customer import Browser, Customer
-    from paygate.domain.invoice import Invoice, Share
     from paygate.domain.kind import Kind
     from paygate.domain.method import Mandate, PaymentMethod
     from paygate.domain.money import Money
+    from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment
     from paygate.domain.words import ChargeReasonWord, KindWord
     from paygate.gateway import Method
@@ -32,7 +32,7 @@ class Collecting(OnAccounts):
     @verb
     def collect(
         self,
-        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        items: Sequence[Payable] | Payable,
         *,
         via: str,
         key: str,
@@ -115,7 +115,7 @@ class Collecting(OnAccounts):
     @verb
     def authorize(
         self,
-        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        items: Sequence[Payable] | Payable,
         *,
         via: str,
         key: str,

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from paygate.domain.credit import Balance, Credit
     from paygate.domain.customer import Customer
-    from paygate.domain.invoice import Invoice, Share
     from paygate.domain.money import Money
+    from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment
     from paygate.service.flow import Flow
 
@@ -26,7 +26,7 @@ class Credits(OnLedger):
     @verb
     def pay_from_credit(
         self,
-        items: Sequence[Invoice | Share | str] | Invoice | Share | str,
+        items: Sequence[Payable] | Payable,
         *,
         key: str,
         amount: Money | None = None,

@@ -19,6 +19,7 @@ from paygate.cashier.methods import Methods
 from paygate.cashier.operations import Operations
 from paygate.cashier.payer_numbers import PayerNumbers
 from paygate.cashier.payments import Payments
+from paygate.cashier.prepayments import Prepayments
 from paygate.cashier.receipts import Receipts
 from paygate.cashier.recovery import Halting, Recovery
 from paygate.cashier.reversals import Reversals
@@ -27,6 +28,7 @@ from paygate.cashier.write_offs import WriteOffs
 
 class BookDesk(
     Invoices,
+    Prepayments,
     ByHand,
     Reversals,
     Credits,

@@ -34,22 +34,28 @@ class Invoices(OnLedger):
         total: Money,
         due: date | str,
         on: date | str | None = None,
+        assignment_key: str | None = None,
     ) -> Flow[Invoice]:
         """
         Issue an invoice, once per number.
 
         The same facts again return the existing invoice. Dates are `date`
-        objects or ISO 8601 text. Raises `NumberReused` for different facts under the
-        same number, and `InvalidAmount` for a total that is not more than zero.
+        objects or ISO 8601 text. With an *assignment_key* the invoice takes the money of
+        prepayments with that key, and replaces them: see `prepay`. Raises `NumberReused` for
+        different facts under the same number, `InvalidAmount` for a total that is not more than
+        zero, and `AssignmentConflict` for the key of another customer.
         """
+        from paygate.domain import prepayment
         from paygate.service import issue
 
+        key = None if assignment_key is None else prepayment.assignment_key(assignment_key)
         bill = issue.Bill(
             number=arguments.number(number, "number"),
             customer=arguments.customer(customer, "customer"),
             total=arguments.money(total, "total"),
             due=arguments.day(due, "due"),
             on=arguments.maybe(arguments.day, on, "on"),
+            assignment_key=key,
         )
         return (yield from issue.issue(bill))
 
@@ -68,7 +74,8 @@ class Invoices(OnLedger):
         Issue the invoices of a CSV file, all in one transaction; run twice, it issues them once.
 
         The first line names the columns: number, customer, currency, total, due and,
-        optionally, name, email and phone of the customer and the parts of a `PostalAddress`.
+        optionally, assignment_key, name, email and phone of the customer and the parts of a
+        `PostalAddress`. A row with an assignment key takes the money of its prepayments.
         *delimiter* separates columns, *decimal* (a point or a comma) is the decimal separator, and
         *encoding* is that of bytes; none of them is guessed. Raises `ImportRejected` with every
         invalid row by its line, and issues nothing; with *skip_bad* the valid rows are issued, and
@@ -93,7 +100,8 @@ class Invoices(OnLedger):
         Void an invoice that should not have been issued.
 
         Money that was allocated to it becomes credit of the customer; `Invoice.credited` says how
-        much that was. Raises `ItemAlreadyBeingPaid` while a payment that may still succeed holds
+        much that was. Money that came from a prepayment returns to it, for the next invoice with
+        its key. Raises `ItemAlreadyBeingPaid` while a payment that may still succeed holds
         the invoice.
         """
         from paygate.service import issue

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from paygate.domain.action import Action
-    from paygate.domain.invoice import Invoice, Share
     from paygate.domain.method import MethodRequest
     from paygate.domain.money import Money
+    from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment
     from paygate.domain.result import OperationResult
     from paygate.domain.words import RefundToWord
@@ -66,7 +66,7 @@ class Operations(OnAccounts):
         key: str,
         amount: Money | None = None,
         to: RefundTo | RefundToWord | None = None,
-        items: Sequence[Invoice | Share | str] | Invoice | Share | str = (),
+        items: Sequence[Payable] | Payable = (),
         reason: str = "",
         force_reason: str = "",
     ) -> Flow[OperationResult]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Allocation:
     """Money of a receipt or a credit, put on an invoice; negative if it was taken off again.
 
-    `cancels` names the allocation that this one, its negative twin, cancels.
+    `invoice` is the id of the invoice, or of a prepayment. `cancels` names the allocation that this
+    one, its negative twin, cancels; `prepayment` the prepayment that the money was on before.
     """
 
     id: str
@@ -26,3 +27,4 @@ class Allocation:
     credit: str | None
     cancels: str | None
     booked_at: datetime
+    prepayment: str | None = None

@@ -27,6 +27,10 @@ class CreditReason(StrEnum):
     """It was paid for an invoice that was void or written off."""
     INVOICE_VOIDED = "invoice_voided"
     """It was on an invoice that was voided."""
+    PREPAYMENT_REST = "prepayment_rest"
+    """It was on a prepayment, and exceeded the invoice."""
+    PREPAYMENT_CLOSED = "prepayment_closed"
+    """It was on a prepayment that was closed."""
     RETURNED = "returned"
     """Money was sent back that the customer had already spent; such a lot is negative."""
 

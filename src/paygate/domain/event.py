@@ -15,7 +15,7 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened to one aggregate (an invoice, a payment, a customer's credit).
+    """Something that happened to one aggregate: an invoice, a payment, a customer's credit.
 
     `seq` counts 1, 2, 3 … without gaps per aggregate, so that a consumer notices
     what it missed; `id` is the same on every delivery, so that it recognizes what it
@@ -55,6 +55,15 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "invoice.partially_paid": "Part of an invoice was paid.",
     "invoice.reopened": "Money was taken off an invoice; part of it is open again.",
     "invoice.written_off": "An open amount was written off.",
+    "prepayment.created": "A prepayment was made, which a customer can pay before the invoice.",
+    "prepayment.partially_paid": "Part of a prepayment was paid.",
+    "prepayment.paid": "Money came on a prepayment, and nothing of it is to be paid any more.",
+    "prepayment.assigned": "An invoice took money of a prepayment with its key.",
+    "prepayment.replaced": "An invoice took the place of a prepayment, whose rest is closed.",
+    "prepayment.balanced": "All money of a prepayment is on invoices, or is credit.",
+    "prepayment.reopened": "Money was taken off a prepayment, or its invoice voided.",
+    "prepayment.closed": "A prepayment was closed; its money became credit.",
+    "assignment.conflict": "The assignment key of another customer was refused.",
     "payment.started": "A payment was stored, before anything was sent.",
     "payment.unasked": "Money arrived for a payer number, and became a payment of its own.",
     "payment.identified": "A clerk found out whose the money is that arrived for a payer number.",

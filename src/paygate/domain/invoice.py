@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from paygate.domain.money import Money
-from paygate.domain.text import spelled_alike
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -39,7 +38,7 @@ class Invoice:
     how much of its money became credit of the customer when it was voided. `reversal` is set on
     a fee invoice and names the reversal that caused it. `disputed` says that a payer's bank
     took money off it that may be lost: it is not charged automatically.
-    `assignment_key` is for prepayments for one purpose, and is None until those are supported.
+    `assignment_key` names the purpose: prepayments with the same key pay the invoice.
     """
 
     id: str
@@ -66,18 +65,11 @@ class Invoice:
         minor = self.total.minor - self.allocated.minor - self.written_off.minor
         return Money(self.total.currency, minor)
 
+    @property
+    def room(self) -> Money:
+        """What is open and not held by a payment."""
+        return self.open - self.claimed
+
     def is_overdue(self, today: date) -> bool:
         """Return whether anything is open after the due date; *today* is in the customer's zone."""
         return today > self.due and self.open.minor > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A part of an invoice to pay: ``Share("INV-7", Money.of("USD", "10"))``."""
-
-    invoice: Invoice | str
-    amount: Money
-
-    def __post_init__(self) -> None:
-        if isinstance(self.invoice, str):
-            object.__setattr__(self, "invoice", spelled_alike(self.invoice))

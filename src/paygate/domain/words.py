@@ -86,6 +86,22 @@ InvoiceStatusWord: TypeAlias = Literal[
 ]
 """The status of an invoice: see `InvoiceStatus`."""
 
+PrepaymentStatusWord: TypeAlias = Literal[
+    "open",
+    "partially_paid",
+    "paid",
+    "balanced",
+    "replaced",
+    "closed",
+]
+"""The status of a prepayment: see `PrepaymentStatus`."""
+
+OnRestWord: TypeAlias = Literal[
+    "keep",
+    "credit",
+]
+"""What happens to money of a prepayment that exceeds the invoice: see `OnRest`."""
+
 InboxStateWord: TypeAlias = Literal[
     "new",
     "applied",

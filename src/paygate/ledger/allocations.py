@@ -20,11 +20,11 @@ WHERE payment = :payment AND credit IS NULL GROUP BY item
 """
 _INSERT = """
 INSERT INTO paygate_allocation (
-  id, tenant, item, currency, amount_minor, payment, receipt, credit, cancels, effective,
-  booked_at, actor, checksum)
+  id, tenant, item, currency, amount_minor, payment, receipt, credit, cancels, prepayment,
+  effective, booked_at, actor, checksum)
 VALUES (
-  :id, :tenant, :item, :currency, :amount, :payment, :receipt, :credit, :cancels, :effective,
-  :at, :actor, :checksum)
+  :id, :tenant, :item, :currency, :amount, :payment, :receipt, :credit, :cancels, :prepayment,
+  :effective, :at, :actor, :checksum)
 """
 # An allocation stands until its negative twin is stored.
 _STANDING = """
@@ -54,36 +54,53 @@ def insert(
     effective: date,
     receipt: str | None = None,
     credit: str | None = None,
+    prepayment: str | None = None,
 ) -> str:
-    """Allocate money of a receipt or credit to *item*, and return the id of the allocation."""
-    return _write(tx, item, amount, payment, receipt, credit, None, effective)
+    """
+    Allocate money of a receipt or credit to *item*, and return the id of the allocation.
+
+    *prepayment* is the prepayment that the money was on before.
+    """
+    return _write(tx, item, amount, (payment, receipt, credit, prepayment), None, effective)
 
 
 def cancel(tx: Tx, allocation: Allocation, effective: date) -> str:
     """Store the negative twin of *allocation*, and return its id."""
-    return _write(
-        tx,
-        allocation.invoice,
-        -allocation.amount,
-        allocation.payment,
-        allocation.receipt,
-        allocation.credit,
-        allocation.id,
-        effective,
-    )
+    origin = (allocation.payment, allocation.receipt, allocation.credit, allocation.prepayment)
+    return _write(tx, allocation.invoice, -allocation.amount, origin, allocation.id, effective)
+
+
+def reduce(tx: Tx, allocation: Allocation, minor: int, effective: date) -> None:
+    """
+    Take *minor* off *allocation*.
+
+    Allocations never change: all of it is canceled, and the rest allocated again.
+    """
+    cancel(tx, allocation, effective)
+    rest = allocation.amount.minor - minor
+    if rest:
+        insert(
+            tx,
+            item=allocation.invoice,
+            amount=Money(allocation.amount.currency, rest),
+            payment=allocation.payment,
+            receipt=allocation.receipt,
+            credit=allocation.credit,
+            prepayment=allocation.prepayment,
+            effective=effective,
+        )
 
 
 def _write(
     tx: Tx,
     item: str,
     amount: Money,
-    payment: str | None,
-    receipt: str | None,
-    credit: str | None,
+    origin: tuple[str | None, str | None, str | None, str | None],
     cancels: str | None,
     effective: date,
 ) -> str:
     id_ = tx.new_id("alc")
+    payment, receipt, credit, prepayment = origin
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -94,6 +111,7 @@ def _write(
         "receipt": receipt,
         "credit": credit,
         "cancels": cancels,
+        "prepayment": prepayment,
         "effective": write_date(effective),
         "at": tx.at,
         "actor": tx.actor,
@@ -145,5 +163,6 @@ def allocation_of(row: Row) -> Allocation:
         receipt=row["receipt"],
         credit=row["credit"],
         cancels=row["cancels"],
+        prepayment=row["prepayment"],
         booked_at=read_instant(row["booked_at"]),
     )

@@ -67,6 +67,8 @@ ITEM: Final = _facts(
     "id; tenant kind number customer currency total_minor=total due assignment_key reversal "
     "credited_minor autopay method effective issued_at=at actor",
 )
+PREPAYMENT: Final = _facts("prepayment", "item; on_rest description data replaced_by")
+ASSIGNMENT_KEY: Final = _facts("assignment_key", "tenant currency key; customer created_at=at")
 PAYMENT: Final = _facts(
     "payment",
     "id; tenant customer payer account kind currency amount_minor=amount credit_on "
@@ -106,8 +108,8 @@ EARLY_RETURN: Final = _facts(
 TAKEN: Final = _facts("taken", "receipt position; origin name amount_minor=amount back_minor")
 ALLOCATION: Final = _facts(
     "allocation",
-    "id; tenant item currency amount_minor=amount payment receipt credit cancels effective "
-    "booked_at=at actor",
+    "id; tenant item currency amount_minor=amount payment receipt credit cancels prepayment "
+    "effective booked_at=at actor",
 )
 CREDIT: Final = _facts(
     "credit",
@@ -177,6 +179,8 @@ ALL: Final = (
     CUSTOMER_REFERENCE,
     KEY,
     ITEM,
+    PREPAYMENT,
+    ASSIGNMENT_KEY,
     PAYMENT,
     REVIEW,
     ATTEMPT,

@@ -45,6 +45,19 @@ SELECT coalesce(sum(amount_minor), 0) AS minor FROM paygate_claim
 WHERE credit = :credit AND state = 'hard'
 """
 
+_ON_ITEM = """
+SELECT payment, position, item, amount_minor, credit, state FROM paygate_claim
+WHERE item = :item
+"""
+_REDIRECT = """
+UPDATE paygate_claim SET item = :item, amount_minor = :amount, checksum = :checksum
+WHERE payment = :payment AND position = :position
+"""
+HOLDERS: Final = """CASE WHEN i.claimed_minor > 0 THEN (
+  SELECT group_concat(DISTINCT c.payment) FROM paygate_claim c
+  WHERE c.item = i.id AND c.state = 'hard') END AS claimed_by"""
+"""The column with the payments that hold the item *i*, read only if part of it is claimed."""
+
 _OF_PAGES: Final = ("soft", "superseded")
 
 
@@ -132,6 +145,38 @@ def split(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -
             return
     last = max(each.position for each in claims)
     insert(tx, payment, [replace(part, position=last + 1)])
+
+
+def redirect(tx: Tx, payment: str, claim: Claim, item: str, minor: int) -> None:
+    """
+    Turn *minor* of a claim into a claim on another *item*, in the same state.
+
+    The new item is filled first; the rest of the claim goes to the end.
+    """
+    now = replace(claim, item=item, minor=minor)
+    tx.run(_REDIRECT, _params(payment, now))
+    tx.known.pop(("claims", payment), None)
+    _uncache_pages(tx, item, claim.state)
+    if minor < claim.minor:
+        last = max(each.position for each in of_payment(tx, payment))
+        insert(tx, payment, [replace(claim, position=last + 1, minor=claim.minor - minor)])
+
+
+def on_item(tx: Tx, item: str) -> list[tuple[str, Claim]]:
+    """Return every claim on *item*, in whatever state, with its payment."""
+    found = [
+        (
+            str(row["payment"]),
+            Claim(row["position"], row["item"], row["amount_minor"], row["credit"], row["state"]),
+        )
+        for row in tx.all(_ON_ITEM, {"item": item})
+    ]
+    return sorted(found, key=lambda each: (each[0], each[1].position))
+
+
+def holders(text: str | None) -> tuple[str, ...]:
+    """Return the payments in the column `HOLDERS`."""
+    return tuple(sorted(filter(None, (text or "").split(","))))
 
 
 def cache_no_pages(tx: Tx, item: str) -> None:

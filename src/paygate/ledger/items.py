@@ -1,21 +1,26 @@
-"""Open items: invoices, and the amounts that are paid, written off, or claimed."""
+"""Open items: invoices and prepayments, and the amounts that are paid, written off, or claimed."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
 from paygate.errors import InvoiceNotFound
-from paygate.ledger import checksums, claims, paging
+from paygate.ledger import checksums, claims, paging, prepayments
 from paygate.ledger.codec import read_date, read_instant, write_date
+from paygate.ledger.posting import LedgerAccount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paygate.domain.payable import OpenItem
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Row, Tx
+
+PREPAYMENT: Final = "prepayment"
+"""The kind of an item that is a prepayment."""
 
 _INSERT = """
 INSERT INTO paygate_item (
@@ -26,10 +31,7 @@ VALUES (
   :reversal, :effective, :at, :actor, :checksum)
 ON CONFLICT (tenant, kind, number) DO NOTHING
 """
-# The payments that claim an item are read only if part of it is claimed.
-_COLUMNS = """i.*, CASE WHEN i.claimed_minor > 0 THEN (
-  SELECT group_concat(DISTINCT c.payment) FROM paygate_claim c
-  WHERE c.item = i.id AND c.state = 'hard') END AS claimed_by"""
+_COLUMNS = f"i.*, {claims.HOLDERS}"
 # Reading one invoice often precedes paying it, so whether a page can pay it is read with it.
 _SELECT_ONE = f"""
 SELECT {_COLUMNS}, EXISTS (
@@ -38,8 +40,9 @@ FROM paygate_item i
 """
 _BY_NUMBER = f"{_SELECT_ONE} WHERE i.tenant = :tenant AND i.kind = 'invoice' AND i.number = :number"
 _BY_ID = f"{_SELECT_ONE} WHERE i.tenant = :tenant AND i.id = :id"
-# The room of an open item is the amount that is neither paid, written off, nor claimed.
-_ROOM = "total_minor - allocated_minor - written_off_minor - claimed_minor"
+# The room of an item is the amount that is neither paid, written off, nor claimed. A prepayment
+# that an invoice has replaced cannot be claimed, but takes money that arrives on an old page.
+_ROOM = "total_minor - allocated_minor - written_off_minor - claimed_minor - moved_minor"
 _CLAIM = f"""
 UPDATE paygate_item SET claimed_minor = claimed_minor + :amount
 WHERE id = :id AND status = 'open' AND {_ROOM} >= :amount
@@ -53,7 +56,7 @@ RETURNING *, NULL AS claimed_by
 """
 _FILL = f"""
 UPDATE paygate_item SET allocated_minor = allocated_minor + :amount
-WHERE id = :id AND status = 'open' AND {_ROOM} >= :amount
+WHERE id = :id AND status IN ('open', 'replaced') AND {_ROOM} >= :amount
 """
 _EMPTY = "UPDATE paygate_item SET allocated_minor = allocated_minor - :amount WHERE id = :id"
 _WRITE_OFF = f"""
@@ -64,7 +67,7 @@ _UNDO_WRITE_OFF = """
 UPDATE paygate_item SET written_off_minor = written_off_minor - :amount WHERE id = :id
 """
 _VOID = """
-UPDATE paygate_item SET status = 'void', credited_minor = allocated_minor
+UPDATE paygate_item SET status = 'void', credited_minor = allocated_minor - :back
 WHERE id = :id AND status = 'open' AND claimed_minor = 0
 """
 _MARK_DISPUTED = """
@@ -73,6 +76,7 @@ UPDATE paygate_item SET disputed = CASE WHEN EXISTS (
   WHERE c.item = paygate_item.id AND k.state <> 'won') THEN 1 ELSE 0 END
 WHERE id = :id
 """
+_KIND = "SELECT kind FROM paygate_item WHERE id = :id"
 _LISTING = paging.listing(
     f"SELECT {_COLUMNS} FROM paygate_item i",
     table="paygate_item",
@@ -150,10 +154,22 @@ def by_number(tx: Tx, number: str) -> Invoice | None:
     return None if row is None else _one(tx, row)
 
 
-def by_id(tx: Tx, id_: str) -> Invoice | None:
-    """Return the invoice with this id, or None."""
+def by_id(tx: Tx, id_: str) -> OpenItem | None:
+    """Return the invoice or prepayment with this id, or None."""
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
-    return None if row is None else _one(tx, row)
+    if row is None:
+        return None
+    tx.known["kind", id_] = row["kind"]
+    return prepayments.by_id(tx, id_) if row["kind"] == PREPAYMENT else _one(tx, row)
+
+
+def account_of(tx: Tx, id_: str) -> LedgerAccount:
+    """Return the ledger account that money on an item is posted to."""
+    kind: str | None = tx.known.get(("kind", id_))
+    if kind is None:
+        row = tx.one(_KIND, {"id": id_})
+        kind = tx.known["kind", id_] = "" if row is None else str(row["kind"])
+    return LedgerAccount.PREPAYMENT if kind == PREPAYMENT else LedgerAccount.RECEIVABLE
 
 
 def _one(tx: Tx, row: Row) -> Invoice:
@@ -162,9 +178,9 @@ def _one(tx: Tx, row: Row) -> Invoice:
     return invoice_of(row)
 
 
-def amounts_of(tx: Tx, id_: str) -> Invoice | None:
-    """Return an invoice as `by_id` does, but possibly without the payments that claim it."""
-    found: Invoice | None = tx.known.get(("item", id_))
+def amounts_of(tx: Tx, id_: str) -> OpenItem | None:
+    """Return an item as `by_id` does, but possibly without the payments that claim it."""
+    found: OpenItem | None = tx.known.get(("item", id_))
     return by_id(tx, id_) if found is None else found
 
 
@@ -208,7 +224,11 @@ def fill_claim(tx: Tx, item: str, *, claimed: int, minor: int) -> None:
     """Allocate *minor* to *item*, and release the *claimed* amount."""
     row = tx.one(_FILL_CLAIM, {"id": item, "claimed": claimed, "amount": minor})
     assert row is not None, "items are never deleted"
-    tx.known["item", item] = invoice_of(row)
+    tx.known["kind", item] = row["kind"]
+    if row["kind"] == PREPAYMENT:
+        tx.known.pop(("item", item), None)
+    else:
+        tx.known["item", item] = invoice_of(row)
 
 
 def fill(tx: Tx, item: str, minor: int) -> bool:
@@ -236,9 +256,13 @@ def mark_disputed(tx: Tx, item: str) -> None:
     _change(tx, _MARK_DISPUTED, {"id": item})
 
 
-def void(tx: Tx, item: str) -> bool:
-    """Void *item*, whose money becomes credit; return False if part of it is claimed."""
-    done = bool(_change(tx, _VOID, {"id": item}))
+def void(tx: Tx, item: str, *, back: int) -> bool:
+    """
+    Void *item*; return False if part of it is claimed.
+
+    Its money becomes credit, except *back*, which returns to prepayments.
+    """
+    done = bool(_change(tx, _VOID, {"id": item, "back": back}))
     if done:
         checksums.renew(tx, checksums.ITEM, item)
     return done
@@ -265,5 +289,5 @@ def invoice_of(row: Row) -> Invoice:
         assignment_key=row["assignment_key"],
         reversal=row["reversal"],
         disputed=bool(row["disputed"]),
-        claimed_by=tuple(sorted(filter(None, (row["claimed_by"] or "").split(",")))),
+        claimed_by=claims.holders(row["claimed_by"]),
     )

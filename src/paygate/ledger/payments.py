@@ -590,6 +590,8 @@ def _items_of(row: Row) -> tuple[PaymentItem, ...]:
         held += minor if state == "hard" else 0
         found[item] = number, currency, wanted + minor, held, 0
     for item, paid, number, currency in _list(row["paid"]):
+        if not paid and item not in found:
+            continue  # its money has moved from a prepayment to an invoice
         _, _, wanted, held, _ = found.get(item, (number, currency, 0, 0, 0))
         found[item] = number, currency, wanted, held, paid
     return tuple(

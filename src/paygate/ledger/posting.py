@@ -32,6 +32,8 @@ class LedgerAccount(StrEnum):
     """Accepted money that is credited to the customer only when it has settled."""
     EXCHANGE = "exchange"
     """The difference accounts of money that settled in a currency other than its payment's."""
+    PREPAYMENT = "prepayment"
+    """Money paid before its invoice, which is owed to customers until an invoice takes it."""
     CUSTOMER_CREDIT = "customer_credit"
     """Amounts owed to customers: overpayments, top-ups, returned credit."""
     SUSPENSE = "suspense"

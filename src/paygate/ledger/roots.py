@@ -15,10 +15,10 @@ These are the roots, in the order in which they are locked:
 - *Events*: the positions of all events (see `outbox`).
 - *Sink*: the position of a sink, and its delayed events.
 - *Payment*: a payment whose customer is unknown. Its own row is locked.
-- *Customer*: a customer's invoices, payments, attempts, claims, receipts, allocations, postings,
-  credit, reversals, chargebacks, methods, mandates, payer numbers and contact facts. A payment has
-  two such roots if its payer is another customer. The row of the customer is locked. A new customer
-  has no row, so a lock that stands for a share of all unknown ids is taken.
+- *Customer*: a customer's invoices, prepayments, payments, attempts, claims, receipts, allocations,
+  postings, credit, reversals, chargebacks, methods, mandates, payer numbers and contact facts. A
+  payment has two such roots if its payer is another customer. The row of the customer is locked. A
+  new customer has no row, so a lock that stands for a share of all unknown ids is taken.
 
 All other tables need no root (see `ROOTLESS`): a unique constraint or one conditional statement
 decides.
@@ -112,6 +112,7 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
             "paygate_payer_number",
             "paygate_payment",
             "paygate_posting",
+            "paygate_prepayment",
             "paygate_quote",
             "paygate_receipt",
             "paygate_refund_item",
@@ -133,6 +134,7 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
 
 ROOTLESS: Final[Mapping[str, str]] = {
     "paygate_key": "A key is unique: the second caller waits, then reads the result of the first.",
+    "paygate_assignment_key": "A key is unique: the second caller waits, then reads whose it is.",
     "paygate_sequence": "One statement increments the value and locks the row.",
     "paygate_account": "Each statement writes one fact of one row, and the last one wins.",
     "paygate_refused_callback": "One statement increments the count.",

@@ -31,6 +31,7 @@ FILE: Final = Rule(
 _COUNTED: Final = [
     "allocation",
     "arrival",
+    "assignment_key",
     "attempt",
     "attempt_try",
     "chargeback",
@@ -49,6 +50,7 @@ _COUNTED: Final = [
     "outbox",
     "payer_number",
     "payment",
+    "prepayment",
     "address",
     "address_count",
     "posting",
@@ -96,6 +98,7 @@ FROM pragma_foreign_key_check
 # A row of a table without a tenant column belongs to the tenant of its owner.
 _OWNERS: Final = {
     "paygate_review": "JOIN paygate_payment o ON o.id = t.payment",
+    "paygate_prepayment": "JOIN paygate_item o ON o.id = t.item",
     "paygate_claim": "JOIN paygate_payment o ON o.id = t.payment",
     "paygate_hold": "JOIN paygate_attempt o ON o.id = t.attempt",
     "paygate_refund_item": "JOIN paygate_attempt o ON o.id = t.attempt",
@@ -184,7 +187,8 @@ REFERENCES: Final[dict[str, tuple[Reference, ...]]] = {
         _reference("payment"),
         _reference("receipt", "tenant currency payment"),
         _reference("credit", "tenant currency"),
-        _reference("cancels>allocation", "tenant item currency payment receipt credit"),
+        _reference("cancels>allocation", "tenant item currency payment receipt credit prepayment"),
+        _reference("prepayment>item", "tenant currency"),
     ),
     "credit": (
         _reference("payment"),
@@ -281,6 +285,9 @@ _BELONGING: Final = (
                 _reference("item", "tenant customer currency"),
                 _reference("credit", "tenant customer currency"),
             ),
+            _compared_with_owner(
+                "prepayment", "item", _reference("replaced_by>item", "tenant customer currency")
+            ),
             _compared_with_owner("hold", "attempt", _reference("credit", "tenant currency")),
             _compared_with_owner("refund_item", "attempt", _reference("item", "tenant currency")),
             _compared_with_owner(
@@ -326,6 +333,7 @@ _BELONGING: Final = (
                 ("method", "id"),
                 ("mandate", "id"),
                 ("payer_number", "id"),
+                ("assignment_key", "key"),
                 ("contact", "customer"),
             )
         ),
@@ -371,7 +379,7 @@ _BELONGING: Final = (
             SELECT entry AS subject,
               'posted to ' || ledger_account || ' without a customer' AS detail
             FROM paygate_posting WHERE tenant = :tenant AND customer = ''
-              AND ledger_account IN ('customer_credit', 'receivable')
+              AND ledger_account IN ('customer_credit', 'receivable', 'prepayment')
             """,
             """
             SELECT min(t.entry) AS subject, sum(t.amount_minor) || ' of its payment on '
@@ -435,8 +443,9 @@ _CALLS: Final = (
             LEFT JOIN paygate_payment p ON p.id = k.result AND p.tenant = k.tenant
             LEFT JOIN paygate_attempt a ON a.id = k.result AND a.tenant = k.tenant
             LEFT JOIN paygate_write_off w ON w.id = k.result AND w.tenant = k.tenant
+            LEFT JOIN paygate_prepayment v ON v.item = k.result
             WHERE k.tenant = :tenant AND k.operation <> 'record_refund'
-              AND p.id IS NULL AND a.id IS NULL AND w.id IS NULL
+              AND p.id IS NULL AND a.id IS NULL AND w.id IS NULL AND v.item IS NULL
             """,
         ),
         cheap=False,

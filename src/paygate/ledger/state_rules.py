@@ -41,6 +41,37 @@ STATE_RULES: Final = (
         """,
     ),
     Rule(
+        "prepayments-are-replaced-by-invoices",
+        "a prepayment that was replaced names an invoice with its key, and an open one names none",
+        """
+        SELECT i.id AS subject, i.status || ', replaced by ' || coalesce(v.number, 'nothing')
+          AS detail
+        FROM paygate_prepayment d JOIN paygate_item i ON i.id = d.item
+        LEFT JOIN paygate_item v ON v.id = d.replaced_by
+        WHERE i.tenant = :tenant AND CASE i.status WHEN 'open' THEN v.id IS NOT NULL
+          WHEN 'replaced' THEN v.id IS NULL OR v.kind <> 'invoice'
+            OR coalesce(v.assignment_key, '') <> i.assignment_key
+          WHEN 'void' THEN FALSE ELSE TRUE END
+        """,
+    ),
+    Rule(
+        "invoices-have-their-prepayments",
+        "no money waits on a prepayment while there is an invoice with its key that nothing was "
+        "ever paid on",
+        """
+        SELECT i.id AS subject, i.allocated_minor || ' waits, and not on invoice ' || v.number
+          AS detail
+        FROM paygate_item i JOIN paygate_item v
+          ON v.tenant = i.tenant AND v.assignment_key = i.assignment_key AND v.kind = 'invoice'
+          AND v.currency = i.currency
+        WHERE i.tenant = :tenant AND i.kind = 'prepayment' AND i.status IN ('open', 'replaced')
+          AND i.allocated_minor > 0 AND v.status = 'open'
+          AND NOT EXISTS (SELECT 1 FROM paygate_allocation a WHERE a.item = v.id)
+          AND NOT EXISTS (SELECT 1 FROM paygate_write_off w WHERE w.item = v.id)
+          AND NOT EXISTS (SELECT 1 FROM paygate_claim c WHERE c.item = v.id)
+        """,
+    ),
+    Rule(
         "open-pages-hold-nothing",
         "a payment that waits for its payer has no hard claim, unless it is being completed",
         """
@@ -235,14 +266,21 @@ STATE_RULES: Final = (
     ),
     Rule(
         "voids-are-posted",
-        "an invoice is void if its voiding was posted, otherwise open",
+        "an invoice is void if its voiding was posted, otherwise open; a prepayment is closed if "
+        "there is an event of that",
         """
         SELECT i.number AS subject, i.kind || ' is ' || i.status AS detail
         FROM paygate_item i LEFT JOIN (
           SELECT DISTINCT item FROM paygate_posting
           WHERE tenant = :tenant AND entry = 'void:' || item) v ON v.item = i.id
-        WHERE i.tenant = :tenant AND i.status <> CASE WHEN v.item IS NULL THEN 'open'
-          ELSE 'void' END
+        WHERE i.tenant = :tenant AND i.kind = 'invoice'
+          AND i.status <> CASE WHEN v.item IS NULL THEN 'open' ELSE 'void' END
+        UNION ALL
+        SELECT i.id, i.kind || ' is ' || i.status FROM paygate_item i
+        WHERE i.tenant = :tenant AND i.kind = 'prepayment'
+          AND (i.status = 'void') <> EXISTS (
+            SELECT 1 FROM paygate_outbox o WHERE o.tenant = i.tenant AND o.aggregate = i.id
+              AND o.type = 'prepayment.closed')
         """,
         cheap=False,
     ),

@@ -33,6 +33,61 @@ SUM_RULES: Final = (
         """,
     ),
     Rule(
+        "prepayment-rebuilds",
+        "the money on a prepayment, and the money that moved off it, are the sums of its postings",
+        """
+        SELECT max(subject) AS subject,
+          'stored less posted: ' || sum(waiting) || ' waiting, ' || sum(moved) || ' moved' AS detail
+        FROM (
+          SELECT id, number AS subject,
+            CASE kind WHEN 'prepayment' THEN allocated_minor ELSE 0 END AS waiting,
+            moved_minor AS moved
+          FROM paygate_item WHERE tenant = :tenant
+          UNION ALL
+          SELECT item, NULL, amount_minor,
+            CASE WHEN entry LIKE 'assigned:%' OR entry LIKE 'void:%' THEN -amount_minor ELSE 0 END
+          FROM paygate_posting
+          WHERE ledger_account = 'prepayment' AND item IS NOT NULL) AS sides
+        GROUP BY id
+        HAVING (sum(waiting) <> 0 OR sum(moved) <> 0) AND max(subject) IS NOT NULL
+        """,
+    ),
+    Rule(
+        "items-have-their-account",
+        "what is posted on an invoice is receivable, and what is posted on a prepayment is not",
+        """
+        SELECT p.entry AS subject, 'posted to ' || p.ledger_account || ' on a ' || i.kind AS detail
+        FROM paygate_posting p JOIN paygate_item i ON i.id = p.item
+        WHERE p.tenant = :tenant
+          AND CASE p.ledger_account WHEN 'receivable' THEN i.kind <> 'invoice'
+            WHEN 'prepayment' THEN i.kind <> 'prepayment' ELSE FALSE END
+        """,
+    ),
+    Rule(
+        "assignments-match",
+        "money of a prepayment is on invoices of its customer with its assignment key, and the key "
+        "belongs to that customer",
+        (
+            """
+            SELECT a.id AS subject, 'it takes money of prepayment ' || p.id || ' to ' || i.number
+              AS detail
+            FROM paygate_allocation a JOIN paygate_item p ON p.id = a.prepayment
+            JOIN paygate_item i ON i.id = a.item
+            WHERE a.tenant = :tenant AND (p.kind <> 'prepayment' OR i.kind <> 'invoice'
+              OR p.customer <> i.customer OR i.assignment_key IS NULL
+              OR p.assignment_key <> i.assignment_key)
+            """,
+            """
+            SELECT i.number AS subject, 'its assignment key belongs to '
+              || coalesce(k.customer, 'nobody') AS detail
+            FROM paygate_item i LEFT JOIN paygate_assignment_key k
+              ON k.tenant = i.tenant AND k.currency = i.currency AND k.key = i.assignment_key
+            WHERE i.tenant = :tenant AND i.assignment_key IS NOT NULL
+              AND (k.customer IS NULL OR k.customer <> i.customer)
+            """,
+        ),
+    ),
+    Rule(
         "credit-rebuilds",
         "the remaining amount of a credit is the sum of its postings",
         """

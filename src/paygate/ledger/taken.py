@@ -73,7 +73,7 @@ def put_back(tx: Tx, receipt: str, origin: Taken, minor: int) -> None:
 
 def _name(line: PostingLine) -> str | None:
     match line.account:
-        case LedgerAccount.RECEIVABLE:
+        case LedgerAccount.RECEIVABLE | LedgerAccount.PREPAYMENT:
             return line.item
         case LedgerAccount.CUSTOMER_CREDIT:
             return line.credit
@@ -85,8 +85,13 @@ def _name(line: PostingLine) -> str | None:
 
 _ORIGINS = {
     LedgerAccount.RECEIVABLE: "item",
+    LedgerAccount.PREPAYMENT: "item",
     LedgerAccount.CUSTOMER_CREDIT: "credit",
     LedgerAccount.SUSPENSE: "suspense",
     LedgerAccount.AWAITING: "awaiting",
 }
-_ACCOUNTS = {origin: account for account, origin in _ORIGINS.items()}
+_ACCOUNTS = {
+    origin: account
+    for account, origin in _ORIGINS.items()
+    if account is not LedgerAccount.PREPAYMENT  # the item says which of the two it is
+}

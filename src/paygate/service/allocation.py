@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.credit import CreditReason
-from paygate.domain.invoice import InvoiceStatus
+from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.payment import RECORDED
+from paygate.domain.prepayment import Prepayment, PrepaymentStatus
 from paygate.ledger import allocations, claims, items, lots, outbox, posting, reversals
 from paygate.ledger.posting import LedgerAccount, PostingLine
+from paygate.service import assignment, crediting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
     from paygate.domain.receipt import Receipt
     from paygate.ledger.claims import Claim
@@ -59,14 +60,14 @@ def use_reserved_credit(
         claims.set_state(tx, payment, claim, "used")
         lines += [
             PostingLine(LedgerAccount.CUSTOMER_CREDIT, claim.minor, credit=claim.credit),
-            PostingLine(LedgerAccount.RECEIVABLE, -claim.minor, item=claim.item),
+            PostingLine(items.account_of(tx, claim.item), -claim.minor, item=claim.item),
         ]
     return lines
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The invoices that money went to, and why the rest became credit, if there was a rest."""
+    """The items that money went to, and why the rest became credit, if there was a rest."""
 
     items: list[str]
     credited: CreditReason | None
@@ -87,6 +88,7 @@ def place(
     """
     Allocate *amount* of *receipt* to the items of *claims*, the rest to credit, and post it.
 
+    What a prepayment gets moves on to an open invoice with its key.
     *source* is the line that the money comes from. Credit that the payment reserved is used with
     it. With *keep_rest* a partly filled claim still holds its rest, as between two captures.
     """
@@ -97,7 +99,7 @@ def place(
     if left:
         reason = short or (CreditReason.OVERPAYMENT if claims else CreditReason.TOP_UP)
         lines.append(
-            make_credit(
+            crediting.make_credit(
                 tx,
                 customer=payment.customer,
                 amount=Money(amount.currency, left),
@@ -116,7 +118,8 @@ def place(
         payment=payment.id,
         effective=on,
     )
-    return Placed([line.item for line in lines if line.item is not None], reason)
+    touched = [line.item for line in lines if line.item is not None]
+    return Placed([*touched, *assignment.on_arrival(tx, touched)], reason)
 
 
 def _put_on_items(
@@ -171,17 +174,17 @@ def _put_on_items(
             receipt=receipt,
             effective=on,
         )
-        lines.append(PostingLine(LedgerAccount.RECEIVABLE, -take, item=claim.item))
+        lines.append(PostingLine(items.account_of(tx, claim.item), -take, item=claim.item))
     return lines, left, short
 
 
 def _why_short(tx: Tx, item: str) -> CreditReason:
-    """Return why an invoice takes no more: it is paid, held, or no longer owed."""
-    invoice = items.by_id(tx, item)
-    not_owed = (InvoiceStatus.VOID, InvoiceStatus.WRITTEN_OFF)
-    if invoice is not None and invoice.status in not_owed:
+    """Return why an item takes no more: it is paid, held, or no longer owed."""
+    found = items.by_id(tx, item)
+    not_owed = (InvoiceStatus.VOID, InvoiceStatus.WRITTEN_OFF, PrepaymentStatus.CLOSED)
+    if found is not None and found.status in not_owed:
         return CreditReason.NOT_OWED
-    if invoice is not None and invoice.claimed.minor:
+    if found is not None and found.claimed.minor:
         return CreditReason.BEING_PAID
     return CreditReason.ALREADY_PAID
 
@@ -197,49 +200,10 @@ def _fill(tx: Tx, payment: str, claim: Claim, take: int, *, keep_rest: bool) -> 
 
 
 def take_room(tx: Tx, item: str, wanted: int) -> int:
-    """Fill up to *wanted* of what is open on an invoice and not held, and return that amount."""
-    invoice = items.by_id(tx, item)
-    if invoice is None or invoice.status is InvoiceStatus.VOID:
-        return 0
-    take = min(wanted, invoice.open.minor - invoice.claimed.minor)
+    """Fill up to *wanted* of the room of an item, and return that amount."""
+    found = items.by_id(tx, item)
+    take = 0 if found is None else min(wanted, found.room.minor)
     return take if take > 0 and items.fill(tx, item, take) else 0
-
-
-def make_credit(
-    tx: Tx,
-    *,
-    customer: str,
-    amount: Money,
-    reason: CreditReason,
-    payment: str | None,
-    receipt: str | None,
-    item: str | None = None,
-) -> PostingLine:
-    """Turn *amount* into credit of *customer*."""
-    assert customer, "money of an unknown customer stays in suspense"
-    credit = lots.insert(
-        tx,
-        customer=customer,
-        amount=amount,
-        reason=reason,
-        payment=payment,
-        receipt=receipt,
-        item=item,
-    )
-    outbox.emit(
-        tx,
-        "credit.created",
-        f"customer:{customer}",
-        {
-            "customer": customer,
-            "credit": credit,
-            "amount_minor": amount.minor,
-            "currency": amount.currency,
-            "reason": reason.value,
-            "payment": payment,
-        },
-    )
-    return PostingLine(LedgerAccount.CUSTOMER_CREDIT, -amount.minor, credit=credit)
 
 
 def emit_invoices(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None:
@@ -251,6 +215,10 @@ def emit_invoices(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None
     """
     for id_ in dict.fromkeys(ids):
         invoice = items.amounts_of(tx, id_)
+        if isinstance(invoice, Prepayment):
+            if reopened:
+                assignment.emit_reopened(tx, invoice)
+            continue  # its other events are emitted when its money arrives
         if invoice is None or invoice.status is InvoiceStatus.VOID:
             continue
         if invoice.open.minor:
@@ -265,13 +233,14 @@ def emit_invoices(tx: Tx, ids: Iterable[str], *, reopened: bool = False) -> None
 def item_data(tx: Tx, id_: str) -> dict[str, Any]:
     """Return the facts of an invoice that its events carry."""
     invoice = items.by_id(tx, id_)
-    assert invoice is not None, f"invoice {id_} was just written"
+    assert isinstance(invoice, Invoice), f"invoice {id_} was just written"
     return facts_of(invoice)
 
 
 def facts_of(invoice: Invoice) -> dict[str, Any]:
     """Return the facts of *invoice* that its events carry."""
-    return {
+    key = invoice.assignment_key
+    return ({} if key is None else {"assignment_key": key}) | {
         "invoice": invoice.id,
         "number": invoice.number,
         "customer": invoice.customer,
@@ -306,7 +275,7 @@ def give_back_credit(tx: Tx, payment: Payment, *, on: date) -> tuple[list[Postin
         lots.give_back(tx, allocation.credit, minor)
         touched.append(allocation.invoice)
         lines += [
-            PostingLine(LedgerAccount.RECEIVABLE, minor, item=allocation.invoice),
+            PostingLine(items.account_of(tx, allocation.invoice), minor, item=allocation.invoice),
             PostingLine(LedgerAccount.CUSTOMER_CREDIT, -minor, credit=allocation.credit),
         ]
     if lines:
@@ -337,9 +306,8 @@ def take_off_items(
         allocations.cancel(tx, allocation, on)
         items.empty(tx, allocation.invoice, allocation.amount.minor)
         touched.append(allocation.invoice)
-        lines.append(
-            PostingLine(LedgerAccount.RECEIVABLE, allocation.amount.minor, item=allocation.invoice)
-        )
+        account = items.account_of(tx, allocation.invoice)
+        lines.append(PostingLine(account, allocation.amount.minor, item=allocation.invoice))
     return lines, touched
 
 

@@ -23,8 +23,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
 from paygate.domain.customer import Customer
-from paygate.domain.invoice import Invoice, InvoiceStatus, Share
+from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
+from paygate.domain.payable import OpenItem, Payable, Share, label_of
+from paygate.domain.payable import name_of as item_name
+from paygate.domain.prepayment import Prepayment, PrepaymentStatus
 from paygate.errors import (
     AlreadyPaid,
     CurrencyMismatch,
@@ -33,6 +36,8 @@ from paygate.errors import (
     InvoiceIsVoid,
     NotEnoughCredit,
     NotEnoughOpen,
+    PrepaymentIsClosed,
+    PrepaymentReplaced,
 )
 from paygate.ledger import claims, customers, items, lots, outbox, payments
 from paygate.ledger.claims import Claim
@@ -57,7 +62,7 @@ class ClaimPlan:
 
 def plan_claims(
     tx: Tx,
-    wanted: Sequence[Invoice | Share | str],
+    wanted: Sequence[Payable],
     amount: Money | None,
     customer: Customer | str | None,
 ) -> ClaimPlan:
@@ -75,22 +80,24 @@ def plan_claims(
             )
         return ClaimPlan(customer=customers.save(tx, customer), currency=amount.currency)
     found = [share_of(tx, item) for item in wanted]
-    check_together([invoice for invoice, _ in found], amount, customer)
-    _check_open([invoice for invoice, _ in found])
+    check_together([item for item, _ in found], amount, customer)
+    _check_open([item for item, _ in found])
     if customer is not None:
         customers.save(tx, customer)
     first = found[0][0]
     plan = ClaimPlan(customer=first.customer, currency=first.total.currency)
     left = None if amount is None else amount.minor
-    for invoice, share in found:
-        take = _claimable(tx, invoice, share, left)
-        plan.open_minor += invoice.open.minor
+    for item, share in found:
+        take = _claimable(tx, item, share, left)
+        plan.open_minor += item.open.minor
         if not take:
             continue
-        if not items.claim(tx, invoice.id, take):
-            raise ways.being_paid(tx, invoice)
-        plan.claims.append(Claim(len(plan.claims), invoice.id, take, None, "hard"))
-        plan.numbers[invoice.id] = invoice.number
+        if not items.claim(tx, item.id, take):
+            raise ways.being_paid(tx, item)
+        plan.claims.append(Claim(len(plan.claims), item.id, take, None, "hard"))
+        # The payer knows the order by its key, and has never seen the id of the prepayment.
+        shown = item.number if isinstance(item, Invoice) else item.assignment_key
+        plan.numbers[item.id] = shown
         left = None if left is None else left - take
     if left and any(share is not None for _, share in found):
         raise InvalidAmount(
@@ -99,89 +106,108 @@ def plan_claims(
     return plan
 
 
-def share_of(tx: Tx, item: Invoice | Share | str) -> tuple[Invoice, Money | None]:
-    """Return the invoice that *item* names, and the part to pay, if *item* is a share."""
+def share_of(tx: Tx, item: Payable) -> tuple[OpenItem, Money | None]:
+    """Return the item that *item* names, and the part to pay, if *item* is a share."""
     if isinstance(item, Share):
         if item.amount.minor <= 0:
             raise InvalidAmount(f"a share of {item.amount} cannot be paid", argument="items")
-        return finding.invoice(tx, item.invoice, "items"), item.amount
-    return finding.invoice(tx, item, "items"), None
+        return finding.item(tx, item.invoice), item.amount
+    return finding.item(tx, item), None
 
 
 def check_together(
-    invoices: Sequence[Invoice], amount: Money | None, customer: Customer | str | None
+    wanted: Sequence[OpenItem], amount: Money | None, customer: Customer | str | None
 ) -> None:
-    """Raise for invoices of several customers or currencies, which need several payments."""
-    first = invoices[0]
+    """Raise for items of several customers or currencies, which need several payments."""
+    first = wanted[0]
     seen: set[str] = set()
-    for invoice in invoices:
-        if invoice.id in seen:
-            raise InvalidValue(f"invoice {invoice.number} is listed twice", argument="items")
-        seen.add(invoice.id)
-        if invoice.total.currency != first.total.currency:
+    for item in wanted:
+        if item.id in seen:
+            raise InvalidValue(f"{label_of(item)} is listed twice", argument="items")
+        seen.add(item.id)
+        if item.total.currency != first.total.currency:
             raise CurrencyMismatch(
-                f"invoices {first.number} and {invoice.number} are in {first.total.currency} and "
-                f"{invoice.total.currency}; collect them separately",
+                f"{label_of(first)} and {label_of(item)} are in {first.total.currency} and "
+                f"{item.total.currency}; collect them separately",
                 argument="items",
             )
-        if invoice.customer != first.customer:
+        if item.customer != first.customer:
             raise InvalidValue(
-                f"invoices {first.number} and {invoice.number} are of different customers; "
+                f"{label_of(first)} and {label_of(item)} are of different customers; "
                 "collect them separately (pass payer= if somebody else pays)",
                 argument="items",
             )
     if amount is not None and amount.currency != first.total.currency:
         raise CurrencyMismatch(
-            f"the amount is in {amount.currency}, invoice {first.number} in {first.total.currency}",
+            f"the amount is in {amount.currency}, {label_of(first)} in {first.total.currency}",
             argument="amount",
         )
     given = customer.id if isinstance(customer, Customer) else customer
     if given is not None and given != first.customer:
         raise InvalidValue(
-            f"invoice {first.number} is of customer {first.customer}, not {given}; "
+            f"{label_of(first)} is of customer {first.customer}, not {given}; "
             "pass payer= if somebody else pays",
             argument="customer",
         )
 
 
-def _check_open(invoices: Sequence[Invoice]) -> None:
-    for invoice in invoices:
-        if invoice.status is InvoiceStatus.VOID:
+def _check_open(wanted: Sequence[OpenItem]) -> None:
+    for item in wanted:
+        if isinstance(item, Prepayment):
+            check_payable(item)
+        elif item.status is InvoiceStatus.VOID:
             raise InvoiceIsVoid(
-                f"invoice {invoice.number} is void and cannot be paid", item=invoice.number
+                f"invoice {item.number} is void and cannot be paid", item=item.number
             )
-        if invoice.open.minor == 0:
-            how = "written off" if invoice.status is InvoiceStatus.WRITTEN_OFF else "paid already"
-            raise AlreadyPaid(f"invoice {invoice.number} is {how}", item=invoice.number)
+        if item.open.minor == 0:
+            written_off = item.status is InvoiceStatus.WRITTEN_OFF
+            how = "written off" if written_off else "paid already"
+            raise AlreadyPaid(f"{label_of(item)} is {how}", item=item_name(item))
 
 
-def _claimable(tx: Tx, invoice: Invoice, share: Money | None, left: int | None) -> int:
-    """Return how much of *invoice* this payment claims."""
-    room = invoice.open.minor - invoice.claimed.minor
+def check_payable(prepayment: Prepayment) -> None:
+    """Raise if an invoice has replaced *prepayment*, or if it is closed."""
+    if prepayment.status is PrepaymentStatus.CLOSED:
+        raise PrepaymentIsClosed(
+            f"prepayment {prepayment.id} was closed and cannot be paid; make another one with "
+            "prepay",
+            item=prepayment.id,
+        )
+    if prepayment.replaced_by is not None:
+        raise PrepaymentReplaced(
+            f"invoice {prepayment.replaced_by} has taken the place of prepayment {prepayment.id}; "
+            "collect that invoice",
+            item=prepayment.id,
+            invoice=prepayment.replaced_by,
+        )
+
+
+def _claimable(tx: Tx, item: OpenItem, share: Money | None, left: int | None) -> int:
+    """Return how much of *item* this payment claims."""
+    room = item.open.minor - item.claimed.minor
     if share is not None:
-        if share.currency != invoice.total.currency:
+        if share.currency != item.total.currency:
             raise CurrencyMismatch(
-                f"the share is in {share.currency}, invoice {invoice.number} in "
-                f"{invoice.total.currency}",
+                f"the share is in {share.currency}, {label_of(item)} in {item.total.currency}",
                 argument="items",
             )
-        if share > invoice.open:
+        if share > item.open:
             raise NotEnoughOpen(
-                f"{share} is more than is open on invoice {invoice.number} ({invoice.open})",
-                item=invoice.number,
+                f"{share} is more than is open on {label_of(item)} ({item.open})",
+                item=item_name(item),
             )
         if share.minor > room:
-            raise ways.being_paid(tx, invoice)
+            raise ways.being_paid(tx, item)
         return share.minor
     if left is None:
         if room <= 0:
-            raise ways.being_paid(tx, invoice)
+            raise ways.being_paid(tx, item)
         return room
     # The caller gave the amount, and would not want the part that another payment holds to become
     # credit, so that is refused. Only what exceeds everything open becomes credit.
-    take = min(left, invoice.open.minor)
+    take = min(left, item.open.minor)
     if take > room:
-        raise ways.being_paid(tx, invoice)
+        raise ways.being_paid(tx, item)
     return take
 
 
@@ -229,13 +255,13 @@ def from_credit(tx: Tx, plan: ClaimPlan, wanted: Money) -> tuple[list[Claim], in
     return claims, wanted.minor
 
 
-def name_of(item: Invoice | Share | str) -> Any:
+def name_of(item: Payable) -> Any:
     """Return the name of an item in the fingerprint of a call."""
     match item:
         case str():
             return item
-        case Invoice():
-            return item.number
+        case Invoice() | Prepayment():
+            return item_name(item)
         case Share():
             return [name_of(item.invoice), str(item.amount)]
         case _:

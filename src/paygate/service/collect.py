@@ -16,10 +16,10 @@ from paygate import logs
 from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
-from paygate.domain.invoice import Invoice, Share
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.method import MethodFacts, PaymentMethod
 from paygate.domain.money import Money
+from paygate.domain.payable import Payable, name_of
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.secret import RawBankAccount, RawCard
 from paygate.errors import (
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 class CollectOrder:
     """What the host wants to collect; with `amount` None, everything that is open."""
 
-    items: Sequence[Invoice | Share | str]
+    items: Sequence[Payable]
     account: GatewayAccount
     key: str
     name: str = "collect"
@@ -464,9 +464,9 @@ def _check_disputes(tx: Tx, plan: ClaimPlan) -> None:
     for item in dict.fromkeys(claim.item for claim in plan.claims):
         found = chargebacks.on_item(tx, item)
         if found is not None:
-            number = finding.invoice(tx, item).number
+            number = name_of(finding.item(tx, item))
             raise InvoiceDisputed(
-                f"the dispute {found.reference} of payment {found.payment} took money off invoice "
+                f"the dispute {found.reference} of payment {found.payment} took money off "
                 f"{number}, so it is not charged without the payer; leave it out, or collect it "
                 "with the payer present",
                 item=number,

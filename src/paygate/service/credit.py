@@ -25,13 +25,13 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue, NotEnoughCredit, NothingToReverse
 from paygate.ledger import claims, customers, holding, items, keys, lots, payments, posting
-from paygate.service import allocation, claiming, events, finding
+from paygate.service import allocation, assignment, claiming, events, finding
 from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment
     from paygate.ledger.claims import Claim
     from paygate.ledger.tx import Tx
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class Use:
     """The invoices to pay from credit; with `amount` None, as much as both sides allow."""
 
-    items: Sequence[Invoice | Share | str]
+    items: Sequence[Payable]
     key: str
     amount: Money | None = None
 
@@ -54,7 +54,7 @@ def pay_from_credit(use: Use) -> Flow[Payment]:
 def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     """Pay invoices from credit in this transaction."""
     if not use.items:
-        raise InvalidValue("name the invoices to pay from credit")
+        raise InvalidValue("name the invoices or prepayments to pay from credit")
     finding.hold(tx, use.items)
     id_ = tx.new_id("pay")
     print_ = keys.fingerprint(
@@ -64,7 +64,7 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     if before is not None:
         return finding.payment_again(tx, before)
     plan = claiming.plan_claims(tx, use.items, use.amount, None)
-    currency = finding.invoice(tx, plan.claims[0].item).total.currency
+    currency = plan.currency
     claimed = sum(claim.minor for claim in plan.claims)
     amount = use.amount
     if amount is None:
@@ -106,7 +106,8 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     payment = finding.payment(tx, id_)
     events.emit(tx, "credit.used", payment)
     events.emit(tx, "payment.succeeded", payment)
-    allocation.emit_invoices(tx, [claim.item for claim in made])
+    paid = [claim.item for claim in made]
+    allocation.emit_invoices(tx, [*paid, *assignment.on_arrival(tx, paid)])
     return payment
 
 

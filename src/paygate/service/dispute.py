@@ -22,7 +22,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from paygate.domain.chargeback import Dispute, DisputeState, dispute_of, state_of
-from paygate.domain.invoice import InvoiceStatus
+from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import Money
 from paygate.ledger import (
     chargebacks,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paygate.domain.chargeback import Chargeback
-    from paygate.domain.invoice import Invoice
     from paygate.domain.movement import Movement
     from paygate.domain.payment import Payment
     from paygate.ledger.tx import Tx
@@ -179,7 +178,9 @@ def _review(tx: Tx, payment: Payment, found: Chargeback, *, lost_after_all: bool
 
 def _give_up(tx: Tx, payment: Payment, found: Chargeback, item: str, minor: int) -> None:
     """Write off what is lost of an invoice, except what has been paid or is being paid."""
-    invoice = finding.invoice(tx, item)
+    invoice = finding.item(tx, item)
+    if not isinstance(invoice, Invoice):
+        return  # nobody owes a prepayment: it can be paid again
     lost = min(minor, invoice.open.minor - invoice.claimed.minor)
     if lost <= 0 or not items.write_off(tx, item, lost):
         return
@@ -216,7 +217,7 @@ def _take_up(tx: Tx, payment: Payment, item: str, write_off: str) -> None:
     lost = reversals.write_off(tx, write_off)
     invoice = items.by_id(tx, item)
     # Voiding an invoice has undone its write-offs, so nothing is left to undo.
-    if lost is None or invoice is None or invoice.status is InvoiceStatus.VOID:
+    if lost is None or not isinstance(invoice, Invoice) or invoice.status is InvoiceStatus.VOID:
         return
     if not reversals.mark_undone(tx, write_off):
         return

@@ -7,18 +7,30 @@ from typing import TYPE_CHECKING, TypeVar
 
 from paygate import logs
 from paygate.domain.customer import Customer
-from paygate.domain.invoice import Invoice, Share
+from paygate.domain.invoice import Invoice
+from paygate.domain.payable import OpenItem, Payable, Share
 from paygate.domain.payment import RECORDED
+from paygate.domain.prepayment import Prepayment
 from paygate.domain.text import spelled_alike
 from paygate.errors import (
     GatewayNotFound,
     InvoiceNotFound,
     MethodNotFound,
     PaymentNotFound,
+    PrepaymentNotFound,
     RecordNotFound,
     SinkNotFound,
 )
-from paygate.ledger import accounts, holding, items, methods, outbox, payments, reversals
+from paygate.ledger import (
+    accounts,
+    holding,
+    items,
+    methods,
+    outbox,
+    payments,
+    prepayments,
+    reversals,
+)
 from paygate.printing import shown
 
 if TYPE_CHECKING:
@@ -34,17 +46,17 @@ T = TypeVar("T")
 
 def hold(
     tx: Tx,
-    wanted: Iterable[Invoice | Share | str],
+    wanted: Iterable[Payable],
     *customers: Customer | str | None,
     payments: Iterable[str] = (),
 ) -> None:
-    """Lock the customers of the invoices *wanted*, and more *customers* and *payments*."""
+    """Lock the customers of the items *wanted*, and more *customers* and *payments*."""
     if tx.locks:
         names = (each.invoice if isinstance(each, Share) else each for each in wanted)
         holding.hold(
             tx,
             payments=payments,
-            items=[each.id if isinstance(each, Invoice) else spelled_alike(each) for each in names],
+            items=[spelled_alike(each) if isinstance(each, str) else each.id for each in names],
             customers=[
                 each.id if isinstance(each, Customer) else each for each in customers if each
             ],
@@ -79,10 +91,38 @@ def invoice(tx: Tx, which: Invoice | str, argument: str = "invoice") -> Invoice:
     else:
         number = spelled_alike(which)
         found = items.by_number(tx, number) or items.by_id(tx, number)
-    if found is None:
+    if not isinstance(found, Invoice):
         name = which.number if isinstance(which, Invoice) else which
         raise InvoiceNotFound(
             f"there is no invoice {shown(name)} in this ledger", invoice=name, argument=argument
+        )
+    return found
+
+
+def prepayment(tx: Tx, which: Prepayment | str, argument: str = "prepayment") -> Prepayment:
+    """Return a prepayment by id, or raise `PrepaymentNotFound` that names *argument*."""
+    id_ = which if isinstance(which, str) else which.id
+    found = prepayments.by_id(tx, id_)
+    if found is None:
+        raise PrepaymentNotFound(
+            f"there is no prepayment {shown(id_)} in this ledger", prepayment=id_, argument=argument
+        )
+    return found
+
+
+def item(tx: Tx, which: OpenItem | str, argument: str = "items") -> OpenItem:
+    """Return an invoice by number or id, or a prepayment by id, or raise `InvoiceNotFound`."""
+    if isinstance(which, Prepayment):
+        return prepayment(tx, which, argument)
+    if isinstance(which, Invoice):
+        return invoice(tx, which, argument)
+    number = spelled_alike(which)
+    found = items.by_number(tx, number) or items.by_id(tx, number)
+    if found is None:
+        raise InvoiceNotFound(
+            f"there is no invoice or prepayment {shown(which)} in this ledger",
+            invoice=which,
+            argument=argument,
         )
     return found
 

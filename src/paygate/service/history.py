@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paygate.domain.payable import name_of
 from paygate.ledger import allocations, attempts, items, outbox, receipts
 from paygate.service import finding
 
@@ -42,8 +43,8 @@ def of(tx: Tx, which: str) -> History:
     put = allocations.of_payment(tx, payment.id)
     numbers: dict[str, str] = {}
     for item in dict.fromkeys(each.invoice for each in put):
-        invoice = items.by_id(tx, item)
-        numbers[item] = item if invoice is None else invoice.number
+        found = items.by_id(tx, item)
+        numbers[item] = item if found is None else name_of(found)
     return History(
         payment=payment,
         attempts=[row.attempt for row in attempts.of_payment(tx, payment.id)],

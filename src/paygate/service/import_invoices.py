@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from paygate.domain.currency import SCALES
 from paygate.domain.customer import PostalAddress
 from paygate.domain.money import Money, written
+from paygate.domain.prepayment import assignment_key
 from paygate.domain.text import identifier
 from paygate.errors import (
+    AssignmentConflict,
     ImportRejected,
     InvalidAmount,
     InvalidCurrency,
@@ -27,8 +29,8 @@ from paygate.errors import (
     NumberReused,
     UsageError,
 )
-from paygate.ledger import customers
-from paygate.service import finding, issue
+from paygate.ledger import customers, prepayments
+from paygate.service import assignment, finding, issue
 from paygate.service.flow import Flow, look, transact
 from paygate.service.issue import Bill
 
@@ -42,11 +44,14 @@ NEEDED: Final = ("number", "customer", "currency", "total", "due")
 """The columns that every file has, in any order."""
 
 IN_ADDRESS: Final = tuple(field.name for field in fields(PostalAddress))
-OPTIONAL: Final = ("name", "email", "phone", *IN_ADDRESS)
-"""The columns that a file may have: contact facts of the customer, also on known invoices.
+CONTACT: Final = ("name", "email", "phone", *IN_ADDRESS)
+"""The columns with contact facts of the customer, which apply also on known invoices.
 
 An empty cell clears a fact. If rows of one customer differ, the last row applies.
 """
+
+OPTIONAL: Final = ("assignment_key", *CONTACT)
+"""The columns that a file may have."""
 
 T = TypeVar("T")
 
@@ -105,22 +110,25 @@ def import_sheet(sheet: Sheet, *, skip_bad: bool, dry_run: bool) -> Flow[Importe
 def import_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
     """Issue the rows of *sheet* in this transaction, or raise `ImportRejected`."""
     finding.hold(tx, (), *(row.bill.customer for row in sheet.rows))
-    new, known, problems = _compare(tx, sheet, skip_bad=skip_bad)
-    issued = tuple(issue.issue_in(tx, row.bill) for row in new)
+    found = _compare(tx, sheet, skip_bad=skip_bad)
+    for error, currency in found.conflicts:
+        assignment.emit_conflict(tx, error, currency)
+    known = found.known
+    issued = tuple(issue.issue_in(tx, row.bill) for row in found.new)
     # In the order of the file, for new and known invoices: the last row applies.
     invoices = {invoice.number: invoice for invoice in (*issued, *known)}
     for row in sheet.rows:
         invoice = invoices.get(identifier(row.bill.number, "number"))
         if invoice is not None:
             customers.amend_contact(tx, invoice.customer, row.contact)
-    return Imported(issued=issued, known=known, problems=problems)
+    return Imported(issued=issued, known=known, problems=found.problems)
 
 
 def rehearse_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
     """Compare the rows of *sheet* with the ledger, and write nothing."""
-    new, known, problems = _compare(tx, sheet, skip_bad=skip_bad)
-    bills = tuple(row.bill for row in new)
-    return Imported(issued=(), known=known, problems=problems, would_issue=bills)
+    found = _compare(tx, sheet, skip_bad=skip_bad)
+    bills = tuple(row.bill for row in found.new)
+    return Imported(issued=(), known=found.known, problems=found.problems, would_issue=bills)
 
 
 def read_sheet(
@@ -153,22 +161,35 @@ def read_sheet(
 # --- The ledger's view ------------------------------------------------------------
 
 
-def _compare(
-    tx: Tx, sheet: Sheet, *, skip_bad: bool
-) -> tuple[list[GoodRow], tuple[Invoice, ...], tuple[ImportProblem, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """The rows that are new, the invoices that exist, and all problems by line."""
+
+    new: tuple[GoodRow, ...]
+    known: tuple[Invoice, ...]
+    problems: tuple[ImportProblem, ...]
+    conflicts: tuple[tuple[AssignmentConflict, str], ...]
+
+
+def _compare(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> _Compared:
     """
-    Return the rows that are new, the invoices that exist, and all problems by line.
+    Compare the rows of *sheet* with the ledger.
 
     Raises `ImportRejected` for problems, unless bad rows are to be skipped.
     """
     new: list[GoodRow] = []
     known: list[Invoice] = []
+    owners: dict[tuple[str, str], str] = {}
+    conflicts: list[tuple[AssignmentConflict, str]] = []
     problems = list(sheet.problems)
     for row in sheet.rows:
         try:
             found = issue.already_issued(tx, row.bill)
-        except NumberReused as error:
+            _check_key(tx, row.bill, owners)
+        except (NumberReused, AssignmentConflict) as error:
             problems.append(ImportProblem(row.line, error.message))
+            if isinstance(error, AssignmentConflict):
+                conflicts.append((error, row.bill.total.currency))
             continue
         if found is None:
             new.append(row)
@@ -177,7 +198,21 @@ def _compare(
     problems.sort(key=lambda problem: problem.line)
     if problems and not skip_bad:
         raise _rejected(problems, total=len(sheet.rows) + len(sheet.problems))
-    return new, tuple(known), tuple(problems)
+    return _Compared(
+        new=tuple(new), known=tuple(known), problems=tuple(problems), conflicts=tuple(conflicts)
+    )
+
+
+def _check_key(tx: Tx, bill: Bill, owners: dict[tuple[str, str], str]) -> None:
+    """Raise `AssignmentConflict` if a key is of another customer, in the ledger or the file."""
+    if bill.assignment_key is None:
+        return
+    named = (bill.total.currency, bill.assignment_key)
+    customer = bill.customer if isinstance(bill.customer, str) else bill.customer.id
+    owner = owners.get(named) or prepayments.owner_of_key(tx, *named) or customer
+    if owner != customer:
+        raise assignment.conflict(bill.assignment_key, customer, owner)
+    owners[named] = customer
 
 
 def _rejected(problems: Sequence[ImportProblem], total: int) -> ImportRejected:
@@ -282,13 +317,17 @@ def _row(line: int, names: Sequence[str], record: Sequence[str], decimal: str) -
     wrong = [f"{name} is empty" for name in NEEDED if not fields[name]]
     if wrong:
         return "; ".join(wrong)
-    contact: dict[str, str] = {name: fields[name] for name in OPTIONAL if name in fields}
+    contact: dict[str, str] = {name: fields[name] for name in CONTACT if name in fields}
     customer = _noting(wrong, lambda: _customer(fields["customer"], contact))
     total = _noting(wrong, lambda: _total(fields, decimal))
     due = _noting(wrong, lambda: _due(fields))
-    if customer is None or total is None or due is None:
+    written_key = fields.get("assignment_key", "")
+    key = _noting(wrong, lambda: assignment_key(written_key)) if written_key else None
+    if wrong or customer is None or total is None or due is None:
         return "; ".join(wrong)
-    bill = Bill(number=fields["number"], customer=customer, total=total, due=due)
+    bill = Bill(
+        number=fields["number"], customer=customer, total=total, due=due, assignment_key=key
+    )
     try:
         issue.check(bill)
     except UsageError as error:

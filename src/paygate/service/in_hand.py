@@ -11,8 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from paygate.domain.invoice import InvoiceStatus, Share
+from paygate.domain.invoice import InvoiceStatus
 from paygate.domain.money import Money
+from paygate.domain.payable import OpenItem, Payable, Share, label_of, name_of
+from paygate.domain.prepayment import Prepayment
 from paygate.errors import AlreadyPaid, InvalidAmount, InvoiceIsVoid, ItemAlreadyBeingPaid
 from paygate.ledger import customers, payments
 from paygate.ledger.claims import Claim
@@ -22,14 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paygate.domain.customer import Customer
-    from paygate.domain.invoice import Invoice
     from paygate.ledger.tx import Tx
     from paygate.service.claiming import ClaimPlan
 
 
 @dataclass(slots=True)
 class InHand:
-    """The amount received, the claims it fills, and why invoices took less, by number."""
+    """The amount received, the claims it fills, and why items took less, by their labels."""
 
     plan: ClaimPlan
     amount: Money
@@ -37,10 +38,10 @@ class InHand:
 
 
 @dataclass(frozen=True, slots=True)
-class InvoicePart:
-    """An invoice, the share of it that is paid, if one is given, and how much it can take."""
+class ItemPart:
+    """An item, the share of it that is paid, if one is given, and how much it can take."""
 
-    invoice: Invoice
+    item: OpenItem
     share: Money | None
     room: int
 
@@ -52,12 +53,12 @@ class InvoicePart:
     @property
     def short(self) -> bool:
         """Whether nothing is open, or another payment holds some of it."""
-        return not self.room or self.room < self.invoice.open.minor
+        return not self.room or self.room < self.item.open.minor
 
 
 def plan(
     tx: Tx,
-    wanted: Sequence[Invoice | Share | str],
+    wanted: Sequence[Payable],
     amount: Money | None,
     customer: Customer | str | None,
 ) -> InHand:
@@ -73,7 +74,7 @@ def plan(
     if not beyond and not short:
         made = _claim(tx, wanted, amount, customer)
         return InHand(made, amount or Money(made.currency, _claimed(made)))
-    claiming.check_together([each.invoice for each in found], amount, customer)
+    claiming.check_together([each.item for each in found], amount, customer)
     if amount is None:
         _require_amount(short)
     elif amount.minor <= 0:
@@ -83,19 +84,17 @@ def plan(
     made = _plan_room(tx, found, amount, beyond, customer)
     whole = Money(made.currency, _claimed(made) + beyond) if amount is None else amount
     named = _remember_short(made, short, whole.minor - _claimed(made) - beyond)
-    return InHand(made, whole, {each.number: _why_short(tx, each) for each in named})
+    return InHand(made, whole, {label_of(each): _why_short(tx, each) for each in named})
 
 
-def _wanted(invoice: Invoice, share: Money | None, amount: Money | None) -> InvoicePart:
+def _wanted(item: OpenItem, share: Money | None, amount: Money | None) -> ItemPart:
     stated = amount is not None or share is not None
-    return InvoicePart(
-        invoice, share, invoice.open.minor - (invoice.claimed.minor if stated else 0)
-    )
+    return ItemPart(item, share, item.open.minor - (item.claimed.minor if stated else 0))
 
 
 def _claim(
     tx: Tx,
-    wanted: Sequence[Invoice | Share | str],
+    wanted: Sequence[Payable],
     amount: Money | None,
     customer: Customer | str | None,
 ) -> ClaimPlan:
@@ -115,17 +114,17 @@ def _claim(
 
 def _plan_room(
     tx: Tx,
-    found: Sequence[InvoicePart],
+    found: Sequence[ItemPart],
     amount: Money | None,
     beyond: int,
     customer: Customer | str | None,
 ) -> ClaimPlan:
     """Claim what the invoices can take; *beyond* is what the shares name beyond that."""
     left = None if amount is None else amount.minor - beyond
-    still: list[Invoice | Share] = []
+    still: list[OpenItem | Share] = []
     for each in found:
         if left is None and each.share is None:
-            still.append(each.invoice)
+            still.append(each.item)
             continue
         part = each.room if each.share is None else min(each.share.minor, each.room)
         if left is not None:
@@ -134,14 +133,14 @@ def _plan_room(
             part = min(part, left)
             left -= part
         if part > 0:
-            still.append(Share(each.invoice, Money(each.invoice.total.currency, part)))
+            still.append(Share(each.item, Money(each.item.total.currency, part)))
     if left and (left < 0 or all(each.share is not None for each in found)):
         raise _not_adding_up(amount)
     if still:
         return _claim(tx, still, None, customer)
     if customer is not None:
         customers.save(tx, customer)
-    first = found[0].invoice
+    first = found[0].item
     return claiming.ClaimPlan(customer=first.customer, currency=first.total.currency)
 
 
@@ -151,17 +150,17 @@ def _not_adding_up(amount: Money | None) -> InvalidAmount:
     )
 
 
-def _remember_short(made: ClaimPlan, short: Sequence[InvoicePart], left: int) -> list[Invoice]:
-    """Add claims that hold nothing for the invoices that took less, and return these."""
-    named: list[Invoice] = []
+def _remember_short(made: ClaimPlan, short: Sequence[ItemPart], left: int) -> list[OpenItem]:
+    """Add claims that hold nothing for the items that took less, and return these."""
+    named: list[OpenItem] = []
     for each in short:
         # The amount is not split among them, so the first one takes the rest.
         part = left if each.share is None else each.beyond
         left = 0 if each.share is None else left
         if part > 0:
-            claim = Claim(len(made.claims), each.invoice.id, part, None, "released")
+            claim = Claim(len(made.claims), each.item.id, part, None, "released")
             made.claims.append(claim)
-            named.append(each.invoice)
+            named.append(each.item)
     return named
 
 
@@ -169,26 +168,28 @@ def _claimed(made: ClaimPlan) -> int:
     return sum(claim.minor for claim in made.claims)
 
 
-def _require_amount(short: Sequence[InvoicePart]) -> None:
+def _require_amount(short: Sequence[ItemPart]) -> None:
     for each in short:
         if each.share is not None:
             continue
-        invoice = each.invoice
-        error = InvoiceIsVoid if invoice.status is InvoiceStatus.VOID else AlreadyPaid
+        item = each.item
+        if isinstance(item, Prepayment):
+            claiming.check_payable(item)
+        error = InvoiceIsVoid if item.status is InvoiceStatus.VOID else AlreadyPaid
         raise error(
-            f"invoice {invoice.number} is {standing(invoice)}; pass the amount= received, "
+            f"{label_of(item)} is {standing(item)}; pass the amount= received, "
             "and it becomes credit",
-            item=invoice.number,
+            item=name_of(item),
         )
 
 
-def _why_short(tx: Tx, invoice: Invoice) -> str:
-    if not invoice.open.minor:
-        return standing(invoice)
-    holders = [payment.id for payment in payments.holding(tx, invoice.id)]
+def _why_short(tx: Tx, item: OpenItem) -> str:
+    if not item.open.minor:
+        return standing(item)
+    holders = [payment.id for payment in payments.holding(tx, item.id)]
     return f"being paid by {' and '.join(holders)}"
 
 
-def standing(invoice: Invoice) -> str:
-    """Return why nothing is open on *invoice*."""
-    return invoice.status.value.replace("_", " ")
+def standing(item: OpenItem) -> str:
+    """Return why nothing is open on *item*."""
+    return item.status.value.replace("_", " ")

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from paygate.domain.credit import CreditReason
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, InvoiceStatus
 from paygate.domain.money import AMOUNT_MAX, Money
+from paygate.domain.prepayment import assignment_key
 from paygate.domain.text import identifier, spelled_alike
-from paygate.errors import InvalidAmount, InvalidValue, NumberReused
+from paygate.errors import AssignmentConflict, InvalidAmount, InvalidValue, NumberReused
 from paygate.ledger import allocations, claims, customers, items, lots, outbox, posting, reversals
 from paygate.ledger.posting import LedgerAccount, PostingLine
-from paygate.service import allocation, claiming, finding, ways
+from paygate.service import allocation, assignment, claiming, crediting, finding, ways
 from paygate.service.flow import Flow, repeatable, transact
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
+    from paygate.domain.allocation import Allocation
     from paygate.ledger.tx import Tx
 
 NUMBER_LENGTH_MAX = 100
@@ -34,16 +38,34 @@ class Bill:
     due: date
     on: date | None = None
     reversal: str | None = None
+    assignment_key: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "number", spelled_alike(self.number))
+        if self.assignment_key is not None:
+            object.__setattr__(self, "assignment_key", assignment_key(self.assignment_key))
         if isinstance(self.customer, str):
             object.__setattr__(self, "customer", spelled_alike(self.customer))
 
 
 def issue(bill: Bill) -> Flow[Invoice]:
     """Issue an invoice once; the same facts again return the existing one."""
-    return (yield from repeatable(lambda tx: issue_in(tx, bill)))
+    try:
+        return (yield from repeatable(lambda tx: issue_in(tx, bill)))
+    except AssignmentConflict as error:
+        yield from report(error, bill.total.currency)
+        raise
+
+
+def report(error: AssignmentConflict, currency: str) -> Flow[None]:
+    """Emit that the key of another customer was refused; the refusal itself stored nothing."""
+    if error.owner != error.customer:
+        yield from transact(partial(_report_in, error=error, currency=currency))
+
+
+def _report_in(tx: Tx, error: AssignmentConflict, currency: str) -> None:
+    finding.hold(tx, (), error.customer)
+    assignment.emit_conflict(tx, error, currency)
 
 
 def issue_in(tx: Tx, bill: Bill) -> Invoice:
@@ -51,6 +73,8 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
     check(bill)
     customer = customers.save(tx, bill.customer)
     on = bill.on or customers.today(tx, customer)
+    if bill.assignment_key is not None:
+        assignment.own_key(tx, bill.total.currency, bill.assignment_key, customer)
     id_ = items.insert(
         tx,
         number=bill.number,
@@ -59,6 +83,7 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         due=bill.due,
         effective=on,
         reversal=bill.reversal,
+        assignment_key=bill.assignment_key,
     )
     if id_ is None:
         found = already_issued(tx, bill)
@@ -72,6 +97,11 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         tx, lines, entry=id_, currency=bill.total.currency, customer=customer, effective=on
     )
     outbox.emit(tx, "invoice.generated", id_, allocation.item_data(tx, id_))
+    issued = finding.invoice(tx, id_)
+    if bill.assignment_key is None:
+        return issued
+    if assignment.on_issue(tx, issued):
+        allocation.emit_invoices(tx, [id_])
     return finding.invoice(tx, id_)
 
 
@@ -102,6 +132,7 @@ def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
         "customer": (found.customer, customer),
         "total": (found.total, bill.total),
         "due": (found.due, bill.due),
+        "assignment_key": (found.assignment_key, bill.assignment_key),
     }
     differs = [name for name, (there, given) in facts.items() if there != given]
     if differs:
@@ -115,7 +146,7 @@ def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
 
 
 def void(which: Invoice | str, *, reason: str) -> Flow[Invoice]:
-    """Void an invoice; money that was on it becomes credit of the customer."""
+    """Void an invoice; its money becomes credit, or returns to the prepayment it came from."""
     if not reason.strip():
         raise InvalidValue("give the reason to void it: reason='issued twice'", argument="reason")
     return (yield from transact(lambda tx: void_in(tx, which, reason=reason)))
@@ -127,7 +158,9 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     invoice = finding.invoice(tx, which)
     if invoice.status is InvoiceStatus.VOID:
         return invoice
-    if not items.void(tx, invoice.id):
+    its_money = allocations.standing_of_item(tx, invoice.id)
+    returned = [each for each in its_money if assignment.goes_back(tx, each)]
+    if not items.void(tx, invoice.id, back=sum(each.amount.minor for each in returned)):
         raise ways.being_paid(tx, invoice)
     for holder in claims.soft_on(tx, invoice.id):
         claiming.supersede(tx, holder)
@@ -137,7 +170,7 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     ]
     for account, minor in reversals.given_up(tx, invoice.id).items():
         lines.append(PostingLine(account, -minor, item=invoice.id))
-    lines += _money_to_credit(tx, invoice)
+    lines += _money_off(tx, invoice, its_money)
     posting.post(
         tx,
         lines,
@@ -149,14 +182,21 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     voided = finding.invoice(tx, invoice.id)
     facts = {"credited_minor": voided.credited.minor, "reason": reason}
     outbox.emit(tx, "invoice.voided", invoice.id, allocation.facts_of(voided) | facts)
+    back = [each.prepayment for each in returned if each.prepayment is not None]
+    allocation.emit_invoices(tx, assignment.after_void(tx, invoice, back))
     return voided
 
 
-def _money_to_credit(tx: Tx, invoice: Invoice) -> list[PostingLine]:
+def _money_off(tx: Tx, invoice: Invoice, its_money: Sequence[Allocation]) -> list[PostingLine]:
+    """Take all money off a void invoice: back to its prepayment, or into credit."""
     lines: list[PostingLine] = []
-    for standing in allocations.standing_of_item(tx, invoice.id):
-        allocations.cancel(tx, standing, customers.today(tx, invoice.customer))
+    on = customers.today(tx, invoice.customer)
+    for standing in its_money:
+        allocations.cancel(tx, standing, on)
         items.empty(tx, invoice.id, standing.amount.minor)
+        if assignment.goes_back(tx, standing):
+            lines.append(assignment.put_back(tx, standing, on))
+            continue
         if standing.credit is not None:
             lots.give_back(tx, standing.credit, standing.amount.minor)
             lines.append(
@@ -166,7 +206,7 @@ def _money_to_credit(tx: Tx, invoice: Invoice) -> list[PostingLine]:
             )
             continue
         lines.append(
-            allocation.make_credit(
+            crediting.make_credit(
                 tx,
                 customer=invoice.customer,
                 amount=standing.amount,

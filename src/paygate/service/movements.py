@@ -375,7 +375,9 @@ def _give_up(
     """Write off the invoices that a refund reopened: what was refunded is no longer owed."""
     given_up: list[tuple[str, int, str]] = []
     for item, minor in reopened:
-        if not items.write_off(tx, item, minor):
+        # Nobody owes a prepayment, so nothing of it is written off.
+        owed = items.account_of(tx, item) is LedgerAccount.RECEIVABLE
+        if not owed or not items.write_off(tx, item, minor):
             continue
         id_ = tx.new_id("wof")
         given_up.append((item, minor, id_))

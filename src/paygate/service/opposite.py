@@ -28,7 +28,7 @@ from paygate.ledger import (
 )
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.printing import shown
-from paygate.service import allocation, issue, taking
+from paygate.service import allocation, crediting, issue, taking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -211,7 +211,7 @@ def _cancel_credits(
             lines.append(PostingLine(LedgerAccount.CUSTOMER_CREDIT, free.minor, credit=credit.id))
         if gone.minor:
             lines.append(
-                allocation.make_credit(
+                crediting.make_credit(
                     tx,
                     customer=payment.customer,
                     amount=-gone,
@@ -247,7 +247,7 @@ def _balance(
     left = rest + sum(line.minor for line in found)
     if not left:
         return found
-    credit = allocation.make_credit(
+    credit = crediting.make_credit(
         tx,
         customer=payment.customer,
         amount=Money(currency, left),

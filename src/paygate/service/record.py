@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
-    from paygate.domain.credit import CreditReason
-    from paygate.domain.invoice import Invoice, Share
     from paygate.domain.money import Money
+    from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment
     from paygate.ledger.claims import Claim
     from paygate.ledger.tx import Tx
+    from paygate.service.allocation import Placed
 
 
 TAKEN: Final = tuple(each for each in Kind if each.recorded)
@@ -35,7 +35,7 @@ TAKEN: Final = tuple(each for each in Kind if each.recorded)
 class Slip:
     """Money to record by hand, and what it is for."""
 
-    items: Sequence[Invoice | Share | str]
+    items: Sequence[Payable]
     kind: Kind
     key: str
     amount: Money | None = None
@@ -87,19 +87,19 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
         key=slip.key,
     )
     claims.insert(tx, id_, plan.claims)
-    credited = _book(tx, opened, plan.claims, customers.recorded_on(tx, opened.customer, slip.on))
+    placed = _book(tx, opened, plan.claims, customers.recorded_on(tx, opened.customer, slip.on))
     payment = finding.payment(tx, id_)
     events.emit(tx, "payment.succeeded", payment, reference=slip.reference)
-    allocation.emit_invoices(tx, [claim.item for claim in plan.claims if claim.state == "hard"])
-    events.alert_credited(tx, payment, credited)
+    allocation.emit_invoices(tx, placed.items)
+    events.alert_credited(tx, payment, placed.credited)
     warnings = (*_of_short(payment, came.short), *_of_same(tx, payment))
     return replace(payment, warnings=warnings)
 
 
 def _of_short(payment: Payment, short: Mapping[str, str]) -> Iterator[str]:
     """Yield a warning if the money, or part of it, was for invoices that could not take it."""
-    if short:
-        how = ", ".join(f"invoice {number} is {why}" for number, why in short.items())
+    if short and payment.credited.minor:
+        how = ", ".join(f"{label} is {why}" for label, why in short.items())
         yield f"{how}; {payment.credited} became credit of customer {payment.customer}"
 
 
@@ -115,8 +115,8 @@ def _of_same(tx: Tx, payment: Payment) -> Iterator[str]:
     )
 
 
-def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> CreditReason | None:
-    """Book the money, and return why some of it became credit, if any did."""
+def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> Placed:
+    """Book the money, and return where it went."""
     movement = Movement(movement_id=payment.id, amount=payment.amount, effective=on)
     receipt = receipts.book(
         tx,
@@ -133,4 +133,4 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> Credit
     source = PostingLine(allocation.cash_account(payment), minor, receipt=receipt)
     placed = allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
     events.emit_receipt(tx, payment, receipt, movement)
-    return placed.credited
+    return placed

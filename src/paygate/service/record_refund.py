@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment
     from paygate.domain.receipt import Receipt
     from paygate.ledger.tx import Tx
@@ -66,7 +66,7 @@ class RefundSlip:
     customer: Customer | str | None = None
     amount: Money | None = None
     to: RefundTo | None = None
-    items: Sequence[Invoice | Share | str] = ()
+    items: Sequence[Payable] = ()
     on: date | None = None
     reason: str = ""
     force_reason: str = ""

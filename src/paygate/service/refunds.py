@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from paygate.domain.chargeback import DisputeState
-from paygate.domain.invoice import Invoice, Share
 from paygate.domain.money import Money
+from paygate.domain.payable import Payable, Share, label_of
 from paygate.errors import (
     CreditConsumed,
     DisputeOpen,
@@ -114,7 +114,7 @@ def check_spent(tx: Tx, payment: Payment, amount: Money) -> None:
 def wanted_items(
     tx: Tx,
     payment: Payment,
-    items: Sequence[Invoice | Share | str],
+    items: Sequence[Payable],
     amount: Money | None,
     to: RefundTo | None,
 ) -> list[tuple[str, int]]:
@@ -125,22 +125,22 @@ def wanted_items(
     wanted: list[tuple[str, int]] = []
     left = None if amount is None else amount.minor
     for each in items:
-        invoice = finding.invoice(tx, each.invoice if isinstance(each, Share) else each, "items")
-        there = Money(payment.amount.currency, paid.get(invoice.id, 0))
+        item = finding.item(tx, each.invoice if isinstance(each, Share) else each)
+        there = Money(payment.amount.currency, paid.get(item.id, 0))
         share = each.amount if isinstance(each, Share) else there
         if share > there or share.minor <= 0:
             raise NotRefundable(
-                f"payment {payment.id} has {there} on invoice {invoice.number}, not {share}"
+                f"payment {payment.id} has {there} on {label_of(item)}, not {share}"
                 if there.minor
-                else f"payment {payment.id} has nothing on invoice {invoice.number}",
+                else f"payment {payment.id} has nothing on {label_of(item)}",
                 payment=payment.id,
                 left=there,
             )
         minor = share.minor if left is None else min(share.minor, left)
-        paid[invoice.id] = paid[invoice.id] - minor
+        paid[item.id] = paid[item.id] - minor
         left = None if left is None else left - minor
         if minor:
-            wanted.append((invoice.id, minor))
+            wanted.append((item.id, minor))
     if items and left:
         raise NotRefundable(
             f"{amount} is more than payment {payment.id} has on these invoices",

@@ -26,7 +26,7 @@ from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind
 from paygate.ledger import allocations, items, lots, outbox, posting, receipts, refunding, taken
 from paygate.ledger.posting import LedgerAccount, PostingLine
-from paygate.service import allocation, settle
+from paygate.service import allocation, assignment, crediting, settle
 from paygate.service.events import alert_credited
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def owe(tx: Tx, payment: Payment, receipt: str, amount: Money) -> PostingLine:
     if not payment.customer:
         receipts.set_unallocated(tx, receipt, -amount.minor)
         return PostingLine(LedgerAccount.SUSPENSE, amount.minor, receipt=receipt)
-    return allocation.make_credit(
+    return crediting.make_credit(
         tx,
         customer=payment.customer,
         amount=-amount,
@@ -171,19 +171,10 @@ def _off(
         of_receipt = standing.receipt is not None and standing.amount.currency == wanted.currency
         if take <= 0 or not of_receipt or item not in (None, standing.invoice):
             continue
-        allocations.cancel(tx, standing, on)
-        rest = standing.amount.minor - take
-        if rest:  # allocations never change: all of it is canceled, and the rest allocated again
-            allocations.insert(
-                tx,
-                item=standing.invoice,
-                amount=Money(wanted.currency, rest),
-                payment=payment.id,
-                receipt=standing.receipt,
-                effective=on,
-            )
+        allocations.reduce(tx, standing, take, on)
         items.empty(tx, standing.invoice, take)
-        lines.append(PostingLine(LedgerAccount.RECEIVABLE, take, item=standing.invoice))
+        account = items.account_of(tx, standing.invoice)
+        lines.append(PostingLine(account, take, item=standing.invoice))
         left -= take
     return lines
 
@@ -245,6 +236,7 @@ def put_back(
             payment=payment.id,
             effective=on,
         )
+        back.items += assignment.on_arrival(tx, back.items)
     return back
 
 
@@ -318,15 +310,15 @@ def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack,
             receipt=back.receipt,
             effective=on,
         )
-        back.add(PostingLine(LedgerAccount.RECEIVABLE, -take, item=item))
+        back.add(PostingLine(items.account_of(tx, item), -take, item=item))
         back.items.append(item)
     if take == minor:
         return
-    invoice = items.by_id(tx, item)
-    void = invoice is not None and invoice.status is InvoiceStatus.VOID
+    found = items.by_id(tx, item)
+    void = found is not None and found.status is InvoiceStatus.VOID
     reason = CreditReason.INVOICE_VOIDED if void else CreditReason.ALREADY_PAID
     back.add(
-        allocation.make_credit(
+        crediting.make_credit(
             tx,
             customer=payment.customer,
             amount=Money(currency, minor - take),

@@ -32,7 +32,7 @@ from paygate.service.taking import RefundTo
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment
     from paygate.domain.secret import Sealed
     from paygate.gateway import Rail
@@ -56,7 +56,7 @@ class OperateOrder:
     amount: Money | None = None
     final: bool = True
     to: RefundTo | None = None
-    items: Sequence[Invoice | Share | str] = ()
+    items: Sequence[Payable] = ()
     reason: str = ""
     force_reason: str = ""
     parameters: Sealed[Mapping[str, str]] | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Operation
+from paygate.domain.payable import label_of, name_of
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid
 from paygate.ledger import allocations, attempts, items, payments, receipts
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from paygate.domain.invoice import Invoice
+    from paygate.domain.payable import OpenItem
     from paygate.domain.payment import Payment
     from paygate.ledger.attempts import AttemptRow
     from paygate.ledger.tx import Tx
@@ -131,8 +132,8 @@ def taken_over(
     tx: Tx, page: Payment, items_: Sequence[str], *, withdrawable: bool
 ) -> ItemAlreadyBeingPaid:
     """Return the error that names the payments that superseded *page*, and how to end the page."""
-    invoices = [invoice for each in items_ if (invoice := items.by_id(tx, each)) is not None]
-    others = {invoice.number: _others_on(tx, invoice, page) for invoice in invoices}
+    found_items = [item for each in items_ if (item := items.by_id(tx, each)) is not None]
+    others = {name_of(item): _others_on(tx, item, page) for item in found_items}
     taken = [number for number, found in others.items() if found] or list(others)
     holders = list(dict.fromkeys(each for found in others.values() for each in found))
     can = ["withdraw_page", "resolve"] if withdrawable else ["resolve"]
@@ -147,23 +148,23 @@ def taken_over(
     )
 
 
-def _others_on(tx: Tx, invoice: Invoice, page: Payment) -> list[str]:
-    """Return the payments other than *page* that hold *invoice*, or have paid some of it."""
-    paid = [each.payment for each in allocations.standing_of_item(tx, invoice.id)]
-    return [each for each in (*invoice.claimed_by, *paid) if each and each != page.id]
+def _others_on(tx: Tx, item: OpenItem, page: Payment) -> list[str]:
+    """Return the payments other than *page* that hold *item*, or have paid some of it."""
+    paid = [each.payment for each in allocations.standing_of_item(tx, item.id)]
+    return [each for each in (*item.claimed_by, *paid) if each and each != page.id]
 
 
-def being_paid(tx: Tx, invoice: Invoice) -> ItemAlreadyBeingPaid:
-    """Return the error that names the payments that hold *invoice*, and how to end that."""
-    holders = payments.holding(tx, invoice.id)
+def being_paid(tx: Tx, item: OpenItem) -> ItemAlreadyBeingPaid:
+    """Return the error that names the payments that hold *item*, and how to end that."""
+    holders = payments.holding(tx, item.id)
     ways = {payment.id: out_of(tx, payment) for payment in holders}
     listing = "; ".join(
         f"{payment.id} ({payment.status}: {ways[payment.id].text})" for payment in holders
     )
     untils = [each.until for each in ways.values() if each.until is not None]
     return ItemAlreadyBeingPaid(
-        f"invoice {invoice.number} is being paid by {listing}; do not pay it again until that ends",
-        item=invoice.number,
+        f"{label_of(item)} is being paid by {listing}; do not pay it again until that ends",
+        item=name_of(item),
         payments=[payment.id for payment in holders],
         ways={name: list(each.verbs) for name, each in ways.items()},
         until=min(untils, default=None),

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from paygate.domain.kind import Operation
+from paygate.domain.payable import name_of
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import ItemAlreadyBeingPaid, Refused, UsageError
 from paygate.ledger import attempts, claims, items
@@ -73,10 +74,10 @@ def check(
 
 
 def _numbers(tx: Tx, page: Payment, wanted: Collection[str]) -> list[str]:
-    """Return the numbers of the invoices among *wanted* that can be paid on *page*."""
+    """Return the names of the items among *wanted* that can be paid on *page*."""
     of_page = dict.fromkeys(claim.item for claim in claims.of_payment(tx, page.id))
     found = [items.by_id(tx, each) for each in of_page if each in wanted]
-    return [invoice.number for invoice in found if invoice is not None]
+    return [name_of(item) for item in found if item is not None]
 
 
 def _withdrawable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount]) -> bool:

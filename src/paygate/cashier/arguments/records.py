@@ -13,10 +13,12 @@ from paygate.errors import InvalidValue
 if TYPE_CHECKING:
     from typing import Final
 
-    from paygate.domain.invoice import Invoice, Share
+    from paygate.domain.invoice import Invoice
     from paygate.domain.job import Job
     from paygate.domain.outcome import Approved, Authorized, Declined, Ended
+    from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment
+    from paygate.domain.prepayment import Prepayment
 
 
 ITEMS_MAX: Final = 1_000
@@ -136,6 +138,24 @@ def payer_number_id(value: object, name: str) -> str:
     return _id(value, name, PayerNumber)
 
 
+def prepayment_id(value: object, name: str) -> str:
+    """Return the id of a prepayment."""
+    from paygate.domain.prepayment import Prepayment
+
+    return _id(value, name, Prepayment)
+
+
+def prepayment(value: object, name: str) -> Prepayment | str:
+    """Return a prepayment, or the id of one."""
+    from paygate.domain.prepayment import Prepayment
+
+    if isinstance(value, Prepayment):
+        return value
+    if not isinstance(value, str):
+        refuse(name, "a Prepayment, or the id of one", value)
+    return named(value, name)
+
+
 def customer_id(value: object, name: str) -> str:
     """Return the id by which a customer is looked up."""
     from paygate.domain.customer import Customer
@@ -148,8 +168,9 @@ def aggregate(value: object, name: str) -> str:
     from paygate.domain.invoice import Invoice
     from paygate.domain.method import PaymentMethod
     from paygate.domain.payment import Payment
+    from paygate.domain.prepayment import Prepayment
 
-    return _id(value, name, Payment, Invoice, PaymentMethod)
+    return _id(value, name, Payment, Invoice, Prepayment, PaymentMethod)
 
 
 def event(value: object, name: str) -> str:
@@ -179,11 +200,13 @@ def invoice(value: object, name: str) -> Invoice | str:
     return named(value, name)
 
 
-def items(value: object, name: str) -> list[Invoice | Share | str]:
-    """Return what is to be paid, in order: invoices, invoice numbers, and shares."""
-    from paygate.domain.invoice import Invoice, Share
+def items(value: object, name: str) -> list[Payable]:
+    """Return what is to be paid, in order: invoices, prepayments, numbers, and shares."""
+    from paygate.domain.invoice import Invoice
+    from paygate.domain.payable import Share
+    from paygate.domain.prepayment import Prepayment
 
-    return [_item(each, name) for each in _several(value, name, (Invoice, Share, str))]
+    return [_item(each, name) for each in _several(value, name, (Invoice, Prepayment, Share, str))]
 
 
 def invoices(value: object, name: str) -> list[Invoice | str]:
@@ -205,14 +228,20 @@ def _several(value: object, name: str, one: tuple[type, ...]) -> list[object]:
     return found
 
 
-def _item(value: object, name: str) -> Invoice | Share | str:
-    from paygate.domain.invoice import Share
+def _item(value: object, name: str) -> Payable:
+    from paygate.domain.payable import Share
 
     if not isinstance(value, Share):
-        return invoice(value, name)
-    _ = invoice(value.invoice, name)
+        return _whole_item(value, name)
+    _ = _whole_item(value.invoice, name)
     _ = money(value.amount, name)
     return value
+
+
+def _whole_item(value: object, name: str) -> Invoice | Prepayment | str:
+    from paygate.domain.prepayment import Prepayment
+
+    return value if isinstance(value, Prepayment) else invoice(value, name)
 
 
 def outcome(value: object, name: str) -> Approved | Authorized | Declined | Ended:

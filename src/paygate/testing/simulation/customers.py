@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate.domain.invoice import Share
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
+from paygate.domain.payable import Share
 from paygate.domain.payment import PaymentStatus
 from paygate.ledger import methods
 from paygate.testing.processor.effects import PAGES

@@ -64,9 +64,11 @@ CREATE TABLE paygate_item (
   allocated_minor bigint NOT NULL DEFAULT 0 CHECK (allocated_minor >= 0),
   written_off_minor bigint NOT NULL DEFAULT 0 CHECK (written_off_minor >= 0),
   claimed_minor bigint NOT NULL DEFAULT 0 CHECK (claimed_minor >= 0),
-  credited_minor bigint NOT NULL DEFAULT 0, -- of a void item: how much of its money became credit
+  credited_minor bigint NOT NULL DEFAULT 0, -- how much of its money became credit of the customer
+  -- Of a prepayment: how much of its money moved to invoices, or became credit.
+  moved_minor bigint NOT NULL DEFAULT 0 CHECK (moved_minor >= 0),
   due text COLLATE "C" NOT NULL,
-  status text COLLATE "C" NOT NULL CHECK (status IN ('draft', 'open', 'void')),
+  status text COLLATE "C" NOT NULL CHECK (status IN ('draft', 'open', 'replaced', 'void')),
   assignment_key text COLLATE "C",
   reversal text COLLATE "C",
   autopay bigint NOT NULL DEFAULT 1,
@@ -77,6 +79,13 @@ CREATE TABLE paygate_item (
   actor text COLLATE "C" NOT NULL,
   -- The status that its customer sees; written_off if no money was paid on it.
   standing text COLLATE "C" NOT NULL GENERATED ALWAYS AS (CASE
+    WHEN kind = 'prepayment' THEN CASE
+      WHEN status = 'void' THEN 'closed'
+      WHEN status = 'replaced' AND allocated_minor = 0
+        THEN CASE moved_minor WHEN 0 THEN 'replaced' ELSE 'balanced' END
+      WHEN status = 'replaced' OR allocated_minor + moved_minor >= total_minor THEN 'paid'
+      WHEN allocated_minor + moved_minor > 0 THEN 'partially_paid'
+      ELSE 'open' END
     WHEN status <> 'open' THEN status
     WHEN allocated_minor + written_off_minor >= total_minor
       THEN CASE allocated_minor WHEN 0 THEN 'written_off' ELSE 'paid' END
@@ -84,7 +93,9 @@ CREATE TABLE paygate_item (
     ELSE 'open' END) STORED,
   checksum bigint NOT NULL,
   UNIQUE (tenant, kind, number),
-  CHECK (allocated_minor + written_off_minor + claimed_minor <= total_minor)
+  CHECK (allocated_minor + written_off_minor + claimed_minor + moved_minor <= total_minor),
+  CHECK (kind = 'invoice' OR assignment_key IS NOT NULL AND written_off_minor = 0),
+  CHECK (kind = 'prepayment' OR moved_minor = 0 AND status <> 'replaced')
 );
 CREATE INDEX paygate_item_listed ON paygate_item (tenant, issued_at, id) WHERE kind = 'invoice';
 CREATE INDEX paygate_item_by_customer ON paygate_item (tenant, customer, issued_at, id)
@@ -101,8 +112,39 @@ CREATE INDEX paygate_item_unpaid ON paygate_item (tenant, currency, due)
 CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, due, id)
   WHERE kind = 'invoice' AND status = 'open'
     AND total_minor - allocated_minor - written_off_minor > 0;
-CREATE INDEX paygate_item_by_assignment_key ON paygate_item (tenant, currency, assignment_key)
+-- The items with one key are few, so one index serves the search and the listing.
+CREATE INDEX paygate_item_by_assignment_key
+  ON paygate_item (tenant, assignment_key, kind, issued_at, id)
   WHERE assignment_key IS NOT NULL;
+CREATE INDEX paygate_item_prepaid ON paygate_item (tenant, issued_at, id)
+  WHERE kind = 'prepayment';
+CREATE INDEX paygate_item_prepaid_by_customer ON paygate_item (tenant, customer, issued_at, id)
+  WHERE kind = 'prepayment';
+CREATE INDEX paygate_item_prepaid_by_standing ON paygate_item (tenant, standing, issued_at, id)
+  WHERE kind = 'prepayment';
+
+-- The facts of a prepayment that an invoice does not have.
+CREATE TABLE paygate_prepayment (
+  item text COLLATE "C" PRIMARY KEY REFERENCES paygate_item (id),
+  on_rest text COLLATE "C" NOT NULL CHECK (on_rest IN ('keep', 'credit')),
+  description text COLLATE "C" NOT NULL,
+  data text COLLATE "C" NOT NULL, -- JSON, of the host
+  replaced_by text COLLATE "C" REFERENCES paygate_item (id), -- the latest invoice that took its place
+  checksum bigint NOT NULL
+);
+CREATE INDEX paygate_prepayment_by_invoice ON paygate_prepayment (replaced_by)
+  WHERE replaced_by IS NOT NULL;
+
+-- The customer to whom each assignment key belongs; that never changes.
+CREATE TABLE paygate_assignment_key (
+  tenant text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  created_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, currency, key)
+);
 
 -- A payment without a customer came for an unassigned payer number, and is flagged for review.
 CREATE TABLE paygate_payment (
@@ -424,6 +466,7 @@ CREATE TABLE paygate_allocation (
   receipt text COLLATE "C" REFERENCES paygate_receipt (id),
   credit text COLLATE "C" REFERENCES paygate_credit (id),
   cancels text COLLATE "C" UNIQUE,
+  prepayment text COLLATE "C" REFERENCES paygate_item (id), -- that the money came from
   effective text COLLATE "C" NOT NULL,
   booked_at text COLLATE "C" NOT NULL,
   actor text COLLATE "C" NOT NULL,
@@ -435,6 +478,8 @@ CREATE INDEX paygate_allocation_by_item ON paygate_allocation (item, booked_at, 
 -- Contains the columns that are summed by invoice and by credit whenever a payment is read.
 CREATE INDEX paygate_allocation_by_payment
   ON paygate_allocation (payment, item, credit, amount_minor);
+CREATE INDEX paygate_allocation_by_prepayment ON paygate_allocation (prepayment, booked_at, id)
+  WHERE prepayment IS NOT NULL;
 CREATE INDEX paygate_allocation_by_receipt ON paygate_allocation (receipt) WHERE receipt IS NOT NULL;
 CREATE INDEX paygate_allocation_by_credit ON paygate_allocation (credit, booked_at, id)
   WHERE credit IS NOT NULL;
@@ -930,6 +975,7 @@ CREATE TABLE paygate_row_count (
 INSERT INTO paygate_row_count (name, shard, written) VALUES
   ('paygate_allocation', 0, 0),
   ('paygate_arrival', 0, 0),
+  ('paygate_assignment_key', 0, 0),
   ('paygate_attempt', 0, 0),
   ('paygate_attempt_try', 0, 0),
   ('paygate_chargeback', 0, 0),
@@ -948,6 +994,7 @@ INSERT INTO paygate_row_count (name, shard, written) VALUES
   ('paygate_outbox', 0, 0),
   ('paygate_payer_number', 0, 0),
   ('paygate_payment', 0, 0),
+  ('paygate_prepayment', 0, 0),
   ('paygate_address', 0, 0),
   ('paygate_address_count', 0, 0),
   ('paygate_posting', 0, 0),
@@ -971,6 +1018,8 @@ $$;
 CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_arrival_counted AFTER INSERT ON paygate_arrival
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_assignment_key_counted AFTER INSERT ON paygate_assignment_key
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_attempt_counted AFTER INSERT ON paygate_attempt
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
@@ -1007,6 +1056,8 @@ CREATE TRIGGER paygate_outbox_counted AFTER INSERT ON paygate_outbox
 CREATE TRIGGER paygate_payer_number_counted AFTER INSERT ON paygate_payer_number
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_payment_counted AFTER INSERT ON paygate_payment
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_prepayment_counted AFTER INSERT ON paygate_prepayment
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_address_counted AFTER INSERT ON paygate_address
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
