@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import runpy
 import textwrap
@@ -25,6 +26,7 @@ from paygate.domain.action import Action, Redirect
 from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence, AttemptFacts, Changes, Source, decide
 from paygate.domain.event import EVENT_TYPES
+from paygate.domain.event_fields import EVENT_FIELDS, example, json_schema
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.movement import Movement
 from paygate.domain.outcome import (
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 Row = tuple[str, ...]
 DEFAULT_SHOWN_MAX = 30
 SCHEMA = Path(paygate.__file__).parent / "ledger" / "schema"
+EVENT_SCHEMAS = Path(paygate.__file__).parent / "event_schemas"
 TABLE_IN_SQL = re.compile(
     r"((?:^--[^\n]*\n)*)^CREATE TABLE (\w+) \(\n(.*?)^\)", re.MULTILINE | re.DOTALL
 )
@@ -588,6 +591,33 @@ def json_examples() -> Iterator[str]:
     yield from runpy.run_path(str(PAGES / "json_examples.py"))["page"]()
 
 
+def event_catalogue() -> Iterator[str]:
+    """Yield every event type with its fields and an example."""
+    kind = ""
+    for type_ in sorted(EVENT_TYPES):
+        if type_.partition(".")[0] != kind:
+            kind = type_.partition(".")[0]
+            yield from (f"## {kind}", "")
+        yield from (f"### `{type_}`", "", f"{EVENT_TYPES[type_]}", "")
+        rows: list[Row] = [("Field", "Holds", "Meaning")]
+        for each in EVENT_FIELDS[type_]:
+            shape = f"{each.shape}" if each.always else f"{each.shape}, not always"
+            rows.append((code(each.name), shape, each.meaning))
+        shown_json = json.dumps(example(type_), ensure_ascii=False, indent=1)
+        yield from (written(rows), "", "```json", shown_json, "```", "")
+
+
+def schemas() -> dict[Path, str]:
+    """Return the files with the JSON Schema of each event type, and their contents."""
+    return {
+        EVENT_SCHEMAS / f"{type_}.json": json.dumps(
+            json_schema(type_), ensure_ascii=False, indent=2
+        )
+        + "\n"
+        for type_ in EVENT_TYPES
+    }
+
+
 def names_of(page: str) -> Callable[[], Iterator[str]]:
     return lambda: SUBJECTS["listed"](page)
 
@@ -601,6 +631,7 @@ SUBJECTS = runpy.run_path(str(PAGES / "subjects.py"))
 TEXTS: dict[str, Callable[[], Iterator[str]]] = {
     "commands": commands,
     "json": json_examples,
+    "event-catalogue": event_catalogue,
     "facts": facts_of_a_case,
     **{f"names-{page}": names_of(page) for page in SUBJECTS["PAGES"]},
     **{f"full-{page}": names_in_full(page) for page in SUBJECTS["PAGES"]},
@@ -627,11 +658,16 @@ def pages() -> list[Path]:
 
 
 def main() -> None:
-    """Write the tables into the pages."""
+    """Write the tables into the pages, and the JSON Schemas of events into the package."""
     if mistakes := SUBJECTS["mistakes"]():
         raise SystemExit("docs/subjects.toml: " + "; ".join(mistakes))
     for page in pages():
         page.write_text(filled(page.read_text("utf-8")), "utf-8")
+    EVENT_SCHEMAS.mkdir(exist_ok=True)
+    for old in set(EVENT_SCHEMAS.iterdir()) - schemas().keys():
+        old.unlink()
+    for file, text in schemas().items():
+        file.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

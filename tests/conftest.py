@@ -42,9 +42,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from tests.support import holding
+    from tests.support import catalogue, holding
 
     holding.check_everywhere()
+    catalogue.check_everywhere()
     if config.getoption(ON_POSTGRES, default=False):
         config.pluginmanager.import_plugin("tests.on_postgres")
 

@@ -32,6 +32,20 @@ class Event:
     actor: str
     data: Mapping[str, Any]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the event as JSON, as its schema in ``paygate/event_schemas`` describes it."""
+        return {
+            "id": self.id,
+            "position": self.position,
+            "type": self.type,
+            "aggregate": self.aggregate,
+            "seq": self.seq,
+            "schema_version": self.schema_version,
+            "occurred_at": self.occurred_at.isoformat(),
+            "actor": self.actor,
+            "data": dict(self.data),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:

@@ -1,0 +1,390 @@
+"""The catalogue of events: the fields of each type, from which its JSON Schema is made.
+
+A consumer may rely on what stands here. A new field may be added at any time; a field that is
+removed, or changes its meaning, increases `SCHEMA_VERSION`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final, assert_never, cast
+
+from paygate.domain.event import EVENT_TYPES, SCHEMA_VERSION
+
+_MINOR: Final = "_minor"
+
+
+class Shape(StrEnum):
+    """What a field of an event holds."""
+
+    TEXT = "text"
+    """A text; it may be empty."""
+    TEXT_OR_NULL = "text or null"
+    """A text, or null."""
+    WHOLE = "whole number"
+    """A whole number."""
+    LIST = "list of texts"
+    """A list of texts."""
+    RESULTS = "texts by name"
+    """An object whose values are texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventField:
+    """A field of an event; with *always* every event of the type has it."""
+
+    name: str
+    shape: Shape
+    meaning: str
+    example: Any
+    always: bool = True
+
+
+def _text(name: str, meaning: str, example: str) -> EventField:
+    return EventField(name, Shape.TEXT, meaning, example)
+
+
+def _whole(name: str, meaning: str, example: int) -> EventField:
+    return EventField(name, Shape.WHOLE, meaning, example)
+
+
+def _sometimes(*fields: EventField) -> tuple[EventField, ...]:
+    return tuple(replace(each, always=False) for each in fields)
+
+
+# --- Fields that many types have ----------------------------------------------
+
+_CUSTOMER: Final = _text("customer", "The host's id of the customer.", "C-1")
+_PAYER: Final = _text("customer", "The host's id of the customer; empty if unknown.", "C-1")
+_PAYMENT: Final = _text("payment", "The id of the payment.", "pay_0661842f8a26b1435d30")
+_ACCOUNT: Final = _text("account", "The gateway account; recorded money has none.", "card")
+_AMOUNT: Final = _whole("amount_minor", "The amount of the event, in minor units.", 3000)
+_CURRENCY: Final = _text("currency", "The currency of the amounts, as ISO 4217.", "USD")
+_REASON: Final = _text("reason", "Why, in words for people.", "insufficient funds")
+_WHY: Final = _text("why", "The reason that the clerk gave.", "the bank's letter of 3 May")
+_ATTEMPT: Final = _text("attempt", "The id of the attempt.", "att_0661842fb8c7c374a3df")
+_OPERATION: Final = _text("operation", "What the attempt does, such as refund.", "charge")
+_CODE: Final = _text("code", "The code of the result; may be empty.", "insufficient_funds")
+_RAW_CODE: Final = _text("raw_code", "The processor's own code.", "51")
+_MOVEMENTS: Final = EventField(
+    "movements", Shape.LIST, "The ids of the money that it moved.", ["ch_1"], always=False
+)
+_MOVEMENT: Final = (
+    _text("movement_id", "The processor's id of the money that moved.", "ch_1"),
+    *_sometimes(_text("undoes", "The id of the movement that this one undoes.", "ch_0")),
+)
+_DISPUTE: Final = _text("dispute", "The processor's reference of the dispute.", "dp_1")
+_REFERENCE: Final = _text("reference", "The reference on the document.", "1077")
+_SEEN: Final = _whole("seen_minor", "What was seen on its way, in minor units.", 3000)
+_PAYER_NUMBER: Final = _text("payer_number", "The number for which the money came.", "VA-100")
+
+_OF_INVOICE: Final = (
+    _text("invoice", "The id of the invoice.", "inv_0661842f88b1f1e50c1d"),
+    _text("number", "The number of the invoice.", "INV-7"),
+    _CUSTOMER,
+    _CURRENCY,
+    _whole("total_minor", "The total, in minor units.", 3000),
+    _whole("open_minor", "What is still open after the event.", 3000),
+    _text("due", "The due date.", "2026-12-01"),
+)
+_OF_PAYMENT: Final = (
+    _PAYMENT,
+    _PAYER,
+    _ACCOUNT,
+    _text("kind", "The kind of payment, such as card.", "card"),
+    _text("status", "The status of the payment after the event.", "succeeded"),
+    _AMOUNT,
+    _CURRENCY,
+    _whole("requested_minor", "What was requested, in minor units.", 3000),
+    _whole("received_minor", "What was received in all, after the event.", 3000),
+    _whole("returned_minor", "What went back in all, after the event.", 0),
+    *_sometimes(
+        _ATTEMPT,
+        _OPERATION,
+        EventField(
+            "checks", Shape.RESULTS, "The results of the card checks.", {"postal_code": "matched"}
+        ),
+        _CODE,
+        _RAW_CODE,
+        _REASON,
+    ),
+)
+_OF_METHOD: Final = (
+    _text("method", "The id of the stored method.", "met_06618431491c210003a1"),
+    _CUSTOMER,
+    _text("account", "The gateway account that keeps it.", "card"),
+    _text("kind", "The kind of payment, such as card.", "card"),
+)
+_OF_STORED_METHOD: Final = (
+    *_OF_METHOD,
+    _text("brand", "Its brand or bank; may be empty.", "visa"),
+    _text("last4", "Its last four digits; may be empty.", "4242"),
+    EventField("expires", Shape.TEXT_OR_NULL, "The last day on which it is valid.", "2029-12-31"),
+    *_sometimes(_REASON),
+)
+_OF_METHOD_REQUEST: Final = (*_OF_METHOD, *_sometimes(_CODE, _REASON))
+_OF_CALLBACK: Final = (
+    _whole("callback", "The number of the callback.", 4),
+    _text("account", "The gateway account.", "card"),
+    _text("event_id", "The processor's id of what it reports.", "evt_3"),
+    _text("type", "The processor's type of it.", "charge.succeeded"),
+    _REASON,
+)
+_OF_ACCOUNT: Final = (_text("account", "The gateway account.", "card"),)
+_OF_CREDIT: Final = (
+    _CUSTOMER,
+    _AMOUNT,
+    _CURRENCY,
+)
+_CREDIT: Final = _text("credit", "The id of the credit.", "crd_0661842f9478c1d2c4be")
+_OF_RECEIPT: Final = (
+    _PAYMENT,
+    _PAYER,
+    _ACCOUNT,
+    _text("receipt", "The id of the receipt.", "rcp_0661842f88f06b55bd9c"),
+    _text("kind", "The kind of movement: charge, refund, return …", "charge"),
+)
+_OF_PAYER_NUMBER: Final = (
+    _CUSTOMER,
+    _text("account", "The gateway account to which it belongs.", "bank"),
+    _text("number", "The number that the payer pays to.", "VA-100"),
+    _text("pays", "What its money pays: oldest_due or balance.", "oldest_due"),
+)
+
+# --- The fields of each type, beyond those of its kind -------------------------
+
+_BY_KIND: Final[Mapping[str, tuple[EventField, ...]]] = {
+    "invoice": _OF_INVOICE,
+    "payment": _OF_PAYMENT,
+    "method": _OF_STORED_METHOD,
+    "callback": _OF_CALLBACK,
+    "account": (*_OF_ACCOUNT, _REASON),
+    "feed": _OF_ACCOUNT,
+    "payer_number": _OF_PAYER_NUMBER,
+}
+_MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
+    "invoice.voided": (
+        _whole("credited_minor", "What became credit of the customer, in minor units.", 0),
+        _REASON,
+    ),
+    "invoice.written_off": (
+        _text("write_off", "The id of the write-off.", "wof_0661842f892f1bcfba3b"),
+        _AMOUNT,
+        _REASON,
+    ),
+    "payment.unasked": (_PAYER_NUMBER,),
+    "payment.identified": (_PAYER_NUMBER,),
+    "payment.requires_action": _sometimes(_SEEN),
+    "payment.pending": _sometimes(_SEEN),
+    "payment.seen": (_SEEN,),
+    "payment.authorized": _sometimes(_SEEN),
+    "payment.unknown": _sometimes(_SEEN),
+    "payment.succeeded": (_MOVEMENTS, *_sometimes(_SEEN, _REFERENCE)),
+    "payment.captured": (_MOVEMENTS,),
+    "payment.voided": (_MOVEMENTS,),
+    "payment.late_success": (_MOVEMENTS,),
+    "payment.refunded": (
+        _MOVEMENTS,
+        *_sometimes(
+            _whole("refunded_minor", "What was sent back by hand, in minor units.", 1000),
+            _text("by", "How it was sent back by hand.", "cash"),
+            _REFERENCE,
+            _WHY,
+        ),
+    ),
+    "payment.refund_forced": (_WHY,),
+    "payment.refund_failed": _sometimes(*_MOVEMENT),
+    "payment.reviewed": (_WHY,),
+    "payment.assigned": (_WHY,),
+    "payment.resolved": (
+        _text("evidence", "How the clerk knows.", "the dashboard, transaction 4711"),
+    ),
+    "payment.same_reference": (
+        EventField("others", Shape.LIST, "The ids of the other payments.", ["pay_06618430493c"]),
+    ),
+    "payment.reversal_undone": (
+        _text("reversal", "The id of the reversal.", "rev_0661842f949bf8ad0a23"),
+        _text("number", "The number of the reversal.", "REV-1"),
+        _WHY,
+    ),
+    "payment.disputed": (
+        _DISPUTE,
+        *_sometimes(_text("respond_by", "Until when the dispute can be answered.", "2026-01-11")),
+    ),
+    "payment.charged_back": (*_MOVEMENT, *_sometimes(_DISPUTE)),
+    "payment.chargeback_won": (_DISPUTE,),
+    "payment.chargeback_lost": (_DISPUTE,),
+    "callback.dismissed": (
+        _text("was", "The state of the callback before.", "orphan"),
+        _MOVEMENTS,
+    ),
+    "feed.failing": (
+        _text("since", "Since when it cannot be read.", "2026-01-01T12:10:00+00:00"),
+        _REASON,
+    ),
+    "feed.rescanned": (
+        _text("start", "From where it is read again.", "840000"),
+        EventField("before", Shape.TEXT_OR_NULL, "Where it was.", "850000"),
+    ),
+    "payer_number.released": (_REASON,),
+}
+_WHOLE_TYPES: Final[Mapping[str, tuple[EventField, ...]]] = {
+    "payment.superseded": (_PAYMENT,),
+    "payment.reversed": (
+        _PAYMENT,
+        _PAYER,
+        _text("reversal", "The id of the reversal.", "rev_0661842f949bf8ad0a23"),
+        _text("number", "The number of the reversal.", "REV-1"),
+        _REASON,
+        _text("on", "The date of the reversal.", "2026-11-30"),
+        _AMOUNT,
+        _CURRENCY,
+    ),
+    "receipt.booked": (
+        *_OF_RECEIPT,
+        *_MOVEMENT,
+        _AMOUNT,
+        _CURRENCY,
+        *_sometimes(_ATTEMPT, _OPERATION),
+    ),
+    "receipt.settled": (
+        *_OF_RECEIPT,
+        _text("movement_id", "The processor's id of the money that moved.", "ch_1"),
+        *_sometimes(
+            _whole("settled_minor", "What reached us, in minor units.", 2900),
+            _text("settled_currency", "Its currency.", "USD"),
+            _whole("fee_minor", "The processor's fee, in minor units.", 100),
+            _text("fee_currency", "Its currency.", "USD"),
+            _text("settled_on", "The date of settlement.", "2026-01-05"),
+        ),
+    ),
+    "credit.created": (
+        *_OF_CREDIT,
+        _CREDIT,
+        _text("reason", "Why there is credit.", "already_paid"),
+        EventField(
+            "payment", Shape.TEXT_OR_NULL, "The payment from which it came.", "pay_0661842f8a26"
+        ),
+    ),
+    "credit.returned": (*_OF_CREDIT, _PAYMENT),
+    "credit.canceled": (
+        *_OF_CREDIT,
+        _CREDIT,
+        _PAYMENT,
+        _whole("spent_minor", "What of it had been used already, in minor units.", 0),
+    ),
+    "credit.used": _OF_PAYMENT,
+    "method.requires_action": _OF_METHOD_REQUEST,
+    "method.not_stored": _OF_METHOD_REQUEST,
+    "method.unknown": _OF_METHOD_REQUEST,
+    "method.deleted": _OF_METHOD_REQUEST,
+    "method.delete_failed": _OF_METHOD_REQUEST,
+    "method.needs_review": _OF_METHOD_REQUEST,
+    "method.resolved": (
+        *_OF_METHOD,
+        _text("evidence", "How the clerk knows.", "the dashboard, transaction 4711"),
+    ),
+    "ledger.sending_stopped": (_REASON,),
+    "ledger.sending_resumed": (
+        _text("evidence", "How the operator knows.", "compared with the dashboards"),
+        _REASON,
+        EventField("waits", Shape.LIST, "What was still due.", []),
+        EventField("feeds_read", Shape.LIST, "The feeds that had been read again.", ["card"]),
+    ),
+}
+
+
+def _fields(type_: str) -> tuple[EventField, ...]:
+    if type_ in _WHOLE_TYPES:
+        return _WHOLE_TYPES[type_]
+    more = _MORE.get(type_, ())
+    named = {each.name for each in more}
+    kind = type_.partition(".")[0]
+    return (*(each for each in _BY_KIND[kind] if each.name not in named), *more)
+
+
+EVENT_FIELDS: Final[Mapping[str, tuple[EventField, ...]]] = {
+    type_: _fields(type_) for type_ in EVENT_TYPES
+}
+"""The fields of the data of each event type."""
+
+
+def problems(type_: str, data: Mapping[str, Any]) -> list[str]:
+    """Return how *data* differs from what the catalogue says about events of *type_*."""
+    fields = {each.name: each for each in EVENT_FIELDS[type_]}
+    found = [f"{name} is not in the catalogue" for name in data if name not in fields]
+    for name, field in fields.items():
+        if name not in data:
+            found += [f"{name} is missing"] if field.always else []
+        elif not _fits(data[name], field.shape):
+            found.append(f"{name} is {type(data[name]).__name__}, not a {field.shape}")
+    return found
+
+
+def _fits(value: object, shape: Shape) -> bool:
+    match shape:
+        case Shape.TEXT:
+            return isinstance(value, str)
+        case Shape.TEXT_OR_NULL:
+            return value is None or isinstance(value, str)
+        case Shape.WHOLE:
+            return isinstance(value, int) and not isinstance(value, bool)
+        case Shape.LIST:
+            return isinstance(value, list | tuple) and all(
+                isinstance(each, str) for each in cast("list[object]", value)
+            )
+        case Shape.RESULTS:
+            return isinstance(value, Mapping) and all(
+                isinstance(each, str) for each in cast("Mapping[str, object]", value).values()
+            )
+        case _:
+            assert_never(shape)
+
+
+_JSON: Final[Mapping[Shape, Mapping[str, Any]]] = {
+    Shape.TEXT: {"type": "string"},
+    Shape.TEXT_OR_NULL: {"type": ["string", "null"]},
+    Shape.WHOLE: {"type": "integer"},
+    Shape.LIST: {"type": "array", "items": {"type": "string"}},
+    Shape.RESULTS: {"type": "object", "additionalProperties": {"type": "string"}},
+}
+
+
+def json_schema(type_: str) -> dict[str, Any]:
+    """Return the JSON Schema of a whole event of *type_*, as a sink for JSON sends it."""
+    fields = EVENT_FIELDS[type_]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": type_,
+        "description": EVENT_TYPES[type_],
+        "type": "object",
+        "required": ["id", "type", "aggregate", "seq", "schema_version", "occurred_at", "data"],
+        "properties": {
+            "id": {"type": "string", "description": "The same on every delivery."},
+            "type": {"const": type_},
+            "aggregate": {"type": "string", "description": "What it happened to."},
+            "seq": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "1, 2, 3 … without gaps for each aggregate.",
+            },
+            "schema_version": {"const": SCHEMA_VERSION},
+            "occurred_at": {"type": "string", "format": "date-time"},
+            "actor": {"type": "string", "description": "Who caused it."},
+            "position": {"type": "integer", "description": "Its place in the ledger."},
+            "data": {
+                "type": "object",
+                "required": [each.name for each in fields if each.always],
+                "properties": {
+                    each.name: {**_JSON[each.shape], "description": each.meaning} for each in fields
+                },
+            },
+        },
+    }
+
+
+def example(type_: str) -> dict[str, Any]:
+    """Return the data of an example event of *type_*, with every field."""
+    return {each.name: each.example for each in EVENT_FIELDS[type_]}
