@@ -19,6 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.mark.parametrize("type_", EVENT_TYPES)
 def test_the_example_of_a_type_fits_it(type_: str) -> None:
+    assert EVENT_FIELDS[type_], "it is missing in paygate.domain.event_fields"
     assert problems(type_, example(type_)) == []
     assert len({each.name for each in EVENT_FIELDS[type_]}) == len(EVENT_FIELDS[type_])
 

@@ -29,6 +29,8 @@ class Shape(StrEnum):
     """A list of texts."""
     RESULTS = "texts by name"
     """An object whose values are texts."""
+    OBJECT = "object"
+    """An object with what the host stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ _REASON: Final = _text("reason", "Why, in words for people.", "insufficient fund
 _WHY: Final = _text("why", "The reason that the clerk gave.", "the bank's letter of 3 May")
 _ATTEMPT: Final = _text("attempt", "The id of the attempt.", "att_0661842fb8c7c374a3df")
 _OPERATION: Final = _text("operation", "What the attempt does, such as refund.", "charge")
+_KEY: Final = _text("assignment_key", "The key that joins prepayment and invoice.", "ORDER-7")
 _CODE: Final = _text("code", "The code of the result; may be empty.", "insufficient_funds")
 _RAW_CODE: Final = _text("raw_code", "The processor's own code.", "51")
 _MOVEMENTS: Final = EventField(
@@ -88,6 +91,20 @@ _OF_INVOICE: Final = (
     _whole("total_minor", "The total, in minor units.", 3000),
     _whole("open_minor", "What is still open after the event.", 3000),
     _text("due", "The due date.", "2026-12-01"),
+    *_sometimes(_KEY),
+)
+_OF_PREPAYMENT: Final = (
+    _text("prepayment", "The id of the prepayment.", "pre_0661842f88b1f1e50c1d"),
+    _CUSTOMER,
+    _KEY,
+    _text("status", "The status of the prepayment after the event.", "open"),
+    _CURRENCY,
+    _whole("total_minor", "Its amount, in minor units.", 3000),
+    _whole("paid_minor", "What was paid on it, in minor units.", 0),
+    _whole("assigned_minor", "What of that is on invoices or is credit.", 0),
+    _whole("open_minor", "What is still to be paid, in minor units.", 3000),
+    EventField("replaced_by", Shape.TEXT_OR_NULL, "The invoice that took its place.", None),
+    EventField("data", Shape.OBJECT, "What the host stored with it.", {"order": "4711"}),
 )
 _OF_PAYMENT: Final = (
     _PAYMENT,
@@ -158,6 +175,7 @@ _OF_PAYER_NUMBER: Final = (
 _BY_KIND: Final[Mapping[str, tuple[EventField, ...]]] = {
     "invoice": _OF_INVOICE,
     "payment": _OF_PAYMENT,
+    "prepayment": _OF_PREPAYMENT,
     "method": _OF_STORED_METHOD,
     "callback": _OF_CALLBACK,
     "account": (*_OF_ACCOUNT, _REASON),
@@ -174,6 +192,12 @@ _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
         _AMOUNT,
         _REASON,
     ),
+    "prepayment.assigned": (
+        _text("invoice", "The number of the invoice.", "INV-7"),
+        _AMOUNT,
+    ),
+    "prepayment.replaced": (_whole("closed_minor", "What is not to be paid on it any more.", 0),),
+    "prepayment.closed": (_REASON,),
     "payment.unasked": (_PAYER_NUMBER,),
     "payment.identified": (_PAYER_NUMBER,),
     "payment.requires_action": _sometimes(_SEEN),
@@ -231,6 +255,12 @@ _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
     "payer_number.released": (_REASON,),
 }
 _WHOLE_TYPES: Final[Mapping[str, tuple[EventField, ...]]] = {
+    "assignment.conflict": (
+        _CUSTOMER,
+        _text("owner", "The customer to whom the key belongs.", "C-2"),
+        _KEY,
+        _CURRENCY,
+    ),
     "payment.superseded": (_PAYMENT,),
     "payment.reversed": (
         _PAYMENT,
@@ -302,7 +332,7 @@ def _fields(type_: str) -> tuple[EventField, ...]:
     more = _MORE.get(type_, ())
     named = {each.name for each in more}
     kind = type_.partition(".")[0]
-    return (*(each for each in _BY_KIND[kind] if each.name not in named), *more)
+    return (*(each for each in _BY_KIND.get(kind, ()) if each.name not in named), *more)
 
 
 EVENT_FIELDS: Final[Mapping[str, tuple[EventField, ...]]] = {
@@ -339,6 +369,8 @@ def _fits(value: object, shape: Shape) -> bool:
             return isinstance(value, Mapping) and all(
                 isinstance(each, str) for each in cast("Mapping[str, object]", value).values()
             )
+        case Shape.OBJECT:
+            return isinstance(value, Mapping)
         case _:
             assert_never(shape)
 
@@ -348,6 +380,7 @@ _JSON: Final[Mapping[Shape, Mapping[str, Any]]] = {
     Shape.TEXT_OR_NULL: {"type": ["string", "null"]},
     Shape.WHOLE: {"type": "integer"},
     Shape.LIST: {"type": "array", "items": {"type": "string"}},
+    Shape.OBJECT: {"type": "object"},
     Shape.RESULTS: {"type": "object", "additionalProperties": {"type": "string"}},
 }
 
