@@ -114,6 +114,13 @@ LINES: Final[Mapping[str, LineKind]] = {
     "sink.dead_letter": LineKind(
         WARNING, "A sink refused an event for the last time; the event is a dead letter."
     ),
+    "worker.fault": LineKind(
+        ERROR, "A worker cannot look for due work, because the ledger cannot be used."
+    ),
+    "worker.job_failed": LineKind(ERROR, "A job raised an error; it is due again later."),
+    "worker.tenant_passed_over": LineKind(
+        WARNING, "The accounts of a tenant cannot be looked up; a worker leaves it alone for now."
+    ),
     "ledger.commit_unknown": LineKind(
         WARNING, "It is not known whether a step was written; its own lines are missing."
     ),

@@ -54,6 +54,11 @@ COMMANDS: Final = {
     "cancel": "payment cancel",
     "withdraw_page": "payment cancel",
     "inquire": "payment inquire",
+    "work": "work",
+    "work_due": "work",
+    "take_due": "work",
+    "give_back": "work",
+    "tenants_due": "work",
     "recover": "payment recover",
     "apply_callbacks": "payment recover",
     "read_feeds": "payment recover",
@@ -82,6 +87,7 @@ COMMANDS: Final = {
     "check": "check",
 }
 REASONS: Final = {
+    "due": "it is for a scheduler of the host; `work` takes them",
     "save_customer": "customers are kept by the host, who passes them along",
     "erase_contact": "customers are kept by the host, who must erase his own copy too",
     "customer": "customers are kept by the host",
@@ -92,12 +98,6 @@ REASONS: Final = {
     "top_up": "the customer does it at the host's; a clerk records what he is given",
     "receive": "processors call it, through the host's web server",
     "subscribe": "a handler is code of the host",
-    "due": "it is for a scheduler of the host",
-    "take_due": "it is for a scheduler of the host",
-    "give_back": "it is for a scheduler of the host",
-    "tenants_due": "it is for a scheduler of the host",
-    "work": "it is for a scheduler of the host",
-    "work_due": "it is for a timer of the host",
     "tenant_is_new": "every command asks it, and refuses a tenant that nobody has",
 }
 

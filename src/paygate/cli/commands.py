@@ -30,6 +30,7 @@ class Noun(NamedTuple):
 
 EVERYDAY: Final[Mapping[str, Command]] = {
     "demo": Command("demo", "demo", "Run a demo with fake gateways."),
+    "work": Command("work", "work", "Do due work until it is stopped, as a service."),
     "status": Command("books", "status", "Show the state of the ledger, and what needs attention."),
     "fsck": Command("books", "fsck", "Check the file and every balance of the ledger."),
     "check": Command("accounts", "check", "Check settings and credentials of accounts."),

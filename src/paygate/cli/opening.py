@@ -34,6 +34,7 @@ from paygate.printing import shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from paygate.cashier.aio import AsyncCashier
     from paygate.cashier.sync import Cashier
 
 P = ParamSpec("P")
@@ -79,6 +80,18 @@ class Where:
                     argument="tenant",
                 )
             yield cashier.acting_as(_actor())
+
+    @contextmanager
+    def open_for_work(self) -> Generator[Cashier | AsyncCashier]:
+        """Open the cashier of a worker, which may be of either face, and for many merchants."""
+        from paygate.cashier.aio import AsyncCashier
+
+        made = None if self.app is None or self.gateways else made_by_app(self.ctx, self.app)
+        if isinstance(made, AsyncCashier):
+            yield made  # it is closed in its event loop
+            return
+        with self.open() if made is None else _checked(made, self.app or "") as cashier:
+            yield cashier
 
     def settings(self) -> Mapping[str, dict[str, Any]]:
         """Return the gateway accounts of the file, if there is one."""
@@ -228,8 +241,11 @@ def _reached(
 
 def from_app(ctx: typer.Context, target: str) -> Cashier:
     """Call the host's function that returns a cashier."""
-    from paygate.cashier.sync import Cashier
+    return _checked(made_by_app(ctx, target), target)
 
+
+def made_by_app(ctx: typer.Context, target: str) -> object:
+    """Call the host's function, and return what it returns."""
     module_name, _, name = target.partition(":")
     if not module_name or not name:
         raise InvalidSettings(
@@ -240,13 +256,18 @@ def from_app(ctx: typer.Context, target: str) -> Cashier:
     hide(ctx, *secrets_of(os.environ))
     try:
         factory: Callable[[], object] = getattr(import_module(module_name), name)
-        made = factory()
+        return factory()
     except PaygateError:
         raise
     except Exception as error:
         raise InvalidSettings(
             f"--app {target} failed with {failure(error)}; 'paygate --debug' shows the trace"
         ) from error
+
+
+def _checked(made: object, target: str) -> Cashier:
+    from paygate.cashier.sync import Cashier
+
     if not isinstance(made, Cashier):
         raise InvalidSettings(
             f"--app {target} returned {type(made).__name__}; a command needs a Cashier"

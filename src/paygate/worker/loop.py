@@ -1,0 +1,359 @@
+"""The worker: does due work until it is stopped, together with any number of other workers.
+
+It takes jobs by lease (`Cashier.take_due`), does several at once, and looks for more. Whatever
+ends it, a job that it has not done stays due, and one that it has half done is done twice without
+harm. `paygate work` runs it; a host can run it in a process of its own.
+
+A gateway that does not respond must not delay the others. So a job that waits longer than a moment
+gives up its place to the next job. An account that did not respond is left alone for a pause, and
+then gets one job at a time until it responds. In a process for many merchants, the same applies to
+a tenant whose accounts cannot be looked up.
+
+Pauses and deadlines are measured by the clock of the event loop, which nobody sets. What is due is
+decided by the clock of the cashier. If that jumps, jobs are done early or late, which is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from paygate import logs
+from paygate.errors import AccountsUnavailable, PaygateError, StoreError, TenantNotFound
+from paygate.worker.calling import call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from paygate.domain.job import Job, JobKind
+    from paygate.service.agenda import JobResult
+    from paygate.worker.calling import AnyCashier
+
+JOBS: Final = 8
+"""How many jobs are done at once, unless the caller says otherwise."""
+
+POLL_S: Final = 1.0
+"""How long a worker that has nothing to do waits before it looks again."""
+
+DRAIN_S: Final = 30.0
+"""How long jobs that are under way may take after the worker was stopped."""
+
+READY_WITHIN_S: Final = 60.0
+"""A worker that has not looked for jobs for so long is not ready."""
+
+_SLOW_S: Final = 0.25
+_PAUSES_S: Final = (5.0, 15.0, 60.0)
+_TAKEN_PER_PLACE: Final = 4
+_LOGGER: Final = "paygate.worker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRun:
+    """How a worker did a job: its result, or the error it raised, and how long it took."""
+
+    job: Job
+    result: JobResult | None
+    error: Exception | None
+    took_s: float
+
+
+@dataclass(slots=True)
+class WorkDone:
+    """
+    What a worker has done: jobs by kind, and how many of them had no answer.
+
+    `left` are jobs that were no longer due, and `failed` those that raised an error; they are not
+    among `jobs`.
+    """
+
+    jobs: Counter[JobKind] = field(default_factory=Counter["JobKind"])
+    unanswered: int = 0
+    left: int = 0
+    failed: int = 0
+
+    def count(self, run: JobRun) -> None:
+        """Count a job."""
+        if run.result is None:
+            self.failed += 1
+        elif run.result.left:
+            self.left += 1
+        else:
+            self.jobs[run.job.kind] += 1
+            self.unanswered += bool(run.result.unanswered)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The jobs of one account or sink, or of a tenant: how many are under way, and its pause."""
+
+    running: int = 0
+    setbacks: int = 0
+    resumes_at: float = 0.0
+
+    def rest(self, now: float) -> None:
+        """Leave it alone, longer each time."""
+        if now >= self.resumes_at:  # otherwise several jobs that ran at once report the same
+            self.resumes_at = now + _PAUSES_S[min(self.setbacks, len(_PAUSES_S) - 1)]
+            self.setbacks += 1
+
+    def resume(self) -> None:
+        """End the pauses, because it has responded."""
+        self.setbacks, self.resumes_at = 0, 0.0
+
+    def has_room(self, now: float, most: int) -> bool:
+        """Return whether another job may begin; after a pause there is room for one."""
+        return now >= self.resumes_at and self.running < (1 if self.setbacks else most)
+
+
+class Worker:
+    """
+    Does the due work of a cashier, of one tenant or of all of them, with *jobs* at once.
+
+    A `Cashier` works in threads, an `AsyncCashier` in tasks; the caller closes it. *on_job* is
+    called with each `JobRun`, in the event loop.
+    """
+
+    def __init__(
+        self,
+        cashier: AnyCashier,
+        *,
+        jobs: int = JOBS,
+        poll_s: float = POLL_S,
+        drain_s: float = DRAIN_S,
+        on_job: Callable[[JobRun], object] | None = None,
+    ) -> None:
+        self.done = WorkDone()
+        self.running = 0
+        """How many jobs are under way."""
+        self.state = "starting"
+        """What the worker is doing: starting, working, draining or stopped."""
+        self.fault = ""
+        """Why it could not look for jobs the last time; empty if it could."""
+        self._cashier = cashier
+        self._jobs, self._poll_s, self._drain_s = jobs, poll_s, drain_s
+        self._on_job = on_job
+        self._lanes: defaultdict[tuple[str, str], _Lane] = defaultdict(_Lane)
+        self._visits: dict[str, asyncio.Task[int]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unused: list[tuple[AnyCashier, Job]] = []
+        self._broken: StoreError | None = None
+        self._waiting = 0
+        self._looked_at = float("-inf")
+        self._stopping = asyncio.Event()
+        self._news = asyncio.Event()
+        self._places = asyncio.Semaphore(jobs)
+
+    async def run(self, *, once: bool = False) -> WorkDone:
+        """
+        Do due work until `stop` is called, or with *once* until nothing is due.
+
+        Then wait for the jobs that are under way, at most `drain_s`, and give back those that did
+        not begin. Return what was done. With *once*, raise a `StoreError` if the ledger cannot be
+        used; otherwise it is tried again.
+        """
+        self.state = "working"
+        try:
+            await self._work(once=once)
+        finally:
+            self.state = "draining"
+            await self._drain()
+            self.state = "stopped"
+        return self.done
+
+    def stop(self) -> None:
+        """Take no more jobs, and let `run` return when those under way have ended."""
+        self._stopping.set()
+        self._news.set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes jobs, and could look for them a moment ago."""
+        lately = _now() - self._looked_at <= READY_WITHIN_S
+        return self.state == "working" and not self.fault and lately
+
+    # --- Looking for jobs -------------------------------------------------------------------
+
+    async def _work(self, *, once: bool) -> None:
+        while not self._stopping.is_set():
+            self._news.clear()
+            found = await self._look()
+            if self._broken is None:
+                self._looked_at, self.fault = _now(), ""
+            elif once:
+                raise self._broken
+            else:
+                self._cannot_look(self._broken)
+            if once and not found and not self._tasks and not self._visits:
+                return
+            if not found or self._waiting >= self._jobs:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), self._poll_s)
+
+    async def _look(self) -> int:
+        """Take jobs for every tenant that has some due, and begin them; return how many."""
+        self._broken = None
+        tenants: Sequence[str] = ("",)
+        if self._cashier.serves_all:
+            try:
+                tenants = await call(self._cashier, self._cashier.tenants_due)
+            except StoreError as error:
+                self._broken = error
+                return 0
+        begun = [
+            self._begin_visit(tenant)
+            for tenant in tenants
+            if tenant not in self._visits and self._lanes[tenant, ""].has_room(_now(), 1)
+        ]
+        if not begun:
+            return 0
+        # The function of merchants= may hang for one tenant; the others do not wait for it.
+        patience_s = _SLOW_S if self._cashier.serves_all else None
+        ended, _ = await asyncio.wait(begun, timeout=patience_s)
+        return sum(task.result() for task in ended)
+
+    def _begin_visit(self, tenant: str) -> asyncio.Task[int]:
+        task = asyncio.create_task(self._visit(tenant))
+        self._visits[tenant] = task
+
+        def end(_: asyncio.Task[int]) -> None:
+            self._visits.pop(tenant, None)
+            self._news.set()
+
+        task.add_done_callback(end)
+        return task
+
+    async def _visit(self, tenant: str) -> int:
+        """Take jobs for a tenant and begin them; return how many."""
+        now, most = _now(), self._jobs * _TAKEN_PER_PLACE
+        desk = self._cashier.for_tenant(tenant) if tenant else self._cashier
+        full = [
+            name
+            for (owner, name), lane in self._lanes.items()
+            if owner == tenant and name and not lane.has_room(now, most)
+        ]
+        try:
+            taken: list[Job] = await call(desk, desk.take_due, limit=most, without=full)
+            self._lanes[tenant, ""].resume()
+            surplus = [job for job in taken if not self._begin(desk, tenant, job)]
+            if surplus:
+                await call(desk, desk.give_back, surplus)
+        except (TenantNotFound, AccountsUnavailable) as error:
+            self._pass_over(tenant, error)
+            return 0
+        except StoreError as error:
+            self._broken = error
+            return 0
+        return len(taken) - len(surplus)
+
+    def _cannot_look(self, error: StoreError) -> None:
+        if not self.fault:
+            logs.write(_LOGGER, "worker.fault", error.message, logs.NOTHING)
+        self.fault = error.message
+
+    def _pass_over(self, tenant: str, error: PaygateError) -> None:
+        lane = self._lanes[tenant, ""]
+        if not lane.setbacks:
+            logs.write(
+                _LOGGER, "worker.tenant_passed_over", error.message, logs.About(tenant=tenant)
+            )
+        lane.rest(_now())
+
+    # --- Doing jobs -------------------------------------------------------------------------
+
+    def _begin(self, desk: AnyCashier, tenant: str, job: Job) -> bool:
+        """Begin a job as a task, unless its account has no room."""
+        lane = self._lanes[tenant, job.account or job.subject]
+        if not lane.has_room(_now(), self._jobs * _TAKEN_PER_PLACE):
+            return False
+        lane.running += 1
+        self._waiting += 1
+        task = asyncio.create_task(self._do(desk, tenant, job, lane))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._ended, lane))
+        return True
+
+    def _ended(self, lane: _Lane, task: asyncio.Task[None]) -> None:
+        lane.running -= 1
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.result()
+        self._news.set()
+
+    async def _do(self, desk: AnyCashier, tenant: str, job: Job, lane: _Lane) -> None:
+        """Do a job in one of the places; if it takes long, its place is free for the next."""
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            if self._stopping.is_set():
+                self._unused.append((desk, job))
+                return
+            doing = asyncio.create_task(self._run(desk, job))
+            await asyncio.wait((doing,), timeout=_SLOW_S)
+        finally:
+            self._places.release()
+            self._news.set()
+        self._note(await doing, tenant, lane)
+
+    async def _run(self, desk: AnyCashier, job: Job) -> JobRun:
+        began = _now()
+        result: JobResult | None = None
+        failure: Exception | None = None
+        self.running += 1
+        try:
+            result = await call(desk, desk.work, job)
+        except Exception as error:  # noqa: BLE001  (one job must not end the worker)
+            failure = error
+        finally:
+            self.running -= 1
+        return JobRun(job=job, result=result, error=failure, took_s=_now() - began)
+
+    def _note(self, run: JobRun, tenant: str, lane: _Lane) -> None:
+        """Count a job, and decide how to go on with its account."""
+        self.done.count(run)
+        if isinstance(run.error, TenantNotFound | AccountsUnavailable):
+            self._pass_over(tenant, run.error)
+        elif run.error is not None:
+            # A job of the engine raises only if the ledger cannot be used, or by a bug of ours.
+            message = run.error.message if isinstance(run.error, PaygateError) else ""
+            text = f"{run.job} failed with {type(run.error).__name__}: {message}".removesuffix(": ")
+            about = logs.About(tenant=run.job.tenant, account=run.job.account)
+            logs.write(_LOGGER, "worker.job_failed", text, about)
+        elif run.result is not None and run.result.unanswered:
+            lane.rest(_now())
+        elif run.result is not None and not run.result.left:
+            lane.resume()
+        if self._on_job is not None:
+            self._on_job(run)
+
+    # --- The end ----------------------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        """Wait for what is under way, within the deadline, and give back what did not begin."""
+        self._stopping.set()
+        until = _now() + self._drain_s
+        while (left := [*self._visits.values(), *self._tasks]) and _now() < until:
+            await asyncio.wait(
+                left, timeout=max(0.0, until - _now()), return_when=asyncio.FIRST_COMPLETED
+            )
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+        by_desk: defaultdict[int, list[Job]] = defaultdict(list)
+        desks = {id(desk): desk for desk, _ in self._unused}
+        for desk, job in self._unused:
+            by_desk[id(desk)].append(job)
+        for number, jobs in by_desk.items():
+            with suppress(PaygateError):  # their leases end by themselves
+                await call(desks[number], desks[number].give_back, jobs)
+        self._unused.clear()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,100 @@
+"""A worker as a process: signals that stop it, its health, and its end.
+
+The first SIGTERM or SIGINT lets the worker drain: it takes no more jobs, and waits for those that
+are under way. The second ends the process at once, as a loss of power would; the jobs are due again
+when their leases end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+from paygate.cashier.aio import AsyncCashier
+from paygate.worker.calling import call
+from paygate.worker.health import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paygate.domain.status import LedgerStatus
+    from paygate.worker.calling import AnyCashier
+    from paygate.worker.loop import Worker
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_KILLED_BY: Final = 128
+
+
+def run_process(
+    worker: Worker,
+    cashier: AnyCashier,
+    *,
+    once: bool = False,
+    health: tuple[str, int] | None = None,
+    on_health: Callable[[int], object] | None = None,
+    on_stop: Callable[[], object] | None = None,
+    with_status: bool = False,
+) -> LedgerStatus | None:
+    """
+    Run *worker* until a signal stops it, or with *once* until nothing is due.
+
+    Return the state of the ledger at the end, if asked for *with_status*.
+
+    *health* are the address and the port of `Health`; *on_health* is called with the port in use,
+    and *on_stop* when the first signal comes. The connections of *cashier* are closed if it is an
+    `AsyncCashier`, because they belong to the event loop that ends here.
+    """
+    return asyncio.run(
+        _run(
+            worker,
+            cashier,
+            once=once,
+            health=health,
+            on_health=on_health or _ignore,
+            on_stop=on_stop or _ignore,
+            with_status=with_status,
+        )
+    )
+
+
+def _ignore(*_: object) -> None:
+    """Do nothing."""
+
+
+async def _run(
+    worker: Worker,
+    cashier: AnyCashier,
+    *,
+    once: bool,
+    health: tuple[str, int] | None,
+    on_health: Callable[[int], object],
+    on_stop: Callable[[], object],
+    with_status: bool,
+) -> LedgerStatus | None:
+    loop = asyncio.get_running_loop()
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        if received:
+            os._exit(_KILLED_BY + number)
+        received.append(number)
+        worker.stop()
+        on_stop()
+
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, stop, each)
+    try:
+        async with AsyncExitStack() as stack:
+            if health is not None:
+                port = await stack.enter_async_context(Health(worker, *health))
+                on_health(port)
+            await worker.run(once=once)
+        return await call(cashier, cashier.status) if with_status else None
+    finally:
+        for each in _SIGNALS:
+            loop.remove_signal_handler(each)
+        if isinstance(cashier, AsyncCashier):
+            await cashier.aclose(deadline_s=0)
