@@ -87,6 +87,14 @@ PUBLISHED: Final[Mapping[str, str]] = {
         "https://developer.authorize.net/api/reference/responseCodes.html"
     ),
     "paypal/webhook_vectors.json": "made with certificates of our own, beside the sheets",
+    "paypal/checkout_orders_v2.json": (
+        "https://github.com/paypal/paypal-rest-api-specifications at ec4d8f36, openapi/"
+    ),
+    "paypal/payments_payment_v2.json": "the same",
+    "paypal/vault_payment_tokens_v3.json": "the same",
+    "paypal/notifications_webhooks_v1.json": "the same",
+    "paypal/issues.json": "the issues that those files name, by call and status",
+    "paypal/prism_patch.py": "makes those files fit for Prism; ours, beside the sheets",
     "authorizenet/webhook-vector.json": "https://github.com/stymiee/authnetjson, its tests",
 }
 """Where the files of the sheets that tests read are published."""

@@ -47,7 +47,12 @@ def modules(node: ast.AST) -> list[str]:
 
 
 def test_there_is_one_for_each_driver_that_speaks_to_a_processor() -> None:
-    assert SIMULATED == ["simulated_authorize_net", "simulated_bitcoin", "simulated_stripe"]
+    assert SIMULATED == [
+        "simulated_authorize_net",
+        "simulated_bitcoin",
+        "simulated_paypal",
+        "simulated_stripe",
+    ]
 
 
 @pytest.mark.parametrize("name", SIMULATED)

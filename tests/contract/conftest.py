@@ -106,3 +106,11 @@ def wait_until_it_listens(
         else:
             return
     pytest.fail(f"the server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def paypal_openapi(protocols: Path) -> Any:
+    """The OpenAPI files of PayPal."""
+    from tests.contract.paypal_openapi import OpenApi
+
+    return OpenApi(protocols / "paypal")

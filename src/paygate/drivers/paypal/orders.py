@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from paygate import driver
-from paygate.driver import MovementKind, Unsupported, listed, plain, read_json
+from paygate.driver import MovementKind, Operation, Unsupported, listed, plain, read_json
 from paygate.drivers.paypal import vault, wire
 from paygate.drivers.paypal.codes import AMOUNTS, ID
 from paygate.drivers.paypal.wire import BY
@@ -118,10 +118,10 @@ def complete(api: Api, completion: driver.Completion) -> Dialogue[Outcome]:
     if not isinstance(order, driver.Fields):
         return order
     found = outcome_of(api, order, reference, payment)
-    if isinstance(found, driver.NotFound):
-        return driver.ActionRequired(action=None, reference=reference)
-    if order.text("status") != "APPROVED":
+    if not isinstance(found, driver.NotFound):
         return found
+    if order.text("status") != "APPROVED":
+        return driver.ActionRequired(action=None, reference=reference)
     if wire.read_money(order, f"{_UNIT}.amount") != asked:
         raise driver.BadResponse("PayPal's order asks for another amount or currency")
     intent = order.text("intent")
@@ -153,12 +153,22 @@ def _take(
 
 
 def find(api: Api, inquiry: driver.Inquiry) -> Dialogue[Finding]:
-    """Find what became of an order; `NotFound` if it was not taken, or has lapsed."""
+    """Find what became of an order; `NotFound` if nothing was taken, or if it has lapsed."""
     reference = inquiry.reference or inquiry.parent_reference
-    read = partial(
-        outcome_of, api, reference=reference, payment=inquiry.payment, booked=inquiry.booked
-    )
+
+    def read(order: Fields) -> Finding:
+        found = outcome_of(api, order, reference, inquiry.payment, inquiry.booked)
+        page = order.text(f"{_UNIT}.reference_id") == BY_PAYER
+        if page and isinstance(found, driver.NotFound) and not _completes(inquiry):
+            # The page is not gone: it waits for us, and no longer for the payer.
+            return driver.Unknown(reason="the payer has approved the order", reference=reference)
+        return found
+
     return api.find(path_of(reference), read)
+
+
+def _completes(inquiry: driver.Inquiry) -> bool:
+    return inquiry.operation is Operation.COMPLETE
 
 
 def outcome_of(
@@ -168,20 +178,24 @@ def outcome_of(
     payment: str,
     booked: frozenset[tuple[MovementKind, str]] = frozenset(),
 ) -> Finding:
-    """Return what the state of an order means, or raise if it is not the one of *payment*."""
+    """
+    Return what the state of an order means, or raise if it is not the one of *payment*.
+
+    `NotFound` means that nothing was taken, though it could be: the payer has approved, or a stored
+    wallet was to pay.
+    """
     identify(api, order, reference, payment)
     match order.text("status"):
         case "COMPLETED":
             return _paid(order, reference, booked)
         case "VOIDED":
             return driver.Ended(how=driver.Ending.CANCELED, reference=reference)
-        case "CREATED" | "SAVED" | "PAYER_ACTION_REQUIRED" | "APPROVED":
-            page = api.page_of(order)
+        case "APPROVED":
+            return driver.NotFound()
+        case "CREATED" | "SAVED" | "PAYER_ACTION_REQUIRED":
             if order.text(f"{_UNIT}.reference_id") == BY_US:
                 return driver.NotFound()
-            if page is not None:
-                return driver.ActionRequired(action=page, reference=reference)
-            return driver.Unknown(reason="the payer has approved the order", reference=reference)
+            return driver.ActionRequired(action=api.page_of(order), reference=reference)
         case status:
             raise driver.BadResponse(f"PayPal reports an order as {status[:40]!r}, a new status")
 
@@ -377,7 +391,7 @@ def void(api: Api, voiding: driver.Voiding) -> Dialogue[Outcome]:
     if not isinstance(hold, str):
         return hold
     response = yield api.post(
-        f"{AUTHORIZATIONS}/{hold}/void", {}, key=voiding.key, step="void", moves_money=True
+        f"{AUTHORIZATIONS}/{hold}/void", None, key=voiding.key, step="void", moves_money=True
     )
     if response.status == 200 and not _is_void(read_json(response, BY)):
         raise driver.BadResponse("PayPal voided an authorization, and does not show it as voided")

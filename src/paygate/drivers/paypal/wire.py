@@ -49,23 +49,27 @@ class Api:
     def post(
         self,
         path: str,
-        body: Mapping[str, object],
+        body: Mapping[str, object] | None,
         *,
         key: str,
         step: str,
         moves_money: bool = False,
     ) -> Request:
-        """Return a request that makes something, with an id under which it is made once."""
+        """
+        Return a request that makes something, with an id under which it is made once.
+
+        PayPal takes no body at all for some calls: not even an empty object.
+        """
         return driver.Request(
             method="POST",
             url=f"{self.settings.base}{path}",
             step=step,
             headers={
-                "Content-Type": "application/json",
+                **({} if body is None else {"Content-Type": "application/json"}),
                 "Prefer": "return=representation",
                 "PayPal-Request-Id": short_key(key, step, KEY_MAX),
             },
-            body=json_body(body),
+            body=b"" if body is None else json_body(body),
             moves_money=moves_money,
             repeatable=not moves_money,
             sign_in=True,
