@@ -99,6 +99,37 @@ def test_authorize_net_from_the_form_to_the_returned_e_check() -> None:
     ]
 
 
+def test_paypal_from_the_page_to_the_dispute() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.paypal"],
+        cwd=EXAMPLES.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    [warning] = done.stderr.splitlines()
+    assert warning.startswith("payment.charged_back: ")
+    assert done.stdout.splitlines() == [
+        "to the page: requires_action 0.00 USD",
+        "came back: succeeded 30.00 USD",
+        "only the webhook came: succeeded 20.00 USD",
+        "nothing came: succeeded 45.00 USD",
+        "nobody approved: expired 0.00 USD",
+        "disputed: 60.00 USD, 60.00 USD is open",
+        "won: 60.00 USD, 0.00 USD is open",
+        "  2026-01-01 charge         30.00 USD",
+        "  2026-01-01 charge         20.00 USD",
+        "  2026-01-01 charge         45.00 USD",
+        "  2026-01-05 charge         60.00 USD",
+        "  2026-01-05 chargeback     60.00 USD",
+        "  2026-01-14 chargeback_won 60.00 USD",
+        "open: INV-4 15.00 USD",
+        "the books are sound",
+    ]
+
+
 def test_a_shop_on_fastapi_is_called_back_and_books_once(tmp_path: Path) -> None:
     first, second = run("webhooks_fastapi.py", tmp_path), run("webhooks_fastapi.py", tmp_path)
 
