@@ -230,6 +230,13 @@ def play(at: Play) -> None:
     run("payment recover")
     run("status")
     run("fsck")
+    Path("till.toml").write_text('driver = "fake"\n')
+    run("account add", "till", "--settings", "till.toml")
+    Path("key.toml").write_text('signing_key = "another-key-of-the-till"\n')
+    run("account rotate", "till", "--settings", "key.toml")
+    run("account disable", "till", "--reason", "closed for the winter")
+    run("account enable", "till")
+    run("account list")
     run("ledger stop-sending", "--reason", "restored from a backup")
     run("ledger resume-sending", "--evidence", "compared with the processor's list", "--force")
 

@@ -156,6 +156,7 @@ PUBLIC = [
     "Delivery",
     "Stopped",
     "StoreError",
+    "StoredAccount",
     "StoredCallback",
     "StoredMethod",
     "StoredToken",

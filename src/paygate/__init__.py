@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         Unattended,
         UnknownOutcomes,
     )
+    from paygate.domain.stored_account import StoredAccount
     from paygate.domain.words import (
         ChargeReasonWord,
         DisputeStateWord,
@@ -149,6 +150,7 @@ _HOMES = {
     "InboxState": "domain.callback",
     "Refusal": "domain.callback",
     "RefusedCallbacks": "domain.callback",
+    "StoredAccount": "domain.stored_account",
     "StoredCallback": "domain.callback",
     "CardCheck": "domain.card_checks",
     "CardChecks": "domain.card_checks",
@@ -427,6 +429,7 @@ __all__ = [
     "SinkTraits",
     "Stopped",
     "StoreError",
+    "StoredAccount",
     "StoredCallback",
     "StoredMethod",
     "StoredToken",

@@ -179,6 +179,25 @@ class TokenUnreadable(UsageError):
     method: str
 
 
+class SettingsUnreadable(UsageError):
+    """None of the token keys can decrypt the settings of a stored account."""
+
+    account: str
+    tenant: str
+
+
+class AccountExists(UsageError):
+    """There is a stored account with this name, and other settings; rotate it instead."""
+
+    account: str
+
+
+class AccountNotStored(RecordNotFound):
+    """The ledger has no settings of a gateway account with this name, for this tenant."""
+
+    account: str
+
+
 class SecretNotKept(UsageError):
     """The secret of the payer's next action was not kept, and the gateway gives it only once."""
 

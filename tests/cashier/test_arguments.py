@@ -86,6 +86,10 @@ class Shop:
         key = f"P-{number}"
         return self.cashier.prepay("K-9", usd("1.00"), assignment_key=key, key=key)
 
+    def account(self) -> str:
+        name = f"stored-{next(self.keys)}"
+        return self.cashier.add_account(name, settings={"driver": "fake"}).name
+
     def right(self, verb: str, parameter: str) -> Any:
         """Return a value that *parameter* of *verb* takes."""
         cashier = self.cashier
@@ -112,6 +116,10 @@ class Shop:
             ("callbacks", "state"): lambda: "new",
             ("chargebacks", "state"): lambda: "opened",
             ("invoice", "number"): lambda: "N-1",
+            ("add_account", "account"): lambda: f"till-{next(self.keys)}",
+            ("rotate_account", "account"): self.account,
+            ("disable_account", "account"): self.account,
+            ("enable_account", "account"): self.account,
             ("release_payer_number", "number"): lambda: (
                 cashier.assign_payer_number("K-9", f"V-{next(self.keys)}", via="card").number
             ),
@@ -146,6 +154,7 @@ class Shop:
             "handler": lambda: lambda _: None,
             "start": lambda: 840_000,
             "verb": lambda: "collect",
+            "settings": lambda: {"driver": "fake"},
         }
         return (special.get((verb, parameter)) or usual[parameter])()
 
@@ -254,6 +263,8 @@ OF_VERB: Mapping[tuple[str, str], set[str]] = {
     ("rescan", "start"): {"seven"},
     ("refund", "reason"): {"no text", "a blank", "a line feed", "year 1 in text"},
     ("record_refund", "reason"): {"no text", "a blank", "a line feed", "year 1 in text"},
+    ("disable_account", "reason"): {"no text", "a blank", "a line feed", "year 1 in text"},
+    ("enable_account", "reason"): {"no text", "a blank", "a line feed", "year 1 in text"},
     ("enroll", "method"): {"10,000 characters", "year 1 in text"},
 }
 

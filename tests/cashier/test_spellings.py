@@ -170,6 +170,7 @@ NEEDS: dict[str, Any] = {
     "handler": print,
     "receipt": "r",
     "reference": "till",
+    "account": "till",
     "reason": "because",
     "evidence": "seen",
 }

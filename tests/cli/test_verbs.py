@@ -85,6 +85,12 @@ COMMANDS: Final = {
     "sending_stopped": "status",
     "resume_sending": "ledger resume-sending",
     "check": "check",
+    "accounts": "check",
+    "add_account": "account add",
+    "rotate_account": "account rotate",
+    "disable_account": "account disable",
+    "enable_account": "account enable",
+    "stored_accounts": "account list",
 }
 REASONS: Final = {
     "due": "it is for a scheduler of the host; `work` takes them",
@@ -98,6 +104,7 @@ REASONS: Final = {
     "top_up": "the customer does it at the host's; a clerk records what he is given",
     "receive": "processors call it, through the host's web server",
     "subscribe": "a handler is code of the host",
+    "public_settings": "a page of the host's puts them into the payer's browser",
     "tenant_is_new": "every command asks it, and refuses a tenant that nobody has",
 }
 

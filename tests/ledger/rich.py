@@ -504,6 +504,14 @@ def _elsewhere(office: Office) -> None:
     south.close()
 
 
+def _stored_accounts(office: Office) -> None:
+    cashier = office.cashier
+    for name in ("till", "kiosk"):
+        cashier.add_account(name, settings={"driver": "fake"})
+    cashier.rotate_account("till", settings={"signing_key": "another-key-of-the-till"})
+    cashier.disable_account("kiosk", reason="closed for the winter")
+
+
 _PARTS = (
     _cards,
     _authorisations,
@@ -519,5 +527,6 @@ _PARTS = (
     _wallet,
     _elsewhere,
     _numbers,
+    _stored_accounts,
     _outbox,
 )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from paygate import Cashier, Customer, Kind, Mandate, Money, Timing
+from paygate import Cashier, Customer, Kind, Mandate, Merchants, Money, Timing
 from paygate.cashier.verbs import each_verb
 from paygate.domain.method import MandateScope
 from paygate.domain.outcome import Approved, Ended, Ending
@@ -50,6 +50,7 @@ class Names:
     key: str = "key-of-nobody"
     callback: int = 4_000_000
     payer_number: str = "VA-of-nobody"
+    stored: str = "account-of-nobody"
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class Two:
         return rows
 
 
-@pytest.fixture(name="two")
-def two_(tmp_path: Path) -> Iterator[Two]:
+@pytest.fixture(name="two", params=["a cashier each", "one cashier for all"])
+def two_(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Two]:
     clock, key, file = FakeClock(), Fernet.generate_key(), tmp_path / "ledger.db"
     gateways: dict[str, Gateway] = {
         "card": FakeGateway(Kind.CARD, clock=clock),
@@ -98,6 +99,18 @@ def two_(tmp_path: Path) -> Iterator[Two]:
             timing=Timing(feed_pause=None),
         )
 
+    if request.param == "one cashier for all":
+        # With room for one tenant only, each call finds the accounts of the other one.
+        with Cashier.open(
+            f"sqlite:///{file}",
+            merchants=Merchants(lambda _: gateways, cached=1),
+            clock=clock,
+            token_keys=[key],
+            timing=Timing(feed_pause=None),
+        ) as all_:
+            north, south = all_.for_tenant("north"), all_.for_tenant("south")
+            yield Two(north, south, _filled(north, gateways), file)
+        return
     with opened("north") as north, opened("south") as south:
         yield Two(north, south, _filled(north, gateways), file)
 
@@ -148,6 +161,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
         key=paid.key,
         callback=callback.id,
         payer_number="VA-7",
+        stored=north.add_account("till-7", settings={"driver": "fake"}).name,
     )
 
 
@@ -237,6 +251,12 @@ CALLS: dict[str, list[Call]] = {
     "release_payer_number": [
         lambda c, n: c.release_payer_number(n.payer_number, via="card", reason="moved")
     ],
+    "rotate_account": [
+        lambda c, n: c.rotate_account(n.stored, settings={"signing_key": "k" * 20}),
+        lambda c, n: c.rotate_account(n.stored, settings={"driver": "fake"}, whole=True),
+    ],
+    "disable_account": [lambda c, n: c.disable_account(n.stored)],
+    "enable_account": [lambda c, n: c.enable_account(n.stored)],
 }
 # These take objects: a south that got hold of one of the north's gets nothing by it.
 OBJECTS: dict[str, Callable[[Two], Any]] = {
@@ -269,6 +289,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "dead_letters": lambda c: c.dead_letters(),
     "replay_dead_letters": lambda c: [None] * replayed(c),
     "callbacks": lambda c: c.callbacks(),
+    "stored_accounts": lambda c: c.stored_accounts(),
     "orphans": lambda c: c.orphans(),
     "recover": lambda c: c.recover(),
     "due": lambda c: c.due(),
@@ -306,6 +327,7 @@ OWN = {
     "public_settings",
     "tenants_due",  # of the whole ledger, as it says
     "check",
+    "add_account",
 }
 
 

@@ -18,14 +18,14 @@ from paygate.cashier import arguments
 from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.merchants import accounts_in, failed, in_thread, too_slow
-from paygate.cashier.serving import note_problems
+from paygate.cashier.serving import note_problems, stored_accounts
 from paygate.cashier.threads import Threads, overdue
 from paygate.cashier.verbs import Awaited
 from paygate.cashier.within import Lends
 from paygate.domain.secret import Sealed
 from paygate.driving import drive_async
 from paygate.errors import NotAllowedHere
-from paygate.service.flow import Deliver, Exchange, InThread, Read, Write
+from paygate.service.flow import Deliver, Exchange, InThread, Read, Write, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -160,7 +160,7 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         found = roster.same(self._context.tenant, given, self.now())
         if found is not None:
             return found
-        made = self._made(given, given)
+        made = self._made(given, roster)
         await self._run(register(self._sinks.values()))
         for name, problem in (
             await self._run(admit(made.accounts, live=roster.merchants.live))
@@ -176,9 +176,13 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         return used
 
     async def _look_up(self, roster: Roster) -> Sealed[Any]:
-        """Ask the host's function for the accounts of the tenant."""
+        """Ask the host's function, or the ledger, for the accounts of the tenant."""
+        from paygate.ledger import account_settings
+
         tenant, limit_s = self._context.tenant, roster.merchants.timeout_s
         function = roster.merchants.accounts_of
+        if function is None:
+            return stored_accounts(tenant, await self._run(look(account_settings.all_of)))
         if limit_s is not None and roster.is_late(tenant):
             raise too_slow(tenant, limit_s)
         if inspect.iscoroutinefunction(function):

@@ -23,6 +23,7 @@ from paygate.cashier.prepayments import Prepayments
 from paygate.cashier.receipts import Receipts
 from paygate.cashier.recovery import Halting, Recovery
 from paygate.cashier.reversals import Reversals
+from paygate.cashier.stored_accounts import StoredAccounts
 from paygate.cashier.write_offs import WriteOffs
 
 
@@ -42,6 +43,7 @@ class BookDesk(
     Halting,
     Outbox,
     BookVerbs,
+    StoredAccounts,
 ):
     """The verbs that send nothing: they only write to the ledger, or read it."""
 

@@ -98,7 +98,7 @@ class Enrolling(OnAccounts):
     @verb
     def rotate_keys(self) -> Flow[Rotated]:
         """
-        Encrypt all tokens, action secrets and callbacks under the first of the ``token_keys``.
+        Encrypt all tokens, action secrets, callbacks and settings under the first token key.
 
         Open the cashier with the new key first and the old ones after it; when this verb has
         finished, you can remove the old ones. If it is interrupted, call it again and it

@@ -15,7 +15,7 @@ from paygate.cashier.merchants import Merchants
 from paygate.cashier.opening import account_of, preload_verbs, sink_of
 from paygate.cashier.roster import Roster
 from paygate.cashier.routes import check_timeouts, routes
-from paygate.cashier.serving import serve
+from paygate.cashier.serving import serve, stored_settings
 from paygate.cashier.verbs import named_for
 from paygate.domain.secret import Sealed
 from paygate.domain.text import identifier
@@ -312,12 +312,13 @@ class Face:
     def _abandon(self, served: Served) -> None:
         """In a forked child, forget the clients that belong to its parent."""
 
-    def _made(self, given: Sealed[Any], settings: Sealed[Mapping[str, object]]) -> Served:
-        """Return the accounts of the tenant, made from *settings*."""
+    def _made(self, given: Sealed[Any], roster: Roster) -> Served:
+        """Return the accounts of the tenant, made from what was *given*."""
+        stored = roster.merchants.accounts_of is None
         return serve(
             self._context.tenant,
             given,
-            settings,
+            stored_settings(self._context, given) if stored else given,
             routes=self._routes,
             timing=self._timing,
             now=self.now(),

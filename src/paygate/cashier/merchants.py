@@ -53,7 +53,8 @@ class AccountsOf(Protocol):
 class Merchants:
     """Where the gateway accounts of each tenant come from: pass it to `Cashier.open`.
 
-    - `accounts_of` returns the accounts of a tenant.
+    - `accounts_of` returns the accounts of a tenant. `Merchants.stored` has none: there the
+      accounts are those stored in the ledger (see `Cashier.add_account`).
     - `cached` is for how many tenants accounts and connections are kept; those of the least
       recently used tenants are closed, but never during a request.
     - `timeout_s` is how long a function may take. It runs in a thread of its own, which is left
@@ -63,20 +64,32 @@ class Merchants:
       with a new ledger decides.
     """
 
-    accounts_of: AccountsOf
+    accounts_of: AccountsOf | None
     cached: int = CACHED
     timeout_s: float | None = TIMEOUT_S
     fresh_for: timedelta = timedelta()
     live: bool | None = None
 
     def __post_init__(self) -> None:
-        arguments.called(self.accounts_of, "merchants", "the name of a tenant")
+        if self.accounts_of is not None:
+            arguments.called(self.accounts_of, "merchants", "the name of a tenant")
         arguments.whole(self.cached, "cached")
         if self.timeout_s is not None:
             arguments.seconds(self.timeout_s, "timeout_s")
         arguments.span(self.fresh_for, "fresh_for")
         if self.live is not None:
             arguments.flag(self.live, "live")
+
+    @classmethod
+    def stored(
+        cls,
+        *,
+        cached: int = CACHED,
+        fresh_for: timedelta = timedelta(),
+        live: bool | None = None,
+    ) -> Self:
+        """Return where the accounts are that are stored in the ledger itself, encrypted."""
+        return cls(None, cached=cached, fresh_for=fresh_for, live=live)
 
     @classmethod
     def of(cls, given: Merchants | AccountsOf) -> Self:

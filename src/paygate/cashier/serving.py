@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate import logs
+from paygate.cashier.merchants import not_found
 from paygate.cashier.opening import account_of
 from paygate.cashier.roster import Served
 from paygate.cashier.routes import check_timeouts, own_network
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.cashier.routes import Routes
+    from paygate.ledger.account_settings import SealedSettings
+    from paygate.ledger.tx import Context
     from paygate.service.account import GatewayAccount, Timing
 
 _LOGGER: Final = "paygate.cashier"
@@ -61,6 +64,28 @@ def serve(
             problems[name] = _bare(error)
             del accounts[name]
     return Served(tenant, given, accounts, problems, own, now)
+
+
+def stored_accounts(tenant: str, found: list[SealedSettings]) -> Sealed[Any]:
+    """Return the stored accounts of *tenant*, or raise `TenantNotFound` if it has none."""
+    if not found:
+        raise not_found(tenant)
+    return Sealed(found)
+
+
+def stored_settings(context: Context, given: Sealed[Any]) -> Sealed[Mapping[str, object]]:
+    """Return the settings of stored accounts; for one that cannot be decrypted, its problem."""
+    return Sealed({each.account.name: _opened(context, each) for each in given.open()})
+
+
+def _opened(context: Context, found: SealedSettings) -> object:
+    from paygate.ledger.account_settings import unseal
+
+    try:
+        settings = unseal(context.vault, context.tenant, found)
+    except PaygateError as error:
+        return _bare(error)
+    return settings.open() if found.account.enabled else {**settings.open(), "enabled": False}
 
 
 def note_problems(served: Served, known: Mapping[str, PaygateError]) -> None:

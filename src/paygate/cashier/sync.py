@@ -12,12 +12,12 @@ from paygate import logs
 from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.merchants import accounts_in, at_once, failed, in_thread, too_slow
-from paygate.cashier.serving import note_problems
+from paygate.cashier.serving import note_problems, stored_accounts
 from paygate.cashier.threads import Threads, overdue
 from paygate.cashier.verbs import AtOnce
 from paygate.cashier.within import Lends
 from paygate.driving import drive
-from paygate.service.flow import Deliver, Exchange, InThread, Read, Write
+from paygate.service.flow import Deliver, Exchange, InThread, Read, Write, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -99,7 +99,7 @@ class Cashier(AtOnce, Lends, Face, Desk):
         found = roster.same(self._context.tenant, given, self.now())
         if found is not None:
             return found
-        made = self._made(given, given)
+        made = self._made(given, roster)
         self._run(register(self._sinks.values()))
         for name, problem in self._run(admit(made.accounts, live=roster.merchants.live)).items():
             made.problems[name] = problem
@@ -110,9 +110,13 @@ class Cashier(AtOnce, Lends, Face, Desk):
         return used
 
     def _look_up(self, roster: Roster) -> Sealed[Any]:
-        """Ask the host's function for the accounts of the tenant."""
+        """Ask the host's function, or the ledger, for the accounts of the tenant."""
+        from paygate.ledger import account_settings
+
         tenant, limit_s = self._context.tenant, roster.merchants.timeout_s
         function = roster.merchants.accounts_of
+        if function is None:
+            return stored_accounts(tenant, self._run(look(account_settings.all_of)))
         if limit_s is not None and roster.is_late(tenant):
             raise too_slow(tenant, limit_s)
         future = in_thread(function, tenant) if limit_s is not None else at_once(function, tenant)

@@ -46,6 +46,7 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
         self.__doc__ = flow.__doc__
         self._takes_token = str(flow.__annotations__.get("method", "")).startswith("Method |")
         self._takes_parameters = "parameters" in flow.__annotations__
+        self._takes_settings = "settings" in flow.__annotations__
         self.on_accounts = False
         self.of_no_tenant = False
 
@@ -58,14 +59,16 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
         """
         Replace a token in plain text among the arguments *given* by a sealed one.
 
-        The parameters that a payer's browser brought back are sealed as well. The faces call this
-        before anything can raise: a traceback shows the locals of each frame, which then hold no
-        token.
+        The parameters that a payer's browser brought back are sealed as well, and settings. The
+        faces call this before anything can raise: a traceback shows the locals of each frame, which
+        then hold no token.
         """
         if self._takes_token and given.get("method") is not None:
             given["method"] = arguments.sealed_method(given["method"])
         if self._takes_parameters and given.get("parameters") is not None:
             given["parameters"] = Sealed(given["parameters"])
+        if self._takes_settings and given.get("settings") is not None:
+            given["settings"] = Sealed(given["settings"])
 
     if TYPE_CHECKING:
 

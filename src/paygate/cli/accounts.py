@@ -10,7 +10,7 @@ import typer
 from paygate import registry
 from paygate.cli import show
 from paygate.cli.exits import FINDINGS
-from paygate.cli.opening import Where, from_app, with_gateways, without_missing_ledger
+from paygate.cli.opening import Where, with_gateways, without_missing_ledger
 from paygate.errors import GatewayNotFound, PaygateError, Unsupported
 from paygate.printing import shown
 
@@ -57,9 +57,10 @@ def check(
 def gateway_of(where: Where, account: str) -> Gateway:
     """Return the gateway account with that name, without a ledger and without a request."""
     if where.app is not None:
-        with from_app(where.ctx, where.app) as cashier:
-            [name] = _chosen(cashier.gateways, account)
-            return cashier.gateways[name].gateway
+        with where.open(make=True) as cashier:
+            accounts = cashier.accounts()
+            [name] = _chosen(accounts, account)
+            return accounts[name].gateway
     settings = where.settings()
     [name] = _chosen(settings, account)
     return registry.build(settings[name])
@@ -67,11 +68,16 @@ def gateway_of(where: Where, account: str) -> Gateway:
 
 def _findings(where: Where, only: str | None) -> Iterator[Finding]:
     if where.app is not None:
-        with from_app(where.ctx, where.app) as cashier:
-            for name in _chosen(cashier.gateways, only):
+        with where.open(make=True) as cashier:
+            for name in _chosen(cashier.accounts(), only):
                 yield _ask(cashier, name)
         return
     settings = where.settings()
+    if where.gateways is None and (stored := _stored(where)):
+        with where.open() as cashier:
+            for name in _chosen(dict.fromkeys(stored), only):
+                yield _ask(cashier, name)
+        return
     # Checking an account needs no ledger, and must not create one.
     where = without_missing_ledger(where)
     with where.open(make=True, gateways={}):
@@ -86,8 +92,16 @@ def _findings(where: Where, only: str | None) -> Iterator[Finding]:
             yield Finding(account=name, driver=driver, accepted=False, problem=error.message)
 
 
+def _stored(where: Where) -> list[str]:
+    """Return the names of the accounts that are stored in the ledger, if it exists."""
+    with without_missing_ledger(where).open(make=True, gateways={}) as cashier:
+        return [each.name for each in cashier.stored_accounts()]
+
+
 def _ask(cashier: Cashier, name: str) -> Finding:
-    known = cashier.gateways[name]
+    known = cashier.accounts().get(name)
+    if known is None:
+        return _unusable(cashier, name)
     driver, live = known.gateway.name, known.traits.live
     merchant = known.traits.merchant_account
     try:
@@ -105,6 +119,15 @@ def _ask(cashier: Cashier, name: str) -> Finding:
         live=facts.live,
         merchant_account=facts.merchant_account,
     )
+
+
+def _unusable(cashier: Cashier, name: str) -> Finding:
+    """Return why a stored account cannot be used."""
+    try:
+        cashier.check(name)
+    except PaygateError as error:
+        return Finding(account=name, accepted=False, problem=error.message)
+    return Finding(account=name)
 
 
 def _chosen(accounts: Mapping[str, object], only: str | None) -> list[str]:

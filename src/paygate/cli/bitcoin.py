@@ -154,7 +154,7 @@ def _chosen(cashier: Cashier, only: str | None) -> list[str]:
     from paygate.drivers.bitcoin import Bitcoin
 
     known = sorted(
-        name for name, each in cashier.gateways.items() if isinstance(each.gateway, Bitcoin)
+        name for name, each in cashier.accounts().items() if isinstance(each.gateway, Bitcoin)
     )
     if only is None and known:
         return known
@@ -175,7 +175,7 @@ def _shown(value: object) -> object:
 def _finding(cashier: Cashier, name: str) -> dict[str, Any]:
     from paygate.drivers.bitcoin import Bitcoin
 
-    gateway = cashier.gateways[name].gateway
+    gateway = cashier.accounts()[name].gateway
     assert isinstance(gateway, Bitcoin)  # noqa: S101  (only these are chosen)
     counted = cashier.addresses(name)
     found: dict[str, Any] = {

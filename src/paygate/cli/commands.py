@@ -176,6 +176,16 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "replay": Command("dead_letters", "replay", "Let a sink try dead letters again."),
         },
     ),
+    "account": Noun(
+        "Keep settings of gateway accounts in the ledger, for many merchants.",
+        {
+            "add": Command("stored_accounts", "add", "Store an account, encrypted."),
+            "rotate": Command("stored_accounts", "rotate", "Replace settings, such as its keys."),
+            "disable": Command("stored_accounts", "disable", "Take no new payments through it."),
+            "enable": Command("stored_accounts", "enable", "Take new payments through it again."),
+            "list": Command("stored_accounts", "list_", "List the stored accounts of a tenant."),
+        },
+    ),
     "ledger": Noun(
         "Stop sending from a ledger that was restored from a backup.",
         {

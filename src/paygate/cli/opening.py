@@ -54,12 +54,14 @@ class Where:
     tenant: str
     zone: str = "UTC"
     as_json: bool = False
+    sends: bool = False
 
     @contextmanager
     def open(
         self,
         *,
         make: bool = False,
+        new_tenant: bool = False,
         gateways: Mapping[str, dict[str, Any]] | None = None,
         sinks: Mapping[str, dict[str, Any]] | None = None,
     ) -> Generator[Cashier]:
@@ -67,12 +69,15 @@ class Where:
         Open the cashier; with *make*, create a ledger or a tenant that does not exist yet.
 
         It has the accounts and sinks of the file, or else *gateways* and *sinks*, their settings
-        by name.
+        by name; without either, a command that *sends* has the accounts that are stored in the
+        ledger. With *new_tenant*, the tenant need not exist, but the ledger must.
         """
         given = None if gateways is None else Tables(gateways=gateways, sinks=sinks or {})
-        with self._cashier(given, make=make) as cashier:
-            # The function of --app itself decides whose books it opens.
-            if not make and self.app is None and cashier.tenant_is_new():
+        with self._cashier(given, make=make) as opened:
+            # The function of --app itself decides whose books it opens, unless it serves all.
+            named = self.app is None or opened.serves_all
+            cashier = opened.for_tenant(self.tenant) if opened.serves_all else opened
+            if named and not make and not new_tenant and cashier.tenant_is_new():
                 raise InvalidValue(
                     f"the ledger has no records of a tenant {shown(self.tenant)}, only of others; "
                     "name one with --tenant, or start a new one with 'paygate invoice import' or "
@@ -114,18 +119,31 @@ class Where:
             if self.gateways is not None:
                 raise InvalidValue("the function of --app has its gateways; leave --gateways out")
             return from_app(self.ctx, self.app)
+        from paygate.cashier.merchants import Merchants
         from paygate.cashier.sync import Cashier
 
         if not make:
             _must_exist(self.ledger)
-        file = given or self._file()
-        return Cashier.open(
+        file, keys = given or self._file(), self._token_keys()
+        cashier = Cashier.open(
             self.ledger,
             gateways=file.gateways,
             sinks=file.sinks,
             tenant=self.tenant,
             zone=self.zone,
-            token_keys=self._token_keys(),
+            token_keys=keys,
+            preload=False,
+        )
+        if not self.sends or file.gateways or given is not None or not cashier.stored_accounts():
+            return cashier
+        cashier.close()
+        return Cashier.open(
+            self.ledger,
+            merchants=Merchants.stored(),
+            sinks=file.sinks,
+            tenant=self.tenant,
+            zone=self.zone,
+            token_keys=keys,
             preload=False,
         )
 
@@ -162,7 +180,7 @@ def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
             "tenant": "main",
         }
         said |= {name: given.pop(name) for name in shared}
-        command(Where(ctx=ctx, **said), **given)
+        command(Where(ctx=ctx, sends="gateways" in shared, **said), **given)
 
     hints = get_type_hints(command, include_extras=True)
     own = list(signature(command).parameters.values())[1:]

@@ -170,6 +170,10 @@ ARRIVAL: Final = _facts(
     "tenant account sighting; attempt currency quantity_minor=quantity seen_at cost_minor=cost "
     "rate rate_source late to_credit state confirmations needed",
 )
+ACCOUNT_SETTINGS: Final = _facts(
+    "account_settings",
+    "tenant name; driver enabled revision added_at=at changed_at=at changed_by=actor",
+)
 OUTBOX: Final = _facts(
     "outbox", "id; tenant type aggregate schema_version=version occurred_at=at actor data"
 )
@@ -207,6 +211,7 @@ ALL: Final = (
     ADDRESS,
     QUOTE,
     ARRIVAL,
+    ACCOUNT_SETTINGS,
     OUTBOX,
 )
 """Every checksum of the ledger."""

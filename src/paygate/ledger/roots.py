@@ -137,6 +137,9 @@ ROOTLESS: Final[Mapping[str, str]] = {
     "paygate_assignment_key": "A key is unique: the second caller waits, then reads whose it is.",
     "paygate_sequence": "One statement increments the value and locks the row.",
     "paygate_account": "Each statement writes one fact of one row, and the last one wins.",
+    "paygate_account_settings": (
+        "A name is unique, and a change takes effect only on the revision from which it was made."
+    ),
     "paygate_refused_callback": "One statement increments the count.",
     "paygate_address_count": "One statement increments the count and locks the row.",
     "paygate_address": "The number comes from that count, and numbers and owners are unique.",

@@ -29,6 +29,7 @@ FILE: Final = Rule(
 # --- Missing and altered rows ----------------------------------------------------------------
 
 _COUNTED: Final = [
+    "account_settings",
     "allocation",
     "arrival",
     "assignment_key",

@@ -31,12 +31,9 @@ def admit(
     if mode is None:
         mode = yield from transact(lambda tx: book.set_mode(tx, wanted))
     wrong = {
-        name: LiveModeMismatch(
-            f"this ledger holds {mode} payments, but the account {name!r} is "
-            f"{'live' if account.traits.live else 'test'}; use a separate ledger for each"
-        )
+        name: error
         for name, account in given.items()
-        if account.traits.live is not (mode == "live")
+        if (error := mismatch(account, mode)) is not None
     }
     seen = {
         name: (account.gateway.name, account.has_feed)
@@ -46,3 +43,13 @@ def admit(
     if seen and (yield from look(lambda tx: accounts.unseen(tx, seen))):
         yield from transact(lambda tx: accounts.see(tx, seen))
     return wrong
+
+
+def mismatch(account: GatewayAccount, mode: str | None) -> LiveModeMismatch | None:
+    """Return the error of an account that does not fit the *mode* of the ledger, if it has one."""
+    if mode is None or account.traits.live is (mode == "live"):
+        return None
+    return LiveModeMismatch(
+        f"this ledger holds {mode} payments, but the account {account.name!r} is "
+        f"{'live' if account.traits.live else 'test'}; use a separate ledger for each"
+    )

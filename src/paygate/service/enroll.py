@@ -22,7 +22,16 @@ from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import GatewayNotFound, InvalidValue, MethodNotUsable, NotEnrollable
 from paygate.gateway import Enrollment, StoredToken, digest_key
-from paygate.ledger import actions, attempts, customers, holding, inbox, keys, methods
+from paygate.ledger import (
+    account_settings,
+    actions,
+    attempts,
+    customers,
+    holding,
+    inbox,
+    keys,
+    methods,
+)
 from paygate.service import dialogues, door, finding, keeping, merge, requests
 from paygate.service.asking import Heard, ask
 from paygate.service.flow import Flow, intend, look, transact
@@ -365,14 +374,15 @@ def set_default(method: str) -> Flow[PaymentMethod]:
 
 def rotate() -> Flow[Rotated]:
     """
-    Seal tokens, secrets of actions and stored callbacks again with the first key, page by page.
+    Seal tokens, secrets of actions, callbacks and settings with the first key, page by page.
 
     If it is interrupted, all keys together still open everything, and the next run does the rest.
     """
     tokens = yield from _reseal(methods.reseal_page, "")
     callbacks = yield from _reseal(inbox.reseal_page, 0)
     secrets = yield from _reseal(actions.reseal_page, "")
-    each = (tokens, callbacks, secrets)
+    settings = yield from _reseal(account_settings.reseal_page, "")
+    each = (tokens, callbacks, secrets, settings)
     return Rotated(
         rotated=sum(one.rotated for one in each), current=sum(one.current for one in each)
     )

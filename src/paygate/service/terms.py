@@ -8,6 +8,7 @@ captured, refunded, inquired about and received.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -109,13 +110,16 @@ def _read(where: str, currency: str, terms: object) -> tuple[bool, Limits]:
 def _minor(where: str, currency: str, name: str, amount: object) -> int | None:
     if amount is None:
         return None
-    try:
+    minor = 0
+    with suppress(UsageError):
         minor = Money.of(currency, cast("Any", amount)).minor
-    except UsageError as error:
-        raise InvalidSettings(f"{where}: {name}: {error.message}") from None
-    if minor <= 0:
-        raise InvalidSettings(f"{where}: {name} must be more than zero")
-    return minor
+    if minor > 0:
+        return minor
+    # The value is not repeated: it may be a secret in the wrong place.
+    raise InvalidSettings(
+        f'{where}: {name} must be more than zero, in text such as "5.00", with at most '
+        f"{scale_of(currency)} digits after the point"
+    )
 
 
 def _check_left(where: str, currency: str, own: Limits, traits: Traits) -> None:

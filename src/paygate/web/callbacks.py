@@ -1,7 +1,8 @@
 """Callbacks and return pages of every account, as an ASGI application to mount.
 
 ``/{account}`` takes the account's callbacks, ``/{account}/return`` the payer who
-comes back from its page; a slash at the end changes nothing. Neither trusts its
+comes back from its page; a slash at the end changes nothing. With a cashier for many
+merchants, both begin with the tenant: ``/{tenant}/{account}``. Neither trusts its
 input: a callback must be authentic on its raw bytes, and on a return the gateway is
 asked. Someone who is refused learns nothing else.
 
@@ -12,7 +13,8 @@ the callbacks of processors are answered.
 from __future__ import annotations
 
 import inspect
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -21,8 +23,11 @@ from urllib.parse import parse_qsl
 from paygate.domain.kind import Operation
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import (
+    AccountsUnavailable,
     GatewayNotFound,
+    InvalidValue,
     MissingExtra,
+    NotAllowedHere,
     NotAuthentic,
     NotVerified,
     RecordNotFound,
@@ -35,6 +40,7 @@ from paygate.gateway import Callback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from anyio import CapacityLimiter
     from anyio.lowlevel import RunVar
@@ -45,11 +51,16 @@ if TYPE_CHECKING:
     from paygate.cashier.aio import AsyncCashier
     from paygate.cashier.sync import Cashier
     from paygate.domain.payment import Payment
+    from paygate.service.account import GatewayAccount
     from paygate.web.looks import Looks
+    from paygate.web.shares import Shares
 
     AnyCashier: TypeAlias = Cashier | AsyncCashier
-    Landing: TypeAlias = Callable[[Payment], str | Awaitable[str | None] | None]
-    PaymentOf: TypeAlias = Callable[[Mapping[str, str]], str | Awaitable[str | None] | None]
+    Told: TypeAlias = str | Awaitable[str | None] | None
+    Landing: TypeAlias = Callable[[Payment], Told] | Callable[[str, Payment], Told]
+    PaymentOf: TypeAlias = (
+        Callable[[Mapping[str, str]], Told] | Callable[[str, Mapping[str, str]], Told]
+    )
 
 T = TypeVar("T")
 
@@ -62,6 +73,9 @@ LOOK_AGAIN_AFTER_S: Final = 5.0
 CALLBACK_THREADS: Final = 20
 RETURN_THREADS: Final = 40
 """How many callbacks, and how many returning payers, a `Cashier` serves at once."""
+
+TENANT_THREADS: Final = 5
+"""How many callbacks and returning payers of one tenant are served at once, of many tenants."""
 
 _FIELDS_MAX: Final = 1000
 
@@ -87,12 +101,16 @@ def callbacks(
     """
     Return the application that serves callbacks and returning payers.
 
+    A *cashier* that was opened with ``merchants=`` and without ``tenant=`` serves all tenants, each
+    under its name: ``/{tenant}/{account}``. One from `for_tenant` serves that tenant.
+
     *landing* is where a returning payer is sent: a URL, or a function that returns one for
     the payment; without it, or if it returns None, a plain sentence is shown. *payment_of*
     returns the payment's id from the parameters of the return URL, or None; in that case
     the parameter ``payment`` is used. The fields of a form that is posted there are parameters
     too. Both may be functions, which run in a thread, or coroutine functions; if they raise a
-    `LookupError`, the reply is status 404.
+    `LookupError`, the reply is status 404. If all tenants are served, the name of the tenant is
+    their first argument.
 
     A callback that is larger than *bytes_max*, or takes longer than *timeout_s* to arrive, is
     refused. For *look_again_after_s* after the gateway was asked about a payment, the return
@@ -108,15 +126,15 @@ def callbacks(
     desk = _Desk(
         cashier,
         landing,
-        payment_of or _named,
+        payment_of,
         bytes_max,
         timeout_s,
         timedelta(seconds=look_again_after_s),
     )
-    methods = ["GET", "POST"]
+    methods, of_tenant = ["GET", "POST"], "/{tenant}" if cashier.serves_all else ""
     app = Starlette(
         routes=[
-            Route(f"{path}{slash}", endpoint, methods=methods)
+            Route(f"{of_tenant}{path}{slash}", endpoint, methods=methods)
             for path, endpoint in (
                 ("/{account}", desk.callback),
                 ("/{account}/return", desk.came_back),
@@ -129,12 +147,25 @@ def callbacks(
     return app
 
 
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A request to an account; the *tenant* is None if only one is served."""
+
+    cashier: AnyCashier
+    tenant: str | None
+    account: str
+
+
+class _NotThereError(Exception):
+    """The payment does not exist."""
+
+
 class _Desk:
     def __init__(
         self,
         cashier: AnyCashier,
         landing: str | Landing | None,
-        payment_of: PaymentOf,
+        payment_of: PaymentOf | None,
         bytes_max: int,
         timeout_s: float,
         look_pause: timedelta,
@@ -151,14 +182,16 @@ class _Desk:
         self._for_callbacks: RunVar[CapacityLimiter] = RunVar("callback threads")
         self._for_returns: RunVar[CapacityLimiter] = RunVar("return threads")
         self._looks: RunVar[Looks] = RunVar("looks")
+        self._shares: RunVar[Shares] = RunVar("shares")
 
     async def callback(self, request: Request) -> Response:
         """Receive a callback and reply as the driver says."""
         from starlette.responses import Response
 
-        account = request.path_params["account"]
-        if account not in self._cashier.gateways:
-            return _plain(404, "not found")
+        visit = self._visit(request)
+        refused = await self._refused(visit)
+        if visit is None or refused is not None:
+            return refused or _plain(404, "not found")
         body = await self._read(request)
         if not isinstance(body, bytes):
             return body
@@ -168,67 +201,104 @@ class _Desk:
             query=request.url.query,
             headers=_headers(request),
             body=body,
-            received_at=self._cashier.now(),
+            received_at=visit.cashier.now(),
         )
         try:
-            reply = await _call(self._callback_threads(), self._cashier.receive, account, callback)
+            reply = await self._take(visit, visit.cashier.receive, visit.account, callback)
         except NotAuthentic:
             return _plain(400, "refused")
         except (Unsupported, GatewayNotFound):
             return _plain(404, "not found")
-        except (NotVerified, StoreError):
+        except (NotVerified, StoreError, AccountsUnavailable):
             return _plain(503, "try again later")
         return Response(reply.body, status_code=reply.status, headers=dict(reply.headers))
 
+    async def _refused(self, visit: _Visit | None) -> Response | None:
+        """
+        Return the reply for an account that does not exist or cannot be used; else None.
+
+        A tenant that does not exist gets the reply of an account that does not.
+        """
+        if visit is None:
+            return _plain(404, "not found")
+        with suppress(NotAllowedHere):
+            found = visit.account in visit.cashier.gateways
+            return None if found else _plain(404, "not found")
+        try:
+            await self._take(visit, visit.cashier.public_settings, visit.account)
+        except (GatewayNotFound, InvalidValue):
+            return _plain(404, "not found")
+        except (AccountsUnavailable, StoreError, UsageError):
+            return _plain(503, "try again later")
+        return None
+
     async def came_back(self, request: Request) -> Response:
         """Ask for the state of the returning payer's payment, and send the payer on."""
-        from starlette.responses import RedirectResponse
-
         form = await self._form(request)
         if not isinstance(form, dict):
             return form
-        # The URL takes precedence: we wrote the URL, but the processor wrote the form.
-        parameters = {**form, **request.query_params}
-        payment = await self._named(parameters)
-        if payment is None:
+        visit = self._visit(request)
+        if visit is None:
             return _plain(404, "not found")
-        account = self._cashier.gateways.get(request.path_params["account"])
+        try:
+            # The URL takes precedence: we wrote the URL, but the processor wrote the form.
+            return await self._sent_on(visit, {**form, **request.query_params})
+        except (_NotThereError, GatewayNotFound):
+            return _plain(404, "not found")
+        except (StoreError, AccountsUnavailable):
+            return _plain(503, "try again later")
+
+    async def _sent_on(self, visit: _Visit, parameters: Mapping[str, str]) -> Response:
+        """Return the reply to the payer of the payment that *parameters* name."""
+        from starlette.responses import RedirectResponse
+
+        named = parameters.get("payment")
+        if self._payment_of is not None:
+            named = await self._told(visit, self._payment_of, parameters)
+        payment = await self._payment(visit, named)
+        account = (await self._accounts(visit)).get(visit.account)
         if account is None or payment.account != account.name:
             return _plain(404, "not found")
-        try:
-            payment = await self._find_out(payment, parameters)
-        except StoreError:
-            return _plain(503, "try again later")
-        try:
-            to = await self._landing_of(payment)
-        except LookupError:
-            return _plain(404, "not found")
+        payment = await self._find_out(visit, account, payment, parameters)
+        to = self._landing
+        if callable(to):
+            to = await self._told(visit, to, payment)
         if to is None:
             return _plain(200, _SAYS.get(payment.status, "This payment was not made."))
         return RedirectResponse(to, status_code=303, headers={"cache-control": "no-store"})
 
-    async def _named(self, parameters: Mapping[str, str]) -> Payment | None:
-        """Return the payment that the return URL names, if it names one."""
+    async def _told(self, visit: _Visit, call: Callable[..., Told], about: object) -> str | None:
+        """Return what a function of the host says; if all tenants are served, of which tenant."""
+        tenant = [] if visit.tenant is None else [visit.tenant]
         try:
-            named: str | None = await self._run(self._payment_of, parameters)
+            said: str | None = await self._run(visit, call, *tenant, about)
         except LookupError:
-            return None
+            raise _NotThereError from None
+        return said
+
+    async def _payment(self, visit: _Visit, named: str | None) -> Payment:
+        """Return the payment that the return URL names."""
         if named is None:
-            return None
+            raise _NotThereError
         try:
-            payment: Payment = await self._run(self._cashier.payment, named)
+            payment: Payment = await self._run(visit, visit.cashier.payment, named)
         except RecordNotFound:
-            return None
+            raise _NotThereError from None
         return payment
 
-    async def _landing_of(self, payment: Payment) -> str | None:
-        landing = self._landing
-        if landing is None or isinstance(landing, str):
-            return landing
-        to: str | None = await self._run(landing, payment)
-        return to
+    async def _accounts(self, visit: _Visit) -> Mapping[str, GatewayAccount]:
+        with suppress(NotAllowedHere):
+            return visit.cashier.gateways
+        found: Mapping[str, GatewayAccount] = await self._run(visit, visit.cashier.accounts)
+        return found
 
-    async def _find_out(self, payment: Payment, parameters: Mapping[str, str]) -> Payment:
+    async def _find_out(
+        self,
+        visit: _Visit,
+        account: GatewayAccount,
+        payment: Payment,
+        parameters: Mapping[str, str],
+    ) -> Payment:
         """Return the payment after asking the gateway; the return URL is not trusted."""
         from paygate.web.looks import Looks
 
@@ -238,23 +308,37 @@ class _Desk:
         looks = _of_this_loop(self._looks, lambda: Looks(self._look_pause, self._cashier.now))
 
         async def look() -> None:
-            await self._look(payment, parameters)
+            await self._look(visit, account, payment, parameters)
 
         await looks.at(payment.id, look)
         # Read it even if another request has asked: a callback may have been applied since.
-        found: Payment = await self._run(self._cashier.payment, payment)
+        found: Payment = await self._run(visit, visit.cashier.payment, payment)
         return found
 
-    async def _look(self, payment: Payment, parameters: Mapping[str, str]) -> None:
+    async def _look(
+        self,
+        visit: _Visit,
+        account: GatewayAccount,
+        payment: Payment,
+        parameters: Mapping[str, str],
+    ) -> None:
         """Inquire, and complete the payment if it waits for that."""
-        cashier = self._cashier
-        payment = await self._run(cashier.inquire, payment)
-        account = cashier.gateways[payment.account]
+        payment = await self._run(visit, visit.cashier.inquire, payment)
         waits = payment.status is PaymentStatus.REQUIRES_ACTION
         if not waits or not account.traits.offers(payment.kind, Operation.COMPLETE):
             return
         with suppress(Refused, UsageError):
-            await self._run(cashier.complete, payment, parameters=parameters)
+            await self._run(visit, visit.cashier.complete, payment, parameters=parameters)
+
+    def _visit(self, request: Request) -> _Visit | None:
+        """Return whose account is visited; None if no tenant can have that name."""
+        path = request.path_params
+        tenant: str | None = path.get("tenant")
+        try:
+            cashier = self._cashier if tenant is None else self._cashier.for_tenant(tenant)
+        except InvalidValue:
+            return None
+        return _Visit(cashier, tenant, path["account"])
 
     async def _form(self, request: Request) -> dict[str, str] | Response:
         """Return the fields of a form that a processor makes the payer's browser post."""
@@ -290,12 +374,26 @@ class _Desk:
             return bytes(body)
         return _hang_up(request, 408, "too slow")
 
-    async def _run(self, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    async def _take(self, visit: _Visit, call: Callable[..., Any], *args: Any) -> Any:
+        """Run *call* for a processor."""
+        async with self._share(visit):
+            return await _call(self._callback_threads(), call, *args)
+
+    async def _run(self, visit: _Visit, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
         """Run *call* for a returning payer."""
         from anyio import CapacityLimiter
 
         threads = _of_this_loop(self._for_returns, lambda: CapacityLimiter(RETURN_THREADS))
-        return await _call(threads, call, *args, **more)
+        async with self._share(visit):
+            return await _call(threads, call, *args, **more)
+
+    def _share(self, visit: _Visit) -> AbstractAsyncContextManager[None]:
+        """Return the block in which something is done for one of many tenants."""
+        from paygate.web.shares import Shares
+
+        if visit.tenant is None:
+            return nullcontext()
+        return _of_this_loop(self._shares, lambda: Shares(TENANT_THREADS)).of(visit.tenant)
 
     def _callback_threads(self) -> CapacityLimiter:
         from anyio import CapacityLimiter
@@ -321,10 +419,6 @@ def _of_this_loop(held: RunVar[T], make: Callable[[], T]) -> T:
         made = make()
         held.set(made)
         return made
-
-
-async def _named(parameters: Mapping[str, str]) -> str | None:
-    return parameters.get("payment")
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -34,10 +34,12 @@ from paygate.cashier.arguments.methods import (
     sealed_method,
 )
 from paygate.cashier.arguments.opening import (
+    account_name,
     address_of_ledger,
     callables,
     environment,
     gateways,
+    settings,
     sinks,
     tenant,
     token_keys,
@@ -98,6 +100,7 @@ __all__ = [
     "TOKEN_LENGTH_MAX",
     "URL_LENGTH_MAX",
     "YEARS",
+    "account_name",
     "actionable",
     "address_of_ledger",
     "aggregate",
@@ -165,6 +168,7 @@ __all__ = [
     "return_url",
     "sealed_method",
     "seconds",
+    "settings",
     "sinks",
     "span",
     "statement_suffix",

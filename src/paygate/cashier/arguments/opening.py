@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, cast
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.cashier.arguments.plain import refuse
-from paygate.domain.secret import as_secret
+from paygate.domain.secret import Sealed, Secret, as_secret
 from paygate.domain.text import encodable, identifier
 from paygate.errors import InvalidValue
 from paygate.sink import ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
-
-    from paygate.domain.secret import Sealed, Secret
 
 
 _TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
@@ -97,6 +96,62 @@ def tenant(value: str) -> str:
             value,
         )
     return value
+
+
+def account_name(value: str) -> str:
+    """Return the name of a stored account: as it is in the path of its callbacks."""
+    if not isinstance(cast("object", value), str) or not _TENANT.fullmatch(value):
+        refuse(
+            "account",
+            "1 to 64 ASCII letters, digits, and - . _ ~ after the first, because it is a part of "
+            "the address of callbacks",
+            value,
+        )
+    return value
+
+
+def settings(value: object) -> Sealed[dict[str, Any]]:
+    """Return a copy of the settings of an account that is stored: plain data, and sealed."""
+    given: Sealed[Any] = cast("Any", value) if isinstance(value, Sealed) else Sealed(value)
+    del value
+    if not isinstance(given.open(), Mapping):
+        raise InvalidValue(
+            'settings must be a mapping by name, such as {"driver": "stripe", …}',
+            argument="settings",
+        )
+    wrong = {"gateway", "transport"} & set(cast("Mapping[object, object]", given.open()))
+    if wrong:
+        raise InvalidValue(
+            f"{', '.join(sorted(wrong))} cannot be stored: an object of your program is not data",
+            argument="settings",
+        )
+    plain = Sealed(_plain(given.open()))
+    try:
+        json.dumps(plain.open(), allow_nan=False)
+    except (TypeError, ValueError):
+        pass
+    else:
+        return cast("Sealed[dict[str, Any]]", plain)
+    raise InvalidValue(
+        "settings must be plain data: texts, numbers, true or false, lists and tables",
+        argument="settings",
+    )
+
+
+def _plain(value: object) -> Any:
+    """Return *value* with its secrets as plain text; only for what is encrypted next."""
+    match value:
+        case Secret():
+            return cast("Secret[str]", value).reveal()
+        case Mapping():
+            pairs = cast("Mapping[str, object]", value)
+            return {key: _plain(each) for key, each in pairs.items()}
+        case list() | tuple():
+            return [_plain(each) for each in cast("list[object]", value)]
+        case Decimal():
+            return str(value)
+        case _:
+            return value
 
 
 def callables(**given: tuple[object, str]) -> None:

@@ -749,6 +749,22 @@ CREATE TABLE paygate_account (
   PRIMARY KEY (tenant, name)
 );
 
+-- Gateway accounts whose settings are stored here, for a process that serves many merchants. The
+-- settings are encrypted together with the tenant and the name.
+CREATE TABLE paygate_account_settings (
+  tenant text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  driver text COLLATE "C" NOT NULL,
+  settings_encrypted bytea NOT NULL,
+  enabled bigint NOT NULL CHECK (enabled IN (0, 1)),
+  revision bigint NOT NULL CHECK (revision > 0), -- the number of changes
+  added_at text COLLATE "C" NOT NULL,
+  changed_at text COLLATE "C" NOT NULL,
+  changed_by text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, name)
+);
+
 -- Refused callbacks: a count for each reason, and only the type and id of the last event. The
 -- number of rows does not depend on the number of refused callbacks.
 CREATE TABLE paygate_refused_callback (
@@ -973,6 +989,7 @@ CREATE TABLE paygate_row_count (
   PRIMARY KEY (name, shard)
 ) WITH (fillfactor = 50);
 INSERT INTO paygate_row_count (name, shard, written) VALUES
+  ('paygate_account_settings', 0, 0),
   ('paygate_allocation', 0, 0),
   ('paygate_arrival', 0, 0),
   ('paygate_assignment_key', 0, 0),
@@ -1015,6 +1032,8 @@ BEGIN
   RETURN NULL;
 END;
 $$;
+CREATE TRIGGER paygate_account_settings_counted AFTER INSERT ON paygate_account_settings
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_arrival_counted AFTER INSERT ON paygate_arrival

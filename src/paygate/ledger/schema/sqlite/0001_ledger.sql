@@ -747,6 +747,22 @@ CREATE TABLE paygate_account (
   PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Gateway accounts whose settings are stored here, for a process that serves many merchants. The
+-- settings are encrypted together with the tenant and the name.
+CREATE TABLE paygate_account_settings (
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  driver TEXT NOT NULL,
+  settings_encrypted BLOB NOT NULL,
+  enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+  revision INTEGER NOT NULL CHECK (revision > 0), -- the number of changes
+  added_at TEXT NOT NULL,
+  changed_at TEXT NOT NULL,
+  changed_by TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;
+
 -- Refused callbacks: a count for each reason, and only the type and id of the last event. The
 -- number of rows does not depend on the number of refused callbacks.
 CREATE TABLE paygate_refused_callback (
@@ -934,6 +950,7 @@ CREATE TABLE paygate_row_count (
   written INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO paygate_row_count (name, written) VALUES
+  ('paygate_account_settings', 0),
   ('paygate_allocation', 0),
   ('paygate_arrival', 0),
   ('paygate_assignment_key', 0),
@@ -968,6 +985,8 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_sink', 0),
   ('paygate_taken', 0),
   ('paygate_write_off', 0);
+CREATE TRIGGER paygate_account_settings_counted AFTER INSERT ON paygate_account_settings
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_account_settings'; END;
 CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_allocation'; END;
 CREATE TRIGGER paygate_arrival_counted AFTER INSERT ON paygate_arrival
