@@ -363,6 +363,12 @@ def bitcoin_settings() -> Iterator[Row]:
     return settings_of(BitcoinSettings)
 
 
+def smtp_settings() -> Iterator[Row]:
+    from paygate.sinks.smtp import SmtpSettings
+
+    return settings_of(SmtpSettings)
+
+
 def authorize_net_settings() -> Iterator[Row]:
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
@@ -534,6 +540,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "stripe-settings": stripe_settings,
     "bitcoin-settings": bitcoin_settings,
     "authorize-net-settings": authorize_net_settings,
+    "smtp-settings": smtp_settings,
     "authorize-net-checks": authorize_net_checks,
     "authorize-net-refusals": authorize_net_refusals,
     "fake-settings": lambda: settings_of(FakeGateway.settings_model),

@@ -1,0 +1,1 @@
+"""Sinks that are part of paygate."""
