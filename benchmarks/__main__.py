@@ -72,6 +72,12 @@ def _scale(rounds: int) -> list[Measured]:
     return scale.measure(rounds)
 
 
+def _postgres(rounds: int) -> list[Measured]:
+    from benchmarks import on_postgres
+
+    return on_postgres.measure(rounds)
+
+
 BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "import": _import,
     "stripe": _stripe,
@@ -81,11 +87,12 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "callbacks": _callbacks,
     "collect": _collect,
     "bitcoin": _bitcoin,
+    "postgres": _postgres,
     "scale": _scale,
 }
 
-# It takes as long as all others and ten gigabytes of disk, so it runs only if it is named.
-_ASKED_FOR = ("scale",)
+# Those that take minutes and much disk, or need a server, run only if they are named.
+_ASKED_FOR = ("postgres", "scale")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

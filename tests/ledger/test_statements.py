@@ -306,10 +306,10 @@ def roots_of(node: ast.expr) -> Iterator[str]:
 
 
 def executes(function: ast.expr) -> bool:
-    """Return whether it is ``tx.all``, ``tx.one``, ``tx.run`` or ``tx.many``."""
+    """Return whether it is ``tx.all``, ``tx.one``, ``tx.run``, ``tx.execute`` or ``tx.many``."""
     if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
         return False
-    return function.value.id == "tx" and function.attr in ("all", "one", "run", "many")
+    return function.value.id == "tx" and function.attr in ("all", "execute", "one", "run", "many")
 
 
 def is_sql(text: ast.JoinedStr) -> bool:

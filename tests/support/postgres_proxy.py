@@ -121,6 +121,8 @@ class Proxy:
                 if loss is None:
                     server.sendall(message)
                     continue
+                if loss is not Loss.REQUEST and message[:1] != b"Q":
+                    message += _up_to_sync(client)
                 mute.set()
                 arrive = partial(_arrive, server, message, answered)
                 if loss is Loss.REQUEST:
@@ -184,6 +186,15 @@ def _arrive(server: socket.socket, message: bytes, answered: Event) -> None:
     server.sendall(message)
     answered.wait(30)
     _end(server)
+
+
+def _up_to_sync(client: socket.socket) -> bytes:
+    """Return what the client says up to the point at which it waits for an answer to all of it."""
+    said = message = _message(client)
+    while message[:1] != b"S":
+        message = _message(client)
+        said += message
+    return said
 
 
 def _message(connection: socket.socket) -> bytes:

@@ -72,7 +72,7 @@ def see(tx: Tx, accounts: Mapping[str, tuple[str, bool]]) -> None:
     """Store that a process was opened with *accounts*."""
     for name, (driver, has_feed) in accounts.items():
         params = {"tenant": tx.tenant, "name": name, "at": tx.at}
-        tx.run(_SEEN, params | {"driver": driver, "has_feed": int(has_feed)})
+        tx.execute(_SEEN, params | {"driver": driver, "has_feed": int(has_feed)})
 
 
 def all_known(tx: Tx) -> list[KnownAccount]:
@@ -89,9 +89,9 @@ def reject(tx: Tx, name: str, why: str) -> None:
     """Store that the gateway of account *name* rejects our credentials; emit an event once."""
     params = {"tenant": tx.tenant, "name": name, "at": tx.at, "why": why[:_WHY_MAX]}
     tx.known.pop(("rejected", name), None)
-    tx.run(_ADD, params)
+    tx.execute(_ADD, params)
     row = tx.one(_BY_NAME, params)
-    tx.run(_REJECTED, params)
+    tx.execute(_REJECTED, params)
     if row is None or row["rejected_since"] is None:
         _emit(tx, "account.credentials_rejected", name, why)
 

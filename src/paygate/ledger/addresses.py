@@ -101,14 +101,14 @@ def allot(tx: Tx, source: str, account: str, owner: str) -> Address:
         "owner": owner,
         "at": tx.at,
     }
-    tx.run(_BEGIN, params)
+    tx.execute(_BEGIN, params)
     before = tx.one(_OF_OWNER, params)
     if before is None:
-        tx.run(_COUNT_UP, params)
+        tx.execute(_COUNT_UP, params)
     now = counts(tx, source)
     if before is not None:
         return Address(int(before["number"]), now.unused, new=False)
-    tx.run(_GIVE, checksums.signed(checksums.ADDRESS, {**params, "number": now.allotted - 1}))
+    tx.execute(_GIVE, checksums.signed(checksums.ADDRESS, {**params, "number": now.allotted - 1}))
     return Address(now.allotted - 1, now.unused, new=True)
 
 
@@ -120,8 +120,8 @@ def counts(tx: Tx, source: str) -> AddressCounts:
 
 def reach(tx: Tx, source: str, number: int) -> None:
     """Store that *number* was paid to, so that it is never issued as a new address."""
-    tx.run(_BEGIN, {"source": source})
-    tx.run(_REACH, {"source": source, "number": number})
+    tx.execute(_BEGIN, {"source": source})
+    tx.execute(_REACH, {"source": source, "number": number})
 
 
 def take(tx: Tx, source: str, account: str, number: int) -> None:
@@ -134,7 +134,7 @@ def take(tx: Tx, source: str, account: str, number: int) -> None:
         "owner": f"found:{number}",
         "at": tx.at,
     }
-    tx.run(_TAKE, checksums.signed(checksums.ADDRESS, params))
+    tx.execute(_TAKE, checksums.signed(checksums.ADDRESS, params))
 
 
 def note_gap(tx: Tx, source: str, limit: int) -> bool:

@@ -116,7 +116,7 @@ def _write(
         "at": tx.at,
         "actor": tx.actor,
     }
-    tx.run(_INSERT, checksums.signed(checksums.ALLOCATION, params))
+    tx.execute(_INSERT, checksums.signed(checksums.ALLOCATION, params))
     return id_
 
 

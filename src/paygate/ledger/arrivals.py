@@ -91,7 +91,7 @@ def insert(tx: Tx, account: str, arrival: Arrival) -> None:
         "confirmations": arrival.confirmations,
         "needed": arrival.needed,
     }
-    tx.run(_INSERT, checksums.signed(checksums.ARRIVAL, params))
+    tx.execute(_INSERT, checksums.signed(checksums.ARRIVAL, params))
 
 
 def find(tx: Tx, account: str, name: str) -> Arrival | None:
@@ -110,7 +110,7 @@ def follow(tx: Tx, account: str, sighting: Sighting, state: ArrivalState) -> Non
         "confirmations": sighting.confirmations,
         "needed": sighting.needed,
     }
-    tx.run(_FOLLOW, params)
+    tx.execute(_FOLLOW, params)
     checksums.renew(tx, checksums.ARRIVAL, tx.tenant, account, sighting.name)
 
 

@@ -466,7 +466,7 @@ def unattended(
 
 def put_back(tx: Tx, attempt_id: str, again: datetime, reason: str) -> None:
     """Flag an attempt whose answer could not be stored, and inquire again at *again*."""
-    tx.run(_PUT_BACK, {"id": attempt_id, "at": write_instant(again), "reason": reason})
+    tx.execute(_PUT_BACK, {"id": attempt_id, "at": write_instant(again), "reason": reason})
     checksums.renew(tx, checksums.ANSWER, attempt_id)
 
 
@@ -525,19 +525,19 @@ def update(
 
 def set_method(tx: Tx, attempt: str, method: str) -> None:
     """Set the method of an attempt to one that was stored earlier."""
-    tx.run(_SET_METHOD, {"id": attempt, "method": method})
+    tx.execute(_SET_METHOD, {"id": attempt, "method": method})
     checksums.renew(tx, checksums.ATTEMPT, attempt)
 
 
 def clear_review(tx: Tx, attempt: str) -> None:
     """Clear the review flag of an attempt."""
-    tx.run(_CLEAR_REVIEW, {"id": attempt})
+    tx.execute(_CLEAR_REVIEW, {"id": attempt})
     checksums.renew(tx, checksums.ANSWER, attempt)
 
 
 def clear_reviews_of(tx: Tx, payment: str) -> None:
     """Clear the review flags of the attempts of *payment* that brought money."""
-    tx.run(_CLEAR_REVIEWS, {"id": payment})
+    tx.execute(_CLEAR_REVIEWS, {"id": payment})
     renew_answers(tx, payment)
 
 
@@ -564,7 +564,7 @@ def send_again(tx: Tx, row: AttemptRow, lease: Lease) -> bool:
 
 def note_try(tx: Tx, attempt_id: str, reference: str, raw_code: str) -> None:
     """Store a declined try of a payer on a page."""
-    tx.run(_NOTE_TRY, {"id": attempt_id, "reference": reference, "raw_code": raw_code})
+    tx.execute(_NOTE_TRY, {"id": attempt_id, "reference": reference, "raw_code": raw_code})
 
 
 def tries_of(tx: Tx, attempt_id: str) -> frozenset[tuple[str, str]]:

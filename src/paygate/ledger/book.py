@@ -122,7 +122,7 @@ def mode(tx: Tx) -> str | None:
 def set_mode(tx: Tx, wanted: str) -> str:
     """Set the ledger's mode unless it is set already; return the mode it has."""
     holding.hold_ledger(tx)
-    tx.run(_SET_MODE, {"mode": wanted})
+    tx.execute(_SET_MODE, {"mode": wanted})
     return mode(tx) or wanted
 
 

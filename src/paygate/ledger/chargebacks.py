@@ -195,7 +195,7 @@ def _index_for(payment: str | None, account: str | None, state: str | None) -> s
 def describe(tx: Tx, chargeback: str, dispute: Dispute) -> None:
     """Store the reason and the deadline of a dispute, if they were not known before."""
     respond_by = write_instant(dispute.respond_by)
-    tx.run(_DESCRIBE, {"id": chargeback, "reason": dispute.reason, "respond_by": respond_by})
+    tx.execute(_DESCRIBE, {"id": chargeback, "reason": dispute.reason, "respond_by": respond_by})
     checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
 
@@ -212,7 +212,7 @@ class KnownDispute:
 def report(tx: Tx, chargeback: str, state: DisputeState) -> None:
     """Store that the processor reported *state*; earlier reports are kept."""
     lost, won = state is DisputeState.LOST, state is DisputeState.WON
-    tx.run(_REPORT, {"id": chargeback, "lost": int(lost), "won": int(won)})
+    tx.execute(_REPORT, {"id": chargeback, "lost": int(lost), "won": int(won)})
     checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
 
@@ -230,19 +230,19 @@ def known(tx: Tx, chargeback: str) -> KnownDispute:
 
 def set_state(tx: Tx, chargeback: str, state: DisputeState) -> None:
     """Store the state in which a dispute ended."""
-    tx.run(_SET_STATE, {"id": chargeback, "state": state.value, "at": tx.at})
+    tx.execute(_SET_STATE, {"id": chargeback, "state": state.value, "at": tx.at})
     checksums.renew(tx, checksums.CHARGEBACK, chargeback)
 
 
 def take(tx: Tx, chargeback: str, item: str, minor: int) -> None:
     """Store that a chargeback took *minor* off an invoice."""
-    tx.run(_TAKE, {"chargeback": chargeback, "item": item, "amount": minor})
+    tx.execute(_TAKE, {"chargeback": chargeback, "item": item, "amount": minor})
     checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 
 def put_back(tx: Tx, chargeback: str, item: str, minor: int) -> None:
     """Store that *minor* of what a chargeback took was returned to an invoice."""
-    tx.run(_PUT_BACK, {"chargeback": chargeback, "item": item, "amount": minor})
+    tx.execute(_PUT_BACK, {"chargeback": chargeback, "item": item, "amount": minor})
     checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 
@@ -254,7 +254,7 @@ def taken(tx: Tx, chargeback: str) -> list[TakenByDispute]:
 
 def lose(tx: Tx, chargeback: str, item: str, write_off: str | None) -> None:
     """Set the write-off of the amount lost on an invoice; None if it was returned."""
-    tx.run(_LOSE, {"chargeback": chargeback, "item": item, "write_off": write_off})
+    tx.execute(_LOSE, {"chargeback": chargeback, "item": item, "write_off": write_off})
     checksums.renew(tx, checksums.CHARGEBACK_ITEM, chargeback, item)
 
 

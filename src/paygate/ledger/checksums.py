@@ -239,4 +239,4 @@ def renew(tx: Tx, facts: CoveredColumns, *key: Any) -> None:
     row = tx.one(f"SELECT {', '.join(facts.columns)} FROM {facts.table} WHERE {where}", params)
     if row is not None:
         params["checksum_"] = of([row[name] for name in facts.columns])
-        tx.run(f"UPDATE {facts.table} SET {facts.checksum} = :checksum_ WHERE {where}", params)
+        tx.execute(f"UPDATE {facts.table} SET {facts.checksum} = :checksum_ WHERE {where}", params)

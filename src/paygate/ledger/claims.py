@@ -118,7 +118,7 @@ def cache(tx: Tx, payment: str, claims: list[Claim]) -> None:
 def set_state(tx: Tx, payment: str, claim: Claim, state: str) -> None:
     """Change the state of one claim."""
     now = Claim(claim.position, claim.item, claim.minor, claim.credit, state)
-    tx.run(_SET_STATE, _params(payment, now))
+    tx.execute(_SET_STATE, _params(payment, now))
     _uncache_pages(tx, claim.item, state)
     known: list[Claim] | None = tx.known.get(("claims", payment))
     if known is not None:
@@ -135,12 +135,12 @@ def split(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -
     part = Claim(0, claim.item, minor, claim.credit, state)
     tx.known.pop(("claims", payment), None)
     _uncache_pages(tx, claim.item, state)
-    tx.run(_SET_AMOUNT, _params(payment, replace(claim, minor=claim.minor - minor)))
+    tx.execute(_SET_AMOUNT, _params(payment, replace(claim, minor=claim.minor - minor)))
     claims = of_payment(tx, payment)
     for each in claims:
         if replace(each, position=0, minor=minor) == part:
             joined = replace(each, minor=each.minor + minor)
-            tx.run(_SET_AMOUNT, _params(payment, joined))
+            tx.execute(_SET_AMOUNT, _params(payment, joined))
             tx.known.pop(("claims", payment), None)
             return
     last = max(each.position for each in claims)

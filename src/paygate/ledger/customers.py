@@ -91,7 +91,7 @@ def save(tx: Tx, customer: Customer | str) -> str:
         checksums.renew(tx, checksums.CUSTOMER, tx.tenant, customer.id)
     facts = contact_facts(customer)
     if facts:
-        tx.run(_SAVE_CONTACT, {**params, "facts": json.dumps(facts)})
+        tx.execute(_SAVE_CONTACT, {**params, "facts": json.dumps(facts)})
     return customer.id
 
 
@@ -114,7 +114,7 @@ def amend_contact(tx: Tx, id_: str, facts: Mapping[str, str]) -> None:
     amended = {name: value for name, value in merged.items() if value}
     if amended != known:
         params = {"tenant": tx.tenant, "id": id_, "facts": json.dumps(amended)}
-        tx.run(_SAVE_CONTACT, params)
+        tx.execute(_SAVE_CONTACT, params)
 
 
 def find(tx: Tx, id_: str) -> Customer | None:
@@ -139,7 +139,7 @@ def keep_reference(tx: Tx, id_: str, account: str, reference: str) -> None:
     if reference:
         params = {"tenant": tx.tenant, "customer": id_, "account": account, "at": tx.at}
         params["reference"] = reference
-        tx.run(_KEEP_REFERENCE, checksums.signed(checksums.CUSTOMER_REFERENCE, params))
+        tx.execute(_KEEP_REFERENCE, checksums.signed(checksums.CUSTOMER_REFERENCE, params))
 
 
 def reference_at(tx: Tx, id_: str, account: str) -> str:
@@ -204,7 +204,7 @@ def erase_contact(tx: Tx, id_: str) -> None:
         return
     holding.hold(tx, customers=(id_,))
     for statement in (_ERASE, _ERASE_HOLDER, _ERASE_REQUESTS):
-        tx.run(statement, {"tenant": tx.tenant, "id": id_})
+        tx.execute(statement, {"tenant": tx.tenant, "id": id_})
     for known in [each for each in tx.known if each[0] == "request"]:
         del tx.known[known]
 

@@ -44,7 +44,7 @@ def keep(tx: Tx, payment: Payment, movement: Movement) -> None:
         "at": tx.at,
     }
     tx.known["early", payment.id] = True
-    tx.run(_KEEP, checksums.signed(checksums.EARLY_RETURN, params))
+    tx.execute(_KEEP, checksums.signed(checksums.EARLY_RETURN, params))
 
 
 def cache(tx: Tx, payment: str, *, any_: bool) -> None:

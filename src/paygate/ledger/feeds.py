@@ -96,7 +96,9 @@ def begin(tx: Tx, account: str, length: timedelta) -> Begun | datetime:
         "at": tx.at,
         "until": write_instant(tx.now + length),
     }
-    tx.run(_ADD, checksums.signed(checksums.FEED, {**params, "cursor": "", "since_stop": "unread"}))
+    tx.execute(
+        _ADD, checksums.signed(checksums.FEED, {**params, "cursor": "", "since_stop": "unread"})
+    )
     leased = tx.run(_LEASE, params)
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
     row = tx.one(_FEED, params)
@@ -151,7 +153,7 @@ def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> F
     params = {"tenant": tx.tenant, "account": account}
     before = tx.one(_FEED, params)
     more = {"at": tx.at, "began": write_instant(began), "at_end": int(at_end), "fault": fault}
-    tx.run(_END, params | more)
+    tx.execute(_END, params | more)
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
     if before is None:
         return FeedEnd(None, alerted=False)
@@ -161,13 +163,13 @@ def end(tx: Tx, account: str, *, began: datetime, at_end: bool, fault: str) -> F
 
 def let_go(tx: Tx, account: str) -> None:
     """Release the lease of a feed without having read anything."""
-    tx.run(_LET_GO, {"tenant": tx.tenant, "account": account})
+    tx.execute(_LET_GO, {"tenant": tx.tenant, "account": account})
     checksums.renew(tx, checksums.FEED, tx.tenant, account)
 
 
 def alert(tx: Tx, account: str) -> None:
     """Store that an alert about the failing feed was emitted."""
-    tx.run(_ALERT, {"tenant": tx.tenant, "account": account, "at": tx.at})
+    tx.execute(_ALERT, {"tenant": tx.tenant, "account": account, "at": tx.at})
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,6 @@ def read_since_stop(tx: Tx) -> dict[tuple[str, str], bool]:
 
 def begin_again(tx: Tx) -> None:
     """Mark all feeds of all tenants as unread since the stop; current readings do not count."""
-    tx.run(_BEGIN_AGAIN, {})
+    tx.execute(_BEGIN_AGAIN, {})
     for row in tx.all(_EVERY, {}):
         checksums.renew(tx, checksums.FEED, row["tenant"], row["account"])

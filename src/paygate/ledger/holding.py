@@ -53,6 +53,14 @@ def hold(
     """
     if not tx.locks:
         return
+    items, payments, customers = [*items], [*payments], [*customers]
+    match (items, payments, customers):
+        case ([one], [], []) if tx.hold_owner("invoice", one):
+            return
+        case ([], [one], []) if tx.hold_owner("payment", one):
+            return
+        case _:
+            pass
     wanted = [*_customers(tx, customers)]
     for name in items:
         wanted += _customers(tx, (row["customer"] for row in tx.peek(_ITEM, _named(tx, name))))
@@ -76,7 +84,7 @@ def own_payment(tx: Tx, id_: str) -> None:
 
 def hold_attempt(tx: Tx, id_: str) -> None:
     """Lock the customer of an attempt."""
-    if not tx.locks:
+    if not tx.locks or tx.hold_owner("attempt", id_):
         return
     for row in tx.peek(_ATTEMPT, _named(tx, id_)):
         if row["payment"]:

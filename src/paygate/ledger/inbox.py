@@ -146,7 +146,7 @@ def insert(
         "state": (InboxState.CONFLICTED if error else InboxState.NEW).value,
         "error": error,
     }
-    tx.run(_INSERT, params)
+    tx.execute(_INSERT, params)
     [row] = [row for row in by_event(tx, account, event_id) if row.digest == digest]
     checksums.renew(tx, checksums.INBOX, row.callback.id)
     return row
@@ -167,7 +167,7 @@ def by_body(tx: Tx, account: str, body: bytes) -> InboxRow | None:
 
 def repeat(tx: Tx, row: InboxRow) -> InboxRow:
     """Store that a hint came again: it is applied with the one that waits, or once more."""
-    tx.run(_REPEAT, {"id": row.callback.id, "at": tx.at})
+    tx.execute(_REPEAT, {"id": row.callback.id, "at": tx.at})
     checksums.renew(tx, checksums.INBOX, row.callback.id)
     again = by_id(tx, row.callback.id)
     assert again is not None, "nothing is deleted from the inbox"
@@ -250,7 +250,7 @@ def dismiss(tx: Tx, id_: int, reason: str) -> bool:
 
 def keep_reply(tx: Tx, id_: int, reply: str) -> None:
     """Store our reply, to be sent again if the callback is repeated."""
-    tx.run(_KEEP_REPLY, {"id": id_, "reply": reply})
+    tx.execute(_KEEP_REPLY, {"id": id_, "reply": reply})
     checksums.renew(tx, checksums.INBOX, id_)
 
 

@@ -99,7 +99,7 @@ def insert(
         "at": tx.at,
         "actor": tx.actor,
     }
-    tx.run(_INSERT, checksums.signed(checksums.CREDIT, params))
+    tx.execute(_INSERT, checksums.signed(checksums.CREDIT, params))
     return id_
 
 
@@ -153,22 +153,22 @@ def reserve(tx: Tx, credit: str, minor: int) -> bool:
 
 def release(tx: Tx, credit: str, minor: int) -> None:
     """Release *minor* of the reserved amount."""
-    tx.run(_RELEASE, {"id": credit, "amount": minor})
+    tx.execute(_RELEASE, {"id": credit, "amount": minor})
 
 
 def use_reserved(tx: Tx, credit: str, minor: int) -> None:
     """Use *minor* of the reserved amount."""
-    tx.run(_USE_RESERVED, {"id": credit, "amount": minor})
+    tx.execute(_USE_RESERVED, {"id": credit, "amount": minor})
 
 
 def give_back(tx: Tx, credit: str, minor: int) -> None:
     """Return *minor* of the used amount to the lot."""
-    tx.run(_GIVE_BACK, {"id": credit, "amount": minor})
+    tx.execute(_GIVE_BACK, {"id": credit, "amount": minor})
 
 
 def cancel(tx: Tx, credit: str, minor: int) -> None:
     """Cancel *minor* of a lot, because its money is gone; a negative amount restores it."""
-    tx.run(_CLOSE, {"id": credit, "amount": minor})
+    tx.execute(_CLOSE, {"id": credit, "amount": minor})
 
 
 def credit_of(row: Row) -> Credit:

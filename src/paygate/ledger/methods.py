@@ -177,7 +177,7 @@ def renew(
     tx: Tx, id_: str, stored: StoredMethod, mandate: str | None, network_transaction_id: str
 ) -> None:
     """Store the gateway's current facts of a method; without a new mandate, keep the old one."""
-    tx.run(_RENEW, _facts(tx, id_, stored, mandate, network_transaction_id))
+    tx.execute(_RENEW, _facts(tx, id_, stored, mandate, network_transaction_id))
     checksums.renew(tx, checksums.METHOD, id_)
 
 
@@ -250,8 +250,8 @@ def token_of(tx: Tx, id_: str) -> tuple[Secret[str], str]:
 def set_default(tx: Tx, method: PaymentMethod) -> None:
     """Make *method* the default of its customer."""
     params = {"tenant": tx.tenant, "customer": method.customer, "id": method.id}
-    tx.run(_UNSET_DEFAULT, params)
-    tx.run(_SET_DEFAULT, params)
+    tx.execute(_UNSET_DEFAULT, params)
+    tx.execute(_SET_DEFAULT, params)
     for row in tx.all(_IDS_OF_CUSTOMER, params):
         checksums.renew(tx, checksums.METHOD, row["id"])
 
@@ -265,7 +265,7 @@ def forget(tx: Tx, id_: str) -> bool:
 
 def wipe(tx: Tx, id_: str) -> None:
     """Delete the token of a method that the gateway has deleted."""
-    tx.run(_WIPE, {"id": id_})
+    tx.execute(_WIPE, {"id": id_})
 
 
 def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
@@ -308,7 +308,7 @@ def insert_mandate(tx: Tx, customer: str, mandate: Mandate) -> str:
         "user_agent": mandate.user_agent,
         "revoked_at": None,
     }
-    tx.run(_INSERT_MANDATE, checksums.signed(checksums.MANDATE, params))
+    tx.execute(_INSERT_MANDATE, checksums.signed(checksums.MANDATE, params))
     return id_
 
 

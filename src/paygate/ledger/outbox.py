@@ -213,7 +213,7 @@ def unplaced_since(tx: Tx) -> str | None:
 def place(tx: Tx) -> None:
     """Assign positions to the events that have none, in the order of their insertion."""
     tx.hold(EVENTS)
-    tx.run(PLACE, {})
+    tx.execute(PLACE, {})
 
 
 def after(tx: Tx, position: int, limit: int, aggregate: str | None = None) -> list[Event]:
@@ -238,10 +238,10 @@ def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:
     """Register sink *name*, once; it reads from the first event, or from the next one."""
     position = 0
     if not from_beginning:
-        tx.run(PLACE, {})
+        tx.execute(PLACE, {})
         row = tx.one(_LAST, {"tenant": tx.tenant})
         position = 0 if row is None else row["position"]
-    tx.run(_ADD_SINK, {"tenant": tx.tenant, "name": name, "position": position})
+    tx.execute(_ADD_SINK, {"tenant": tx.tenant, "name": name, "position": position})
 
 
 def sinks(tx: Tx) -> list[str]:
@@ -275,7 +275,7 @@ def advance_sink(tx: Tx, name: str, lease: str, position: int) -> bool:
 
 def release_sink(tx: Tx, name: str, lease: str) -> None:
     """Release the lease of sink *name*."""
-    tx.run(_RELEASE, {"tenant": tx.tenant, "name": name, "lease": lease})
+    tx.execute(_RELEASE, {"tenant": tx.tenant, "name": name, "lease": lease})
 
 
 def blocked(tx: Tx, sink: str, aggregates: Iterable[str]) -> set[str]:
@@ -308,7 +308,7 @@ def delay(
         "dead": int(dead),
         "error": error[:ERROR_MAX],
     }
-    tx.run(_DELAY, params)
+    tx.execute(_DELAY, params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +332,7 @@ def unreached(tx: Tx, sink: str, fault: str, pauses: Sequence[timedelta]) -> boo
     silences = 0 if row is None else int(row["silences"])
     pause = pauses[min(silences, len(pauses) - 1)]
     params = {"tenant": tx.tenant, "sink": sink, "at": tx.at, "fault": fault[:ERROR_MAX]}
-    tx.run(_UNREACHED, params | {"until": write_instant(tx.now + pause)})
+    tx.execute(_UNREACHED, params | {"until": write_instant(tx.now + pause)})
     return not silences
 
 
@@ -343,7 +343,7 @@ def reached(tx: Tx, sink: str) -> bool:
 
 def done(tx: Tx, sink: str, event: Event) -> None:
     """Delete the delivery of a set-aside *event*, because the sink has taken it."""
-    tx.run(_DONE, {"tenant": tx.tenant, "sink": sink, "position": event.position})
+    tx.execute(_DONE, {"tenant": tx.tenant, "sink": sink, "position": event.position})
 
 
 def dead_letters(tx: Tx, sink: str | None, limit: int) -> list[DeadLetter]:

@@ -60,7 +60,7 @@ def insert(tx: Tx, *, account: str, number: str, customer: str, pays: Pays) -> P
         "released_by": None,
         "reason": "",
     }
-    tx.run(_INSERT, checksums.signed(checksums.PAYER_NUMBER, params))
+    tx.execute(_INSERT, checksums.signed(checksums.PAYER_NUMBER, params))
     found = by_id(tx, str(params["id"]))
     assert found is not None, "the row was just inserted"
     return found

@@ -260,7 +260,7 @@ def insert(
         "actor": tx.actor,
         **_AT_FIRST,
     }
-    tx.run(_INSERT, checksums.signed(checksums.PAYMENT, params))
+    tx.execute(_INSERT, checksums.signed(checksums.PAYMENT, params))
     nothing = Money.zero(amount.currency)
     return Payment(
         id=id_,
@@ -392,7 +392,7 @@ def set_status(
         "needs_review": int(needs_review),
         "conflicted": int(conflicted),
     }
-    tx.run(_SET_STATUS, params)
+    tx.execute(_SET_STATUS, params)
 
 
 def clear_review(tx: Tx, payment: str, attempt: str) -> None:
@@ -403,12 +403,12 @@ def clear_review(tx: Tx, payment: str, attempt: str) -> None:
 
 def clear_doubt(tx: Tx, payment: str) -> None:
     """Clear the review flag of a payment if no cause is left."""
-    tx.run(_SETTLE_DOUBT, {"id": payment})
+    tx.execute(_SETTLE_DOUBT, {"id": payment})
 
 
 def clear_conflict(tx: Tx, payment: str) -> None:
     """Clear the conflict of a payment, after its unexpected money was assigned or went back."""
-    tx.run(_SETTLE_CONFLICT, {"id": payment})
+    tx.execute(_SETTLE_CONFLICT, {"id": payment})
     attempts.clear_reviews_of(tx, payment)
     clear_doubt(tx, payment)
 
@@ -418,7 +418,7 @@ def add_moved(
 ) -> None:
     """Add to the money received and returned, and to the part that was collected from the payer."""
     params = {"id": payment, "received": received, "returned": returned, "collected": collected}
-    tx.run(_ADD_RECEIVED, params)
+    tx.execute(_ADD_RECEIVED, params)
 
 
 def expect_settlement(tx: Tx, payment: str, by: datetime | None = None) -> None:
@@ -429,7 +429,7 @@ def expect_settlement(tx: Tx, payment: str, by: datetime | None = None) -> None:
     """
     within = settles_within(tx, payment)
     if within is not None:
-        tx.run(_EXPECT_SETTLEMENT, {"id": payment, "by": write_instant(by or tx.now + within)})
+        tx.execute(_EXPECT_SETTLEMENT, {"id": payment, "by": write_instant(by or tx.now + within)})
         checksums.renew(tx, checksums.PAYMENT, payment)
 
 
@@ -444,43 +444,43 @@ def settles_within(tx: Tx, payment: str) -> timedelta | None:
 
 def set_settle_check(tx: Tx, payment: str, by: datetime | None) -> None:
     """Store when to check again whether the money of *payment* has settled; None for never."""
-    tx.run(_SET_SETTLE_CHECK, {"id": payment, "by": write_instant(by)})
+    tx.execute(_SET_SETTLE_CHECK, {"id": payment, "by": write_instant(by)})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_reversal(tx: Tx, payment: str, reversal: str | None) -> None:
     """Set the reversal of a payment; None if it was undone."""
-    tx.run(_SET_REVERSAL, {"id": payment, "reversal": reversal})
+    tx.execute(_SET_REVERSAL, {"id": payment, "reversal": reversal})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_customer(tx: Tx, payment: str, customer: str) -> None:
     """Set the customer of a payment that had none."""
-    tx.run(_SET_CUSTOMER, {"id": payment, "customer": customer})
+    tx.execute(_SET_CUSTOMER, {"id": payment, "customer": customer})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_method(tx: Tx, payment: str, method: str) -> None:
     """Set the method that a payment stored."""
-    tx.run(_SET_METHOD, {"id": payment, "method": method})
+    tx.execute(_SET_METHOD, {"id": payment, "method": method})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_seen(tx: Tx, payment: str, minor: int) -> None:
     """Store how much of a payment has been seen but not confirmed."""
-    tx.run(_SET_SEEN, {"id": payment, "seen": minor})
+    tx.execute(_SET_SEEN, {"id": payment, "seen": minor})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def set_superseded(tx: Tx, payment: str) -> None:
     """Mark a payment as superseded by another one."""
-    tx.run(_SET_SUPERSEDED, {"id": payment})
+    tx.execute(_SET_SUPERSEDED, {"id": payment})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def mark_disputed(tx: Tx, payment: str) -> None:
     """Store whether a payment has a chargeback that is open or lost."""
-    tx.run(_MARK_DISPUTED, {"id": payment})
+    tx.execute(_MARK_DISPUTED, {"id": payment})
 
 
 def people_of(tx: Tx, payment: str) -> set[str]:

@@ -87,7 +87,7 @@ def keep(tx: Tx, attempt: str, action: PayToAddress, good_until: datetime | None
         "good_until": write_instant(good_until),
         "at": tx.at,
     }
-    tx.run(_INSERT, checksums.signed(checksums.QUOTE, params))
+    tx.execute(_INSERT, checksums.signed(checksums.QUOTE, params))
 
 
 def of(tx: Tx, attempt: str) -> Quote | None:

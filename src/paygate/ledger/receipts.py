@@ -371,18 +371,18 @@ def moved(tx: Tx, payment: str) -> dict[str, tuple[int, int]]:
 
 def set_customer(tx: Tx, receipt: str, customer: str) -> None:
     """Set the customer of a receipt that had none."""
-    tx.run(_SET_CUSTOMER, {"id": receipt, "customer": customer})
+    tx.execute(_SET_CUSTOMER, {"id": receipt, "customer": customer})
     checksums.renew(tx, checksums.RECEIPT, receipt)
 
 
 def set_unallocated(tx: Tx, receipt: str, minor: int) -> None:
     """Store how much of a receipt is unallocated."""
-    tx.run(_SET_UNALLOCATED, {"id": receipt, "amount": minor})
+    tx.execute(_SET_UNALLOCATED, {"id": receipt, "amount": minor})
 
 
 def set_awaiting(tx: Tx, receipt: str, minor: int) -> None:
     """Store how much of a receipt awaits settlement."""
-    tx.run(_SET_AWAITING, {"id": receipt, "amount": minor})
+    tx.execute(_SET_AWAITING, {"id": receipt, "amount": minor})
 
 
 def receipt_of(row: Row) -> Receipt:

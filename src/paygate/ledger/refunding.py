@@ -62,7 +62,7 @@ def items_in_progress(tx: Tx, payment: str) -> list[tuple[str, int]]:
 def hold_credit(tx: Tx, attempt_id: str, credit: str, minor: int) -> None:
     """Store that a refund holds *minor* of a credit lot."""
     params = {"attempt": attempt_id, "credit": credit, "amount": minor, "state": "held"}
-    tx.run(_INSERT_HOLD, checksums.signed(checksums.HOLD, params))
+    tx.execute(_INSERT_HOLD, checksums.signed(checksums.HOLD, params))
 
 
 def held_by(tx: Tx, attempt_id: str) -> list[tuple[str, int]]:
@@ -74,6 +74,6 @@ def held_by(tx: Tx, attempt_id: str) -> list[tuple[str, int]]:
 def end_holds(tx: Tx, attempt_id: str, state: str) -> None:
     """End the credit holds of a refund: *state* is released or used."""
     held = held_by(tx, attempt_id)
-    tx.run(_END_HOLDS, {"attempt": attempt_id, "state": state})
+    tx.execute(_END_HOLDS, {"attempt": attempt_id, "state": state})
     for credit, _ in held:
         checksums.renew(tx, checksums.HOLD, attempt_id, credit)

@@ -53,7 +53,7 @@ def count(tx: Tx, account: str, batch: RefusedBatch) -> None:
         "type": batch.type,
         "event_id": batch.event_id,
     }
-    tx.run(_COUNT, params)
+    tx.execute(_COUNT, params)
 
 
 def counted(tx: Tx) -> list[RefusedCallbacks]:

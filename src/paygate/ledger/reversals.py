@@ -110,7 +110,7 @@ def of_payment(tx: Tx, payment: str) -> tuple[Reversal, str] | None:
 
 def undo(tx: Tx, reversal: str) -> None:
     """Mark a reversal as undone, because the money arrived after all."""
-    tx.run(_UNDO_REVERSAL, {"id": reversal, "at": tx.at, "actor": tx.actor})
+    tx.execute(_UNDO_REVERSAL, {"id": reversal, "at": tx.at, "actor": tx.actor})
     checksums.renew(tx, checksums.REVERSAL, reversal)
 
 
@@ -147,7 +147,7 @@ def insert_write_off(
         "actor": tx.actor,
     }
     nothing = {"undone_at": None, "undone_by": None}
-    tx.run(_INSERT_WRITE_OFF, checksums.signed(checksums.WRITE_OFF, params | nothing))
+    tx.execute(_INSERT_WRITE_OFF, checksums.signed(checksums.WRITE_OFF, params | nothing))
 
 
 def write_off(tx: Tx, id_: str) -> WriteOff | None:

@@ -71,7 +71,7 @@ def raise_(tx: Tx, payment: str, cause: str) -> bool:
     news = bool(tx.run(_RAISE, {"payment": payment, "cause": cause, "at": tx.at}))
     if news:
         checksums.renew(tx, checksums.REVIEW, payment, cause)
-    tx.run(_FLAG, {"payment": payment})
+    tx.execute(_FLAG, {"payment": payment})
     return news
 
 
@@ -85,7 +85,7 @@ def end(tx: Tx, payment: str, cause: str) -> bool:
     """End *cause*, because it no longer holds; return whether it was open."""
     if cause not in standing(tx, payment) or not _end(tx, payment, cause, ""):
         return False
-    tx.run(_UNFLAG, {"payment": payment})
+    tx.execute(_UNFLAG, {"payment": payment})
     return True
 
 
@@ -109,7 +109,7 @@ def decide(tx: Tx, payment: str, reason: str) -> None:
     The decision approves the excess collected or returned so far, and no more.
     """
     tx.known.pop(("causes", payment), None)
-    tx.run(_RAISE, {"payment": payment, "cause": DECIDED, "at": tx.at})
+    tx.execute(_RAISE, {"payment": payment, "cause": DECIDED, "at": tx.at})
     _end(tx, payment, DECIDED, reason)
 
 
@@ -119,8 +119,8 @@ def finish(tx: Tx, payment: str, reason: str) -> None:
     _end(tx, payment, None, reason)
     if tx.run(_UNFLAG_ATTEMPTS, {"payment": payment}):
         attempts.renew_answers(tx, payment)
-    tx.run(_UNFLAG_CONFLICT, {"payment": payment})
-    tx.run(_UNFLAG, {"payment": payment})
+    tx.execute(_UNFLAG_CONFLICT, {"payment": payment})
+    tx.execute(_UNFLAG, {"payment": payment})
 
 
 def _end(tx: Tx, payment: str, cause: str | None, reason: str) -> bool:

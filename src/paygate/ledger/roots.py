@@ -36,7 +36,7 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from zlib import crc32
 
 if TYPE_CHECKING:
@@ -174,6 +174,10 @@ class HoldFirst(BaseException):
 
 HOLDS_MAX: Final = 8
 """How often a unit may need another root before it locks the whole ledger."""
+
+
+Owned: TypeAlias = Literal["invoice", "payment", "attempt"]
+"""What belongs to customers: an invoice, by number or id, a payment or an attempt, by id."""
 
 
 class Holding:

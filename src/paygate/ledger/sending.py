@@ -53,7 +53,7 @@ def stopped(tx: Tx) -> Stopped | None:
 
 def resume(tx: Tx) -> None:
     """Resume sending."""
-    tx.run(_RESUME, {})
+    tx.execute(_RESUME, {})
 
 
 def attempts_due(tx: Tx) -> dict[str, int]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from paygate.ledger.roots import Root
+    from paygate.ledger.roots import Owned, Root
     from paygate.ledger.tx import Row
 
 # Deleted and overwritten bytes are zeroed, not left in the file's free space: among them are
@@ -40,6 +40,10 @@ class Alone:
     def hold(self, roots: Iterable[Root]) -> None:
         """Do nothing."""
 
+    def hold_owner(self, _noun: Owned, _tenant: str, _id: str, /) -> bool:
+        """Do nothing."""
+        return False
+
     def own(self, root: Root) -> None:
         """Do nothing."""
 
@@ -60,6 +64,10 @@ class Session(Alone):
         self._connection = connection
         self._execute = connection.execute
         self._executemany = connection.executemany
+
+    def execute(self, sql: str, params: Mapping[str, Any]) -> None:
+        """Execute a statement."""
+        self.run(sql, params)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
         """Execute a statement and return how many rows it changed."""
@@ -108,6 +116,10 @@ class HostSession(Alone):
         cursor = self._connection.cursor()
         cursor.row_factory = sqlite3.Row
         return cursor
+
+    def execute(self, sql: str, params: Mapping[str, Any]) -> None:
+        """Execute a statement."""
+        self.run(sql, params)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
         """Execute a statement and return how many rows it changed."""

@@ -18,7 +18,7 @@ _DELETE = "DELETE FROM paygate_attempt_request WHERE attempt = :id"
 def insert(tx: Tx, attempt_id: str, body: str, *, customer: str) -> None:
     """Store *body*, from which the request can be built again; it has data about *customer*."""
     params = {"id": attempt_id, "tenant": tx.tenant, "customer": customer, "body": body}
-    tx.run(_INSERT, params)
+    tx.execute(_INSERT, params)
     tx.known["request", attempt_id] = body
 
 
@@ -39,5 +39,5 @@ def cache(tx: Tx, attempt_id: str, body: str | None) -> None:
 def forget(tx: Tx, attempt_id: str) -> None:
     """Delete the stored request."""
     if of_attempt(tx, attempt_id) is not None:
-        tx.run(_DELETE, {"id": attempt_id})
+        tx.execute(_DELETE, {"id": attempt_id})
         tx.known["request", attempt_id] = None

@@ -54,7 +54,7 @@ def insert(tx: Tx, receipt: str, lines: Iterable[PostingLine]) -> None:
             "amount": line.minor,
             "back_minor": 0,
         }
-        tx.run(_INSERT, checksums.signed(checksums.TAKEN, params))
+        tx.execute(_INSERT, checksums.signed(checksums.TAKEN, params))
 
 
 def of_receipt(tx: Tx, receipt: str) -> list[Taken]:
@@ -67,7 +67,7 @@ def of_receipt(tx: Tx, receipt: str) -> list[Taken]:
 
 def put_back(tx: Tx, receipt: str, origin: Taken, minor: int) -> None:
     """Store that *minor* of what *receipt* took was returned to *origin*."""
-    tx.run(_PUT_BACK, {"receipt": receipt, "position": origin.position, "amount": minor})
+    tx.execute(_PUT_BACK, {"receipt": receipt, "position": origin.position, "amount": minor})
     checksums.renew(tx, checksums.TAKEN, receipt, origin.position)
 
 

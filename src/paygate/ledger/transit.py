@@ -121,7 +121,7 @@ def is_reversal_in_transit(tx: Tx, payment: str) -> bool:
 
 def set_minor(tx: Tx, receipt: str, minor: int) -> None:
     """Store how much of a receipt is in transit; negative if it is still to be taken from us."""
-    tx.run(_SET_MINOR, {"id": receipt, "amount": minor})
+    tx.execute(_SET_MINOR, {"id": receipt, "amount": minor})
 
 
 def settle(tx: Tx, receipt: str, known: Settlement, in_transit: int) -> None:
@@ -135,5 +135,5 @@ def settle(tx: Tx, receipt: str, known: Settlement, in_transit: int) -> None:
         "fee_currency": None if known.fee is None else known.fee.currency,
         "settled_on": write_date(known.on),
     }
-    tx.run(_SETTLE, params)
+    tx.execute(_SETTLE, params)
     checksums.renew(tx, checksums.RECEIPT, receipt)

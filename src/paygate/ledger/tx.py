@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from paygate.ledger.elapsed import Mark, Stopwatch
-    from paygate.ledger.roots import Root
+    from paygate.ledger.roots import Owned, Root
     from paygate.ledger.vault import Vault
 
 T = TypeVar("T")
@@ -83,6 +83,10 @@ class Connection(Protocol):
         """Lock *roots*, in their order, until the transaction ends."""
         ...
 
+    def hold_owner(self, noun: Owned, tenant: str, id_: str, /) -> bool:
+        """Find and lock the customers of something at once; return whether all are locked."""
+        ...
+
     def own(self, root: Root) -> None:
         """Count *root*, which this transaction creates, as locked."""
         ...
@@ -93,6 +97,10 @@ class Connection(Protocol):
 
     def peek(self, sql: str, params: Mapping[str, Any], /) -> Sequence[Row]:
         """Return all rows of a query about facts that never change, to find the roots to lock."""
+        ...
+
+    def execute(self, sql: str, params: Mapping[str, Any]) -> None:
+        """Execute a statement now or later, but before any that is given afterwards."""
         ...
 
     def run(self, sql: str, params: Mapping[str, Any]) -> int:
@@ -143,6 +151,9 @@ class Tx:
     `known` caches what this transaction has read or written, so that no row is read twice. Its
     keys are the kind of fact and the id of its owner. Only the module that writes a table caches
     its rows, and each of its statements that changes a row updates or drops the cached value.
+
+    `execute` is for a statement whose count is not needed: on PostgreSQL, it is sent with the next
+    statement that is answered. `run` returns the count, which costs a wait for the server.
     """
 
     __slots__ = (
@@ -155,6 +166,7 @@ class Tx:
         "actor",
         "at",
         "each",
+        "execute",
         "known",
         "lines",
         "locks",
@@ -173,6 +185,7 @@ class Tx:
         self.locks = connection.locks
         self.peek = connection.peek
         self._all = connection.all
+        self.execute = connection.execute
         self.run = connection.run
         self.many = connection.many
         self.each = connection.each
@@ -198,6 +211,14 @@ class Tx:
         """
         if self.locks:
             self._connection.hold(roots)
+
+    def hold_owner(self, noun: Owned, id_: str) -> bool:
+        """
+        Find and lock the customers of something at once; return whether all are locked.
+
+        That is possible if nothing was locked or read before, and their rows exist.
+        """
+        return self._connection.hold_owner(noun, self.tenant, id_)
 
     def own(self, root: Root) -> None:
         """Count *root*, which this transaction creates, as locked."""

@@ -78,13 +78,13 @@ def of_payment(tx: Tx, payment: str) -> UnderWay:
 
 def set_authorized(tx: Tx, payment: str, minor: int) -> None:
     """Store the authorized amount."""
-    tx.run(_AUTHORIZE, {"id": payment, "amount": minor})
+    tx.execute(_AUTHORIZE, {"id": payment, "amount": minor})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
 def note_hold_over(tx: Tx, payment: str) -> None:
     """Store that the authorization has ended while the outcome of a capture is unknown."""
-    tx.run(_HOLD_OVER, {"id": payment})
+    tx.execute(_HOLD_OVER, {"id": payment})
     checksums.renew(tx, checksums.PAYMENT, payment)
 
 
@@ -95,7 +95,7 @@ def begin_capture(tx: Tx, payment: str, minor: int) -> bool:
 
 def end_capture(tx: Tx, payment: str, minor: int) -> None:
     """End a capture of *minor*."""
-    tx.run(_END_CAPTURE, {"id": payment, "amount": minor})
+    tx.execute(_END_CAPTURE, {"id": payment, "amount": minor})
 
 
 def begin_refund(tx: Tx, payment: str, minor: int) -> bool:
@@ -105,7 +105,7 @@ def begin_refund(tx: Tx, payment: str, minor: int) -> bool:
 
 def end_refund(tx: Tx, payment: str, minor: int) -> None:
     """End a refund of *minor*."""
-    tx.run(_END_REFUND, {"id": payment, "amount": minor})
+    tx.execute(_END_REFUND, {"id": payment, "amount": minor})
 
 
 def begin_void(tx: Tx, payment: str) -> bool:
@@ -118,5 +118,5 @@ def begin_void(tx: Tx, payment: str) -> bool:
 
 def end_void(tx: Tx, payment: str) -> None:
     """End a void."""
-    tx.run(_END_VOID, {"id": payment})
+    tx.execute(_END_VOID, {"id": payment})
     checksums.renew(tx, checksums.PAYMENT, payment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ import psycopg
 from paygate import Cashier, Kind, Money, Payment
 from paygate.errors import PaygateError, Refused
 from paygate.ledger import addresses, items, lots, roots, under_way
-from paygate.ledger.roots import Root
+from paygate.ledger.roots import Owned, Root
 from paygate.ledger.tx import Tx
 from paygate.testing import FakeGateway, Habits
 from tests.support.holding import CheckedPostgresSession
@@ -95,7 +95,11 @@ class Race:
 
 
 class Unlocked(CheckedPostgresSession):
-    """A session that locks no root; calls at once have all read before any of them writes."""
+    """
+    A session that locks no root; calls at once have all read before any of them writes.
+
+    They wait for each other before their first write, and before they write events.
+    """
 
     __slots__ = ("_met",)
 
@@ -103,18 +107,22 @@ class Unlocked(CheckedPostgresSession):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._met = False
+        self._met: set[bool] = set()
 
     def lock(self, _roots: Sequence[Root], /) -> None:
         pass
+
+    def lock_owner(self, _noun: Owned, _params: Mapping[str, Any], /) -> Sequence[Any]:
+        return ()
 
     def _enter(self, sql: str) -> bytes:
         text = super()._enter(sql)
         written = roots.table_written(sql)
         meeting = self.meeting
-        meets = written in roots.ROOTS or written == "paygate_address"
-        if meets and meeting is not None and not self._met:
-            self._met = True
+        of_events = written == "paygate_outbox"
+        meets = of_events or written in roots.ROOTS or written == "paygate_address"
+        if meets and meeting is not None and of_events not in self._met:
+            self._met.add(of_events)
             meet(meeting)
         return text
 

@@ -21,7 +21,7 @@ from paygate.errors import (
 )
 from paygate.ledger.dialects import open_store
 from paygate.ledger.holding import hold_ledger
-from paygate.ledger.postgres.session import Session
+from paygate.ledger.postgres.session import LedgerConnection, Session
 from paygate.ledger.postgres.store import PostgresStore
 from paygate.ledger.tx import Context, SystemClock, TimedIds, Tx
 from paygate.testing import FakeGateway
@@ -251,17 +251,15 @@ def test_a_connection_that_is_lost_before_the_end_is_no_loss(
 def test_nobody_knows_what_a_lost_commit_did(
     store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = psycopg.Connection.execute
+    real = LedgerConnection.end_unit
 
-    def lose(connection: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-        done = real(connection, query, *args, **kwargs)
-        if query == b"COMMIT":
-            connection.close()
-            raise psycopg.OperationalError("the connection is lost")
-        return done
+    def lose(connection: LedgerConnection, last: bytes) -> str:
+        real(connection, last)
+        connection.close()
+        raise psycopg.OperationalError("the connection is lost")
 
     with monkeypatch.context() as patch:
-        patch.setattr(psycopg.Connection, "execute", lose)
+        patch.setattr(LedgerConnection, "end_unit", lose)
         with pytest.raises(CommitUnknown) as lost:
             store.write(CONTEXT, add("a"))
 

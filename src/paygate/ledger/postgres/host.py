@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
@@ -17,6 +17,7 @@ from paygate.errors import (
 )
 from paygate.ledger.lending import AwaitedCursor, not_of
 from paygate.ledger.postgres import locks
+from paygate.ledger.postgres.channel import Cursors
 from paygate.ledger.postgres.errors import (
     CONFLICTS,
     TAKEN_MEANWHILE,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from psycopg.adapt import AdaptersMap
 
     from paygate.ledger.lending import Lent
-    from paygate.ledger.postgres.session import Connection
     from paygate.ledger.roots import Root
     from paygate.ledger.tx import Context
 
@@ -109,7 +109,7 @@ class HostStore(Writes):
         connection.execute(b"SAVEPOINT paygate")
         try:
             connection.execute(locks.entering(held))
-            tx = Tx(self.session_class(cast("Connection", connection), held), context)
+            tx = Tx(self.session_class(Cursors(connection), held), context)
             result = work(tx)
             tx.finish()
             connection.execute(b"RELEASE SAVEPOINT paygate")
@@ -225,25 +225,17 @@ class _Adapted:
 class _Cursor(_Adapted, psycopg.Cursor[Any]): ...
 
 
-class _ServerCursor(_Adapted, psycopg.ServerCursor[Any]): ...
-
-
 class _AsyncCursor(_Adapted, psycopg.AsyncCursor[Any]): ...
 
 
-class _AsyncServerCursor(_Adapted, psycopg.AsyncServerCursor[Any]): ...
-
-
 class HostConnection:
-    """The interface that `Session` needs, on a connection that the host lends."""
+    """The interface that `Cursors` needs, on a connection that the host lends."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
 
-    def cursor(self, name: str = "", *, row_factory: Any = dict_row) -> Any:
-        """Return a new cursor; one with a *name* leaves its rows on the server."""
-        if name:
-            return _ServerCursor(self.driver, name, row_factory=row_factory)
+    def cursor(self, *, row_factory: Any = dict_row) -> Any:
+        """Return a new cursor."""
         return _Cursor(self.driver, row_factory=row_factory)
 
     def execute(self, sql: bytes, params: Mapping[str, Any] | None = None) -> Any:
@@ -258,12 +250,9 @@ class AwaitedConnection(HostConnection):
         super().__init__(driver)
         self._wait = wait
 
-    def cursor(self, name: str = "", *, row_factory: Any = dict_row) -> Any:
-        """Return a new cursor; one with a *name* leaves its rows on the server."""
-        if name:
-            made: Any = _AsyncServerCursor(self.driver, name, row_factory=row_factory)
-        else:
-            made = _AsyncCursor(self.driver, row_factory=row_factory)
+    def cursor(self, *, row_factory: Any = dict_row) -> Any:
+        """Return a new cursor."""
+        made: Any = _AsyncCursor(self.driver, row_factory=row_factory)
         return AwaitedCursor(made, self._wait)
 
 

@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate.ledger.roots import LEDGER, Root, RootKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from typing import TypeAlias
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    import psycopg
-
-    Connection: TypeAlias = psycopg.Connection[dict[str, Any]]
+    from paygate.ledger.postgres.channel import Statements
+    from paygate.ledger.roots import Owned
 
 # The number identifies the ledger among the advisory locks of its database. It is arbitrary, but
 # the same in every process.
@@ -53,36 +51,68 @@ ORDER BY id FOR NO KEY UPDATE
 """
 
 
-def lock(connection: Connection, roots: Sequence[Root]) -> None:
+_PAYMENT_OF: Final[Mapping[Owned, str]] = {
+    "payment": "paygate_payment p WHERE p.tenant = :tenant AND p.id = :id",
+    "attempt": (
+        "paygate_attempt a JOIN paygate_payment p ON p.id = a.payment "
+        "WHERE a.tenant = :tenant AND a.id = :id"
+    ),
+}
+_OWNERS: Final[Mapping[Owned, str]] = {
+    "invoice": """
+        SELECT customer AS id FROM paygate_item
+        WHERE tenant = :tenant AND kind = 'invoice' AND number = :id
+        UNION SELECT customer FROM paygate_item WHERE tenant = :tenant AND id = :id
+    """,
+    **{
+        noun: f"""
+        SELECT p.customer AS id FROM {found}
+        UNION SELECT p.payer FROM {found} AND p.payer <> ''
+        """
+        for noun, found in _PAYMENT_OF.items()
+    },
+}
+OWNERS: Final[Mapping[Owned, str]] = {
+    noun: f"""
+    WITH owner AS MATERIALIZED ({owners})
+    SELECT c.id, (SELECT count(*) FROM owner) AS owners FROM paygate_customer c
+    WHERE c.tenant = :tenant AND c.id = ANY (ARRAY(SELECT id FROM owner))
+    ORDER BY c.id FOR NO KEY UPDATE
+    """
+    for noun, owners in _OWNERS.items()
+}
+"""Statements that find the customers of something, lock their rows, and return them."""
+
+
+def lock(on: Statements, roots: Sequence[Root]) -> None:
     """Lock *roots*, given in order and without the ledger, until the transaction ends."""
     customers = [root for root in roots if root.kind is RootKind.CUSTOMER]
     payments = [root.name for root in roots if root.kind is RootKind.PAYMENT]
-    _lock_shares(connection, (root for root in roots if root.kind < RootKind.PAYMENT))
+    _lock_shares(on, (root for root in roots if root.kind < RootKind.PAYMENT))
     if payments:
-        connection.execute(_PAYMENTS, {"tenant": roots[-1].tenant, "ids": payments})
+        on.send(_PAYMENTS, {"tenant": roots[-1].tenant, "ids": payments})
     if customers:
-        _lock_customers(connection, customers)
+        _lock_customers(on, customers)
 
 
-def _lock_customers(connection: Connection, roots: Sequence[Root]) -> None:
+def _lock_customers(on: Statements, roots: Sequence[Root]) -> None:
     params: dict[str, Any] = {"tenant": roots[0].tenant, "ids": [root.name for root in roots]}
     if len(roots) == 1:
         params["id"] = roots[0].name
-        if connection.execute(_CUSTOMER, params).rowcount:
+        if on.count(_CUSTOMER, params):
             return
-    rows = connection.execute(_KNOWN, params).fetchall()
-    known = {row["id"] for row in rows}
+    known = {row["id"] for row in on.rows(_KNOWN, params)}
     new = [root for root in roots if root.name not in known]
-    _lock_shares(connection, new)
+    _lock_shares(on, new)
     # Some of them may have been created while this transaction waited for their share.
-    connection.execute(_CUSTOMERS, params)
+    on.send(_CUSTOMERS, params)
 
 
-def _lock_shares(connection: Connection, roots: Iterable[Root]) -> None:
-    queue(connection, sorted({root.share for root in roots}))
+def _lock_shares(on: Statements, roots: Iterable[Root]) -> None:
+    queue(on, sorted({root.share for root in roots}))
 
 
-def queue(connection: Connection, names: Iterable[str]) -> None:
+def queue(on: Statements, names: Iterable[str]) -> None:
     """Lock *names*, in the given order, until the transaction ends."""
     for name in names:
-        connection.execute(_NAME, {"name": name})
+        on.send(_NAME, {"name": name})

@@ -9,7 +9,7 @@ from psycopg.rows import tuple_row
 from paygate.errors import LedgerCorrupt, SchemaMismatch, StoreError
 
 if TYPE_CHECKING:
-    from paygate.ledger.postgres.session import Connection
+    from paygate.ledger.postgres.session import LedgerConnection
     from paygate.ledger.schema_files import SchemaFiles
 
 # Only one process creates the tables; others that open the ledger meanwhile wait for it.
@@ -30,7 +30,7 @@ ORDER BY 1 LIMIT 1
 """
 
 
-def migrate(connection: Connection, files: SchemaFiles, name: str) -> None:
+def migrate(connection: LedgerConnection, files: SchemaFiles, name: str) -> None:
     """
     Create the missing tables in one transaction; concurrent calls create them once.
 
@@ -51,7 +51,7 @@ def migrate(connection: Connection, files: SchemaFiles, name: str) -> None:
         )
 
 
-def schema_of(connection: Connection) -> int:
+def schema_of(connection: LedgerConnection) -> int:
     """Return the schema number of a database; 0 if it has no ledger."""
     if not _value(connection, _EXISTS):
         return 0
@@ -63,7 +63,7 @@ def schema_of(connection: Connection) -> int:
     )
 
 
-def _upgrade(connection: Connection, files: SchemaFiles, found: int, name: str) -> None:
+def _upgrade(connection: LedgerConnection, files: SchemaFiles, found: int, name: str) -> None:
     encoding = _value(connection, _ENCODING)
     if encoding != "UTF8":
         raise StoreError(
@@ -84,7 +84,7 @@ def _check(found: int, known: int, name: str) -> None:
         )
 
 
-def _value(connection: Connection, sql: str) -> Any:
+def _value(connection: LedgerConnection, sql: str) -> Any:
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(sql.encode()).fetchone()
     return None if row is None else row[0]

@@ -155,6 +155,22 @@ def compiled(sql: str) -> bytes:
     return _PARAMETER.sub(_marked, text.replace("%", "%%")).encode()
 
 
+_MARK: Final = re.compile(rb"%\((\w+)\)s|%%")
+
+
+@cache
+def numbered(sql: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Return a statement of psycopg with numbered parameters, and their names in order."""
+    names: dict[bytes, int] = {}
+
+    def number(mark: re.Match[bytes]) -> bytes:
+        if mark[1] is None:
+            return b"%"
+        return b"$%d" % names.setdefault(mark[1], len(names) + 1)
+
+    return _MARK.sub(number, sql), tuple(name.decode() for name in names)
+
+
 def _marked(token: re.Match[str]) -> str:
     return token[1] or f"%({token[2]})s"
 

@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
@@ -45,7 +44,7 @@ from paygate.ledger.postgres.errors import (
     translated,
 )
 from paygate.ledger.postgres.migrations import migrate
-from paygate.ledger.postgres.session import ADAPTERS, Session
+from paygate.ledger.postgres.session import ADAPTERS, LedgerConnection, Session
 from paygate.ledger.roots import HOLDS_MAX, LEDGER, HoldFirst
 from paygate.ledger.schema_files import POSTGRES, SchemaFiles
 from paygate.ledger.store import BUSY_S, Store
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from paygate.ledger.lending import Lent
-    from paygate.ledger.postgres.session import Connection
+    from paygate.ledger.postgres.channel import Statements
     from paygate.ledger.roots import Root
     from paygate.ledger.store import Writes
     from paygate.ledger.tx import Context
@@ -81,7 +80,7 @@ _DEFAULTS: Final = {
 }
 """Connection parameters, unless the URL sets them."""
 
-_BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+_BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BEGIN_READING: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 _PAUSE_S: Final = (0.002, 0.02)
@@ -120,7 +119,7 @@ class PostgresStore(Store):
         self._closed = False
         self._pid = os.getpid()
         self._opening = threading.Lock()
-        self._pool: ConnectionPool[Connection] | None = None
+        self._pool: ConnectionPool[LedgerConnection] | None = None
         self._identity: dict[str, Any] | None = None
         self._migrate()
         _stores.add(self)
@@ -132,15 +131,15 @@ class PostgresStore(Store):
         lines: list[logs.LogLine] = []
         held: frozenset[Root] = frozenset()
 
-        def unit(connection: Connection) -> T:
-            tx = Tx(self.session_class(connection, held), context)
+        def unit(on: Statements) -> T:
+            tx = Tx(self.session_class(on, held), context)
             result = work(tx)
             tx.finish()
             lines[:] = tx.lines
             return result
 
         def transact() -> T:
-            return self._transact(_BEGIN + locks.entering(held), unit)
+            return self._transact((_BEGIN, locks.entering(held)), unit)
 
         for tries in count(1):
             try:
@@ -179,9 +178,7 @@ class PostgresStore(Store):
     def read(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Run *work*, which only reads, on one consistent snapshot."""
         return self._retrying(
-            lambda: self._transact(
-                _BEGIN_READING, lambda connection: work(Tx(Session(connection), context))
-            )
+            lambda: self._transact((_BEGIN_READING,), lambda on: work(Tx(Session(on), context)))
         )
 
     # --- Inside a transaction of the host -----------------------------------------------------
@@ -192,11 +189,9 @@ class PostgresStore(Store):
 
         if self._identity is None:
             row = self._retrying(
-                lambda: self._transact(
-                    _BEGIN_READING, lambda connection: connection.execute(IDENTITY).fetchone()
-                )
+                lambda: self._transact((_BEGIN_READING,), lambda on: on.rows(IDENTITY)[0])
             )
-            self._identity = dict(row or {})
+            self._identity = cast("dict[str, Any]", row)
         return HostStore(take, self._identity, self._name)
 
     # --- A transaction ------------------------------------------------------------------------
@@ -227,19 +222,18 @@ class PostgresStore(Store):
         # Every idle connection of the pool may be closed.
         return self._connections_max if is_lost(error) else 0
 
-    def _transact(self, begin: bytes, work: Callable[[Connection], T]) -> T:
+    def _transact(self, first: Sequence[bytes], work: Callable[[Statements], T]) -> T:
         pool = self._open_pool()
-        lent: list[Connection] = []
+        lent: list[LedgerConnection] = []
         try:
             try:
                 lent.append(pool.getconn())
-                self._begin(lent[0], begin)
-                result = work(lent[0])
-                if begin != _BEGIN_READING:  # what was only read ends with a rollback
-                    _commit(lent[0], result)
-            except psycopg.Error as error:
-                if error.sqlstate == OUTDATED_PLAN:
-                    lent[0].close()
+                result = self._run(lent[0], first, work)
+            except psycopg.errors.FeatureNotSupported as error:
+                # The server refuses to begin, or a statement that this connection prepared.
+                if lent[0].failed in (b"", *first):
+                    raise self._is_standby(error) from None
+                lent[0].close()
                 raise
             finally:
                 _give_back(pool, lent)
@@ -247,18 +241,26 @@ class PostgresStore(Store):
             _give_back(pool, lent)
         return result
 
-    def _begin(self, connection: Connection, begin: bytes) -> None:
-        """Begin a transaction; behind a pooler, with the settings that hold for it alone."""
-        if connection.prepare_threshold is None:
-            first, _, rest = begin.partition(b";")
-            begin = first + b";" + self._settings(here=True) + b";" + rest
-        try:
-            connection.execute(begin, prepare=False)  # several statements cannot be prepared
-        except psycopg.errors.FeatureNotSupported as error:
-            raise StoreError(
-                f"{self._name}: {message_of(error)}; this step wrote nothing: the server is a "
-                "standby, connect to the primary (target_session_attrs=read-write in the URL)"
-            ) from None
+    def _run(
+        self, connection: LedgerConnection, first: Sequence[bytes], work: Callable[[Statements], T]
+    ) -> T:
+        begin, *rest = first
+        # Behind a pooler, settings hold for one transaction.
+        settings = () if connection.is_direct else (self._settings(here=True),)
+        connection.begin_unit((begin, *settings, *rest))
+        result = work(connection.statements)
+        if begin == _BEGIN:
+            connection.settle_unit()
+            _commit(connection, result)
+        else:
+            connection.end_unit(b"ROLLBACK")
+        return result
+
+    def _is_standby(self, error: psycopg.Error) -> StoreError:
+        return StoreError(
+            f"{self._name}: {message_of(error)}; this step wrote nothing: the server is a "
+            "standby, connect to the primary (target_session_attrs=read-write in the URL)"
+        )
 
     # --- Opening and closing ------------------------------------------------------------------
 
@@ -284,10 +286,11 @@ class PostgresStore(Store):
         self._opening = threading.Lock()
         self._pid = os.getpid()
 
-    def _open_pool(self) -> ConnectionPool[Connection]:
+    def _open_pool(self) -> ConnectionPool[LedgerConnection]:
         with self._opening:
             if self._pool is None:
-                pool: ConnectionPool[Connection] = ConnectionPool(
+                pool: ConnectionPool[LedgerConnection] = ConnectionPool(
+                    connection_class=LedgerConnection,
                     kwargs=self._target.open(),
                     configure=self._configure,
                     min_size=1,
@@ -307,7 +310,7 @@ class PostgresStore(Store):
                 self._pool = pool
             return self._pool
 
-    def _configure(self, connection: Connection) -> None:
+    def _configure(self, connection: LedgerConnection) -> None:
         """
         Configure a new connection for all its transactions.
 
@@ -321,6 +324,7 @@ class PostgresStore(Store):
         if not row["direct"]:
             connection.prepare_threshold = None
             return
+        connection.is_direct = True
         connection.execute(_PLANNED_ONCE)
         connection.execute(self._settings(here=False))
 
@@ -338,9 +342,9 @@ class PostgresStore(Store):
         except psycopg.Error as error:
             raise translated(error, self._name) from None
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> LedgerConnection:
         # The row factory is one of the parameters, which type checkers cannot see.
-        return cast("Connection", psycopg.connect(**self._target.open()))
+        return LedgerConnection.connect(**self._target.open())
 
     def _no_connection(self) -> StoreError:
         """Find out why the pool has no connection, and return the error that says so."""
@@ -407,7 +411,7 @@ def _name_of(target: Mapping[str, Any]) -> str:
     return f"the ledger at {host}{f':{port}' if port else ''}/{target.get('dbname') or ''}"
 
 
-def _commit(connection: Connection, result: object) -> None:
+def _commit(connection: LedgerConnection, result: object) -> None:
     """
     Commit the transaction, or raise.
 
@@ -415,7 +419,7 @@ def _commit(connection: Connection, result: object) -> None:
     the transaction may have been committed or not; only reading the ledger again can tell.
     """
     try:
-        done = connection.execute(b"COMMIT", prepare=False).statusmessage
+        done = connection.end_unit(b"COMMIT")
     except psycopg.Error as error:
         if connection.closed or is_lost(error):
             raise CommitUnknown.of(message_of(error), result) from None
@@ -424,15 +428,10 @@ def _commit(connection: Connection, result: object) -> None:
         raise StoreError("the ledger: a statement failed earlier, and nothing was written")
 
 
-def _give_back(pool: ConnectionPool[Connection], lent: list[Connection]) -> None:
+def _give_back(pool: ConnectionPool[LedgerConnection], lent: list[LedgerConnection]) -> None:
     """Return a connection to the pool, rolled back; close it if that fails."""
     while lent:
-        connection = lent[0]
-        if connection.info.transaction_status is not TransactionStatus.IDLE:
-            try:
-                connection.execute(b"ROLLBACK", prepare=False)
-            except psycopg.Error:
-                connection.close()
+        lent[0].abandon_unit()
         pool.putconn(lent.pop())
 
 
