@@ -99,10 +99,10 @@ def on_postgres(databases: Databases, patch: pytest.MonkeyPatch) -> Iterator[Non
     real, in_memory = dialects.open_store, iter(range(1_000_000))
     opened: list[Store] = []
 
-    def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
+    def open_store(url: str, *, busy_s: float = BUSY_S, connections_max: int = 10) -> Store:
         file = re.fullmatch(r"sqlite://(?:/(.*))?", url)
         if file is None:
-            return real(url, busy_s=busy_s)
+            return real(url, busy_s=busy_s, connections_max=connections_max)
         if file[1]:
             opened.append(real(databases.url(file[1]), busy_s=busy_s))
             return opened[-1]

@@ -1,9 +1,7 @@
 """The cashier for asyncio: the same verbs, awaited.
 
 A verb runs as a task of its own, shielded: if the host is canceled, it stops
-waiting, but the payment continues. Units of work are committed in groups: while
-one transaction is being written to disk, those that arrive meanwhile wait and
-share the next one.
+waiting, but the payment continues. Its units of work run in threads: see `units`.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, assert_never, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never, cast
 
 from paygate import logs
 from paygate.cashier import arguments
@@ -20,6 +18,7 @@ from paygate.cashier.face import Face, in_time
 from paygate.cashier.merchants import accounts_in, failed, in_thread, too_slow
 from paygate.cashier.serving import note_problems, stored_accounts
 from paygate.cashier.threads import Threads, overdue
+from paygate.cashier.units import units_of
 from paygate.cashier.verbs import Awaited
 from paygate.cashier.within import Lends
 from paygate.domain.secret import Sealed
@@ -32,22 +31,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from paygate.cashier.roster import Roster, Served
+    from paygate.cashier.units import Units
     from paygate.cashier.verbs import Given, verb
-    from paygate.ledger.store import Store
-    from paygate.ledger.tx import Context, Tx
     from paygate.service.flow import Flow, Step
     from paygate.transport import AsyncCourier
 
 T = TypeVar("T")
 
 _LOGGER = "paygate.cashier"
-
-GROUP_SIZE_MAX = 200
-
-# How often the event loop turns before the next group is taken. Tasks that the last commit woke
-# reach their next unit of work in the meantime: the group is fuller, and the thread that writes
-# does not contend with the loop for the interpreter.
-GATHERING_TURNS = 5
 
 
 class AsyncCashier(Awaited, Lends, Face, Desk):
@@ -60,7 +51,7 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
     _couriers: dict[str, AsyncCourier]
     _threads: Threads
     _tasks: set[asyncio.Task[Any]]
-    _commits: _GroupCommit
+    _units: Units
     _closing: list[bool]
 
     async def __aenter__(self) -> Self:
@@ -98,11 +89,12 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         self._couriers.clear()
         for transport in self._routes.all_transports():
             await transport.aclose()
+        self._units.close()
         self._store.close()
 
     def _start(self) -> None:
         self._couriers, self._tasks, self._threads = {}, set(), Threads()
-        self._commits = _GroupCommit(self._store)
+        self._units = units_of(self._store)
         self._closing = [False]  # shared with every acting_as() copy
 
     async def _call(
@@ -243,9 +235,9 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
     async def _do(self, step: Step) -> Any:
         match step:
             case Write():
-                return await self._commits.write(self._context, step.work)
+                return await self._units.write(self._context, step.work)
             case Read():
-                return await asyncio.to_thread(self._store.read, self._context, step.work)
+                return await self._units.read(self._context, step.work)
             case Exchange():
                 not_after = in_time(step, self._context)
                 account = self._accounts.get(step.account)  # None for a sink
@@ -298,79 +290,3 @@ def _retrieve(asking: asyncio.Future[Any]) -> None:
     """Retrieve the failure of a look-up, because nobody may be waiting for it any more."""
     if not asking.cancelled():
         asking.exception()
-
-
-_Unit: TypeAlias = "tuple[Context, Callable[[Tx], Any], asyncio.Future[Any]]"
-
-
-class _GroupCommit:
-    """Commits units of work together; one thread at a time writes.
-
-    Whatever ends the task that commits, even a signal handler that raises, everyone who
-    waits gets the exception, and the next unit of work starts a new task.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._waiting: list[_Unit] = []
-        self._group: list[_Unit] = []
-        self._pump: asyncio.Task[None] | None = None
-
-    async def write(self, context: Context, work: Callable[[Tx], T]) -> T:
-        """Do *work* in a transaction that may be shared, and return when it is durable."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        try:
-            self._waiting.append((context, work, future))
-            if self._pump is None or self._pump.done():
-                self._pump = asyncio.create_task(self._write_all())
-                self._pump.add_done_callback(self._ended)
-            return await future
-        finally:
-            future.cancel()  # if nobody waits any more, it is not started
-
-    async def _write_all(self) -> None:
-        while self._waiting:
-            for _ in range(GATHERING_TURNS):
-                await asyncio.sleep(0)
-            self._group = self._waiting[:GROUP_SIZE_MAX]
-            del self._waiting[:GROUP_SIZE_MAX]
-            await self._write([unit for unit in self._group if not unit[2].done()])
-
-    async def _write(self, group: list[_Unit]) -> None:
-        if not group:
-            return
-        units = [(context, work) for context, work, _ in group]
-        try:
-            results = await asyncio.to_thread(self._store.write_group, units)
-        except Exception as error:  # noqa: BLE001  (passed on to everyone in the group)
-            _fail(group, error)
-            return
-        for (_, _, future), (result, failure) in zip(group, results, strict=True):
-            if future.done():
-                continue
-            if failure is None:
-                future.set_result(result)
-            else:
-                future.set_exception(failure)
-
-    def _ended(self, pump: asyncio.Task[None]) -> None:
-        failure = asyncio.CancelledError() if pump.cancelled() else pump.exception()
-        if failure is None:
-            return
-        waiting = [unit for unit in (*self._group, *self._waiting) if not unit[2].done()]
-        self._waiting.clear()
-        _fail(waiting, failure)
-        if not waiting:
-            pump.get_loop().call_exception_handler(
-                {"message": "the task that commits was interrupted", "exception": failure}
-            )
-
-
-def _fail(group: list[_Unit], error: BaseException) -> None:
-    for _, _, future in group:
-        if future.done():
-            continue
-        if isinstance(error, asyncio.CancelledError):
-            future.cancel()
-        else:
-            future.set_exception(error)

@@ -93,6 +93,7 @@ class Face:
         environment: Mapping[str, str] | None = None,
         transport: Network | Transport | AsyncTransport | None = None,
         busy_s: float = 30.0,
+        connections_max: int = 10,
         preload: bool = True,
     ) -> Self:
         """
@@ -124,7 +125,9 @@ class Face:
         override it: ``{"gateway": object, "transport": Network(…)}``.
 
         *busy_s* is how many seconds a verb waits for another transaction, or for a connection,
-        before it raises `StoreBusy`. With *preload*, everything that a verb needs is imported now,
+        before it raises `StoreBusy`. *connections_max* is how many connections to PostgreSQL the
+        cashier opens at most, and how many units of work an `AsyncCashier` runs on them at once;
+        a file needs none. With *preload*, everything that a verb needs is imported now,
         so that no payer waits for an import and a child that is forked later need not
         import; without it, modules are imported on first use.
 
@@ -165,6 +168,7 @@ class Face:
         if not isinstance(cast("object", timing), Timing | None):
             arguments.refuse("timing", "a Timing", timing)
         seconds = arguments.seconds(busy_s, "busy_s")
+        most = arguments.whole(connections_max, "connections_max", high=1_000)
         ways = {sink.route: readers.open()[name] for name, sink in configured.items()}
         found = routes(Sealed({**given.open(), **ways}), transport, awaited=cls._awaits)
         check_timeouts(found, (*accounts, *ways), timing or Timing())
@@ -187,7 +191,7 @@ class Face:
         face._timing = timing or Timing()
         face._routes = found
         face._period_closed = period_closed
-        face._store = open_store(at.open(), busy_s=seconds)
+        face._store = open_store(at.open(), busy_s=seconds, connections_max=most)
         try:
             face._mark_mode()
             face._mark_accounts()
@@ -216,6 +220,7 @@ class Face:
         environment: Mapping[str, str] | None = None,
         transport: Network | Transport | AsyncTransport | None = None,
         busy_s: float = 30.0,
+        connections_max: int = 10,
         preload: bool = True,
     ) -> Self:
         """Open a ledger in memory that ends with this object, for tests; see `open`."""
@@ -238,6 +243,7 @@ class Face:
             environment=secrets.open()[2],
             transport=transport,
             busy_s=busy_s,
+            connections_max=connections_max,
             preload=preload,
         )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.domain.secret import Sealed
 from paygate.errors import InvalidValue, MissingExtra
-from paygate.ledger.store import BUSY_S
+from paygate.ledger.store import BUSY_S, CONNECTIONS_MAX
 
 if TYPE_CHECKING:
     from paygate.ledger.store import Store
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _POSTGRES: Final = ("postgresql://", "postgres://")
 
 
-def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
+def open_store(
+    url: str, *, busy_s: float = BUSY_S, connections_max: int = CONNECTIONS_MAX
+) -> Store:
     """
     Open the ledger at *url*; create it if it does not exist.
 
@@ -31,7 +33,7 @@ def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
     postgres = Sealed(url) if url.startswith(_POSTGRES) else None
     del url  # it may contain a password, and tracebacks can show local variables
     if postgres is not None:
-        return _open_postgres(postgres, busy_s)
+        return _open_postgres(postgres, busy_s, connections_max)
     raise InvalidValue(
         "a ledger is opened by a URL such as sqlite:///payments.db "
         "(three slashes: a relative path; four: an absolute path; two: in memory) "
@@ -39,7 +41,7 @@ def open_store(url: str, *, busy_s: float = BUSY_S) -> Store:
     )
 
 
-def _open_postgres(url: Sealed[str], busy_s: float) -> Store:
+def _open_postgres(url: Sealed[str], busy_s: float, connections_max: int) -> Store:
     try:
         from paygate.ledger.postgres.store import PostgresStore
     except ImportError as error:
@@ -47,7 +49,7 @@ def _open_postgres(url: Sealed[str], busy_s: float) -> Store:
             "a ledger on PostgreSQL requires psycopg; install paygate-sdk[postgres]",
             extra="postgres",
         ) from error
-    return PostgresStore(url.open(), busy_s=busy_s)
+    return PostgresStore(url.open(), busy_s=busy_s, connections_max=connections_max)
 
 
 def _file_of(url: str) -> str | None:

@@ -79,6 +79,8 @@ class SqliteStore(Store):
     whether it took effect.
     """
 
+    units_at_once = 1
+
     connection_class: ClassVar[type[sqlite3.Connection]] = sqlite3.Connection
     """The class of its connections; a test has one that fails on purpose."""
     schema_files: ClassVar[SchemaFiles] = SQLITE

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CONNECTIONS_MAX: Final = 10
+"""How many connections a store on a server opens at most."""
+
 BUSY_S: Final = 30.0
 """How many seconds a write waits for other writers."""
 
@@ -29,6 +32,9 @@ class Store(Writes, Protocol):
 
     A unit of work may run twice, so it has no side effects besides rows (see `Tx`).
     """
+
+    units_at_once: int
+    """How many units of work it runs at once; 1 if units that write share a transaction."""
 
     def read(self, context: Context, work: Callable[[Tx], T]) -> T:
         """Run *work*, which only reads, on one consistent snapshot."""

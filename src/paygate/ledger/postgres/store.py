@@ -47,7 +47,7 @@ from paygate.ledger.postgres.migrations import migrate
 from paygate.ledger.postgres.session import ADAPTERS, LedgerConnection, Session
 from paygate.ledger.roots import HOLDS_MAX, LEDGER, HoldFirst
 from paygate.ledger.schema_files import POSTGRES, SchemaFiles
-from paygate.ledger.store import BUSY_S, Store
+from paygate.ledger.store import BUSY_S, CONNECTIONS_MAX, Store
 from paygate.ledger.tx import LOGGER, Tx
 
 if TYPE_CHECKING:
@@ -60,9 +60,6 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Context
 
 T = TypeVar("T")
-
-CONNECTIONS_MAX: Final = 10
-"""The most connections that a store opens; further threads wait for a free one."""
 
 _CONNECT_S: Final = 10.0
 """How many seconds a process waits for its first connection."""
@@ -115,7 +112,7 @@ class PostgresStore(Store):
         del url
         self._name = _name_of(self._target.open())
         self._busy_s = busy_s
-        self._connections_max = connections_max
+        self._connections_max = self.units_at_once = connections_max
         self._closed = False
         self._pid = os.getpid()
         self._opening = threading.Lock()
