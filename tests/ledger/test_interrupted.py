@@ -19,7 +19,7 @@ from typing import Any, ParamSpec
 import pytest
 
 from paygate import AsyncCashier, Cashier, Money, PaygateError, driving
-from paygate.cashier import aio
+from paygate.cashier import aio, units
 from paygate.errors import InvoiceNotFound, NotAllowedHere
 from paygate.ledger import (
     customers,
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarnin
 P = ParamSpec("P")
 MODULES = (sqlite, sqlite_session, sqlite_errors, migrations, forking)
 STORE = frozenset(str(module.__file__) for module in MODULES)
-FACE = frozenset(str(module.__file__) for module in (aio, driving))
+FACE = frozenset(str(module.__file__) for module in (aio, units, driving))
 
 
 def apart(test: Callable[P, None]) -> Callable[P, None]:

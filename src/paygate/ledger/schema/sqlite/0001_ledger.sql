@@ -104,7 +104,7 @@ CREATE INDEX paygate_item_owed ON paygate_item (tenant, due, id)
   WHERE kind = 'invoice' AND status = 'open'
     AND total_minor - allocated_minor - written_off_minor > 0;
 CREATE INDEX paygate_item_counted ON paygate_item (tenant, kind, currency, status);
-CREATE INDEX paygate_item_unpaid ON paygate_item (tenant, currency, due)
+CREATE INDEX paygate_item_unpaid ON paygate_item (tenant, currency)
   WHERE kind = 'invoice' AND status = 'open'
     AND total_minor - allocated_minor - written_off_minor > 0;
 CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, due, id)
