@@ -14,6 +14,8 @@ class of cases for each capability that the driver has::
     class TestCharge(Acme, ChargeConformance):
         pass
 
+A sink is described in one class, derived from `SinkConformance`.
+
 The kit needs the extra ``testing`` (pytest and hypothesis).
 """
 
@@ -35,6 +37,7 @@ from paygate.testing.conformance.gateway import GatewayConformance
 from paygate.testing.conformance.look_up import LookUpConformance
 from paygate.testing.conformance.refund import RefundConformance
 from paygate.testing.conformance.sign_in import SignInConformance
+from paygate.testing.conformance.sinks import BlockingSinkConformance, SinkConformance
 from paygate.testing.conformance.subject import ACCOUNT, CARD, NOW, PAYER, Subject
 from paygate.testing.conformance.transcripts import TranscriptError
 from paygate.testing.conformance.void import VoidConformance
@@ -51,6 +54,7 @@ __all__ = [
     "OPERATIONS",
     "PAYER",
     "AuthorizeConformance",
+    "BlockingSinkConformance",
     "CallbackConformance",
     "CaptureConformance",
     "ChargeConformance",
@@ -63,6 +67,7 @@ __all__ = [
     "LookUpConformance",
     "RefundConformance",
     "SignInConformance",
+    "SinkConformance",
     "Subject",
     "TranscriptError",
     "VoidConformance",
