@@ -66,6 +66,12 @@ def _bitcoin(rounds: int) -> list[Measured]:
     return bitcoin_chain.measure(rounds)
 
 
+def _due_work(rounds: int) -> list[Measured]:
+    from benchmarks import due_work
+
+    return due_work.measure(rounds)
+
+
 def _scale(rounds: int) -> list[Measured]:
     from benchmarks import scale
 
@@ -88,11 +94,12 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "collect": _collect,
     "bitcoin": _bitcoin,
     "postgres": _postgres,
+    "due-work": _due_work,
     "scale": _scale,
 }
 
 # Those that take minutes and much disk, or need a server, run only if they are named.
-_ASKED_FOR = ("postgres", "scale")
+_ASKED_FOR = ("due-work", "postgres", "scale")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
