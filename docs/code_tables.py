@@ -49,6 +49,7 @@ from paygate.domain.outcomes import OUTCOMES, Shown
 from paygate.domain.payment import STATUS_OF, PaymentStatus
 from paygate.domain.review import REVIEWS, ReviewCause
 from paygate.drivers.authorize_net import codes as authorize_net
+from paygate.drivers.paypal import codes as paypal
 from paygate.drivers.stripe.codes import DECLINES
 from paygate.gateway import CAPABILITIES
 from paygate.ledger import posting
@@ -102,6 +103,12 @@ SHOWN_OPERATIONS = (
 EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
     "stripe": {"secret_key": "sk_test_example"},
     "authorize_net": {"login": "example", "transaction_key": "0123456789abcdef"},
+    "paypal": {
+        "client_id": "AZDxjDScFpQtjWTOUtWKbyN",
+        "client_secret": "example",
+        "merchant_id": "7E7MGXCWTTKK2",
+        "vault": True,
+    },
     "bitcoin": {
         "network": "regtest",
         "wallet": "wpkh(tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4L"
@@ -288,6 +295,18 @@ def authorize_net_refusals() -> Iterator[Row]:
     yield "unknown", "it is looked up", authorize_net.NOT_CLASSIFIED, "any other"
 
 
+def paypal_issues() -> Iterator[Row]:
+    """Yield how an error of PayPal's is classified, by what it means."""
+    yield "Outcome", "May be tried again", "Code or cause", "Issues"
+    for outcome, table in (("declined", paypal.DECLINES), ("rejected", paypal.CAUSES)):
+        rows: dict[tuple[str, str, str], list[str]] = {}
+        for issue, (why, retry) in table.items():
+            rows.setdefault((outcome, "yes" if retry else "no", code(why)), []).append(issue)
+        for row, issues in rows.items():
+            yield *row, ", ".join(map(code, sorted(issues)))
+    yield "looked up", "", "it was done before", ", ".join(map(code, sorted(paypal.DONE)))
+
+
 def rejects() -> Iterator[Row]:
     yield "Cause", "May be repeated at the fake"
     for cause in RejectCause:
@@ -373,6 +392,12 @@ def authorize_net_settings() -> Iterator[Row]:
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
     return settings_of(AuthorizeNetSettings)
+
+
+def paypal_settings() -> Iterator[Row]:
+    from paygate.drivers.paypal.settings import PayPalSettings
+
+    return settings_of(PayPalSettings)
 
 
 def actions() -> Iterator[Row]:
@@ -538,6 +563,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "kinds": kinds,
     "actions": actions,
     "stripe-settings": stripe_settings,
+    "paypal-settings": paypal_settings,
+    "paypal-issues": paypal_issues,
     "bitcoin-settings": bitcoin_settings,
     "authorize-net-settings": authorize_net_settings,
     "smtp-settings": smtp_settings,

@@ -21,6 +21,7 @@ from paygate.domain.chargeback import DisputeState
 from paygate.domain.outcome import DeclineCode
 from paygate.errors import NotAuthentic, NotRefundable, Unsupported
 from paygate.testing import FakeClock
+from paygate.testing.certification import CertificationPlan, StepResult, certify
 from tests.contract.paypal_openapi import OpenApi
 from tests.drivers.paypal.shop import ADA, BACK, MANDATE, Shop, simulated, usd
 
@@ -823,3 +824,22 @@ def test_the_account_is_checked(shop: Shop) -> None:
     facts = shop.cashier.check("paypal")
 
     assert (facts.merchant_account, facts.live) == ("7E7MGXCWTTKK2", False)
+
+
+@pytest.mark.parametrize("vault", [True, False])
+def test_a_certification_opens_a_page_and_charges_nobody(
+    paypal_openapi: OpenApi, clock: FakeClock, vault: bool
+) -> None:
+    shop = Shop(simulated(clock, check=paypal_openapi.request), clock, vault=vault)
+
+    report = certify(shop.cashier, CertificationPlan(account="paypal", kind="redirect"))
+
+    results = {step.name: step.result for step in report.steps}
+    assert report.ok
+    assert {name for name, result in results.items() if result is StepResult.PASSED} == {
+        "credentials",
+        "page",
+        "books",
+    }
+    assert shop.paypal.received() == 0
+    shop.cashier.close()

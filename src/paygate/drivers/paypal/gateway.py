@@ -49,7 +49,7 @@ class PayPal:
                 Operation.CAPTURE: PAYMENTS_KEPT,
                 Operation.REFUND: PAYMENTS_KEPT,
                 Operation.ENROLL: VAULT_KEPT,
-                # The call to void has no request id.
+                # PayPal describes no request id for it; ours is sent anyway.
                 Operation.VOID: driver.NotIdempotent(),
             },
             inquiry=driver.InquiryBy.GATEWAY_REF,

@@ -108,6 +108,17 @@ class _Run:
             if operation not in self.rail.operations:
                 raise _Skipped(f"the account does not offer {operation} for {self.plan.kind}")
 
+    @property
+    def has_page(self) -> bool:
+        """Whether the payer can choose on the processor's page."""
+        return not self.rail.methods or type(None) in self.rail.methods
+
+    @property
+    def return_url(self) -> str:
+        """Where a page sends the payer back to, if there may be one."""
+        may_be = self.rail.needs_return_url or type(None) in self.rail.methods
+        return self.plan.return_url if may_be else ""
+
     def invoice(self) -> str:
         """Issue an invoice; its total is unique, or the sandbox could take it for a duplicate."""
         self.count += 1
@@ -150,8 +161,10 @@ class _Run:
 
     def _method(self, given: Iterator[str], trigger: SandboxTrigger) -> OneTimeToken | None:
         if not self.rail.methods:
-            return None  # the payer chooses on the processor's page
+            return None
         token = next(given, None)
+        if token is None and self.has_page:
+            return None
         if token is not None:
             return OneTimeToken.of(token)
         if trigger.method is None:
@@ -172,16 +185,20 @@ class _Run:
             key=key or number,
             method=method,
             payer=payer,
-            return_url=self.plan.return_url if self.rail.needs_return_url else "",
+            return_url=self.return_url,
         )
+
+    def skip_if_page(self, payment: Payment) -> None:
+        """Skip the step if the payer must act first."""
+        if payment.status is PaymentStatus.REQUIRES_ACTION and self.has_page:
+            raise _Skipped("a payer must act on the page; see the step about pages")
 
     def paid(self) -> tuple[str, Payment]:
         """Issue an invoice, collect it, and return its number and the payment."""
         self.needs(Operation.CHARGE)
         number = self.invoice()
         payment = self.collect(number)
-        if payment.status is PaymentStatus.REQUIRES_ACTION:
-            raise _Skipped("a payer must act on the page; see the step about pages")
+        self.skip_if_page(payment)
         _require(payment.status in _PAID, f"the charge is {payment.status}{_why(payment)}")
         return number, payment
 
@@ -218,7 +235,7 @@ def _charge(run: _Run) -> str:
         via=run.plan.account,
         kind=run.plan.kind,
         key=number,
-        method="used" if run.rail.methods else None,
+        method=None if run.has_page else "used",
         payer=run.payer(),
     )
     _require(again.id == payment.id, "the same key made a second payment")
@@ -270,8 +287,15 @@ def _authorized(run: _Run) -> tuple[str, Payment]:
     number = run.invoice()
     method, payer = run.approved()
     payment = run.cashier.authorize(
-        number, via=run.plan.account, kind=run.plan.kind, key=number, method=method, payer=payer
+        number,
+        via=run.plan.account,
+        kind=run.plan.kind,
+        key=number,
+        method=method,
+        payer=payer,
+        return_url=run.return_url,
     )
+    run.skip_if_page(payment)
     _require(
         payment.status is PaymentStatus.AUTHORIZED,
         f"the authorization is {payment.status}{_why(payment)}",
@@ -344,7 +368,7 @@ def _stored(run: _Run) -> str:
 
 def _page(run: _Run) -> str:
     run.needs(Operation.CHARGE)
-    if run.rail.methods:
+    if not run.has_page:
         raise _Skipped(f"{run.plan.kind} is charged without a page, slip or address")
     number = run.invoice()
     payment = run.collect(number)
