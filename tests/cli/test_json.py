@@ -90,5 +90,6 @@ def test_the_nouns_of_lists_are_those_of_the_vocabulary(written: dict[str, str])
         "method list": "methods",
         "payer-number list": "payer_numbers",
         "payment list": "payments",
+        "prepayment list": "prepayments",
         "receipt list": "receipts",
     }

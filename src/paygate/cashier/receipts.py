@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from paygate.domain.allocation import Allocation
     from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
+    from paygate.domain.prepayment import Prepayment
     from paygate.domain.receipt import Receipt, ReceiptLine
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
@@ -71,10 +72,14 @@ class Receipts(OnLedger):
         return (yield from look(work))
 
     @verb
-    def allocations(self, invoice: Invoice | str) -> Flow[list[Allocation]]:
-        """List what was allocated to an invoice, and what was taken off it again."""
+    def allocations(self, invoice: Invoice | Prepayment | str) -> Flow[list[Allocation]]:
+        """List what was allocated to an invoice or prepayment, and what was taken off it again."""
         from paygate.ledger import allocations
         from paygate.service import finding
 
-        which = arguments.invoice(invoice, "invoice")
-        return (yield from look(lambda tx: allocations.of_item(tx, finding.invoice(tx, which).id)))
+        which = arguments.item(invoice, "invoice")
+
+        def work(tx: Tx) -> list[Allocation]:
+            return allocations.of_item(tx, finding.item(tx, which, "invoice").id)
+
+        return (yield from look(work))

@@ -52,6 +52,15 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "void": Command("invoices", "void", "Void an invoice that was issued by mistake."),
         },
     ),
+    "prepayment": Noun(
+        "Take money before its invoice: create, list, show and close.",
+        {
+            "create": Command("prepayments", "create", "Create a prepayment with a key."),
+            "list": Command("prepayments", "list_", "List prepayments, the newest first."),
+            "show": Command("prepayments", "show_", "Show a prepayment and its money."),
+            "close": Command("prepayments", "close", "Close one that will get no invoice."),
+        },
+    ),
     "payment": Noun(
         "Collect, record, refund and clear payments.",
         {

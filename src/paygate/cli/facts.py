@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from paygate.domain.credit import Credit
     from paygate.domain.invoice import Invoice
     from paygate.domain.payment import Payment
+    from paygate.domain.prepayment import Prepayment
     from paygate.domain.receipt import ReceiptLine
     from paygate.domain.result import OperationResult
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 def invoice(of: Invoice) -> dict[str, Any]:
     """Return an invoice, with the amount that is open."""
     return {**show.plain(of), "open": show.plain(of.open)}
+
+
+def prepayment(of: Prepayment) -> dict[str, Any]:
+    """Return a prepayment, with the amount that is open and the money that waits."""
+    return {**show.plain(of), "open": show.plain(of.open), "waiting": show.plain(of.waiting)}
 
 
 def payment(of: Payment) -> dict[str, Any]:

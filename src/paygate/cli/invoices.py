@@ -45,8 +45,9 @@ def import_(
 ) -> None:
     """Issue the invoices of a CSV file: number, customer, currency, total, due.
 
-    It may also have columns with facts of the customer: name, email, phone, line1,
-    line2, city, region, postal_code, country.
+    It may also have a column assignment_key, the key of the prepayments that pay the invoice, and
+    columns with facts of the customer: name, email, phone, line1, line2, city, region, postal_code,
+    country.
     """
     content = _read(file)
     if dry_run:
@@ -99,6 +100,9 @@ def issue(
     total: Annotated[str, typer.Option(metavar="AMOUNT", help="Such as '30.00 USD'.")],
     due: Annotated[str, typer.Option(metavar="DATE", help="Due date.")],
     on: Annotated[str | None, typer.Option(metavar="DATE", help="Date of issue.")] = None,
+    assignment_key: Annotated[
+        str | None, typer.Option(help="The key of the prepayments that pay it.")
+    ] = None,
     create: Annotated[
         bool, typer.Option("--create", help="Create the ledger if it does not exist.")
     ] = False,
@@ -106,7 +110,14 @@ def issue(
     """Issue an invoice, once per number."""
     with where.open(make=create) as cashier:
         money = read_amount(cashier, total)
-        made = cashier.issue(number=number, customer=customer, total=money, due=due, on=on)
+        made = cashier.issue(
+            number=number,
+            customer=customer,
+            total=money,
+            due=due,
+            on=on,
+            assignment_key=assignment_key,
+        )
     _tell(made, where)
 
 
@@ -237,6 +248,7 @@ def _write(of: Invoice) -> None:
             "Customer": of.customer,
             "Status": show.words(of.status),
             "Due": of.due,
+            "Assignment key": of.assignment_key,
             "Total": of.total,
             "Open": of.open,
             "Held": of.claimed or None,

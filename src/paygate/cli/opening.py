@@ -28,7 +28,7 @@ from paygate.cli.exits import hide
 from paygate.cli.foreign import failure, secrets_of
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
-from paygate.errors import InvalidSettings, InvalidValue, PaygateError
+from paygate.errors import InvalidSettings, InvalidValue, InvoiceNotFound, PaygateError
 from paygate.printing import shown
 
 if TYPE_CHECKING:
@@ -297,10 +297,17 @@ def read_amount(cashier: Cashier, text: str, items: Sequence[str] = ()) -> Money
     """Return ``30.00 USD``, or ``30.00`` in the currency of the first of *items*, as Money."""
     number, _, currency = text.strip().partition(" ")
     if not currency and items:
-        currency = cashier.invoice(items[0]).total.currency
+        currency = _currency_of(cashier, items[0])
     if not currency:
         raise InvalidValue(f"an amount needs its currency, such as '30.00 USD'; not {shown(text)}")
     return Money.of(currency.strip(), number)
+
+
+def _currency_of(cashier: Cashier, item: str) -> str:
+    try:
+        return cashier.invoice(item).total.currency
+    except InvoiceNotFound:
+        return cashier.prepayment(item).amount.currency
 
 
 def _toml(file: Path) -> dict[str, Any]:

@@ -232,13 +232,14 @@ def _item(value: object, name: str) -> Payable:
     from paygate.domain.payable import Share
 
     if not isinstance(value, Share):
-        return _whole_item(value, name)
-    _ = _whole_item(value.invoice, name)
+        return item(value, name)
+    _ = item(value.invoice, name)
     _ = money(value.amount, name)
     return value
 
 
-def _whole_item(value: object, name: str) -> Invoice | Prepayment | str:
+def item(value: object, name: str) -> Invoice | Prepayment | str:
+    """Return an invoice or prepayment, or the number or id of one."""
     from paygate.domain.prepayment import Prepayment
 
     return value if isinstance(value, Prepayment) else invoice(value, name)
