@@ -75,7 +75,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "prepayment.assigned": "An invoice took money of a prepayment with its key.",
     "prepayment.replaced": "An invoice took the place of a prepayment, whose rest is closed.",
     "prepayment.balanced": "All money of a prepayment is on invoices, or is credit.",
-    "prepayment.reopened": "Money was taken off a prepayment, or its invoice voided.",
+    "prepayment.reopened": "Money was taken off a prepayment, or its invoice was voided.",
     "prepayment.closed": "A prepayment was closed; its money became credit.",
     "assignment.conflict": "The assignment key of another customer was refused.",
     "payment.started": "A payment was stored, before anything was sent.",

@@ -349,7 +349,7 @@ def after_void(tx: Tx, invoice: Invoice, returned: Iterable[str]) -> list[str]:
             prepayments.replace(tx, id_, prepayments.taken_by(tx, id_) or invoice.id)
         elif not in_use:
             prepayments.replace(tx, id_, None)
-            _emit(tx, "prepayment.reopened", _read(tx, id_))
+        emit_reopened(tx, _read(tx, id_))
         found += _move_on(tx, _read(tx, id_))
     return found
 
@@ -363,9 +363,8 @@ def in_the_way(prepayment: Prepayment) -> bool:
 
 
 def emit_reopened(tx: Tx, prepayment: Prepayment) -> None:
-    """Emit that money was taken off *prepayment* again."""
-    if prepayment.open.minor:
-        _emit(tx, "prepayment.reopened", prepayment)
+    """Emit that money was taken off *prepayment* again; it can be paid unless it was replaced."""
+    _emit(tx, "prepayment.reopened", prepayment)
 
 
 def emit_created(tx: Tx, prepayment: Prepayment) -> None:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 _STATES: Final = "SELECT id, state FROM paygate_attempt"
 _PAYMENTS: Final = "SELECT id, status, received_minor, returned_minor FROM paygate_payment"
-_ITEMS: Final = "SELECT id, status, allocated_minor, written_off_minor FROM paygate_item"
+_ITEMS: Final = """
+SELECT id, status, allocated_minor + moved_minor, written_off_minor + moved_minor FROM paygate_item
+"""
 _LET_GO: Final = """
 SELECT a.payment, c.item FROM paygate_attempt a JOIN paygate_claim c ON c.payment = a.payment
 WHERE a.operation IN ('charge', 'authorize') AND a.state IN ('sending', 'unknown')
@@ -200,7 +202,7 @@ class Auditor:
             self._expect_event(id_, after)
 
     def _check_items_told(self) -> None:
-        """Check that an invoice does not change without an event (I8)."""
+        """Check that an invoice or prepayment does not change without an event (I8)."""
         for id_, *now in self.world.store.look(_ITEMS):
             after = (now[0], now[1], now[2])
             if self.items.get(id_) == after:

@@ -98,9 +98,9 @@ def reverse(world: World, name: str, rolls: Dice) -> None:
 
 def record(world: World, name: str, rolls: Dice) -> None:
     """Record a check, sometimes for more than the open amount."""
-    invoices = world.invoices()
-    if invoices:
-        row, key = rolls.choice(invoices), f"check-{name}"
+    wanted = [*world.invoices(), *world.store.look(_PREPAID)]
+    if wanted:
+        row, key = rolls.choice(wanted), f"check-{name}"
         amount = Money("USD", rolls.choice((50, 500, 4000)))
         _order(
             world,
@@ -140,18 +140,50 @@ _REFUNDED_TO: Final[tuple[RefundToWord | None, ...]] = (
 _RECORDED_TO: Final[tuple[RefundToWord | None, ...]] = (None, None, "reopen", "from_credit")
 
 
-def issue(world: World, name: str, rolls: Dice) -> None:
-    """Issue another invoice."""
+def purpose(customer: str, rolls: Dice) -> str:
+    """Return an assignment key, of which each customer has a few; now and then another one's."""
+    whose = "C-9" if rolls.random() < 0.05 else customer
+    spelled = f"{whose}/order {rolls.choice((1, 2))}"
+    return spelled if rolls.random() < 0.5 else f" {spelled.upper()}"
+
+
+def issue(
+    world: World, name: str, rolls: Dice, whose: tuple[str, str | None] | None = None
+) -> None:
+    """Issue another invoice, half of them with an assignment key, or the one of *whose*."""
     key, total = f"INV-{name}", Money("USD", rolls.choice((500, 1234, 3000, 10_000)))
     customer = rolls.choice(("C-1", "C-1", "C-2"))
+    assignment_key = purpose(customer, rolls) if rolls.random() < 0.5 else None
+    customer, assignment_key = whose or (customer, assignment_key)
     _order(
         world,
         name,
         rolls,
         "issue",
         key,
-        lambda host: host.issue(number=key, customer=customer, total=total, due="2026-02-01"),
+        lambda host: host.issue(
+            number=key,
+            customer=customer,
+            total=total,
+            due="2026-02-01",
+            assignment_key=assignment_key,
+        ),
     )
+
+
+def close_prepayment(world: World, name: str, rolls: Dice) -> None:
+    """Close a prepayment, whose order was canceled."""
+    found = world.store.look(_PREPAID)
+    if found:
+        id_ = str(rolls.choice(found)["id"])
+        _order(
+            world,
+            name,
+            rolls,
+            "close_prepayment",
+            f"close-{id_}",
+            lambda host: host.close_prepayment(id_, reason="canceled"),
+        )
 
 
 def void(world: World, name: str, rolls: Dice) -> None:
@@ -367,10 +399,14 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "stop sending": (1, stop_sending),
     "record refund": (2, record_refund),
     "finish review": (2, finish_review),
+    "close prepayment": (1, close_prepayment),
 }
 
 
 _SENDING_STOPPED: Final = "SELECT 1 FROM paygate_meta WHERE name = 'sending_stopped'"
+_PREPAID: Final = """
+SELECT id, number FROM paygate_item WHERE kind = 'prepayment' AND status <> 'void' ORDER BY id
+"""
 _DISPUTED: Final = (
     "id IN (SELECT payment FROM paygate_chargeback WHERE state = 'opened') "
     "AND received_minor > returned_minor"

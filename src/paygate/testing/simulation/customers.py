@@ -9,6 +9,7 @@ from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.payable import Share
 from paygate.domain.payment import PaymentStatus
+from paygate.domain.prepayment import OnRest
 from paygate.ledger import methods
 from paygate.testing.processor.effects import PAGES
 from paygate.testing.processor.order import PAYABLE, State
@@ -57,9 +58,9 @@ _PAGE: Final[dict[Kind, dict[str, Any]]] = {
 _FOLLOW_UPS: Final = {"": 6, "capture": 8, "cancel": 1, "both": 3, "refund": 3}
 
 
-def pay(world: World, name: str, rolls: Dice) -> None:
-    """Collect one or two invoices through some account."""
-    _collect(world, name, rolls, "collect")
+def pay(world: World, name: str, rolls: Dice, numbers: Sequence[str] = ()) -> None:
+    """Collect one or two of *numbers*, or of all invoices, through some account."""
+    _collect(world, name, rolls, "collect", numbers)
 
 
 def hold(world: World, name: str, rolls: Dice) -> None:
@@ -67,14 +68,14 @@ def hold(world: World, name: str, rolls: Dice) -> None:
     _collect(world, name, rolls, "authorize")
 
 
-def open_page(world: World, name: str, rolls: Dice) -> None:
+def open_page(world: World, name: str, rolls: Dice, wanted: Sequence[str] = ()) -> None:
     """Start a payment that its payer must finish elsewhere, if an account offers that."""
     able = {
         account: more
         for account, profile in world.profiles.items()
         if (more := _PAGE.get(profile.kind)) is not None
     }
-    numbers = _open(world)
+    numbers = wanted or _open(world)
     if not able or not numbers:
         return
     account = rolls.choice(list(able))
@@ -187,6 +188,22 @@ def enroll(world: World, name: str, profile: SimulatedAccount, rolls: Dice) -> N
     world.count("actor:enroll")
 
 
+def prepay(world: World, name: str, rolls: Dice) -> None:
+    """Order something that is to be paid before its invoice."""
+    key, customer = f"prepay-{name}", rolls.choice(("C-1", "C-1", "C-2"))
+    amount = Money("USD", rolls.choice((500, 1234, 3000, 10_000)))
+    on_rest = OnRest.KEEP if rolls.random() < 0.6 else OnRest.CREDIT
+    purpose = clerk.purpose(customer, rolls)
+    order = KeyedCall(
+        "prepay",
+        key,
+        lambda host: host.prepay(
+            customer, amount, assignment_key=purpose, key=key, on_rest=on_rest, data={"for": name}
+        ),
+    )
+    _place(world, name, order, rolls)
+
+
 def use_credit(world: World, name: str, rolls: Dice) -> None:
     """Pay an invoice from the balance."""
     numbers = _open(world)
@@ -206,13 +223,14 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "page": (8, act_on_page),
     "come back": (4, come_back),
     "use credit": (2, use_credit),
+    "prepay": (5, prepay),
     "store method": (3, store_method),
 }
 
 
-def _collect(world: World, name: str, rolls: Dice, verb: str) -> None:
-    numbers = _open(world)
-    if not numbers or rolls.random() < 0.1:
+def _collect(world: World, name: str, rolls: Dice, verb: str, wanted: Sequence[str] = ()) -> None:
+    numbers = wanted or _open(world)
+    if not numbers or (not wanted and rolls.random() < 0.1):
         numbers = [str(row["number"]) for row in world.invoices()]
     if not numbers:
         return
@@ -328,7 +346,8 @@ def _through(world: World, rolls: Dice) -> tuple[str, dict[str, Any]]:
 
 
 def _open(world: World) -> list[str]:
-    rows = world.invoices("total_minor > allocated_minor + written_off_minor")
+    left = "total_minor > allocated_minor + written_off_minor + moved_minor"
+    rows = [*world.invoices(left), *world.prepayments(left)]
     return [str(row["number"]) for row in rows]
 
 

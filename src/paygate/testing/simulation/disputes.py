@@ -40,6 +40,7 @@ FROM paygate_chargeback_item c
 JOIN paygate_chargeback k ON k.id = c.chargeback
 JOIN paygate_item i ON i.id = c.item
 LEFT JOIN paygate_write_off w ON w.id = c.write_off
+WHERE i.kind = 'invoice' -- nobody owes a prepayment, so nothing of it is written off
 """
 _POSTED: Final = """
 SELECT

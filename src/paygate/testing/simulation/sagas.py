@@ -177,6 +177,63 @@ def withdraw_debit(world: World, name: str, rolls: Dice) -> None:
     world.count("saga:debit withdrawn")
 
 
+def prepaid_order(world: World, name: str, rolls: Dice) -> None:
+    """Prepay an order, pay it, and issue its invoice, in some order; then something goes wrong."""
+    customers.prepay(world, f"{name}.o", rolls)
+    _go_on(world, rolls)
+    steps = [_pay_ahead, _pay_ahead, _issue_for]
+    rolls.shuffle(steps)
+    for number, step in enumerate(steps):
+        step(world, f"{name}.{number}", rolls)
+        if rolls.random() < 0.7:
+            _go_on(world, rolls)
+        if rolls.random() < 0.3:
+            _hear(world, f"{name}.{number}h", rolls.choice(list(world.profiles)), rolls)
+    for number in range(rolls.choice((0, 1, 2))):
+        rolls.choice(_AFTERWARDS)(world, f"{name}.a{number}", rolls)
+        _go_on(world, rolls)
+    world.count("saga:prepaid order")
+
+
+def _pay_ahead(world: World, name: str, rolls: Dice) -> None:
+    """Pay a prepayment by a page, a charge or a check, or its invoice if that has replaced it."""
+    found = world.prepayments("total_minor > allocated_minor + moved_minor")
+    numbers = [str(row["number"]) for row in found]
+    if not numbers or rolls.random() < 0.2:
+        customers.pay(world, name, rolls)
+    elif rolls.random() < 0.3:
+        customers.open_page(world, name, rolls, numbers)
+        _go_on(world, rolls)
+        customers.act_on_page(world, f"{name}a", rolls)
+    elif rolls.random() < 0.3:
+        clerk.record(world, name, rolls)
+    else:
+        customers.pay(world, name, rolls, numbers)
+
+
+def _issue_for(world: World, name: str, rolls: Dice) -> None:
+    """Issue an invoice with the key of a prepayment."""
+    found = world.store.look(_WITH_KEY)
+    if found:
+        row = rolls.choice(found)
+        clerk.issue(world, name, rolls, (row["customer"], row["assignment_key"]))
+
+
+_WITH_KEY: Final = """
+SELECT customer, assignment_key FROM paygate_item
+WHERE kind = 'prepayment' AND status <> 'void' ORDER BY id
+"""
+_AFTERWARDS: Final = (
+    clerk.void,
+    clerk.refund,
+    clerk.reverse,
+    clerk.cancel,
+    clerk.close_prepayment,
+    clerk.undo_credit,
+    customers.prepay,
+    _issue_for,
+    _pay_ahead,
+)
 _COLLECTS: Final = ("charge", "authorize")
 SAGAS: Final = (
     lost_void_won,
@@ -195,7 +252,10 @@ def tell(world: World, name: str, rolls: Dice) -> None:
     rolls.choice(SAGAS)(world, name, rolls)
 
 
-ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {"saga": (5, tell)}
+ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
+    "saga": (5, tell),
+    "prepaid order": (3, prepaid_order),
+}
 
 
 def _one(world: World, rolls: Dice, wanted: Callable[[Order], bool]) -> tuple[str, Order] | None:

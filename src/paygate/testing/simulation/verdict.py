@@ -63,6 +63,34 @@ UNION ALL SELECT 'method' FROM paygate_method
   OR instr(token_encrypted, CAST('pm_bank' AS BLOB))
 """
 
+# What was put on a prepayment, and not taken off by a twin of its allocations without a move.
+_PREPAYMENTS: Final = """
+SELECT i.id, i.total_minor, i.standing, i.allocated_minor AS waiting, i.moved_minor AS moved,
+  (SELECT coalesce(sum(-p.amount_minor), 0) FROM paygate_posting p WHERE p.item = i.id
+   AND p.ledger_account = 'prepayment' AND p.amount_minor < 0 AND p.entry NOT LIKE 'void:%')
+  AS put_on,
+  (SELECT coalesce(sum(p.amount_minor), 0) FROM paygate_posting p WHERE p.item = i.id
+   AND p.ledger_account = 'prepayment' AND p.amount_minor > 0
+   AND p.entry NOT LIKE 'assigned:%' AND p.entry NOT LIKE 'void:%') AS gone
+FROM paygate_item i WHERE i.kind = 'prepayment' ORDER BY i.id
+"""
+_ASSIGNED: Final = """
+SELECT p.customer AS owner, p.assignment_key AS key, i.customer, i.assignment_key, i.number
+FROM paygate_allocation a JOIN paygate_item p ON p.id = a.prepayment
+JOIN paygate_item i ON i.id = a.item
+"""
+# The claim of a payment that was started after an invoice had taken the prepayment's place.
+_PAID_ASIDE: Final = """
+SELECT c.payment, c.item FROM paygate_claim c
+JOIN paygate_item i ON i.id = c.item AND i.kind = 'prepayment'
+JOIN paygate_outbox s ON s.aggregate = c.payment AND s.type = 'payment.started'
+JOIN paygate_outbox r ON r.aggregate = c.item
+  AND r.type IN ('prepayment.replaced', 'prepayment.assigned') AND r.position < s.position
+WHERE NOT EXISTS (
+  SELECT 1 FROM paygate_outbox o WHERE o.aggregate = c.item AND o.type = 'prepayment.reopened'
+    AND o.position > r.position AND o.position < s.position)
+"""
+
 # A clerk refunded a debit by hand while it was clearing, and then the bank returned it.
 _BACK_TWICE: Final = """
 SELECT 1 FROM paygate_receipt hand JOIN paygate_receipt bank ON bank.payment = hand.payment
@@ -113,6 +141,7 @@ def check_end(world: World) -> None:
     _check_states(world)
     _check_claims(world)
     _check_charged_once(world)
+    _check_prepayments(world)
     _check_fees(world)
     _check_mail(world)
     _check_secrets(world)
@@ -328,6 +357,30 @@ def _check_charged_once(world: World) -> None:
             world.violated("I3", f"{row['payment']} charged an invoice that was already paid")
 
 
+def _check_prepayments(world: World) -> None:
+    """Check that money of prepayments is where the receipts say, once, with its own customer."""
+    for row in world.store.look(_PREPAYMENTS):
+        if row["put_on"] != row["waiting"] + row["moved"] + row["gone"]:
+            world.violated(
+                "prepayments",
+                f"{row['put_on']} was put on {row['id']}; {row['waiting']} waits, {row['moved']} "
+                f"has moved, {row['gone']} went back",
+            )
+        if row["total_minor"] < row["waiting"] + row["moved"]:
+            world.violated("prepayments", f"{row['id']} took more than {row['total_minor']}")
+        world.count(f"prepayment {row['standing']}")
+    for row in world.store.look(_ASSIGNED):
+        if (row["owner"], row["key"]) != (row["customer"], row["assignment_key"]):
+            world.violated(
+                "prepayments", f"money of {row['owner']} ({row['key']}) is on {row['number']}"
+            )
+        world.count("prepayment assigned")
+    for row in world.store.look(_PAID_ASIDE):
+        world.violated(
+            "prepayments", f"{row['payment']} claims {row['item']} after an invoice replaced it"
+        )
+
+
 def _check_fees(world: World) -> None:
     """Check that each reversal with a fee has its fee invoice."""
     for row in world.store.look("SELECT payment, fee_item FROM paygate_reversal"):
@@ -422,7 +475,7 @@ def _journal(world: World, account: str) -> list[Entry]:
 def _snapshot(world: World) -> list[tuple[Any, ...]]:
     """Return the open amount of each invoice, and the balance of each customer."""
     items = world.store.look(
-        "SELECT number, allocated_minor, written_off_minor, claimed_minor, status "
+        "SELECT number, allocated_minor, written_off_minor, claimed_minor, moved_minor, status "
         "FROM paygate_item ORDER BY number"
     )
     lots = world.store.look(

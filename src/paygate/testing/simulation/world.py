@@ -457,9 +457,15 @@ class World:
 
     def invoices(self, where: str = "1 = 1") -> Sequence[Any]:
         """Return the open invoices in the ledger that meet a condition in SQL."""
-        return self.store.look(
-            f"SELECT * FROM paygate_item WHERE status = 'open' AND {where} ORDER BY id"  # noqa: S608
-        )
+        return self._items("invoice", where)
+
+    def prepayments(self, where: str = "1 = 1") -> Sequence[Any]:
+        """Return the prepayments that no invoice has replaced and that meet a condition in SQL."""
+        return self._items("prepayment", where)
+
+    def _items(self, kind: str, where: str) -> Sequence[Any]:
+        sql = f"kind = '{kind}' AND status = 'open' AND {where}"
+        return self.store.look(f"SELECT * FROM paygate_item WHERE {sql} ORDER BY id")  # noqa: S608
 
     def bank_acted(self, order: Order) -> bool:
         """Return whether a bank moved money of this payment without a request of ours."""
