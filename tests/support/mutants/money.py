@@ -311,5 +311,6 @@ MUTANTS: Final = (
                 without(" - claimed_minor"),
             ),
         ),
+        bias=Bias(actions={"write off": 8}),
     ),
 )

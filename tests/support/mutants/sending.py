@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate import logs
+from paygate.domain import payable
 from paygate.domain.kind import Kind
+from paygate.domain.payable import Share
 from paygate.driving import relay
 from paygate.errors import CommitUnknown, NoResponse
 from paygate.service.flow import look, transact
@@ -174,7 +176,7 @@ def _claim_after_look(original: Any) -> Any:
     def collect(order: Any, timing: Any, accounts: Any) -> Flow[Any]:
         def seen(tx: Tx) -> list[Any]:
             return [
-                item if isinstance(item, service.Share) else _Seen(finding.invoice(tx, item))
+                item if isinstance(item, Share) else _Seen(finding.item(tx, item))
                 for item in order.items
             ]
 
@@ -186,22 +188,22 @@ def _claim_after_look(original: Any) -> Any:
 
 
 class _Seen:
-    """An invoice as it was when somebody looked."""
+    """An item as it was when somebody looked."""
 
-    def __init__(self, invoice: Any) -> None:
-        self.invoice = invoice
+    def __init__(self, item: Any) -> None:
+        self.item = item
 
 
 def _believe_the_look(original: Any) -> Any:
     def share(tx: Tx, item: Any) -> Any:
-        return (item.invoice, None) if isinstance(item, _Seen) else original(tx, item)
+        return (item.item, None) if isinstance(item, _Seen) else original(tx, item)
 
     return share
 
 
 def _name_of_the_look(original: Any) -> Any:
     def name_of(item: Any) -> Any:
-        return item.invoice.number if isinstance(item, _Seen) else original(item)
+        return payable.name_of(item.item) if isinstance(item, _Seen) else original(item)
 
     return name_of
 
@@ -274,7 +276,7 @@ MUTANTS: Final = (
                 "_CLAIM",
                 without(
                     " AND total_minor - allocated_minor - written_off_minor - claimed_minor"
-                    " >= :amount"
+                    " - moved_minor >= :amount"
                 ),
             ),
         ),

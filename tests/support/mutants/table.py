@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.support.mutants import doubt, endings, money, sending, telling
+from tests.support.mutants import doubt, endings, money, prepaid, sending, telling
 
 if TYPE_CHECKING:
     from tests.support.mutants.mutant import Mutant
@@ -13,6 +13,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *sending.MUTANTS,
     *doubt.MUTANTS,
     *money.MUTANTS,
+    *prepaid.MUTANTS,
     *endings.MUTANTS,
     *telling.MUTANTS,
 )

@@ -212,11 +212,13 @@ def _pay_ahead(world: World, name: str, rolls: Dice) -> None:
 
 
 def _issue_for(world: World, name: str, rolls: Dice) -> None:
-    """Issue an invoice with the key of a prepayment."""
+    """Issue an invoice with the key of a prepayment, now and then for another customer."""
     found = world.store.look(_WITH_KEY)
     if found:
         row = rolls.choice(found)
-        clerk.issue(world, name, rolls, (row["customer"], row["assignment_key"]))
+        other = "C-1" if row["customer"] == "C-2" else "C-2"
+        customer = other if rolls.random() < 0.1 else row["customer"]
+        clerk.issue(world, name, rolls, (customer, row["assignment_key"]))
 
 
 _WITH_KEY: Final = """
