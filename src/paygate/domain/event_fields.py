@@ -101,7 +101,7 @@ _OF_PREPAYMENT: Final = (
     _CURRENCY,
     _whole("total_minor", "Its amount, in minor units.", 3000),
     _whole("paid_minor", "What was paid on it, in minor units.", 0),
-    _whole("assigned_minor", "What of that is on invoices or is credit.", 0),
+    _whole("assigned_minor", "What of that moved to invoices.", 0),
     _whole("open_minor", "What is still to be paid, in minor units.", 3000),
     EventField("replaced_by", Shape.TEXT_OR_NULL, "The invoice that took its place.", None),
     EventField("data", Shape.OBJECT, "What the host stored with it.", {"order": "4711"}),

@@ -39,7 +39,8 @@ def _for_whomever(original: Any) -> Any:
         found = assignment["prepayments"].with_key(
             tx, invoice.total.currency, invoice.assignment_key
         )
-        return sum(assignment["_assign"](tx, each, invoice.id, issued=True) for each in found) > 0
+        moved = [assignment["_assign"](tx, each, invoice.id, issued=True) for each in found]
+        return any(moved)
 
     return on_issue
 
