@@ -36,6 +36,12 @@ def _authorize_net(rounds: int) -> list[Measured]:
     return [authorize_net_charge.measure(rounds)]
 
 
+def _paypal(rounds: int) -> list[Measured]:
+    from benchmarks import paypal_charge
+
+    return [paypal_charge.measure(rounds)]
+
+
 def _in_flight(rounds: int) -> list[Measured]:
     from benchmarks import in_flight
 
@@ -88,6 +94,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "import": _import,
     "stripe": _stripe,
     "authorize-net": _authorize_net,
+    "paypal": _paypal,
     "in-flight": _in_flight,
     "webhook": _webhook,
     "callbacks": _callbacks,

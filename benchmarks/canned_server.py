@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from collections.abc import Callable
 
 REFERENCE = "pi_3QbenchmarkAbCdEfGh0123456"
 AMOUNT = 3000
@@ -199,7 +200,14 @@ def _answer(value: object) -> bytes:
 ANSWERS = {"/confirm": _answer(_SUCCEEDED), "": _answer(_INTENT)}
 
 
-def _serve(line: socket.socket, seen: list[bytes]) -> None:
+def _answer_to(method: str, path: str) -> bytes:
+    del method
+    return ANSWERS["/confirm" if path.endswith("/confirm") else ""]
+
+
+def _serve(
+    line: socket.socket, seen: list[bytes], answer_to: Callable[[str, str], bytes], kept: int
+) -> None:
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     received = b""
     while True:
@@ -209,7 +217,7 @@ def _serve(line: socket.socket, seen: list[bytes]) -> None:
                 return
             received += part
         head, _, rest = received.partition(b"\r\n\r\n")
-        path = head.split(b" ", 2)[1].decode()
+        method, path = head.decode().split(" ", 2)[:2]
         size = 0
         for header in head.split(b"\r\n")[1:]:
             name, _, text = header.partition(b":")
@@ -223,20 +231,25 @@ def _serve(line: socket.socket, seen: list[bytes]) -> None:
             line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(listed) + listed)
             seen.clear()
             continue
-        if len(seen) < 2:
+        if len(seen) < kept:
             lines = head.split(b"\r\n")
             seen.append(b"\n".join([lines[0], *sorted(map(bytes.lower, lines[1:])), body]))
-        line.sendall(ANSWERS["/confirm" if path.endswith("/confirm") else ""])
+        line.sendall(answer_to(method, path))
 
 
-def main() -> None:
+def serve(answer_to: Callable[[str, str], bytes], *, kept: int) -> None:
+    """
+    Serve the answers by method and path, and print the port.
+
+    ``/seen`` returns the first *kept* requests since it was asked last.
+    """
     seen: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         print(listening.getsockname()[1], flush=True)
         while True:
             line, _ = listening.accept()
-            threading.Thread(target=_serve, args=(line, seen), daemon=True).start()
+            threading.Thread(target=_serve, args=(line, seen, answer_to, kept), daemon=True).start()
 
 
 if __name__ == "__main__":
-    main()
+    serve(_answer_to, kept=2)
