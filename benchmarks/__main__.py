@@ -66,6 +66,12 @@ def _collect(rounds: int) -> list[Measured]:
     return collecting.measure(rounds)
 
 
+def _publishing(rounds: int) -> list[Measured]:
+    from benchmarks import publishing
+
+    return publishing.measure(rounds)
+
+
 def _bitcoin(rounds: int) -> list[Measured]:
     from benchmarks import bitcoin_chain
 
@@ -99,6 +105,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "webhook": _webhook,
     "callbacks": _callbacks,
     "collect": _collect,
+    "publishing": _publishing,
     "bitcoin": _bitcoin,
     "postgres": _postgres,
     "due-work": _due_work,

@@ -368,6 +368,30 @@ def test_two_readers_of_one_name_do_not_read_at_once(
     second.close()
 
 
+def test_a_reader_that_needs_long_keeps_its_lease_from_batch_to_batch(
+    request: pytest.FixtureRequest, tmp_path: object, clock: FakeClock
+) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    first, second = Cashier.open(url, clock=clock), Cashier.open(url, clock=clock)
+    request.addfinalizer(first.close)
+    request.addfinalizer(second.close)
+    for number in range(250):
+        issue(first, str(number))
+    heard: list[str] = []
+
+    def slow(event: Event) -> None:
+        heard.append(event.id)
+        clock.advance(seconds=2)  # the whole takes longer than the lease, but no batch does
+        if len(heard) % 25 == 0:
+            assert second.publish() == Published()
+
+    first.subscribe("mailer", slow)
+    second.subscribe("mailer", lambda event: heard.append(event.id))
+    first.publish()
+
+    assert len(heard) == len(set(heard)) == 250
+
+
 async def test_an_async_subscriber_is_awaited() -> None:
     heard: list[str] = []
 

@@ -81,6 +81,7 @@ _MOVEMENT: Final = (
 _DISPUTE: Final = _text("dispute", "The processor's reference of the dispute.", "dp_1")
 _REFERENCE: Final = _text("reference", "The reference on the document.", "1077")
 _SEEN: Final = _whole("seen_minor", "What was seen on its way, in minor units.", 3000)
+_OF_RESULT: Final = (_MOVEMENTS, replace(_SEEN, always=False))
 _PAYER_NUMBER: Final = _text("payer_number", "The number for which the money came.", "VA-100")
 
 _OF_INVOICE: Final = (
@@ -200,17 +201,28 @@ _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
     "prepayment.closed": (_REASON,),
     "payment.unasked": (_PAYER_NUMBER,),
     "payment.identified": (_PAYER_NUMBER,),
-    "payment.requires_action": _sometimes(_SEEN),
-    "payment.pending": _sometimes(_SEEN),
+    **dict.fromkeys(
+        (
+            "payment.requires_action",
+            "payment.pending",
+            "payment.authorized",
+            "payment.unknown",
+            "payment.declined",
+            "payment.failed",
+            "payment.canceled",
+            "payment.expired",
+            "payment.rest_released",
+            "payment.captured",
+            "payment.capture_failed",
+            "payment.voided",
+            "payment.void_failed",
+        ),
+        _OF_RESULT,
+    ),
     "payment.seen": (_SEEN,),
-    "payment.authorized": _sometimes(_SEEN),
-    "payment.unknown": _sometimes(_SEEN),
-    "payment.succeeded": (_MOVEMENTS, *_sometimes(_SEEN, _REFERENCE)),
-    "payment.captured": (_MOVEMENTS,),
-    "payment.voided": (_MOVEMENTS,),
-    "payment.late_success": (_MOVEMENTS,),
+    "payment.succeeded": (*_OF_RESULT, *_sometimes(_REFERENCE)),
     "payment.refunded": (
-        _MOVEMENTS,
+        *_OF_RESULT,
         *_sometimes(
             _whole("refunded_minor", "What was sent back by hand, in minor units.", 1000),
             _text("by", "How it was sent back by hand.", "cash"),
@@ -219,7 +231,7 @@ _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
         ),
     ),
     "payment.refund_forced": (_WHY,),
-    "payment.refund_failed": _sometimes(*_MOVEMENT),
+    "payment.refund_failed": (*_OF_RESULT, *_sometimes(*_MOVEMENT)),
     "payment.reviewed": (_WHY,),
     "payment.assigned": (_WHY,),
     "payment.resolved": (

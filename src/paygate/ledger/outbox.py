@@ -78,7 +78,7 @@ _SINKS = """
 SELECT name FROM paygate_sink WHERE tenant = :tenant AND forgotten_at IS NULL ORDER BY name
 """
 _ADVANCE = """
-UPDATE paygate_sink SET position = :position
+UPDATE paygate_sink SET position = :position, lease_until = :until
 WHERE tenant = :tenant AND name = :name AND lease = :lease AND position <= :position
 """
 _RELEASE = """
@@ -267,9 +267,10 @@ def lease_sink(tx: Tx, name: str, lease: str, until: str) -> int | None:
     return int(row["position"])
 
 
-def advance_sink(tx: Tx, name: str, lease: str, position: int) -> bool:
-    """Store the position of sink *name*; return False if another reader took over."""
+def advance_sink(tx: Tx, name: str, lease: str, position: int, until: str) -> bool:
+    """Store the position of sink *name*, and renew its lease; False if another reader took over."""
     params = {"tenant": tx.tenant, "name": name, "lease": lease, "position": position}
+    params["until"] = until
     return bool(tx.run(_ADVANCE, params))
 
 

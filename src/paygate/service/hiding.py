@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SHORT: Final = 6
-_PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable"})
+_PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable", "alert"})
 _SAID: Final = frozenset(
-    {"message", "reason", "unreadable", "code", "raw_code", "brand", "wallet", "type"}
+    {"message", "reason", "unreadable", "alert", "code", "raw_code", "brand", "wallet", "type"}
 )
 """The fields that hold a processor's words; the others identify something, or are for the payer."""
 _CARD_LONG: Final = 13

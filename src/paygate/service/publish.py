@@ -193,7 +193,8 @@ def _next_batch(
 
     def advance(tx: Tx) -> int | None:
         holding.hold_sink(tx, name)
-        if not outbox.advance_sink(tx, name, lease, last):
+        until = write_instant(tx.now + _LEASE)
+        if not outbox.advance_sink(tx, name, lease, last, until):
             return None
         dead = 0
         for event, failure in failed:
