@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -243,6 +243,36 @@ def test_what_needs_a_person_changes_the_exit_status_only_if_asked(
 
     assert failed.code == 1
     assert "1 under review" in failed.out
+
+
+def test_a_file_of_settings_is_enough(imported: Run) -> None:
+    done = imported("work", "--once", "--gateways", "gateways.toml", "--json")
+
+    assert done.code == 0
+    assert done.json["done"]["jobs"]["read-feed"] == 1
+
+
+def test_a_terminal_shows_a_line_that_is_redrawn(doubtful: Path) -> None:
+    (doubtful / "go").touch()
+    ours, terminal = os.openpty()
+    program = Path(sys.executable).with_name("paygate")
+    done = subprocess.run(
+        [program, "work", "--once", "--app", "shop:cashier"],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # the end of what a terminal shows
+        while more := os.read(ours, 65_536):
+            shown += more
+    os.close(ours)
+
+    assert b"working, 8 jobs at once" in shown
+    assert b"\r\x1b[K" in shown
+    assert b"1 inquire" in done.stdout
 
 
 def test_an_unknown_cause_to_fail_is_refused(doubtful: Path, shell: Run) -> None:

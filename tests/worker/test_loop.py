@@ -145,6 +145,26 @@ async def test_a_worker_does_all_that_is_due_and_says_what_it_did(shop: Shop, fa
     assert worker.state == "stopped"
 
 
+async def test_a_worker_that_ends_when_nothing_is_due_looks_again_after_its_last_jobs(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.doubtful("well", 13)
+    async with opened(shop, AsyncCashier) as cashier:
+        worker = Worker(cashier, jobs=1)
+        real = cashier.take_due
+
+        # While it looks for jobs of other accounts, all that were under way end.
+        async def take_due(**given: Any) -> Any:
+            if given["without"]:
+                await until(lambda: worker.running == 0 and not worker._tasks)
+            return await real(**given)
+
+        monkeypatch.setattr(cashier, "take_due", take_due)
+        done = await worker.run(once=True)
+
+    assert done.jobs[JobKind.INQUIRE] == 13
+
+
 @pytest.mark.parametrize("face", FACES)
 async def test_two_workers_share_the_jobs_and_do_each_once(shop: Shop, face: Any) -> None:
     shop.doubtful("well", 40)
@@ -324,3 +344,45 @@ async def test_one_worker_serves_all_merchants_and_passes_over_those_it_cannot(
     for tenant in tenants:
         expected = PaymentStatus.UNKNOWN if tenant == "m-1" else PaymentStatus.SUCCEEDED
         assert shop.statuses(tenant) == {("well", expected): 2}
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_a_sink_that_hangs_delays_no_inquiry_and_is_read_by_one_job(
+    shop: Shop, face: Any
+) -> None:
+    shop.doubtful("well", 20)
+    hangs, heard = threading.Event(), list[str]()
+
+    def crm(event: Any) -> None:
+        heard.append(event.id)
+        assert hangs.wait(PATIENCE_S)
+
+    async def crm_async(event: Any) -> None:
+        heard.append(event.id)
+        await until(hangs.is_set)
+
+    async with opened(shop, face) as cashier:
+        subscribing = cashier.subscribe("crm", crm if face is Cashier else crm_async)
+        if subscribing is not None:
+            await subscribing
+        worker = Worker(cashier, jobs=1, poll_s=0.01)
+        running = asyncio.create_task(worker.run())
+        await until(lambda: worker.done.jobs[JobKind.INQUIRE] == 20)
+        assert len(heard) == 1  # the first event; nobody else reads for this sink
+        hangs.set()
+        await until(lambda: worker.done.jobs[JobKind.PUBLISH] > 0)
+        worker.stop()
+        await running
+
+    assert len(set(heard)) == len(heard)
+
+
+async def test_a_worker_remembers_nothing_of_merchants_whose_jobs_are_done(shop: Shop) -> None:
+    for number in range(5):
+        shop.doubtful("well", 1, tenant=f"m-{number}")
+    async with opened(shop, AsyncCashier, merchants=lambda _: shop.gateways) as cashier:
+        worker = Worker(cashier)
+        done = await worker.run(once=True)
+
+    assert done.jobs[JobKind.INQUIRE] == 5
+    assert worker._lanes == {}

@@ -104,6 +104,11 @@ class _Lane:
         """End the pauses, because it has responded."""
         self.setbacks, self.resumes_at = 0, 0.0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing has to be remembered of it."""
+        return not self.running and not self.setbacks
+
     def has_room(self, now: float, most: int) -> bool:
         """Return whether another job may begin; after a pause there is room for one."""
         return now >= self.resumes_at and self.running < (1 if self.setbacks else most)
@@ -136,11 +141,13 @@ class Worker:
         self._cashier = cashier
         self._jobs, self._poll_s, self._drain_s = jobs, poll_s, drain_s
         self._on_job = on_job
-        self._lanes: defaultdict[tuple[str, str], _Lane] = defaultdict(_Lane)
+        # By tenant and account or sink; those of which nothing has to be remembered are removed.
+        self._lanes: dict[str, dict[str, _Lane]] = {}
         self._visits: dict[str, asyncio.Task[int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._unused: list[tuple[AnyCashier, Job]] = []
         self._broken: StoreError | None = None
+        self._held_back = False
         self._waiting = 0
         self._looked_at = float("-inf")
         self._stopping = asyncio.Event()
@@ -187,7 +194,8 @@ class Worker:
                 raise self._broken
             else:
                 self._cannot_look(self._broken)
-            if once and not found and not self._tasks and not self._visits:
+            idle = not (found or self._tasks or self._visits or self._held_back)
+            if once and idle:
                 return
             if not found or self._waiting >= self._jobs:
                 with suppress(TimeoutError):
@@ -195,7 +203,7 @@ class Worker:
 
     async def _look(self) -> int:
         """Take jobs for every tenant that has some due, and begin them; return how many."""
-        self._broken = None
+        self._broken, self._held_back = None, False
         tenants: Sequence[str] = ("",)
         if self._cashier.serves_all:
             try:
@@ -206,7 +214,7 @@ class Worker:
         begun = [
             self._begin_visit(tenant)
             for tenant in tenants
-            if tenant not in self._visits and self._lanes[tenant, ""].has_room(_now(), 1)
+            if tenant not in self._visits and self._lane(tenant).has_room(_now(), 1)
         ]
         if not begun:
             return 0
@@ -221,6 +229,7 @@ class Worker:
 
         def end(_: asyncio.Task[int]) -> None:
             self._visits.pop(tenant, None)
+            self._forget(tenant)
             self._news.set()
 
         task.add_done_callback(end)
@@ -230,16 +239,16 @@ class Worker:
         """Take jobs for a tenant and begin them; return how many."""
         now, most = _now(), self._jobs * _TAKEN_PER_PLACE
         desk = self._cashier.for_tenant(tenant) if tenant else self._cashier
-        full = [
-            name
-            for (owner, name), lane in self._lanes.items()
-            if owner == tenant and name and not lane.has_room(now, most)
-        ]
+        lanes = self._lanes.get(tenant, {})
+        full = [name for name, lane in lanes.items() if name and not lane.has_room(now, most)]
+        # Their jobs may end before this look does; then nothing is under way, but more is due.
+        self._held_back |= any(lanes[name].running for name in full)
         try:
             taken: list[Job] = await call(desk, desk.take_due, limit=most, without=full)
-            self._lanes[tenant, ""].resume()
+            self._lane(tenant).resume()
             surplus = [job for job in taken if not self._begin(desk, tenant, job)]
             if surplus:
+                self._held_back = True
                 await call(desk, desk.give_back, surplus)
         except (TenantNotFound, AccountsUnavailable) as error:
             self._pass_over(tenant, error)
@@ -255,29 +264,42 @@ class Worker:
         self.fault = error.message
 
     def _pass_over(self, tenant: str, error: PaygateError) -> None:
-        lane = self._lanes[tenant, ""]
+        lane = self._lane(tenant)
         if not lane.setbacks:
             logs.write(
                 _LOGGER, "worker.tenant_passed_over", error.message, logs.About(tenant=tenant)
             )
         lane.rest(_now())
 
+    def _lane(self, tenant: str, name: str = "") -> _Lane:
+        """Return the lane of an account or sink, or of the tenant."""
+        return self._lanes.setdefault(tenant, {}).setdefault(name, _Lane())
+
+    def _forget(self, tenant: str) -> None:
+        """Remove what need not be remembered: a process may serve very many tenants."""
+        lanes = self._lanes.get(tenant, {})
+        for name in [name for name, lane in lanes.items() if lane.is_idle]:
+            del lanes[name]
+        if not lanes:
+            self._lanes.pop(tenant, None)
+
     # --- Doing jobs -------------------------------------------------------------------------
 
     def _begin(self, desk: AnyCashier, tenant: str, job: Job) -> bool:
         """Begin a job as a task, unless its account has no room."""
-        lane = self._lanes[tenant, job.account or job.subject]
+        lane = self._lane(tenant, job.account or job.subject)
         if not lane.has_room(_now(), self._jobs * _TAKEN_PER_PLACE):
             return False
         lane.running += 1
         self._waiting += 1
         task = asyncio.create_task(self._do(desk, tenant, job, lane))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._ended, lane))
+        task.add_done_callback(partial(self._ended, tenant, lane))
         return True
 
-    def _ended(self, lane: _Lane, task: asyncio.Task[None]) -> None:
+    def _ended(self, tenant: str, lane: _Lane, task: asyncio.Task[None]) -> None:
         lane.running -= 1
+        self._forget(tenant)
         self._tasks.discard(task)
         if not task.cancelled():
             task.result()
