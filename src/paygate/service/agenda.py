@@ -48,6 +48,7 @@ FEED_TIME: Final = timedelta(minutes=1)
 """How long one pass reads long feeds; the next pass continues without a pause."""
 
 _BATCH: Final = 100
+_OVERTAKEN_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,11 +205,18 @@ def take(access: Access, limit: int, length: timedelta = LEASE) -> Flow[list[Job
     """Take at most *limit* due jobs for *length*, and return them with their lease."""
     lease, search = TimedIds().new("lease"), Search(access=access, limit=limit, free=True)
 
-    def work(tx: Tx) -> list[Job]:
+    def work(tx: Tx) -> tuple[list[Job], bool]:
         found = _find(tx, search=search, kinds=tuple(JobKind))
-        return jobs.take(tx, found, lease, length) if found else []
+        taken = jobs.take(tx, found, lease, length) if found else []
+        # On PostgreSQL another process may have taken all that was found, a moment ago.
+        return taken, not taken and any(job.kind in jobs.TO_TAKE for job in found)
 
-    return (yield from transact(work))
+    taken, overtaken = yield from transact(work)
+    for _ in range(_OVERTAKEN_MAX):
+        if not overtaken:
+            break
+        taken, overtaken = yield from transact(work)
+    return taken
 
 
 def give_back(taken: Sequence[Job]) -> Flow[None]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from paygate import Cashier, Job, Money, PaymentStatus, Timing
 from paygate.ledger import jobs
+from paygate.service import agenda
 from paygate.testing import FakeClock, FakeGateway
 
 ATTEMPTS = 24
@@ -35,6 +37,15 @@ class Shop:
                     f"INV-{number}", via="card", method="tok_unknown_executed", key=f"k{number}"
                 )
         self.clock.advance(timedelta(hours=1))
+
+    def mark(self, found: Sequence[Job]) -> int:
+        """Take jobs for another process, in a transaction that is committed at once."""
+        with self.process() as other:
+            context = replace(other._context, actor="other")
+            until = timedelta(minutes=5)
+            return len(
+                other._store.write(context, lambda tx: jobs.take(tx, found, "lease_other", until))
+            )
 
     def process(self) -> Cashier:
         return Cashier.open(
@@ -71,6 +82,31 @@ def test_who_takes_jobs_passes_over_those_that_another_process_takes_right_now(
 
     assert len(mine) == len(others[0]) == 5
     assert not {each.subject for each in mine} & {each.subject for each in others[0]}
+
+
+def test_who_finds_only_what_another_process_has_just_taken_looks_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = agenda._find
+    theirs: list[Job] = []
+
+    with shop.process() as one:
+
+        def overtaken(*given: Any, **more: Any) -> list[Job]:
+            found = find(*given, **more)
+            if not theirs:
+                theirs.append(found[0])
+                monkeypatch.setattr(agenda, "_find", find)
+                # It locked nothing that this transaction has locked, as if it had come before.
+                taken = shop.mark(found)
+                assert taken == len(found)
+            return found
+
+        monkeypatch.setattr(agenda, "_find", overtaken)
+        mine = one.take_due(limit=5)
+
+    assert len(mine) == 5
+    assert theirs[0].subject not in {each.subject for each in mine}
 
 
 def test_workers_that_take_jobs_at_once_do_each_of_them_once(shop: Shop) -> None:
