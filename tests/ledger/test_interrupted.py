@@ -33,11 +33,12 @@ from paygate.ledger.sqlite import SqliteStore
 from paygate.testing import FakeGateway
 from tests.stores import sqlite_of
 
-pytestmark = pytest.mark.sqlite
-
 # An exception on the line after a connection was opened loses it. Python closes it with its
 # last reference, and warns of that from 3.13 on.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+pytestmark = [
+    pytest.mark.sqlite,
+    pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning"),
+]
 
 P = ParamSpec("P")
 MODULES = (sqlite, sqlite_session, sqlite_errors, migrations, forking)

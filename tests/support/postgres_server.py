@@ -1,5 +1,7 @@
 """A PostgreSQL server of the tests' own: nobody else's, in memory, gone when its process is gone.
 
+Its programs are those of the newest PostgreSQL that Debian has installed, or those in the folder
+that the environment variable ``PAYGATE_POSTGRES`` names, such as a build of another version.
 The server refuses to run as root, so there it runs as ``nobody``. It listens on a socket in its
 folder alone. It ends when the pipe to it is closed, however the tests end.
 """
@@ -73,7 +75,11 @@ class Server:
             connection.execute(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")
 
     def follower(self) -> "Server":
-        """Return a standby server that has what this one has, and follows it."""
+        """Return a standby server that has what this one has, and follows it; or skip the test."""
+        if not (self._programs / "pg_basebackup").exists():
+            import pytest
+
+            pytest.skip("these programs of PostgreSQL have no pg_basebackup")
         other = copy(self)
         other.folder = self._folder()
         copied = f"-D {other.folder / 'data'} -h {self.folder} -U {ROLE} -R -X stream -c fast"

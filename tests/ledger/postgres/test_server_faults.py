@@ -67,6 +67,22 @@ def test_a_connection_that_is_lost_at_any_statement_of_a_collect_does_no_harm(
         check(Case("charge", PROFILE), world, cashier)
 
 
+def test_a_check_of_the_books_whose_connection_is_lost_is_made_again(
+    behind: Proxy, database_behind: str
+) -> None:
+    with Cashier.open(behind.url(database_behind)) as cashier:
+        issue(cashier, "A-1")
+        behind.count(is_statement)
+        assert cashier.fsck() == []
+        statements = behind.seen
+        assert statements > 100
+
+        for at in (1, 2, 3, statements // 2, statements):
+            behind.lose(Loss.REQUEST, at, is_statement)
+            assert cashier.fsck() == []
+            assert behind.fired
+
+
 # --- A server of its own ------------------------------------------------------------------------
 
 
