@@ -176,7 +176,7 @@ def on_item(tx: Tx, item: str) -> list[tuple[str, Claim]]:
 
 def holders(text: str | None) -> tuple[str, ...]:
     """Return the payments in the column `HOLDERS`."""
-    return tuple(sorted(filter(None, (text or "").split(","))))
+    return tuple(sorted(filter(None, text.split(",")))) if text else ()
 
 
 def cache_no_pages(tx: Tx, item: str) -> None:

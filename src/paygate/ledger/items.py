@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.invoice import Invoice, InvoiceStatus
@@ -268,23 +269,31 @@ def void(tx: Tx, item: str, *, back: int) -> bool:
     return done
 
 
+# Most amounts of an invoice are zero, and a page has a thousand invoices.
+_zero: Final = cache(Money.zero)
+_STANDINGS: Final = {each.value: each for each in InvoiceStatus}
+
+
 def invoice_of(row: Row) -> Invoice:
     """Return the invoice of a row."""
     currency: str = row["currency"]
-    total: int = row["total_minor"]
-    allocated: int = row["allocated_minor"]
-    written_off: int = row["written_off_minor"]
+    nothing = _zero(currency)
+
+    def money(column: str) -> Money:
+        minor: int = row[column]
+        return Money(currency, minor) if minor else nothing
+
     return Invoice(
         id=row["id"],
         number=row["number"],
         customer=row["customer"],
-        total=Money(currency, total),
-        allocated=Money(currency, allocated),
-        written_off=Money(currency, written_off),
-        claimed=Money(currency, row["claimed_minor"]),
-        credited=Money(currency, row["credited_minor"]),
+        total=money("total_minor"),
+        allocated=money("allocated_minor"),
+        written_off=money("written_off_minor"),
+        claimed=money("claimed_minor"),
+        credited=money("credited_minor"),
         due=read_date(row["due"]),
-        status=InvoiceStatus(row["standing"]),
+        status=_STANDINGS[row["standing"]],
         issued_at=read_instant(row["issued_at"]),
         assignment_key=row["assignment_key"],
         reversal=row["reversal"],
