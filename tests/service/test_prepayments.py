@@ -354,6 +354,19 @@ def test_money_in_hand_for_a_replaced_prepayment_pays_the_invoice(shop: Shop) ->
     assert shop.sums(made)[0] == "balanced"
 
 
+def test_money_in_hand_pays_the_invoice_again_that_a_bounced_check_reopened(shop: Shop) -> None:
+    made = shop.prepay("50")
+    shop.issue("50")
+    check = shop.cashier.record(made, by="check", amount=usd("50"), key="r")
+    shop.cashier.reverse(check, reason="bounced")
+    assert shop.open() == "50.00"
+
+    taken = shop.cashier.record(made, by="cash", amount=usd("60"), key="r2")
+
+    assert (shop.open(), shop.credit()) == ("0.00", "10.00")
+    assert taken.warnings
+
+
 def test_money_in_hand_that_nothing_can_take_becomes_credit_with_a_warning(shop: Shop) -> None:
     made = shop.prepay("50")
     shop.pay(made)

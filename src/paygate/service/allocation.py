@@ -157,25 +157,38 @@ def _put_on_items(
         take = min(wanted, left)
         if claim.state == "hard":
             _fill(tx, payment, claim, take, keep_rest=keep_rest)
+            parts = {claim.item: take} if take else {}
         else:
-            take = take_room(tx, claim.item, take)
-            if take < min(wanted, left):
+            parts = _take_rooms(tx, claim.item, take)
+            if sum(parts.values()) < take:
                 short = short or _why_short(tx, claim.item)
-            if take:
+            if parts:
                 claims.set_state(tx, payment, claim, "used")
-        if not take:
-            continue
-        left -= take
-        allocations.insert(
-            tx,
-            item=claim.item,
-            amount=Money(amount.currency, take),
-            payment=payment,
-            receipt=receipt,
-            effective=on,
-        )
-        lines.append(PostingLine(items.account_of(tx, claim.item), -take, item=claim.item))
+        for item, minor in parts.items():
+            left -= minor
+            allocations.insert(
+                tx,
+                item=item,
+                amount=Money(amount.currency, minor),
+                payment=payment,
+                receipt=receipt,
+                effective=on,
+            )
+            lines.append(PostingLine(items.account_of(tx, item), -minor, item=item))
     return lines, left, short
+
+
+def _take_rooms(tx: Tx, item: str, wanted: int) -> dict[str, int]:
+    """Fill up to *wanted* of the room of an item, and of the invoices that have replaced it."""
+    parts: dict[str, int] = {}
+    take = take_room(tx, item, wanted)
+    if take:
+        parts[item] = take
+    for invoice, room in assignment.successors(tx, item) if take < wanted else ():
+        minor = take_room(tx, invoice, min(room, wanted - sum(parts.values())))
+        if minor:
+            parts[invoice] = minor
+    return parts
 
 
 def _why_short(tx: Tx, item: str) -> CreditReason:

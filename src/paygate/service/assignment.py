@@ -108,6 +108,27 @@ def on_arrival(tx: Tx, touched: Iterable[str]) -> list[str]:
     return found
 
 
+def successors(tx: Tx, item: str) -> list[tuple[str, int]]:
+    """
+    Return the invoices that are paid in place of *item*, if that was replaced, and their rooms.
+
+    Room that the money on the prepayment is about to take is left out.
+    """
+    if items.account_of(tx, item) is not LedgerAccount.PREPAYMENT:
+        return []
+    prepayment = _read(tx, item)
+    if not prepayment.is_replaced:
+        return []
+    waiting = prepayment.waiting.minor
+    found: list[tuple[str, int]] = []
+    currency, key = prepayment.amount.currency, prepayment.assignment_key
+    for invoice in prepayments.invoices_of_key(tx, currency, key):
+        room = _invoice(tx, invoice).room.minor
+        found.append((invoice, max(0, room - waiting)))
+        waiting = max(0, waiting - room)
+    return found
+
+
 def _move_on(tx: Tx, prepayment: Prepayment) -> list[str]:
     """Move the money of *prepayment* to the open invoices with its key, and return these."""
     currency, key = prepayment.amount.currency, prepayment.assignment_key
