@@ -47,6 +47,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.outcomes import OUTCOMES, Shown
 from paygate.domain.payment import STATUS_OF, PaymentStatus
+from paygate.domain.prepayment import PrepaymentStatus
 from paygate.domain.review import REVIEWS, ReviewCause
 from paygate.drivers.authorize_net import codes as authorize_net
 from paygate.drivers.paypal import codes as paypal
@@ -144,6 +145,12 @@ def statuses() -> Iterator[Row]:
     for status, meaning in members(PaymentStatus).items():
         states = ", ".join(code(state) for state in AttemptState if STATUS_OF[state] is status)
         yield code(status), meaning, states
+
+
+def prepayment_statuses() -> Iterator[Row]:
+    yield "Status", "Meaning"
+    for status, meaning in members(PrepaymentStatus).items():
+        yield code(status), meaning
 
 
 def reviews() -> Iterator[Row]:
@@ -544,6 +551,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "command-names": command_names,
     "timing": timing,
     "statuses": statuses,
+    "prepayment-statuses": prepayment_statuses,
     "reviews": reviews,
     "merges": merges,
     "outcomes": outcomes,
