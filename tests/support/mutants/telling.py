@@ -125,9 +125,13 @@ def _position_first(original: Any) -> Any:
         events = yield from look(lambda tx: service.outbox.after(tx, position, batch))
         if events:
             last = events[-1].position
-            yield from transact(
-                lambda tx: service.outbox.advance_sink(tx, reader.name, lease, last)
-            )
+
+            def advance(tx: Any) -> bool:
+                until = service.write_instant(tx.now + vars(service)["_LEASE"])
+                moved: bool = service.outbox.advance_sink(tx, reader.name, lease, last, until)
+                return moved
+
+            yield from transact(advance)
         reading: Flow[Any] = original(reader, lease, position)
         return (yield from reading)
 
