@@ -35,6 +35,8 @@ class SinkTraits:
     - `needs_contact`: it needs the contact facts of the customer that an event is about.
     - `only_new`: a new sink of this kind starts with the next event, because it notifies people,
       who must not be notified of last year's payments. Others start with the first event.
+    - `in_flight`: how many deliveries, of different aggregates, an `AsyncCashier` may make at once;
+      for a blocking sink it is always one.
     - `deadline_s`: how long one `send` or `check` of a blocking sink may take.
     - `protocol_version`: the version of this protocol for which the sink was written.
     """
@@ -42,6 +44,7 @@ class SinkTraits:
     events: tuple[str, ...] = ("*",)
     needs_contact: bool = False
     only_new: bool = False
+    in_flight: int = 1
     deadline_s: float = 60.0
     protocol_version: int = SINK_PROTOCOL_VERSION
 

@@ -24,7 +24,7 @@ from paygate.cashier.within import Lends
 from paygate.domain.secret import Sealed
 from paygate.driving import drive_async
 from paygate.errors import NotAllowedHere
-from paygate.service.flow import Deliver, Exchange, InThread, Read, Write, look
+from paygate.service.flow import Deliver, Exchange, InThread, Read, Together, Write, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -256,8 +256,20 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
                     future.cancel()
                     raise overdue(step)
                 return future.result()
+            case Together():
+                return await self._together(step)
             case _:
                 assert_never(step)
+
+    async def _together(self, step: Together) -> list[Any]:
+        """Run the flows of *step*, at most `at_once` of them at a time."""
+        free = asyncio.Semaphore(step.at_once)
+
+        async def run(begin: Callable[[], Flow[Any]]) -> Any:
+            async with free:
+                return await self._drive(begin())
+
+        return await asyncio.gather(*map(run, step.flows))
 
     def _courier(self, account: str) -> AsyncCourier:
         from paygate.transport import AsyncCourier, AsyncHttpTransport

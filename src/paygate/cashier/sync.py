@@ -17,7 +17,7 @@ from paygate.cashier.threads import Threads, overdue
 from paygate.cashier.verbs import AtOnce
 from paygate.cashier.within import Lends
 from paygate.driving import drive
-from paygate.service.flow import Deliver, Exchange, InThread, Read, Write, look
+from paygate.service.flow import Deliver, Exchange, InThread, Read, Together, Write, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -172,6 +172,8 @@ class Cashier(AtOnce, Lends, Face, Desk):
                 return step.subscriber(step.event)
             case InThread():
                 return self._finish(step)
+            case Together():
+                return None  # one after the other
             case _:
                 assert_never(step)
 

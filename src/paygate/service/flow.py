@@ -14,7 +14,7 @@ from paygate import logs
 from paygate.errors import CommitUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from paygate.dialogue import Request
     from paygate.domain.event import Event
@@ -69,7 +69,19 @@ class InThread:
     deadline_s: float
 
 
-Step: TypeAlias = Write | Read | Exchange | Deliver | InThread
+@dataclass(frozen=True, slots=True)
+class Together:
+    """
+    Run *flows* at the same time, at most *at_once* of them, and return their results in order.
+
+    A runner that does one thing at a time returns None instead, and runs none of them.
+    """
+
+    flows: tuple[Callable[[], Flow[Any]], ...]
+    at_once: int
+
+
+Step: TypeAlias = Write | Read | Exchange | Deliver | InThread | Together
 
 Flow: TypeAlias = Generator[Step, Any, T]
 """A use case that ends in a T."""
@@ -117,6 +129,19 @@ def intend(work: Callable[[Tx], T], attempt_of: Callable[[T], str]) -> Flow[T]:
 
 _TRIES: Final = 2
 """How often a transaction of unknown effect is tried before the last try."""
+
+
+def together(flows: Iterable[Callable[[], Flow[T]]], at_once: int) -> Flow[list[T]]:
+    """Run *flows*, at the same time if the runner can, and return their results in order."""
+    wanted = tuple(flows)
+    if at_once > 1 and len(wanted) > 1:
+        results: list[T] | None = yield Together(wanted, at_once)
+        if results is not None:
+            return results
+    results = []
+    for each in wanted:
+        results.append((yield from each()))
+    return results
 
 
 def look(work: Callable[[Tx], T]) -> Flow[T]:

@@ -22,7 +22,7 @@ from paygate.ledger.codec import write_instant
 from paygate.printing import shown
 from paygate.service import finding
 from paygate.service.delivering import hand_over
-from paygate.service.flow import look, transact
+from paygate.service.flow import look, together, transact
 from paygate.service.readers import Subscriber
 from paygate.sink import Delivery
 
@@ -51,6 +51,8 @@ SILENCE_PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 
 """The pauses for a reader that could not be reached; the last one repeats."""
 
 _BATCH = 100
+_PER_FLIGHT = 10
+"""How many events are read for each delivery that may be under way, so that few wait at the end."""
 _LEASE = timedelta(minutes=5)
 
 
@@ -179,7 +181,7 @@ def _next_batch(
     name = reader.name
 
     def waiting(tx: Tx) -> tuple[int, list[Delivery], set[str]]:
-        read = outbox.after(tx, position, _BATCH)
+        read = outbox.after(tx, position, max(_BATCH, _PER_FLIGHT * reader.in_flight))
         wanted = [each for each in read if reader.wants(each.type)]
         blocked = outbox.blocked(tx, name, {each.aggregate for each in wanted})
         return read[-1].position if read else 0, _deliveries(tx, reader, wanted), blocked
@@ -188,8 +190,8 @@ def _next_batch(
     last, deliveries, blocked = yield from look(waiting)
     if not last:
         return None
-    delivered, failed, silence = yield from _hand_over_each(reader, deliveries, blocked)
-    last = failed[-1][0].position if silence is not None else last
+    done = yield from _hand_over_each(reader, deliveries, blocked)
+    last, failed = done.last or last, done.failed
 
     def advance(tx: Tx) -> int | None:
         holding.hold_sink(tx, name)
@@ -208,7 +210,7 @@ def _next_batch(
     if dead is None:
         return None
     delayed = len(failed) - dead
-    return Published(delivered=delivered, delayed=delayed, dead=dead), last, silence
+    return Published(delivered=done.delivered, delayed=delayed, dead=dead), last, done.silence
 
 
 def _deliveries(tx: Tx, reader: Reader, events: Iterable[Event]) -> list[Delivery]:
@@ -222,30 +224,85 @@ def _deliveries(tx: Tx, reader: Reader, events: Iterable[Event]) -> list[Deliver
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _HandedOver:
+    """
+    What became of the deliveries of a batch.
+
+    `failed` are the events that were not accepted, in order: each with the reason, or None if it
+    waits behind another one of its aggregate, or was not tried. If the reader was not reached,
+    `silence` says why, and `last` is the position after which the next batch begins.
+    """
+
+    delivered: int
+    failed: list[tuple[Event, Failure | None]]
+    silence: Failure | None = None
+    last: int = 0
+
+
 def _hand_over_each(
     reader: Reader, deliveries: Sequence[Delivery], blocked: set[str]
-) -> Flow[tuple[int, list[tuple[Event, Failure | None]], Failure | None]]:
+) -> Flow[_HandedOver]:
     """
     Make *deliveries* until the reader does not respond, except those of *blocked* aggregates.
 
-    Return how many were delivered, those that were not and why, and why the reader was not reached.
+    Those of one aggregate are made one after the other. Those of different aggregates may be under
+    way at once; then later ones may be accepted although an earlier one got no response, and what
+    was not tried before them is set aside.
     """
-    failed: list[tuple[Event, Failure | None]] = []
-    delivered = 0
+    lanes: dict[str, list[Delivery]] = {}
+    for each in deliveries:
+        if each.event.aggregate not in blocked:
+            lanes.setdefault(each.event.aggregate, []).append(each)
+    accepted: set[int] = set()
+    refused: dict[int, Failure] = {}
+
+    def run(lane: Sequence[Delivery]) -> Flow[None]:
+        for delivery in lane:
+            if any(failure.silent for failure in refused.values()):
+                return
+            failure = yield from hand_over(reader, delivery)
+            if failure is not None:
+                refused[delivery.event.position] = failure
+                return
+            accepted.add(delivery.event.position)
+
+    at_once = reader.in_flight
+    if at_once == 1:  # in the order of all events, which is more than a sink is promised
+        yield from _one_by_one(reader, deliveries, blocked, accepted, refused)
+    else:
+        yield from together((partial(run, lane) for lane in lanes.values()), at_once)
+    silence = next((each for each in refused.values() if each.silent), None)
+    last = max((*accepted, *refused)) if silence is not None else 0
+    failed = [
+        (each.event, refused.get(each.event.position))
+        for each in deliveries
+        if each.event.position not in accepted and (not last or each.event.position <= last)
+    ]
+    return _HandedOver(len(accepted), failed, silence, last)
+
+
+def _one_by_one(
+    reader: Reader,
+    deliveries: Sequence[Delivery],
+    blocked: set[str],
+    accepted: set[int],
+    refused: dict[int, Failure],
+) -> Flow[None]:
+    """Make *deliveries* in their order, and note what was *accepted* and *refused*."""
+    waiting = set(blocked)
     for delivery in deliveries:
         event = delivery.event
-        if event.aggregate in blocked:
-            failed.append((event, None))
+        if event.aggregate in waiting:
             continue
         failure = yield from hand_over(reader, delivery)
         if failure is None:
-            delivered += 1
+            accepted.add(event.position)
             continue
-        blocked.add(event.aggregate)
-        failed.append((event, failure))
+        refused[event.position] = failure
+        waiting.add(event.aggregate)
         if failure.silent:
-            return delivered, failed, failure
-    return delivered, failed, None
+            return
 
 
 def _retry_due(reader: Reader) -> Flow[tuple[Published, Failure | None, bool]]:

@@ -28,6 +28,11 @@ class Subscriber:
     name: str
     call: Callable[[Event], Any]
 
+    @property
+    def in_flight(self) -> int:
+        """Return 1: a subscriber gets one event at a time."""
+        return 1
+
     def wants(self, _: str) -> bool:
         """Return True: a subscriber gets every event."""
         return True
@@ -96,6 +101,11 @@ class ConfiguredSink:
     def route(self) -> str:
         """The name of its route; an account may have the same name as a sink."""
         return ROUTE + self.name
+
+    @property
+    def in_flight(self) -> int:
+        """How many deliveries may be under way at once."""
+        return 1 if self.http is None else max(1, self.traits.in_flight)
 
     def wants(self, type_: str) -> bool:
         """Return whether it receives events of this type."""

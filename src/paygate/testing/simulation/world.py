@@ -30,7 +30,7 @@ from paygate.errors import (
 )
 from paygate.ledger.vault import Vault
 from paygate.service.account import GatewayAccount, Timing
-from paygate.service.flow import Deliver, Exchange, InThread, Read, Write
+from paygate.service.flow import Deliver, Exchange, InThread, Read, Together, Write
 from paygate.testing.clock import FakeClock
 from paygate.testing.simulation.audit import Auditor
 from paygate.testing.simulation.consumer import Consumer
@@ -377,6 +377,8 @@ class World:
                 return step.subscriber(step.event)
             case InThread():
                 return step.call()
+            case Together():
+                return None  # one after the other
             case None:
                 raise AssertionError("a task without a step has not started")
             case _:
