@@ -10,6 +10,7 @@ are not measured, because statements are prepared meanwhile.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import statistics
 import sys
 import time
@@ -131,6 +132,7 @@ class Bench:
             "statements of the floor, with BEGIN and COMMIT": written,
             "an fsync here, µs": statistics.median(disk),
             "transactions that were repeated, of all": float(self.repeated),
+            "load of the machine at the end": os.getloadavg()[0],
         }
         results = [
             Measured(
