@@ -195,7 +195,9 @@ def _recovered(count: int) -> float:
             clock.advance(hours=1)
             gateway.took_s = 0.0
             began = time.perf_counter()
-            found = cashier.recover(limit=count)
+            found = 0
+            while some := cashier.recover(limit=1_000):
+                found += len(some)
             took_s = time.perf_counter() - began - gateway.took_s
-    assert len(found) == count
+    assert found == count
     return count / took_s

@@ -10,7 +10,7 @@ from paygate.cashier.collecting import Collecting
 from paygate.cashier.credits import Credits
 from paygate.cashier.customers import Customers
 from paygate.cashier.decisions import Decisions
-from paygate.cashier.due_work import DueTenants, DueWork
+from paygate.cashier.due_work import Agenda, DueWork
 from paygate.cashier.enrolling import Enrolling
 from paygate.cashier.events import Outbox, Publishing
 from paygate.cashier.feeds import FeedVerbs
@@ -56,7 +56,7 @@ class Desk(
     Callbacks,
     FeedVerbs,
     Recovery,
-    DueTenants,
+    Agenda,
     DueWork,
     Publishing,
     Accounts,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from paygate.service.readers import Reader
 
 
-class DueTenants(OnLedger):
-    """The verb that says for which merchants something is due."""
+class Agenda(OnLedger):
+    """Verbs about due work that use no gateway account."""
 
     _of_no_tenant = frozenset({"tenants_due"})
     _timing: Timing
@@ -39,9 +39,16 @@ class DueTenants(OnLedger):
 
         return (yield from agenda.tenants(list(self._readers), self._timing))
 
+    @verb
+    def give_back(self, jobs: Sequence[Job | str]) -> Flow[None]:
+        """Give back jobs that were taken and are not done, so that any process takes them."""
+        from paygate.service import agenda
+
+        yield from agenda.give_back(arguments.jobs(jobs, "jobs"))
+
 
 class DueWork(OnAccounts):
-    """Verbs about due work, in jobs."""
+    """Verbs that find due work, take it and do it."""
 
     @verb
     def due(self, *, limit: int = 100) -> Flow[list[Job]]:
@@ -78,13 +85,6 @@ class DueWork(OnAccounts):
         length = arguments.lease(lease, "lease", LEASE_MAX)
         access = self._access().without(arguments.names(without, "without"))
         return (yield from agenda.take(access, most, length))
-
-    @verb
-    def give_back(self, jobs: Sequence[Job | str]) -> Flow[None]:
-        """Give back jobs that were taken and are not done, so that any process takes them."""
-        from paygate.service import agenda
-
-        yield from agenda.give_back(arguments.jobs(jobs, "jobs"))
 
     @verb
     def work(self, job: Job | str) -> Flow[JobResult]:
