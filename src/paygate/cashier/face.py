@@ -328,6 +328,7 @@ class Face:
             routes=self._routes,
             timing=self._timing,
             now=self.now(),
+            drivers=roster.drivers,
         )
 
     def _of(self, tenant: str) -> Self:

@@ -10,6 +10,7 @@ from paygate.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from paygate.domain.secret import Sealed
+    from paygate.registry import Driver
     from paygate.service.account import GatewayAccount
     from paygate.service.readers import ConfiguredSink
 
@@ -18,9 +19,12 @@ _USED_LATER = ("paygate.transport", "cryptography.fernet", "tenacity")
 
 
 def account_of(
-    name: str, given: Sealed[Any], environment: Sealed[Mapping[str, str] | None]
+    name: str,
+    given: Sealed[Any],
+    environment: Sealed[Mapping[str, str] | None],
+    drivers: dict[str, Driver] | None = None,
 ) -> GatewayAccount:
-    """Return the account *name*, made from a driver object or from settings."""
+    """Return the account *name*, made from a driver object or from settings; see `build`."""
     from paygate import registry
     from paygate.gateway import Gateway
     from paygate.plugins import revealed
@@ -33,7 +37,7 @@ def account_of(
             f"the gateway account {name!r} needs a driver object, or settings by name such as "
             f'{{"driver": "stripe"}}, not {type(given.open()).__name__}'
         )
-    gateway = registry.build(given.open(), environment=environment.open())
+    gateway = registry.build(given.open(), environment=environment.open(), drivers=drivers)
     terms = {
         each: revealed(given.open()[each])
         for each in registry.OF_ACCOUNT - {"transport"}

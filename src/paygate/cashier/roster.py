@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from paygate.cashier.routes import Routes
     from paygate.domain.secret import Sealed
     from paygate.errors import PaygateError
+    from paygate.registry import Driver
     from paygate.service.account import GatewayAccount
 
 
@@ -48,6 +49,7 @@ class Roster:
 
     def __init__(self, merchants: Merchants, abandon: Callable[[Served], None]) -> None:
         self.merchants = merchants
+        self.drivers: dict[str, Driver] = {}
         self._abandon = abandon
         self._late: dict[str, int] = {}
         self._begin()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from paygate.cashier.routes import Routes
     from paygate.ledger.account_settings import SealedSettings
     from paygate.ledger.tx import Context
+    from paygate.registry import Driver
     from paygate.service.account import GatewayAccount, Timing
 
 _LOGGER: Final = "paygate.cashier"
@@ -38,8 +39,13 @@ def serve(
     routes: Routes[Any],
     timing: Timing,
     now: datetime,
+    drivers: dict[str, Driver],
 ) -> Served:
-    """Return the accounts of *tenant*, made from *settings*; they come from what was *given*."""
+    """
+    Return the accounts of *tenant*, made from *settings*; they come from what was *given*.
+
+    *drivers* are those that were loaded before; it gets those that are loaded now.
+    """
     accounts: dict[str, GatewayAccount] = {}
     problems: dict[str, PaygateError] = {}
     networks: dict[str, Any] = dict(routes.networks)  # those of sinks
@@ -48,7 +54,7 @@ def serve(
             problems[name] = InvalidSettings(f"the name of an account does not begin with {ROUTE}")
             continue
         entry = Sealed(settings.open()[name])
-        made = _made(name, entry)
+        made = _made(name, entry, drivers)
         if isinstance(made, PaygateError):
             problems[name] = made
             continue
@@ -97,13 +103,15 @@ def note_problems(served: Served, known: Mapping[str, PaygateError]) -> None:
         logs.write(_LOGGER, "account.unusable", problem.message, about)
 
 
-def _made(name: str, entry: Sealed[object]) -> GatewayAccount | PaygateError:
+def _made(
+    name: str, entry: Sealed[object], drivers: dict[str, Driver]
+) -> GatewayAccount | PaygateError:
     """Return the account, or what is wrong with it, without the frames that hold its settings."""
     if isinstance(entry.open(), PaygateError):
         return _bare(entry.open())
     try:
         own_network(name, entry.open())
-        return account_of(name, entry, Sealed(None))
+        return account_of(name, entry, Sealed(None), drivers)
     except PaygateError as error:
         return _bare(error)
     except Exception as bug:  # noqa: BLE001  (a driver's code)
