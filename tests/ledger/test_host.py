@@ -11,7 +11,13 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from paygate import AsyncCashier, Cashier, Money, Within
-from paygate.errors import InvalidValue, NotAllowedHere, NotEnoughOpen, SchemaMismatch
+from paygate.errors import (
+    AssignmentConflict,
+    InvalidValue,
+    NotAllowedHere,
+    NotEnoughOpen,
+    SchemaMismatch,
+)
 from tests.support.django_database import in_transaction
 
 pytestmark = pytest.mark.sqlite
@@ -85,6 +91,23 @@ def test_the_hosts_commit_keeps_what_was_done_within_it(
         assert numbers(cashier) == [], "nobody else sees it yet"
 
     assert numbers(cashier) == ["REV-1-FEE", "A-1"]
+    assert cashier.fsck() == []
+
+
+def test_a_prepayment_is_made_paid_and_assigned_within_the_hosts_transaction(
+    cashier: Cashier, path: Path
+) -> None:
+    with by_sqlite3(path) as connection:
+        within = cashier.within(connection)
+        total, due = Money.of("USD", 50), "2031-01-01"
+        made = within.prepay("C-1", total, assignment_key="O-1", key="entry")
+        within.record(made, by="cash", key="till")
+        within.issue(number="P-1", customer="C-1", total=total, due=due, assignment_key="O-1")
+        with pytest.raises(AssignmentConflict):
+            within.prepay("C-2", total, assignment_key="o-1", key="other")
+
+    assert cashier.prepayment(made).status == "balanced"
+    assert [each.type for each in cashier.events()].count("assignment.conflict") == 1
     assert cashier.fsck() == []
 
 

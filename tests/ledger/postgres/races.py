@@ -310,6 +310,29 @@ def two_completes(office: Office) -> Round:
     return Round(acts, _one_attempt(office, page, "complete"))
 
 
+def paid_and_invoiced(office: Office) -> Round:
+    """The invoice finds the money, or the money finds the invoice, whichever comes first."""
+    purpose = new_key()
+    made = office.first.prepay("C-1", TOTAL, assignment_key=purpose, key=new_key())
+
+    def pay(cashier: Cashier, number: int) -> object:
+        if number:
+            return None
+        return cashier.record(made, by="cash", amount=TOTAL, key=purpose)
+
+    def issue(cashier: Cashier, _: int) -> object:
+        return cashier.issue(
+            number=purpose, customer="C-1", total=TOTAL, due=DUE, assignment_key=purpose
+        )
+
+    def wrong() -> str:
+        left = office.first.invoice(purpose).open
+        waiting = office.first.prepayment(made).waiting
+        return f"{left} is open, and {waiting} waits" if left or waiting else ""
+
+    return Round(office.acts(pay, issue), wrong)
+
+
 _KEYS: Final = count(1)
 
 
@@ -383,6 +406,7 @@ RACES: Final = {
             (),
         ),
         (sending_stopped, (), ()),
+        (paid_and_invoiced, (), ()),
         (
             two_completes,
             [

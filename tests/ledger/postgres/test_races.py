@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from paygate import Cashier
 from paygate.ledger.postgres import locks
 from paygate.ledger.postgres.store import PostgresStore
-from tests.ledger.postgres.races import RACES, WRITERS, Office, Unlocked, play
+from tests.ledger.postgres.races import RACES, TOTAL, WRITERS, Office, Unlocked, play
 
 TIMES = 15
 
@@ -46,6 +47,24 @@ def test_what_is_done_at_once_is_as_if_one_had_come_first(
 
     assert wrong == []
     assert not {"40P01", "40001"} & set(conflicts)
+    assert office.first.fsck() == []
+
+
+def test_two_customers_never_own_one_assignment_key(office: Office) -> None:
+    """No lock is common to both; the row of the key decides, and the second waits for it."""
+    for number in range(TIMES):
+        purpose = f"order-{number}"
+
+        def prepay(cashier: Cashier, which: int, purpose: str = purpose) -> object:
+            key = f"{purpose}-{which}"
+            return cashier.prepay(f"C-{which}", TOTAL, assignment_key=purpose, key=key)
+
+        played = play(office.acts(prepay))
+
+        assert played.errors == []
+        assert len(office.first.prepayments(assignment_key=purpose)) == 1
+        conflicts = [each for each in office.first.events(limit=1000) if "conflict" in each.type]
+        assert len(conflicts) == (number + 1) * (WRITERS - 1)
     assert office.first.fsck() == []
 
 
