@@ -1,5 +1,6 @@
 """Orders at PayPal: what is asked for, and what its answers mean for the money."""
 
+import json
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from paygate.errors import BadResponse, InvalidSettings, NoResponse, Unsupported
 from paygate.gateway import Keyed, NotIdempotent, StoredToken, Voiding, Withdrawal
 from paygate.registry import make
 from paygate.testing.play import play
+from tests.drivers.paypal.certificates import WEBHOOK_ID
 from tests.drivers.paypal.conftest import (
     APPROVED,
     CAPTURE,
@@ -408,6 +410,13 @@ def test_a_refund_is_found_among_those_of_its_order() -> None:
     assert found.reference == refunded()["id"]
 
 
+def test_a_refund_carries_the_ids_by_which_it_is_found() -> None:
+    [request] = play(PAYPAL.refund(refunding()), answers(refunded(), 201)).requests
+
+    body = json.loads(request.body)
+    assert (body["custom_id"], body["invoice_id"]) == ("pay_1.att_1", "att_1")
+
+
 def test_a_payment_without_a_capture_cannot_be_refunded() -> None:
     with pytest.raises(Unsupported, match="refunds a capture"):
         PAYPAL.refund(refunding(movement_id="ch_1"))
@@ -460,3 +469,21 @@ def test_a_wallet_can_be_on_automatic_payment_only_if_it_may_be_stored() -> None
     assert StoredToken in stores.methods
     assert not plain.methods
     assert not not_.offers(Kind.REDIRECT, Operation.ENROLL)
+
+
+def test_an_account_without_the_webhook_of_its_settings_is_noticed() -> None:
+    other = answers({"webhooks": [{"id": "0AB12345CD678901E"}]})
+
+    with pytest.raises(BadResponse, match="webhook_id names no webhook"):
+        play(PAYPAL.check(), other)
+
+
+def test_the_report_of_another_account_is_noticed() -> None:
+    hooks = answers({"webhooks": [{"id": WEBHOOK_ID}]})
+    gateway = paypal(reports=True)
+
+    with pytest.raises(BadResponse, match="another merchant"):
+        play(gateway.check(), hooks, answers({"account_id": "8E7MGXCWTTKK3"}))
+    ours = gateway.traits.merchant_account
+    facts = play(gateway.check(), hooks, answers({"account_id": ours})).outcome
+    assert facts.merchant_account == ours
