@@ -186,7 +186,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
         },
     ),
     "account": Noun(
-        "Keep settings of gateway accounts in the ledger, for many merchants.",
+        "Keep settings of gateway accounts in the ledger, encrypted.",
         {
             "add": Command("stored_accounts", "add", "Store an account, encrypted."),
             "rotate": Command("stored_accounts", "rotate", "Replace settings, such as its keys."),
