@@ -14,6 +14,8 @@ KNOWN = {
     "ledger/sqlite.py: _is_owned",
     # click gives up the name of a command that was cut off the arguments, and warns about it.
     "cli/exits.py: _protected_args",
+    # A public function of Python's own, despite its name: a second signal ends the worker at once.
+    "worker/process.py: _exit",
 }
 
 WIRE = {"asyncio", "h11", "httpcore", "httptools", "httpx", "socket", "ssl"}

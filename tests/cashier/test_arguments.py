@@ -255,6 +255,7 @@ OF_VERB: Mapping[tuple[str, str], set[str]] = {
     ("customer", "id_"): TEXTS | {"a customer who rings"},
     ("events", "aggregate"): TEXTS | {"a payment"},
     ("events", "after"): {"seven"},
+    ("take_due", "without"): {"a list of a text"},
     ("record_refund", "reference"): {"year 1 in text"},
     # A file in which nothing can be read is told by its lines.
     ("import_invoices", "csv"): {"no bytes", *TEXTS, "half a character"},

@@ -34,6 +34,7 @@ class Names:
     """What a merchant could call records of another one by, or records that nobody has."""
 
     invoice: str = "inv_of_nobody"
+    prepayment: str = "ppy_of_nobody"
     number: str = "N-none"
     payment: str = "pay_of_nobody"
     attempt: str = "att_of_nobody"
@@ -162,6 +163,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
         callback=callback.id,
         payer_number="VA-7",
         stored=north.add_account("till-7", settings={"driver": "fake"}).name,
+        prepayment=north.prepay("C-7", usd("5.00"), assignment_key="order-7", key="entry-7").id,
     )
 
 
@@ -212,6 +214,12 @@ CALLS: dict[str, list[Call]] = {
     "invoice": [lambda c, n: c.invoice(n.number), lambda c, n: c.invoice(n.invoice)],
     "payment": [lambda c, n: c.payment(n.payment)],
     "invoices": [lambda c, n: c.invoices(customer=n.customer)],
+    "prepayment": [lambda c, n: c.prepayment(n.prepayment)],
+    "prepayments": [
+        lambda c, n: c.prepayments(customer=n.customer),
+        lambda c, n: c.prepayments(after=n.prepayment),
+    ],
+    "close_prepayment": [lambda c, n: c.close_prepayment(n.prepayment, reason="canceled")],
     "open_invoices": [lambda c, n: c.open_invoices(n.customer)],
     "payments": [
         lambda c, n: c.payments(customer=n.customer),
@@ -282,6 +290,7 @@ def replayed(cashier: Cashier) -> int:
 LISTS: dict[str, Callable[[Cashier], Any]] = {
     "method_changes": lambda c: c.method_changes(),
     "invoices": lambda c: c.invoices(),
+    "prepayments": lambda c: c.prepayments(),
     "payments": lambda c: c.payments(),
     "receipt_lines": lambda c: c.receipt_lines(),
     "chargebacks": lambda c: c.chargebacks(),
@@ -303,6 +312,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
 # These make records of the caller's own, or are about the file or the wallet as a whole.
 OWN = {
     "issue",
+    "prepay",
     "import_invoices",
     "save_customer",
     "top_up",

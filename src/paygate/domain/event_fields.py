@@ -247,7 +247,12 @@ _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
     ),
     "payment.disputed": (
         _DISPUTE,
-        *_sometimes(_text("respond_by", "Until when the dispute can be answered.", "2026-01-11")),
+        EventField(
+            "respond_by",
+            Shape.TEXT_OR_NULL,
+            "Until when it can be answered, if known.",
+            "2026-01-11",
+        ),
     ),
     "payment.charged_back": (*_MOVEMENT, *_sometimes(_DISPUTE)),
     "payment.chargeback_won": (_DISPUTE,),

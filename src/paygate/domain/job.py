@@ -54,11 +54,15 @@ class Job:
         return "/".join(quote(each, safe="") for each in parts)
 
     @classmethod
-    def read(cls, text: str) -> Self:
-        """Return the job whose `id` is *text*; its due time is not part of it."""
+    def read(cls, text: str, argument: str = "job") -> Self:
+        """
+        Return the job whose `id` is *text*; its due time is not part of it.
+
+        Raises `InvalidValue`, which names the *argument*, if it is not the id of a job.
+        """
         parts = [unquote(each) for each in text.split("/")]
         if len(parts) != _PARTS or parts[0] not in tuple(JobKind) or not parts[1] or not parts[3]:
-            raise InvalidValue(f"{shown(text)} is not the id of a job", argument="job")
+            raise InvalidValue(f"{shown(text)} is not the id of a job", argument=argument)
         kind, tenant, account, subject, lease = parts
         return cls(kind=JobKind(kind), tenant=tenant, account=account, subject=subject, lease=lease)
 

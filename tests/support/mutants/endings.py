@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Changes
+from paygate.domain.job import JobKind
 from paygate.domain.kind import Kind
 from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import Declined, RejectCause, Rejected
@@ -85,16 +86,30 @@ def _used_key_is_refusal(original: Any) -> Any:
     return decide
 
 
-def _of_every_account(table: str) -> Any:
+def _of_every_account(table: str, of: JobKind) -> Any:
     def make(original: Any) -> Any:
-        def due(tx: Tx, accounts: Any, limit: int) -> Any:
-            del accounts
+        def due(tx: Tx, kind: JobKind, account: str, limit: int, *, free: bool) -> Any:
+            if kind is not of:
+                return original(tx, kind, account, limit, free=free)
             rows = tx.all(_ALL_ACCOUNTS.format(table), {"tenant": tx.tenant})
-            return original(tx, [row["account"] for row in rows], limit)
+            found = [original(tx, kind, row["account"], limit, free=free) for row in rows]
+            return [each for some in found for each in some]
 
         return due
 
     return make
+
+
+def _whatever_it_lacks(original: Any) -> Any:
+    """Do a job without asking whether this process has its account."""
+    kinds = vars(import_module("paygate.service.agenda"))["KINDS"]
+
+    def work(job: Any, access: Any) -> Any:
+        if not access.lacks(job):
+            return (yield from original(job, access))
+        return (yield from kinds[job.kind].work(job, access))
+
+    return work
 
 
 def _stay_hard(original: Any) -> Any:
@@ -189,7 +204,10 @@ MUTANTS: Final = (
         plants="a host makes inquiries for accounts that it does not have",
         breaks="an inquiry of a process without the account changes nothing",
         shows="two hosts share a ledger, and one of them lacks an account",
-        patches=(Patch("ledger.attempts", "due", _of_every_account("paygate_attempt")),),
+        patches=(
+            Patch("ledger.jobs", "due", _of_every_account("paygate_attempt", JobKind.INQUIRE)),
+            Patch("service.agenda", "_work", _whatever_it_lacks),
+        ),
         bias=Bias(faults={PlannedFault.RESPONSE_LOST: 0.4}, actions={"poller": 6, "pay": 2}),
     ),
     Mutant(
@@ -197,7 +215,10 @@ MUTANTS: Final = (
         plants="a host applies callbacks of accounts that it does not have",
         breaks="only an inquiry that was sent and answered counts",
         shows="two hosts share a ledger, and one of them lacks an account",
-        patches=(Patch("ledger.inbox", "due", _of_every_account("paygate_inbox")),),
+        patches=(
+            Patch("ledger.jobs", "due", _of_every_account("paygate_inbox", JobKind.APPLY)),
+            Patch("service.agenda", "_work", _whatever_it_lacks),
+        ),
         bias=Bias(faults=_QUIET, actions={"poller": 6, "callbacks arrive": 3, "pay": 2}),
     ),
     Mutant(

@@ -66,7 +66,7 @@ def job(value: object, name: str) -> Job:
 
     if isinstance(value, Job):
         return value
-    return Job.read(named(value, name))
+    return Job.read(named(value, name), name)
 
 
 def jobs(value: object, name: str) -> list[Job]:
