@@ -92,8 +92,10 @@ def _of_every_account(table: str, of: JobKind) -> Any:
             if kind is not of:
                 return original(tx, kind, account, limit, free=free)
             rows = tx.all(_ALL_ACCOUNTS.format(table), {"tenant": tx.tenant})
-            found = [original(tx, kind, row["account"], limit, free=free) for row in rows]
-            return [each for some in found for each in some]
+            found: list[Any] = []
+            for row in rows:
+                found += original(tx, kind, row["account"], limit, free=free)
+            return found
 
         return due
 
