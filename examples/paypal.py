@@ -14,8 +14,7 @@ from datetime import timedelta
 
 import httpx
 
-from paygate import Cashier, Money, Payment, Redirect
-from paygate.gateway import Callback
+from paygate import Callback, Cashier, Money, Payment, Redirect
 from paygate.testing import FakeClock
 from tests.support.simulated_paypal import SimulatedPayPal, serving
 

@@ -16,6 +16,8 @@ OTHERS = {
     "paygate.slips": "the extra `slips`, which has a page of its own in the reference",
     "paygate.drivers.bitcoin": "a host that has its own prices builds this driver itself",
     # No verb reaches what one driver can do beside the protocol; a host holds that conversation.
+    "paygate.worker": "a host that runs the worker in a process of its own",
+    "paygate.integrations.procrastinate": "the extra `procrastinate`, for hosts that use it",
     "paygate.transport": "the way to a processor for a dialogue that no verb holds",
 }
 

@@ -111,8 +111,8 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         served = await self._serve(self._roster)
         desk = self._with(served)
         # The task, not the caller, uses the accounts: the caller may stop waiting.
-        work = desk._drive_served(flow(desk, *args, **kwargs), self._roster, served)
-        return await self._await(work)
+        story = flow(desk, *args, **kwargs)
+        return await self._await(partial(desk._drive_served, story, self._roster, served))
 
     async def _run(self, flow: Flow[T]) -> T:
         try:
@@ -120,11 +120,12 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         except NotAllowedHere:
             flow.close()
             raise
-        return await self._await(self._drive(flow))
+        return await self._await(partial(self._drive, flow))
 
-    async def _await(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do *work* in a task of its own, which goes on if the caller stops waiting."""
-        task = asyncio.create_task(work)
+    async def _await(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do the work in a task of its own, which goes on if the caller stops waiting."""
+        # In one line: a coroutine that was made, and interrupted before its task, is never awaited.
+        task = asyncio.create_task(begin())
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)

@@ -19,7 +19,11 @@ from paygate.testing.simulation.faults import PlannedFault
 from tests.support.mutants.mutant import Mutant, Patch, without
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from paygate.ledger.tx import Tx
+
+    Begin = Callable[..., Generator[Any, Any, Any]]
 
 _ALL_ACCOUNTS = "SELECT DISTINCT account FROM {} WHERE tenant = :tenant ORDER BY account"
 _QUIET: Final = {PlannedFault.BUSY: 0.001}
@@ -106,12 +110,11 @@ def _whatever_it_lacks(original: Any) -> Any:
     """Do a job without asking whether this process has its account."""
     kinds = vars(import_module("paygate.service.agenda"))["KINDS"]
 
-    def work(job: Any, access: Any) -> Any:
-        if not access.lacks(job):
-            return (yield from original(job, access))
-        return (yield from kinds[job.kind].work(job, access))
+    def do(job: Any, access: Any) -> Generator[Any, Any, Any]:
+        work: Begin = kinds[job.kind].work if access.lacks(job) else original
+        return (yield from work(job, access))
 
-    return work
+    return do
 
 
 def _stay_hard(original: Any) -> Any:
