@@ -30,9 +30,15 @@ PROOFS = [
     "tests/cli/test_new_driver.py",
 ]
 # Every flow is stopped at every point: hundreds of ledgers on disk.
-SWEEP = ["tests/sweep", "tests/service/test_crash_operations.py"]
+SWEEP = [
+    "tests/sweep",
+    "tests/service/test_crash_operations.py",
+    "tests/service/test_crash_settlement.py",
+]
+# Many processes, many merchants, and the simulator itself.
+MANY = ["tests/concurrency", "tests/simulation", "tests/cashier/test_five_hundred.py"]
 # What is about PostgreSQL, and needs a server.
-ON_POSTGRES = "tests/ledger/postgres"
+ON_POSTGRES = ["tests/ledger/postgres", "tests/integrations"]
 # The other tests of use cases on PostgreSQL take longer than all of these, and ask little of a
 # store: they stop a use case at each change, read notices, or try many of their combinations. They
 # pass there, too; `ordeal` runs them.
@@ -81,7 +87,7 @@ def deliver(session: nox.Session, orders: int) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests and every example in the documents; other tests have their own sessions."""
     install(session, "test")
-    others = ("tests/contract", ON_POSTGRES, *SWEEP, *PROOFS)
+    others = ("tests/contract", *ON_POSTGRES, *MANY, *SWEEP, *PROOFS)
     elsewhere = [f"--ignore={path}" for path in others]
     asked = [*IN_PARALLEL, *elsewhere, *session.posargs]
     session.run("pytest", *asked, env=in_memory())
@@ -92,7 +98,7 @@ def postgres(session: nox.Session) -> None:
     """Run tests of the ledger on PostgreSQL, with a server of their own; ``-- tests/…`` chooses."""
     install(session, "test")
     rest = [f"--ignore-glob={path}" for path in LONG_ON_POSTGRES]
-    chosen = session.posargs or [ON_POSTGRES, "tests/service", *rest]
+    chosen = session.posargs or [*ON_POSTGRES, "tests/service", *rest]
     asked = [*IN_PARALLEL, "--postgres", "--fail-on-skip", *chosen]
     session.run("pytest", *asked, env=in_memory())
 
@@ -117,7 +123,14 @@ def on_newer_postgres(session: nox.Session) -> None:
             target = package / link["target"]
             target.symlink_to(os.path.relpath(package / link["source"], target.parent))
         programs = {"PAYGATE_POSTGRES": str(package / "native" / "bin")}
-        session.run("pytest", *IN_PARALLEL, ON_POSTGRES, env={**in_memory(), **programs})
+        session.run("pytest", *IN_PARALLEL, ON_POSTGRES[0], env={**in_memory(), **programs})
+
+
+@nox.session(default=False)
+def many(session: nox.Session) -> None:
+    """Run the tests with many processes or merchants, and those of the simulator itself."""
+    install(session, "test")
+    session.run("pytest", *IN_PARALLEL, *MANY, *session.posargs, env=in_memory())
 
 
 @nox.session(default=False)
@@ -187,7 +200,7 @@ def kills(session: nox.Session) -> None:
 def tests_on(session: nox.Session) -> None:
     """Run the tests on another Python, if it is installed."""
     install(session, "test")
-    elsewhere = ["--ignore=tests/contract", f"--ignore={ON_POSTGRES}"]
+    elsewhere = [f"--ignore={path}" for path in ("tests/contract", *ON_POSTGRES)]
     asked = [*IN_PARALLEL, *elsewhere, *session.posargs]
     session.run("pytest", *asked, env=in_memory())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PUBLISHED
-from tests.contract.paypal_openapi import FILES
+from tests.contract.paypal_files import FILES
 
 pytest_plugins = ["pytester"]
 

@@ -11,12 +11,8 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft4Validator
 
-FILES: Final = (
-    "checkout_orders_v2",
-    "payments_payment_v2",
-    "vault_payment_tokens_v3",
-    "notifications_webhooks_v1",
-)
+from tests.contract.paypal_files import FILES
+
 NOT_DESCRIBED: Final = ("/v1/oauth2/", "/v1/reporting/", "/v1/customer/")
 """The parts of PayPal's interface that the files do not describe."""
 

@@ -248,7 +248,7 @@ async def test_a_worker_that_is_killed_again_and_again_leaves_the_truth(
 async def test_the_tasks_of_a_worker_that_died_are_done_by_another(url: str) -> None:
     shop = Shop(url, 2)
     cashier = shop.open()
-    app = make_app(url, lambda: cashier, stalled_after_s=0)
+    app = make_app(url, lambda: cashier)
     async with app.open_async():
         await app.schema_manager.apply_schema_async()
         [first, _] = cashier.take_due()
