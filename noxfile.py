@@ -46,6 +46,8 @@ LONG_ON_POSTGRES = [
     "tests/service/test_crash*.py",
     "tests/service/test_door.py",
     "tests/service/test_pairs.py",
+    "tests/service/test_prepayment_properties.py",
+    "tests/service/test_properties.py",
     "tests/service/test_put_back.py",
     "tests/service/test_settlement_properties.py",
     "tests/service/test_tenants.py",

@@ -386,3 +386,29 @@ async def test_a_worker_remembers_nothing_of_merchants_whose_jobs_are_done(shop:
 
     assert done.jobs[JobKind.INQUIRE] == 5
     assert worker._lanes == {}
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_a_worker_that_finds_nothing_pauses_before_it_looks_again(
+    shop: Shop, face: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    take_due = face.take_due
+
+    def counted(*given: Any, **named: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return take_due(*given, **named)
+
+    monkeypatch.setattr(face, "take_due", counted)
+    async with opened(shop, face) as cashier:
+        worker = Worker(cashier, poll_s=3600)
+        working = asyncio.create_task(worker.run())
+        await until(lambda: worker.is_ready)
+
+        for _ in range(200):  # time enough for many more looks
+            await asyncio.to_thread(int)
+        worker.stop()
+        await working
+
+    assert looks == 1

@@ -220,7 +220,9 @@ class Worker:
             return 0
         # The function of merchants= may hang for one tenant; the others do not wait for it.
         patience_s = _SLOW_S if self._cashier.serves_all else None
-        ended, _ = await asyncio.wait(begun, timeout=patience_s)
+        ended, late = await asyncio.wait(begun, timeout=patience_s)
+        for task in late:
+            task.add_done_callback(lambda _: self._news.set())
         return sum(task.result() for task in ended)
 
     def _begin_visit(self, tenant: str) -> asyncio.Task[int]:
@@ -230,7 +232,6 @@ class Worker:
         def end(_: asyncio.Task[int]) -> None:
             self._visits.pop(tenant, None)
             self._forget(tenant)
-            self._news.set()
 
         task.add_done_callback(end)
         return task
