@@ -20,7 +20,7 @@ import pytest
 from paygate.dialogue import Request
 from paygate.transport import HttpTransport
 from tests.contract.conftest import free_port, wait_until_it_listens
-from tests.contract.paypal_openapi import FILES
+from tests.contract.paypal_files import FILES
 from tests.contract.test_paypal_openapi import everything
 from tests.drivers.paypal.conftest import paypal
 

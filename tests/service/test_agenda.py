@@ -478,6 +478,22 @@ def test_what_is_no_job_is_refused_by_its_argument(office: Office, text: str) ->
     assert refused.value.facts["argument"] == "job"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "read-feed/main/well/nope/l",
+        "apply/main/well/x/l",
+        "apply/main/well/99999999999999999999999/l",
+        "apply/main/well/%D9%A1/l",
+    ],
+)
+def test_a_job_that_was_changed_in_a_queue_is_left_alone(office: Office, text: str) -> None:
+    done = office.process("well").work(text)
+
+    assert "is not the" in done.left
+    assert done.payment is None
+
+
 def test_a_job_whose_subject_does_not_exist_does_nothing(office: Office) -> None:
     cashier = office.process("well")
     for kind in (JobKind.INQUIRE, JobKind.CHECK_SETTLEMENT, JobKind.APPLY):

@@ -272,8 +272,25 @@ def test_a_final_refusal_is_a_dead_letter_at_once_and_blocks_only_its_aggregate(
     assert {each.event.aggregate for each in crm.heard} >= {good}
 
 
+class Unsayable(Exception):
+    """An exception whose text cannot be read."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
 @pytest.mark.parametrize(
-    "fault", [KeyError("x"), RecursionError(), SystemExit(3), StopIteration(), AssertionError()]
+    "fault",
+    [
+        KeyError("x"),
+        RecursionError(),
+        SystemExit(3),
+        StopIteration(),
+        AssertionError(),
+        RuntimeError("half of a pair: \ud800"),
+        EventRefused("half of a pair: \ud800"),
+        Unsayable(),
+    ],
 )
 def test_whatever_a_sink_raises_it_stops_no_other(
     fault: BaseException, kind: type[Told], opened: Callable[..., Cashier]

@@ -227,6 +227,16 @@ def test_no_value_adds_a_header_or_a_line_to_one(text: str) -> None:
     assert not {unicodedata.category(each) for each in message["subject"]} & {"Cc", "Zl", "Zp"}
 
 
+@pytest.mark.parametrize("name", ["=?utf-8?Q?A=0D=0ASubject:_Refund?=", "=?utf-8?b?QQpCY2M6IGU=?="])
+def test_a_name_that_is_an_encoded_text_stays_one_line(name: str) -> None:
+    message = message_of(delivery("payment.succeeded", name=name), SmtpSettings(**PLAIN))
+
+    assert message is not None
+    [to] = message["To"].addresses
+    assert to.display_name == name.replace("=?", "= ?")
+    assert [line for line in message.as_bytes().split(b"\r\n") if line.startswith(b"Bcc")] == []
+
+
 # --- What the server answers --------------------------------------------------------
 
 

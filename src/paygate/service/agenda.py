@@ -18,6 +18,7 @@ delay the others.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -48,6 +49,7 @@ FEED_TIME: Final = timedelta(minutes=1)
 """How long one pass reads long feeds; the next pass continues without a pause."""
 
 _BATCH: Final = 100
+_CALLBACK: Final = re.compile("[0-9]{1,18}")
 _OVERTAKEN_MAX: Final = 3
 
 
@@ -79,9 +81,14 @@ class Access:
             return f"the tenant {job.tenant!r} is not served here"
         if job.kind is JobKind.PUBLISH:
             return "" if job.subject in self.readers else f"no sink {job.subject!r} is known here"
-        if job.account in self.accounts:
-            return ""
-        return f"the account {job.account!r} is not configured here"
+        if job.account not in self.accounts:
+            return f"the account {job.account!r} is not configured here"
+        # The id of a job comes back from a queue, where anybody may have changed it.
+        if job.kind is JobKind.READ_FEED and job.subject != job.account:
+            return f"{job.subject!r} is not the feed of the account {job.account!r}"
+        if job.kind is JobKind.APPLY and not _CALLBACK.fullmatch(job.subject):
+            return f"{job.subject!r} is not the number of a callback"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

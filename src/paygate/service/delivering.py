@@ -139,13 +139,21 @@ def _call(reader: Subscriber, event: Event) -> Flow[Failure | None]:
 
 def _failure_of(error: BaseException) -> Failure:
     if isinstance(error, EventRefused):
-        return Failure(error.message, final=error.final)
+        return Failure(_text_of(error), final=error.final)
     if isinstance(error, PaygateError):
         kind = type(error) if isinstance(error, GatewayError) else None
-        return Failure(error.message, silent=isinstance(error, _SILENT), kind=kind)
+        return Failure(_text_of(error), silent=isinstance(error, _SILENT), kind=kind)
     called, silent = type(error).__name__, isinstance(error, _UNREACHED)
     kind = NoResponse if silent else None
-    return Failure(f"{called}: {error}", silent=silent, logged=called, kind=kind)
+    return Failure(f"{called}: {_text_of(error)}", silent=silent, logged=called, kind=kind)
+
+
+def _text_of(error: BaseException) -> str:
+    """Return the text of a foreign exception, which may have none, or one that cannot be stored."""
+    try:
+        return str(error).encode(errors="replace").decode()
+    except Exception:  # noqa: BLE001  (foreign code)
+        return "its text cannot be read"
 
 
 def check(of: ConfiguredSink) -> Flow[None]:

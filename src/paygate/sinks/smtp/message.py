@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.errors import EventRefused
 from paygate.sinks.smtp.settings import address, ascii_domain
-from paygate.sinks.smtp.templates import values_of
+from paygate.sinks.smtp.templates import in_one_line, values_of
 
 if TYPE_CHECKING:
     from paygate.sink import Delivery
@@ -60,7 +60,7 @@ def _recipients(delivery: Delivery, settings: SmtpSettings) -> tuple[Address, ..
     plain = local and domain and not any(each in contact.email.strip() for each in " ,;<>\"'()")
     if not plain or _NOT_PRINTED.search(contact.email):
         raise EventRefused("the stored e-mail address of the customer is not valid", final=True)
-    name = _NOT_PRINTED.sub(" ", contact.name).strip()
+    name = in_one_line(contact.name)
     try:
         return (Address(display_name=name, username=local, domain=ascii_domain(domain)),)
     except (ValueError, IndexError):

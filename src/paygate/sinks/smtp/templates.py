@@ -61,7 +61,7 @@ class Template(Settings):
     def filled(self, values: Mapping[str, str]) -> Template:
         """Return this template with its places filled from *values*."""
         return Template(
-            subject=_filled(self.subject, values, _in_one_line),
+            subject=_filled(self.subject, values, in_one_line),
             text=_filled(self.text, values, str),
             html=_filled(self.html, values, html.escape),
         )
@@ -103,7 +103,7 @@ def _said(value: Any) -> str:
             return str(value)
 
 
-def _in_one_line(value: str) -> str:
+def in_one_line(value: str) -> str:
     """Return *value* for a header, where ``=?`` would begin an encoded text."""
     return _BLANK.sub(" ", value).strip().replace("=?", "= ?")
 
