@@ -53,13 +53,6 @@ class Accounts(OnAccounts):
         yield from ()
         return dict(self._account(via).public)
 
-    @verb
-    def tenant_is_new(self) -> Flow[bool]:
-        """Return whether the ledger has events of other tenants, but none of this one."""
-        from paygate.ledger import outbox
-
-        return (yield from look(outbox.only_of_others))
-
 
 def _check(account: GatewayAccount) -> Flow[AccountFacts]:
     from paygate.dialogue import deferred

@@ -54,3 +54,10 @@ class BookVerbs(OnLedger):
         if progress is not None:
             told = arguments.called(progress, "progress", "a name and two numbers")
         return (yield from look(lambda tx: book.check(tx, wanted, told)))
+
+    @verb
+    def tenant_is_new(self) -> Flow[bool]:
+        """Return whether the ledger has events of other tenants, but none of this one."""
+        from paygate.ledger import outbox
+
+        return (yield from look(outbox.only_of_others))

@@ -284,6 +284,11 @@ class Face:
         return dict(self._sinks)
 
     @property
+    def tenant(self) -> str:
+        """The tenant whose books this cashier is for; empty if it serves all."""
+        return self._context.tenant
+
+    @property
     def serves_all(self) -> bool:
         """Whether this cashier was opened with ``merchants=`` and is not for one tenant."""
         return not self._context.tenant

@@ -26,6 +26,7 @@ import typer
 from paygate.cli import options
 from paygate.cli.exits import hide
 from paygate.cli.foreign import failure, secrets_of
+from paygate.cli.precedence import is_typed, settled
 from paygate.domain.money import Money
 from paygate.domain.secret import Secret
 from paygate.errors import InvalidSettings, InvalidValue, InvoiceNotFound, PaygateError
@@ -48,10 +49,11 @@ class Where:
     """The values of a command's options about ledger and gateways."""
 
     ctx: typer.Context
-    ledger: str
-    gateways: Path | None
-    app: str | None
-    tenant: str
+    ledger: str = "sqlite://"
+    gateways: Path | None = None
+    app: str | None = None
+    tenant: str = "main"
+    tenant_given: bool = False
     zone: str = "UTC"
     as_json: bool = False
     sends: bool = False
@@ -76,6 +78,7 @@ class Where:
         with self._cashier(given, make=make) as opened:
             # The function of --app itself decides whose books it opens, unless it serves all.
             named = self.app is None or opened.serves_all
+            self._check_tenant(opened)
             cashier = opened.for_tenant(self.tenant) if opened.serves_all else opened
             if named and not make and not new_tenant and cashier.tenant_is_new():
                 raise InvalidValue(
@@ -91,12 +94,34 @@ class Where:
         """Open the cashier of a worker, which may be of either face, and for many merchants."""
         from paygate.cashier.aio import AsyncCashier
 
-        made = None if self.app is None or self.gateways else made_by_app(self.ctx, self.app)
+        made = None if self.app is None else made_by_app(self.ctx, self.app)
         if isinstance(made, AsyncCashier):
-            yield made  # it is closed in its event loop
+            self._check_tenant(made)
+            # It is closed in its event loop.
+            yield made.for_tenant(self.tenant) if self._chooses_tenant(made) else made
             return
-        with self.open() if made is None else _checked(made, self.app or "") as cashier:
-            yield cashier
+        if made is None:
+            with self.open() as cashier:
+                yield cashier
+            return
+        with _checked(made, self.app or "") as cashier:
+            self._check_tenant(cashier)
+            yield cashier.for_tenant(self.tenant) if self._chooses_tenant(cashier) else cashier
+
+    def _chooses_tenant(self, opened: Cashier | AsyncCashier) -> bool:
+        """Return whether a worker serves one of the many merchants of *opened*."""
+        return opened.serves_all and self.tenant_given
+
+    def _check_tenant(self, opened: Cashier | AsyncCashier) -> None:
+        """Raise if the function of --app opened the books of another tenant than --tenant says."""
+        if not self.tenant_given or opened.serves_all or opened.tenant == self.tenant:
+            return
+        raise InvalidValue(
+            f"the function of --app opened the books of tenant {opened.tenant!r}, not of "
+            f"{shown(self.tenant)}: leave --tenant out; or let the function open a cashier for "
+            "many merchants (merchants=), or name the ledger with --ledger instead of --app",
+            argument="tenant",
+        )
 
     def settings(self) -> Mapping[str, dict[str, Any]]:
         """Return the gateway accounts of the file, if there is one."""
@@ -116,8 +141,6 @@ class Where:
 
     def _cashier(self, given: Tables | None, *, make: bool) -> Cashier:
         if self.app is not None:
-            if self.gateways is not None:
-                raise InvalidValue("the function of --app has its gateways; leave --gateways out")
             return from_app(self.ctx, self.app)
         from paygate.cashier.merchants import Merchants
         from paygate.cashier.sync import Cashier
@@ -173,13 +196,8 @@ def _sharing(command: Callable[..., None], *shared: str) -> Callable[..., None]:
     """Return the function that typer sees, with the options of *command* and then the *shared*."""
 
     def call(ctx: typer.Context, **given: Any) -> None:
-        said: dict[str, Any] = {
-            "ledger": "sqlite://",
-            "gateways": None,
-            "app": None,
-            "tenant": "main",
-        }
-        said |= {name: given.pop(name) for name in shared}
+        said: dict[str, Any] = {name: given.pop(name) for name in shared}
+        said = settled(ctx, said) | {"tenant_given": is_typed(ctx, "tenant")}
         command(Where(ctx=ctx, sends="gateways" in shared, **said), **given)
 
     hints = get_type_hints(command, include_extras=True)

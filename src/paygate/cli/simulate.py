@@ -10,6 +10,7 @@ import typer
 from paygate.cli import options, show
 from paygate.cli.exits import FINDINGS
 from paygate.cli.opening import Where
+from paygate.cli.precedence import is_typed, settled
 from paygate.cli.traits import traits_of_account, traits_of_driver
 from paygate.errors import InvalidValue
 from paygate.printing import counted
@@ -52,21 +53,15 @@ def simulate(
     """
     if driver and via:
         raise InvalidValue("--via names an account, which has its driver; leave --driver out")
-    if not via and any(_typed(ctx, each) for each in ("gateways", "app")):
+    if not via and any(is_typed(ctx, each) for each in ("gateways", "app")):
         raise InvalidValue("--gateways and --app are where --via finds its account; give --via")
     declared = None
     if driver:
         declared = traits_of_driver(driver)
     elif via:
-        where = Where(ctx=ctx, ledger="sqlite://", gateways=gateways, app=app, tenant="main")
+        where = Where(ctx=ctx, **settled(ctx, {"gateways": gateways, "app": app}))
         declared = traits_of_account(where, via)
     _sweep(seeds, first, jobs, declared, as_json=as_json)
-
-
-def _typed(ctx: typer.Context, parameter: str) -> bool:
-    """Return whether an option is on the command line; the environment may set it for others."""
-    source = ctx.get_parameter_source(parameter)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _sweep(seeds: int, first: int, jobs: int, declared: Traits | None, *, as_json: bool) -> None:
