@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from paygate.driving import Observer, drive, drive_async, relay
+from paygate.driving import Contained, Observer, contained, drive, drive_async, raised, relay
 from paygate.errors import NoResponse
 
 
@@ -184,3 +184,74 @@ def test_a_cancelled_drive_closes_the_generator_and_shows_the_cancellation() -> 
     assert (talk.heard, talk.closed) == ([], True)
     assert [seen[:2] for seen in watch.seen] == [("before", "first"), ("failed", "first")]
     assert isinstance(watch.seen[1][2], asyncio.CancelledError)
+
+
+# --- What foreign code raises -------------------------------------------------------------------
+
+
+STRAYS = [asyncio.CancelledError("stop"), GeneratorExit("stop")]
+strays = pytest.mark.parametrize("stray", STRAYS, ids=repr)
+
+
+@ways
+def test_a_contained_generator_is_driven_as_any_other(way: Way) -> None:
+    talk, fault = Talk(), NoResponse("nobody answers")
+
+    def do(step: str) -> int:
+        if step == "first":
+            raise fault
+        return 2
+
+    assert way(contained(talk.begin()), do, None) == 2
+
+    assert (talk.heard, talk.closed) == ([fault, 2], True)
+
+
+@ways
+@strays
+def test_what_would_end_the_caller_is_an_exception_like_any_other(
+    way: Way, stray: BaseException
+) -> None:
+    def wrong() -> Generator[str, int, int]:
+        yield "first"
+        raise stray
+
+    with pytest.raises(Contained, match=f"it raised {type(stray).__name__}") as caught:
+        way(contained(wrong()), len, None)
+
+    assert raised(caught.value) is stray
+    assert caught.value.__traceback__ is not None
+
+
+@ways
+def test_an_interruption_is_not_contained(way: Way) -> None:
+    def interrupted() -> Generator[str, int, int]:
+        yield "first"
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        way(contained(interrupted()), len, None)
+
+
+def test_closing_a_contained_generator_closes_the_foreign_one_and_raises_nothing() -> None:
+    talk = Talk()
+    driven = contained(talk.begin())
+    next(driven)
+
+    driven.close()
+
+    assert (talk.heard, talk.closed) == ([], True)
+
+
+def test_what_a_foreign_generator_raises_while_it_is_closed_is_contained() -> None:
+    def wrong() -> Generator[str, int, int]:
+        try:
+            yield "first"
+        finally:
+            raise asyncio.CancelledError
+
+    driven = contained(wrong())
+    next(driven)
+
+    with pytest.raises(Contained):
+        driven.close()

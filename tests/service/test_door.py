@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -172,6 +173,8 @@ ERRORS: dict[str, BaseException] = {
     "no memory": MemoryError(),
     "too deep": RecursionError(),
     "an end that is none": StopIteration("paid"),
+    "a cancellation of nothing": asyncio.CancelledError("sk_live_1"),
+    "an end of a generator": GeneratorExit("sk_live_1"),
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from threading import Event as Gate
 from typing import Any
 
@@ -26,6 +28,8 @@ from paygate.errors import (
 from paygate.service.publish import RETRY_PLAN, SILENCE_PAUSES, Published
 from paygate.sink import AnySink, Delivery, SinkTraits
 from paygate.testing import FakeClock
+
+USD_5 = Money("USD", 500)
 
 
 class Told:
@@ -279,19 +283,27 @@ class Unsayable(Exception):
         raise RuntimeError("no text")
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        KeyError("x"),
-        RecursionError(),
-        SystemExit(3),
-        StopIteration(),
-        AssertionError(),
-        RuntimeError("half of a pair: \ud800"),
-        EventRefused("half of a pair: \ud800"),
-        Unsayable(),
-    ],
-)
+class Ending(BaseException):
+    """What ends a program, as a framework of the sink may raise it."""
+
+
+FAULTS = [
+    KeyError("x"),
+    RecursionError(),
+    SystemExit(3),
+    StopIteration(),
+    AssertionError(),
+    RuntimeError("half of a pair: \ud800"),
+    EventRefused("half of a pair: \ud800"),
+    Unsayable(),
+    asyncio.CancelledError("key hunter2-and-more"),
+    CancelledError("of a future"),
+    GeneratorExit(),
+    Ending("key hunter2-and-more"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
 def test_whatever_a_sink_raises_it_stops_no_other(
     fault: BaseException, kind: type[Told], opened: Callable[..., Cashier]
 ) -> None:
@@ -304,6 +316,89 @@ def test_whatever_a_sink_raises_it_stops_no_other(
 
     assert len(right.heard) == len(cashier.events()) == done.delivered
     assert done.delayed == len(right.heard)
+    assert "hunter2" not in repr(cashier.status().sinks)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+async def test_whatever_a_sink_raises_it_stops_no_other_in_the_event_loop(
+    fault: BaseException, kind: type[Told], clock: FakeClock
+) -> None:
+    wrong, right = kind(in_flight=2), kind(in_flight=2)
+    wrong.fault = lambda _: fault
+    sinks: Any = {"a_wrong": wrong, "right": right}
+    async with AsyncCashier.in_memory(sinks=sinks, clock=clock) as shop:
+        await shop.issue(number="A", customer="C-1", total=USD_5, due="2030-02-01")
+        await shop.issue(number="B", customer="C-2", total=USD_5, due="2030-02-01")
+
+        done = await shop.publish()
+
+        assert len(right.heard) == len(await shop.events()) == done.delivered
+        assert done.delayed == len(right.heard)
+
+
+STRAYS = [asyncio.CancelledError("stop"), GeneratorExit("stop")]
+
+
+@pytest.mark.parametrize("fault", STRAYS, ids=repr)
+def test_a_subscriber_that_cancels_nothing_but_itself_stops_no_sink(
+    fault: BaseException, kind: type[Told], opened: Callable[..., Cashier]
+) -> None:
+    def wrong(_: object) -> None:
+        raise fault
+
+    right = kind()
+    cashier = opened(right=right)
+    cashier.subscribe("a_wrong", wrong)
+    pay(cashier, "A")
+
+    done = cashier.publish()
+
+    assert len(right.heard) == len(cashier.events()) == done.delivered
+    assert done.delayed == len(right.heard)
+
+
+@pytest.mark.parametrize("fault", STRAYS, ids=repr)
+async def test_a_coroutine_that_cancels_nothing_but_itself_stops_no_sink(
+    fault: BaseException, clock: FakeClock
+) -> None:
+    async def wrong(_: object) -> None:
+        await asyncio.sleep(0)
+        raise fault
+
+    right = InThread()
+    async with AsyncCashier.in_memory(sinks={"right": right}, clock=clock) as shop:
+        await shop.subscribe("a_wrong", wrong)
+        await shop.issue(number="A", customer="C-1", total=USD_5, due="2030-02-01")
+
+        done = await shop.publish()
+
+        assert len(right.heard) == len(await shop.events()) == done.delivered
+        assert done.delayed == len(right.heard)
+
+
+async def test_a_cancellation_of_our_own_task_ends_a_subscriber_that_waits(
+    clock: FakeClock,
+) -> None:
+    began, ended = asyncio.Event(), list[BaseException]()
+
+    async def waits(_: object) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            ended.append(error)
+            raise
+
+    async with AsyncCashier.in_memory(clock=clock) as shop:
+        await shop.subscribe("waits", waits)
+        await shop.issue(number="A", customer="C-1", total=USD_5, due="2030-02-01")
+        publishing = asyncio.create_task(shop.publish())
+        await began.wait()
+        await shop.aclose(deadline_s=0.001)
+
+        with pytest.raises(asyncio.CancelledError):
+            await publishing
+    assert len(ended) == 1
 
 
 def test_secrets_and_contact_facts_are_hidden_in_what_a_sink_reports(

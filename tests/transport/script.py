@@ -123,6 +123,8 @@ class Signer:
             headers={"authorization": "Basic client-secret"},
             **self._more,
         )
+        if response.body == b"canceled":
+            raise asyncio.CancelledError
         value = Secret(str(json.loads(response.body)["access_token"]))
         return AccessToken(value=value, expires_in_s=self._expires_in_s)
 

@@ -321,6 +321,7 @@ async def test_many_refusals_of_one_token_replace_it_once() -> None:
         (BadResponse("garbage"), "garbage"),
         (Response(status=401, body=b"client-secret is wrong"), "JSON"),
         (Response(status=200, body=b"{}"), "KeyError"),
+        (Response(status=200, body=b"canceled"), "CancelledError"),
     ],
 )
 def test_without_a_token_the_request_was_not_sent(face: str, refuses: Told, reason: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from functools import partial
+from types import coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never, cast
 
 from paygate import logs
@@ -22,12 +23,12 @@ from paygate.cashier.units import units_of
 from paygate.cashier.verbs import Awaited
 from paygate.cashier.within import Lends
 from paygate.domain.secret import Sealed
-from paygate.driving import drive_async
+from paygate.driving import contain, contained, drive_async, ends_callers
 from paygate.errors import NotAllowedHere
 from paygate.service.flow import Deliver, Exchange, InThread, Read, Together, Write, look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
     from concurrent.futures import Future
 
     from paygate.cashier.roster import Roster, Served
@@ -248,8 +249,8 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
                 with logs.exchanging(step.about):
                     return await courier.exchange(step.request, not_after=not_after)
             case Deliver():
-                result = step.subscriber(step.event)
-                return await result if inspect.isawaitable(result) else result
+                result = contain(partial(step.subscriber, step.event))
+                return await _contained(result) if inspect.isawaitable(result) else result
             case InThread():
                 future = asyncio.wrap_future(self._threads.start(self._context.tenant, step))
                 done, _ = await asyncio.wait([future], timeout=step.deadline_s)
@@ -297,6 +298,22 @@ async def _answer(asking: asyncio.Future[Sealed[object]]) -> object:
     if inspect.isawaitable(answer.open()):
         return await cast("Any", answer.open())
     return answer.open()
+
+
+@coroutine
+def _contained(result: Awaitable[Any]) -> Generator[Any, Any, Any]:
+    """Await *result*, of a subscriber, which may have been canceled without us."""
+    return (yield from contained(_awaited(result), of=_is_not_ours))
+
+
+def _awaited(result: Awaitable[Any]) -> Generator[Any, Any, Any]:
+    return (yield from result.__await__())
+
+
+def _is_not_ours(error: BaseException) -> bool:
+    task = asyncio.current_task()
+    ours = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return ends_callers(error) and not ours
 
 
 def _retrieve(asking: asyncio.Future[Any]) -> None:

@@ -16,7 +16,7 @@ from paygate.cashier.serving import note_problems, stored_accounts
 from paygate.cashier.threads import Threads, overdue
 from paygate.cashier.verbs import AtOnce
 from paygate.cashier.within import Lends
-from paygate.driving import drive
+from paygate.driving import contain, drive
 from paygate.service.flow import Deliver, Exchange, InThread, Read, Together, Write, look
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Cashier(AtOnce, Lends, Face, Desk):
                 with logs.exchanging(step.about):
                     return self._courier(step.account).exchange(step.request, not_after=not_after)
             case Deliver():
-                return step.subscriber(step.event)
+                return contain(partial(step.subscriber, step.event))
             case InThread():
                 return self._finish(step)
             case Together():

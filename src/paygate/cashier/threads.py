@@ -7,11 +7,12 @@ does not keep the process alive, and the next call under its name waits until it
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextvars import copy_context
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
+from paygate.driving import Contained
 from paygate.errors import NoResponse
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ def _run(step: InThread, future: Future[object]) -> None:
     _ = future.set_running_or_notify_cancel()
     try:
         future.set_result(step.call())
-    except (SystemExit, KeyboardInterrupt, StopIteration) as error:
-        # These would end something else than this call.
-        future.set_exception(RuntimeError(f"it raised {type(error).__name__}"))
-    except BaseException as error:  # noqa: BLE001  (raised when the result is awaited)
+    except (StopIteration, CancelledError) as error:
+        future.set_exception(Contained(error))  # a future of asyncio takes them for its own
+    except Exception as error:  # noqa: BLE001  (raised when the result is awaited)
         future.set_exception(error)
+    except BaseException as error:  # noqa: BLE001  (no signal is handled in this thread)
+        future.set_exception(Contained(error))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from paygate import logs
 from paygate.dialogue import NOTED, Note
 from paygate.domain.outcome import Fault, Unknown, Unsent
+from paygate.driving import contained, raised
 from paygate.errors import (
     BadResponse,
     CredentialsRejected,
@@ -97,6 +98,7 @@ def ask(
     if not doors.dialogue(dialogue):
         doors.log_fault(about, driver, "it returned no dialogue")
         return _bug("the driver returned no dialogue", sent=sent)
+    dialogue = contained(dialogue)
     try:
         step = doors.step(next(dialogue))
         while True:
@@ -136,8 +138,8 @@ def ask(
         return hidden.blot(_fault(sent=sent, reason=f"{_SAYS[what]}: {fault}", fault=what))
     except Exception as bug:  # noqa: BLE001  (a driver's bug must not lock an invoice)
         # Only the type and the place: the text of a foreign exception may contain a secret.
-        doors.log_fault(about, driver, place_of(bug))
-        return _bug(f"the driver failed with {type(bug).__name__}", sent=sent)
+        doors.log_fault(about, driver, place_of(raised(bug)))
+        return _bug(f"the driver failed with {type(raised(bug)).__name__}", sent=sent)
     finally:
         _close(dialogue, about, driver)
 
@@ -161,7 +163,7 @@ def _close(dialogue: Dialogue[Any], about: logs.About, driver: str) -> None:
     try:
         dialogue.close()
     except Exception as bug:  # noqa: BLE001  (the dialogue is over, and its result is known)
-        doors.log_fault(about, driver, place_of(bug))
+        doors.log_fault(about, driver, place_of(raised(bug)))
 
 
 _SAYS: Final = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Fault, Unknown, Unsent
+from paygate.driving import contained, raised
 from paygate.errors import (
     BadResponse,
     CredentialsRejected,
@@ -116,12 +117,17 @@ def _run(step: InThread, hidden: Hidden) -> Flow[Failure | None]:
 def _told(dialogue: Dialogue[object]) -> Dialogue[Failure | None]:
     """Run a dialogue of a sink, and return what it refuses or does wrong."""
     try:
-        yield from dialogue
+        yield from contained(dialogue, of=_is_no_exception)
     except (GatewayError, UsageError):
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code; its aggregate waits)
+    except Exception as error:  # noqa: BLE001  (foreign code; its aggregate waits)
         return _failure_of(error)
     return None
+
+
+def _is_no_exception(error: BaseException) -> bool:
+    """Return whether *error* would escape, and comes from the sink, not from the keyboard."""
+    return not isinstance(error, Exception | KeyboardInterrupt)
 
 
 def _call(reader: Subscriber, event: Event) -> Flow[Failure | None]:
@@ -138,6 +144,7 @@ def _call(reader: Subscriber, event: Event) -> Flow[Failure | None]:
 
 
 def _failure_of(error: BaseException) -> Failure:
+    error = raised(error)
     if isinstance(error, EventRefused):
         return Failure(_text_of(error), final=error.final)
     if isinstance(error, PaygateError):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from paygate import logs
@@ -29,6 +30,7 @@ from paygate.domain.outcome import (
     NotFound,
 )
 from paygate.domain.quoting import Price
+from paygate.driving import contain, raised
 from paygate.errors import PaygateError
 from paygate.gateway import AccountFacts, FeedPage, Notice, Reply
 from paygate.printing import place_of
@@ -161,14 +163,14 @@ def reply(
     """
     about = logs.About(account=account.name)
     try:
-        made: object = gateway.reply(notice, result)
+        made: object = contain(partial(gateway.reply, notice, result))
         return _one(made, Reply)
     except Foreign as fault:
         log_fault(about, account.gateway.name, str(fault), tx)
     except PaygateError:
         raise
     except Exception as bug:  # noqa: BLE001  (a driver's; the callback is stored or applied)
-        log_fault(about, account.gateway.name, place_of(bug), tx)
+        log_fault(about, account.gateway.name, place_of(raised(bug)), tx)
     return Reply()
 
 
@@ -178,7 +180,7 @@ def begun(begin: Callable[[], Dialogue[T]]) -> Dialogue[T]:
     A `PaygateError` of the driver is raised at once.
     """
     try:
-        made = begin()
+        made = contain(begin)
         return made if dialogue(made) else _failing(Foreign("it returned no dialogue"))
     except PaygateError:
         raise

@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from paygate.dialogue import NOTED, Note
-from paygate.driving import relay
+from paygate.dialogue import NOTED, Note, deferred
+from paygate.driving import contained, raised, relay
 from paygate.errors import NotSent, PaygateError, Unsupported, UsageError
 from paygate.transport import policy
 from paygate.transport.errand import HeldToken
@@ -37,7 +37,9 @@ def signing_in(gateway: SignsIn, limits: TimeLimits) -> Errand[HeldToken]:
     """Return a token; any failure is `NotSent`, since the waiting request was not sent."""
     since = limits.now()  # it may have been issued as soon as we asked
     try:
-        token = yield from relay(gateway.sign_in(), lambda step: _answer(step, limits))
+        token = yield from relay(
+            contained(deferred(gateway.sign_in)), lambda step: _answer(step, limits)
+        )
         lives = timedelta(seconds=token.expires_in_s)
         until = since + lives - min(MARGIN_MAX, lives / _MARGIN_SHARE)
         return HeldToken(token.value, since, until)
@@ -46,7 +48,7 @@ def signing_in(gateway: SignsIn, limits: TimeLimits) -> Errand[HeldToken]:
     except PaygateError as fault:
         reason = fault.message
     except Exception as bug:  # noqa: BLE001  (the driver's; its text may hold a secret)
-        reason = f"the driver failed with {type(bug).__name__}"
+        reason = f"the driver failed with {type(raised(bug)).__name__}"
     raise NotSent(f"could not sign in: {reason}")
 
 
