@@ -2,24 +2,70 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paygate.errors import InvalidValue, MissingExtra
+from paygate.printing import shown
 
 if TYPE_CHECKING:
     import segno
 
+    from paygate.domain.money import Money
+
 LENGTH_MAX = 1000
 """The longest text that a phone can still read from a screen."""
 
+_IBAN: Final = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", re.ASCII)
 _HALVES = {(False, False): "█", (False, True): "▀", (True, False): "▄", (True, True): " "}
 
 
-def qr_svg(text: str, *, scale: int = 4) -> str:
-    """Return *text* as an SVG element to put into a page."""
-    drawn: str = _made(text).svg_inline(scale=scale, border=4)
-    return drawn
+def qr_svg(text: str, *, scale: int | None = 4) -> str:
+    """Return *text* as an SVG element for a page; it fills its container if *scale* is None."""
+    return _drawn(_made(text), scale)
+
+
+def epc_svg(*, name: str, iban: str, amount: Money, remittance: str, scale: int | None = 4) -> str:
+    """
+    Return the code of a SEPA credit transfer (EPC069-12), which the apps of European banks scan.
+
+    *name* and *iban* are the payee's, *remittance* is the text by which the transfer is
+    recognized. Raises `InvalidValue` for an amount that is not in EUR, and for anything else that
+    the standard does not allow.
+    """
+    if amount.currency != "EUR":
+        raise InvalidValue(
+            f"a SEPA transfer is in EUR, not in {amount.currency}", argument="amount"
+        )
+    account = iban.replace(" ", "").upper()
+    if not _is_iban(account):
+        raise InvalidValue(
+            f"{shown(iban)} is not an IBAN: its check digits differ", argument="iban"
+        )
+    try:
+        from segno.helpers import make_epc_qr
+    except ImportError:
+        raise _missing() from None
+    try:
+        made = make_epc_qr(name, account, amount.decimal, text=remittance)
+    except ValueError as error:
+        raise InvalidValue(f"a SEPA transfer cannot be shown as a code: {error}") from None
+    return _drawn(made, scale)
+
+
+def _is_iban(account: str) -> bool:
+    """Return whether the check digits of *account* are right (ISO 13616, ISO 7064)."""
+    if not _IBAN.fullmatch(account):
+        return False
+    turned = account[4:] + account[:4]
+    return int("".join(str(int(each, 36)) for each in turned)) % 97 == 1
+
+
+def _drawn(code: segno.QRCode, scale: int | None) -> str:
+    if scale is None:
+        return code.svg_inline(scale=1, border=4, omitsize=True, svgclass=None, lineclass=None)
+    return code.svg_inline(scale=scale, border=4)
 
 
 def qr_png(text: str, *, scale: int = 6) -> bytes:
@@ -47,8 +93,10 @@ def _made(text: str) -> segno.QRCode:
     try:
         import segno
     except ImportError:
-        raise MissingExtra(
-            "QR codes need segno; pip install 'paygate-sdk[slips]'", extra="slips"
-        ) from None
+        raise _missing() from None
     # Small codes can be read from further away, and a screen does not get dirty.
     return segno.make_qr(text, error="m")
+
+
+def _missing() -> MissingExtra:
+    return MissingExtra("QR codes need segno; pip install 'paygate-sdk[slips]'", extra="slips")
