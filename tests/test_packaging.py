@@ -23,6 +23,7 @@ FIRST_SAFE = {
     "cryptography": "46.0.7",
     "httpcore": "1.0.9",
     "httpx": "0.23.0",
+    "jinja2": "3.1.6",
     "pydantic": "2.4.0",
     "pytest": "9.0.3",
     "pyyaml": "5.4",

@@ -1,0 +1,141 @@
+"""Settings of the payment pages: who is paid, at which address, and how the pages look."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlsplit
+
+from paygate.domain.customer import zone_of
+from paygate.domain.text import line
+from paygate.errors import InvalidValue
+from paygate.printing import shown_value
+from paygate.web.languages import LANGUAGES
+from paygate.web.theme import Theme
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOGO_BYTES_MAX: Final = 3_000
+"""The largest logo: it is part of every page, and a page has at most 14 kB."""
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_HOST: Final = re.compile(r"[A-Za-z\d.-]+|[A-Fa-f\d:]+")
+# Browsers read a backslash as a slash; the others end a word in a header or in HTML.
+_ODD: Final = re.compile(r"[ \\\"'<>;,]")
+_PHONE: Final = re.compile(r"\+?[\d ()./-]{3,30}")
+_EMAIL: Final = re.compile(r"[^\s@<>\"'?&]{1,64}@[^\s@<>\"'?&]{1,190}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """Who is paid, at which address the pages are, and how they look.
+
+    - *payee* is the merchant's name. *support_phone* and *support_email* are on every page,
+      *legal_lines* (legal name, address, tax number) on payment receipts.
+    - *base_url* is the address at which the application is mounted, with its prefix. It is never
+      taken from a request. It is https, except on loopback.
+    - *return_origins* are the origins to which a payer can be sent home, *embed_origins* those that
+      can show the pages in a frame.
+    - *logo* is an SVG or PNG file, *theme* the colors. Times are shown in *zone*.
+    - *languages* are those that the pages offer; the first is used if the payer accepts none.
+
+    Raises `InvalidValue` for anything that the pages could not show or keep safe.
+    """
+
+    payee: str
+    base_url: str
+    return_origins: Sequence[str] = ()
+    embed_origins: Sequence[str] = ()
+    support_phone: str = ""
+    support_email: str = ""
+    legal_lines: Sequence[str] = ()
+    logo: bytes = b""
+    theme: Theme = field(default_factory=Theme)
+    zone: str = "UTC"
+    languages: Sequence[str] = tuple(LANGUAGES)
+
+    def __post_init__(self) -> None:
+        if not self.payee.strip() or not line(self.payee):
+            raise _invalid("payee", "the merchant's name", self.payee)
+        _require_url(self.base_url)
+        for name in ("return_origins", "embed_origins"):
+            for each in getattr(self, name):
+                require_origin(name, each)
+        if self.support_phone and not _PHONE.fullmatch(self.support_phone):
+            raise _invalid("support_phone", "a telephone number", self.support_phone)
+        if self.support_email and not _EMAIL.fullmatch(self.support_email):
+            raise _invalid("support_email", "an e-mail address", self.support_email)
+        unknown = [each for each in self.languages if each not in LANGUAGES]
+        if unknown or not self.languages:
+            raise _invalid("languages", f"some of {', '.join(LANGUAGES)}", unknown)
+        zone_of(self.zone)
+        logo_source(self.logo)
+
+    @property
+    def root(self) -> str:
+        """The address of the pages, without a slash at its end."""
+        return self.base_url.rstrip("/")
+
+    @property
+    def origin(self) -> str:
+        """The origin of the pages, as browsers send it."""
+        return origin_of(self.base_url)
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of *url*, as browsers write it: without the port that is usual."""
+    parts = urlsplit(url)
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, usual) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def is_safe(url: str) -> bool:
+    """Return whether a payer may be sent to *url*: by https, or on the same machine."""
+    try:
+        parts = urlsplit(url)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    if not _HOST.fullmatch(parts.hostname or "") or parts.username is not None:
+        return False
+    if not port_is_valid or not (url.isascii() and url.isprintable()) or _ODD.search(url):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+def require_origin(argument: str, given: str) -> None:
+    """Raise `InvalidValue` if *given* is not an origin that is safe to name in a policy."""
+    if not is_safe(given) or origin_of(given) != given:
+        raise _invalid(argument, "origins such as https://shop.example", given)
+
+
+def logo_source(logo: bytes) -> str:
+    """Return *logo* as the source of an image, or an empty text without a logo."""
+    if not logo:
+        return ""
+    if len(logo) > LOGO_BYTES_MAX:
+        raise InvalidValue(
+            f"logo has {len(logo)} bytes, and is part of every page; it may have {LOGO_BYTES_MAX}",
+            argument="logo",
+        )
+    if logo.startswith(b"\x89PNG\r\n"):
+        return f"data:image/png;base64,{base64.b64encode(logo).decode('ascii')}"
+    text = logo.decode("utf-8", "replace").strip()
+    if not text.startswith(("<svg", "<?xml")) or "</svg>" not in text:
+        raise InvalidValue("logo must be the bytes of an SVG or PNG file", argument="logo")
+    return "data:image/svg+xml," + quote(text, safe=" !$&()*+,-./:;=?@_~'")
+
+
+def _require_url(url: str) -> None:
+    parts = urlsplit(url)
+    if not is_safe(url) or parts.query or parts.fragment:
+        raise _invalid("base_url", "the https address of the pages, without a query", url)
+
+
+def _invalid(argument: str, what: str, given: object) -> InvalidValue:
+    return InvalidValue(f"{argument} must be {what}, not {shown_value(given)}", argument=argument)
