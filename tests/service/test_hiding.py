@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sqlite3
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -58,7 +59,14 @@ from paygate.testing import FakeClock, FakeGateway
 KEY = "sk_test_Zq81mYb/+77"
 TOKEN = "tok_9fXw4Rr1e"
 PAN = "4000000000000002"
-OF_THE_ACCOUNT = (KEY, "sk_test_Zq81mYb%2F%2B77", "c2tfdGVzdF9acTgxbVliLys3Nzo")  # as Basic does
+OF_THE_ACCOUNT = (
+    KEY,
+    "sk_test_Zq81mYb%2F%2B77",
+    "c2tfdGVzdF9acTgxbVliLys3Nzo",  # as Basic does
+    b64encode(f"client-7:{KEY}".encode()).decode(),
+    b64encode(f"POST|/v1/charges|{KEY}|900".encode()).decode(),  # signed by HMAC
+    KEY.encode().hex(),
+)
 OF_A_TOKEN = (TOKEN,)
 OF_A_CARD = (PAN, "4000 0000 0000 0002", "4000-0000-0000-0002")
 ALL = (*OF_THE_ACCOUNT, *OF_A_TOKEN, *OF_A_CARD)

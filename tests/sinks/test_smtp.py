@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import unicodedata
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -347,6 +349,38 @@ def test_a_wrong_password_is_not_shown_and_a_login_that_fails_for_now_is_no_wron
 
     assert PASSWORD not in str(caught.value)
     assert server.caught == []
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "a+b"])
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
+def test_a_server_that_repeats_the_login_reveals_no_password(
+    mechanism: str,
+    password: str,
+    certified: ssl.SSLContext,
+    trusted: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = FakeClock()
+    with MailCatcher(starttls=certified, login=("shop", "x"), echoes=mechanism) as server:
+        given = {"username": "shop", "password": password, "security": "starttls", **trusted}
+        mail = smtp(server, **given, to=["staff@acme.example"], templates=ONE)
+        with Cashier.in_memory(sinks={"mail": mail}, clock=clock) as cashier:
+            total = Money.of("USD", "5")
+            cashier.issue(number="A", customer="C-1", total=total, due="2026-02-01")
+            cashier.publish()
+            with pytest.raises(CredentialsRejected) as caught:
+                cashier.check_sink("mail")
+            shown = f"{cashier.status()} {caught.value} {caplog.text}"
+
+    assert re.search("535 5.7.8 no: (shop )?••••", shown)
+    secrets = {password, *(b64encode(f"{before}{password}".encode()).decode() for before in TOLD)}
+    secrets |= {*server.answered.split(), b64encode(server.answered.encode()).decode()} - {"shop"}
+    assert [each for each in secrets if each and each in shown] == []
+
+
+TOLD = ("", "\0shop\0")
+"""What is sent before the password."""
+ONE = {"invoice.generated": {"subject": "a", "text": "b"}}
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])

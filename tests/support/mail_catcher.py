@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -15,6 +16,7 @@ from typing import Any, Self, cast
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 Accept = Callable[[str, str], bool]
+_MECHANISMS = {"PLAIN", "LOGIN", "CRAM-MD5"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class MailCatcher:
 
     `answers` says what it answers to a command instead of accepting it, such as
     ``{"RCPT": "450 4.2.1 later"}``; an empty answer closes the connection. `taken` is how many
-    mails it takes before that begins.
+    mails it takes before that begins. With *echoes*, a mechanism to log in by, it refuses every
+    login, and repeats what it was sent.
     """
 
     tls: ssl.SSLContext | None = None
@@ -45,6 +48,8 @@ class MailCatcher:
     answers: dict[str, str] = field(default_factory=dict[str, str])
     caught: list[Caught] = field(default_factory=list[Caught])
     utf8: bool = False
+    echoes: str = ""
+    answered: str = ""
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -79,6 +84,7 @@ class MailCatcher:
             tls_context=self.starttls,
             require_starttls=self.starttls is not None,
             authenticator=self._knows if self.login else None,
+            auth_exclude_mechanism=_MECHANISMS - {self.echoes} if self.echoes else None,
             # It does not know that the socket below it is encrypted, and warns.
             auth_required=self.login is not None and self.tls is None,
             auth_require_tls=self.tls is None,
@@ -90,6 +96,25 @@ class MailCatcher:
         given = cast("LoginPassword", asked[-1])
         pair = (given.login.decode(), given.password.decode())
         return AuthResult(success=pair == self.login, handled=False)
+
+    async def auth_PLAIN(self, server: SMTP, args: list[str]) -> Any:  # noqa: N802
+        if not self.echoes:
+            return await cast("Any", server).auth_PLAIN(server, args)
+        return self._echo(args[1])
+
+    async def auth_LOGIN(self, server: SMTP, args: list[str]) -> Any:  # noqa: N802
+        if not self.echoes:
+            return await cast("Any", server).auth_LOGIN(server, args)
+        password = await server.challenge_auth("Password:")
+        return self._echo(b64encode(cast("bytes", password)).decode())
+
+    async def auth_CRAM__MD5(self, server: SMTP, _: list[str]) -> Any:  # noqa: N802
+        answer = cast("bytes", await server.challenge_auth("<1896.697170952@catcher.example>"))
+        self.answered = answer.decode()
+        return self._echo(f"{self.answered} {b64encode(answer).decode()}")
+
+    def _echo(self, said: str) -> AuthResult:
+        return AuthResult(success=False, handled=False, message=f"535 5.7.8 no: {said}")
 
     def _answer(self, server: SMTP, command: str) -> str | None:
         answer = self.answers.get(command)

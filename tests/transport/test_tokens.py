@@ -1,11 +1,13 @@
 """One access token per account: shared, renewed in time, replaced once, and never shown."""
 
 import asyncio
+import json
 import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -509,6 +511,51 @@ def test_a_child_keeps_the_token_and_waits_for_no_thread_of_its_parent(signed_in
     for end in (hears, tells):
         end.close()
     child.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("no 'Bearer {}'", "no 'Bearer ••••'"),
+        ('{{"your": "{}"}}', '{{"your": "••••"}}'),
+        ("ü %74oken{}", "ü %74oken••••"),
+    ],
+)
+def test_a_response_that_repeats_the_token_reaches_the_driver_without_it(
+    face: str, said: str, left: str
+) -> None:
+    token = "A21AAFqwx7-a_9"
+
+    def echo(sent: Request) -> Told:
+        if sent.step == "sign_in":
+            return Response(status=200, body=json.dumps({"access_token": token}).encode())
+        text = said.format(token)
+        return Response(status=400, body=text.encode(), headers={"x-error": f"{token} is bad"})
+
+    answer = Carried(face, iter([echo, echo]), Signer()).exchange(MONEY)
+
+    assert answer.body.decode() == left.format()
+    assert answer.headers == {"x-error": "•••• is bad"}
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode, bytes.hex])
+def test_a_response_that_repeats_the_token_in_an_encoding(
+    face: str, encode: Callable[[bytes], bytes | str]
+) -> None:
+    token = "A21AAFqwx7-a_9"
+    spelled = encode(f"x:{token}".encode())
+    spelled = spelled.encode() if isinstance(spelled, str) else spelled
+
+    def echo(sent: Request) -> Told:
+        if sent.step == "sign_in":
+            return Response(status=200, body=json.dumps({"access_token": token}).encode())
+        return Response(status=200, body=b"\xff\xfe no " + spelled + b" here")
+
+    answer = Carried(face, iter([echo, echo]), Signer()).exchange(MONEY)
+
+    assert answer.body.startswith(b"\xff\xfe no ")
+    assert answer.body.endswith("•••• here".encode())
+    assert spelled not in answer.body
 
 
 # --- Never shown --------------------------------------------------------------------------------

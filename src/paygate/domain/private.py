@@ -1,4 +1,4 @@
-"""Card numbers and e-mail addresses, in whatever spelling others repeat them."""
+"""Card numbers, e-mail addresses and credentials, in whatever spelling others repeat them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,20 @@ _RUN: Final = re.compile(r"[0-9]+(?:[ -][0-9]+|[\W_]{1,6}[0-9]{3,})*")
 _ESCAPE: Final = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[nrtfv])")
 _GROUP: Final = re.compile(r"[0-9]+")
 _EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+# A signed token (RFC 7519), and the credentials after the name of their scheme (RFC 9110, 11.4).
+# A word without digits is one of the sentence, as in "basic authentication".
+_TOKEN: Final = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)*")
+_SCHEME: Final = re.compile(
+    r"\b(bearer|basic)(\s+|:\s*|%20|\+)(?=\S*[0-9=])[\w.~+/%-]{8,}=*", re.IGNORECASE
+)
 
 
 def without_private(text: str) -> str:
-    """Return *text* with dots for each e-mail address and each possible card number."""
+    """Return *text* with dots for e-mail addresses, credentials and possible card numbers."""
+    if "eyJ" in text:
+        text = _TOKEN.sub(DOTS, text)
+    if _SCHEME.search(text):
+        text = _SCHEME.sub(rf"\1\2{DOTS}", text)
     if "@" in text or "%40" in text:
         text = _EMAIL.sub(DOTS, text)
     if len(text) < _CARD_DIGITS.start:

@@ -29,7 +29,9 @@ from paygate.errors import (
 )
 from paygate.service.asking import ask
 from paygate.service.flow import Deliver, InThread
+from paygate.service.hiding import Hidden
 from paygate.service.readers import Subscriber
+from paygate.service.secrets import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from paygate.dialogue import Dialogue
     from paygate.domain.event import Event
     from paygate.service.flow import Flow
-    from paygate.service.hiding import Hidden
     from paygate.service.readers import ConfiguredSink, Reader
     from paygate.sink import Checkable, Delivery
 
@@ -83,7 +84,8 @@ def _hand_to_sink(reader: ConfiguredSink, delivery: Delivery) -> Flow[Failure | 
         return (yield from _converse(reader, _told(deferred(deliver)), hidden))
     assert reader.blocking is not None, "a sink has one of the two methods"
     send = partial(reader.blocking.send, delivery)
-    return (yield from _run(InThread(reader.name, send, reader.traits.deadline_s), hidden))
+    failure = yield from _run(InThread(reader.name, send, reader.traits.deadline_s), hidden)
+    return _without_new_secrets(reader, failure)
 
 
 def _converse(
@@ -112,6 +114,13 @@ def _run(step: InThread, hidden: Hidden) -> Flow[Failure | None]:
     except Exception as error:  # noqa: BLE001  (foreign code; its aggregate waits)
         return hidden.blot(_failure_of(error))
     return None
+
+
+def _without_new_secrets(of: ConfiguredSink, failure: Failure | None) -> Failure | None:
+    """Return *failure* without the secrets that the sink has got since it was configured."""
+    if failure is None:
+        return None
+    return Hidden(secrets_in(of.blocking)).blot(failure)
 
 
 def _told(dialogue: Dialogue[object]) -> Dialogue[Failure | None]:
@@ -178,4 +187,5 @@ def _checked(of: ConfiguredSink, checkable: Checkable) -> Flow[Failure | None]:
     if of.http is not None:
         return (yield from _converse(of, _told(deferred(cast("Any", checkable.check))), of.hidden))
     name = f"{of.name} (check)"  # a delivery may be under way
-    return (yield from _run(InThread(name, checkable.check, of.traits.deadline_s), of.hidden))
+    failure = yield from _run(InThread(name, checkable.check, of.traits.deadline_s), of.hidden)
+    return _without_new_secrets(of, failure)

@@ -20,20 +20,18 @@ or raised.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum, auto
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never, cast
-from urllib.parse import quote
 
 from paygate.domain.action import PayToAddress, PostForm, Redirect, ScriptStep, ShowCode
-from paygate.domain.private import in_ascii_digits, without_private
+from paygate.domain.private import without_private
 from paygate.domain.secret import DOTS, OneTimeToken, Secret
+from paygate.domain.spellings import SHORT, Spellings
 from paygate.gateway import StoredToken
 from paygate.service.secrets import secrets_of
 
@@ -43,19 +41,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SHORT: Final = 6
 _PROSE: Final = frozenset({"message", "reason", "instructions", "unreadable", "alert"})
 _SAID: Final = frozenset(
     {"message", "reason", "unreadable", "alert", "code", "raw_code", "brand", "wallet", "type"}
 )
 """The fields that hold a processor's words; the others identify something, or are for the payer."""
-_CARD_LONG: Final = 13
 _EVENT: Final = "event_id"
-
-_PART: Final = re.compile(r"\w+")
-_PART_MIN: Final = 4
-_NAME_MIN: Final = 8
-"""A part of this length with letters and digits does not occur elsewhere by chance."""
 
 _FACT_MIN: Final = 4
 _FOR_THE_PAYER: Final = (Redirect, PostForm, ScriptStep, ShowCode, PayToAddress)
@@ -81,7 +72,7 @@ class Hidden:
 
     def also(self, secrets: Iterable[Secret[str]]) -> Hidden:
         """Return this with *secrets* of a payer, or of one request, added."""
-        more = Spellings(secrets)
+        more = Spellings(secret for secret in secrets if not self._account.covers(secret))
         if not more:
             return self
         return Hidden(self._account, self._payer.and_those(more), self._contact)
@@ -203,84 +194,11 @@ _SHAPES: Final = _Shapes()
 _FIELD_NAMES: Final = _FieldNames()
 
 
-class Spellings:
-    """The ways in which secrets are repeated: verbatim, encoded, or in groups of digits."""
-
-    __slots__ = ("_grouped", "_long", "_parts", "_short")
-
-    def __init__(self, secrets: Iterable[Secret[str]] = ()) -> None:
-        texts = {secret.reveal() for secret in secrets} - {""}
-        self._short = tuple(text for text in texts if len(text) < _SHORT)
-        long = [text for text in texts if len(text) >= _SHORT]
-        self._long = tuple(each for text in long for each in _encodings(text))
-        self._grouped = tuple(text for text in long if text.isdigit())
-        self._parts: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self._short or self._long)
-
-    def and_those(self, other: Spellings) -> Spellings:
-        """Return the spellings of both."""
-        both = Spellings()
-        both._short = self._short + other._short
-        both._long = self._long + other._long
-        both._grouped = self._grouped + other._grouped
-        both._parts = self._parts + other._parts
-        return both
-
-    def and_parts(self, token: Secret[str]) -> Spellings:
-        """Return these with the parts of *token*, if it is joined from parts."""
-        found = [part for part in _PART.findall(token.reveal()) if part != token.reveal()]
-        parts = Spellings()
-        parts._parts = tuple(part for part in found if _is_name(part))
-        parts._short = tuple(
-            part for part in found if not _is_name(part) and len(part) >= _least(part)
-        )
-        return self.and_those(parts)
-
-    def blotted(self, text: str, *, prose: bool, whole: bool = False) -> str:
-        """
-        Return *text* with dots for each spelling; short ones only as a word of *prose*.
-
-        With *whole*, parts of a token are kept.
-        """
-        for each in self._long if whole else self._long + self._parts:
-            if each in text:
-                text = text.replace(each, DOTS)
-        for digits in self._grouped:
-            text = _without_digits(text, digits)
-        if prose:
-            for word in self._short:
-                if word in text:
-                    text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", DOTS, text)
-        return text
-
-
-def _without_digits(text: str, digits: str) -> str:
-    """Return *text* with dots for *digits* in groups; a card number's may have any separators."""
-    between = r"[\W_]{0,3}" if len(digits) >= _CARD_LONG else "[ -]?"
-    written, at = "", 0
-    for found in re.finditer(between.join(digits), in_ascii_digits(text)):
-        written += text[at : found.start()] + DOTS
-        at = found.end()
-    return written + text[at:]
-
-
 def _impersonal(event_id: str) -> str:
     """Return *event_id*, or a stable digest of it if it may contain personal or card data."""
     if without_private(event_id) == event_id:
         return event_id
     return f"sha256:{hashlib.sha256(event_id.encode('utf-8', 'replace')).hexdigest()[:32]}"
-
-
-def _is_name(part: str) -> bool:
-    """Return whether *part* of a token is neither word nor number, and too long for chance."""
-    return len(part) >= _NAME_MIN and not part.isalpha() and not part.isdigit()
-
-
-def _least(part: str) -> int:
-    """Return the minimum length of a *part* to hide in prose; short words are too common."""
-    return _NAME_MIN if part.isalpha() else _PART_MIN
 
 
 def _facts(person: Customer) -> list[re.Pattern[str]]:
@@ -294,15 +212,9 @@ def _facts(person: Customer) -> list[re.Pattern[str]]:
         for each in words
     ]
     digits = re.sub(r"\D", "", person.phone)
-    if len(digits) >= _SHORT:
+    if len(digits) >= SHORT:
         found.append(re.compile(r"(?<!\d)\+?\(?" + r"[ ().-]*".join(digits) + r"(?!\d)"))
     return found
-
-
-def _encodings(text: str) -> set[str]:
-    plain = (text, f"{text}:")  # the latter as in HTTP's basic authentication
-    based = {base64.b64encode(each.encode()).decode().rstrip("=") for each in plain}
-    return {text, quote(text, safe=""), json.dumps(text)[1:-1]} | based
 
 
 NOTHING: Final = Hidden()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from paygate.errors import NotSent
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Request
     from paygate.domain.secret import Secret
+    from paygate.domain.spellings import Spellings
 
 T = TypeVar("T")
 
@@ -46,6 +47,8 @@ class HeldToken:
     value: Secret[str]
     since: datetime
     until: datetime
+    spellings: Spellings = field(repr=False, compare=False)
+    """The ways in which a processor may repeat it."""
 
     def usable(self, at: datetime) -> bool:
         """Return whether to use it; not if the clock was set back, since its age is not known."""

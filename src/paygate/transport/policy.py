@@ -26,6 +26,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from paygate.dialogue import Response
+from paygate.domain.secret import DOTS
 from paygate.errors import BadResponse, GatewayError, NoResponse, NotSent
 from paygate.transport import redact
 from paygate.transport.errand import Pause, Send, Token
@@ -61,12 +62,12 @@ def carry(request: Request, limits: TimeLimits) -> Errand[Response]:
     if not request.sign_in:
         return (yield from deliver(request, limits))
     token = cast("HeldToken", (yield Token(stale=None)))
-    answer = yield from deliver(limits.bound(_signed(request, token)), limits)
+    answer = yield from _deliver_signed(request, token, limits)
     if answer.status != UNAUTHORIZED:
         return answer
     try:
         token = cast("HeldToken", (yield Token(stale=token)))
-        return (yield from deliver(limits.bound(_signed(request, token)), limits))
+        return (yield from _deliver_signed(request, token, limits))
     except NotSent:
         return answer  # the refusal stands: the processor did nothing
 
@@ -158,6 +159,33 @@ def _asked_pause_s(result: Response | GatewayError, now: Callable[[], datetime])
         seconds = max(0.0, (until - now()).total_seconds())
     # A retry sooner than asked for would not help, so do not retry.
     return seconds if seconds <= RETRY_AFTER_MAX_S else float("inf")
+
+
+def _deliver_signed(request: Request, token: HeldToken, limits: TimeLimits) -> Errand[Response]:
+    """
+    Send *request* with *token*, and return the response without the token.
+
+    The driver never sees the token, so it cannot keep it out of a message that quotes the response.
+    """
+    answer = yield from deliver(limits.bound(_signed(request, token)), limits)
+    body = _blotted(answer.body, token)
+    headers = {
+        name: token.spellings.blotted(text, prose=False, whole=True)
+        for name, text in answer.headers.items()
+    }
+    if body == answer.body and headers == answer.headers:
+        return answer
+    return replace(answer, body=body, headers=headers)
+
+
+def _blotted(body: bytes, token: HeldToken) -> bytes:
+    # Bytes of any encoding; those of the token are ASCII.
+    text = body.decode("latin-1")
+    left = token.spellings.blotted(text, prose=False, whole=True)
+    return body if left == text else left.replace(DOTS, _DOTS_BYTES).encode("latin-1")
+
+
+_DOTS_BYTES: Final = DOTS.encode().decode("latin-1")
 
 
 def _signed(request: Request, token: HeldToken) -> Request:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from paygate.dialogue import NOTED, Note, deferred
+from paygate.domain.spellings import Spellings
 from paygate.driving import contained, raised, relay
 from paygate.errors import NotSent, PaygateError, Unsupported, UsageError
 from paygate.transport import policy
@@ -42,7 +43,7 @@ def signing_in(gateway: SignsIn, limits: TimeLimits) -> Errand[HeldToken]:
         )
         lives = timedelta(seconds=token.expires_in_s)
         until = since + lives - min(MARGIN_MAX, lives / _MARGIN_SHARE)
-        return HeldToken(token.value, since, until)
+        return HeldToken(token.value, since, until, Spellings([token.value]))
     except UsageError:
         raise
     except PaygateError as fault:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import smtplib
 import ssl
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from paygate.driver import CredentialsRejected, NoResponse, NotSent
+from paygate.driver import CredentialsRejected, NoResponse, NotSent, Secret
 from paygate.errors import EventRefused
 from paygate.sink import SinkTraits
 from paygate.sinks.smtp.message import message_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _CLOSING: Final = 421
 _WORDS_MAX: Final = 200
+_ANSWERS_MAX: Final = 4  # a mail may be on its way during a check
 
 
 class Smtp:
@@ -37,6 +38,7 @@ class Smtp:
 
     def __init__(self, settings: SmtpSettings) -> None:
         self._settings = settings
+        self._answers: tuple[Secret[str], ...] = ()
         self._traits = SinkTraits(
             events=settings.events(),
             needs_contact=True,
@@ -77,13 +79,11 @@ class Smtp:
         port = given.port or PORTS[given.security]
         name = address(given.sender).domain  # looking up our own name could take long
         context = ssl.create_default_context(cafile=given.ca_file)
-        server: smtplib.SMTP
+        server: _Plain
         if given.security == "tls":
-            server = smtplib.SMTP_SSL(
-                given.host, port, name, timeout=given.timeout_s, context=context
-            )
+            server = _Encrypted(given.host, port, name, timeout=given.timeout_s, context=context)
         else:
-            server = smtplib.SMTP(given.host, port, name, timeout=given.timeout_s)
+            server = _Plain(given.host, port, name, timeout=given.timeout_s)
         try:
             if given.security == "starttls":
                 server.starttls(context=context)
@@ -91,9 +91,29 @@ class Smtp:
                 server.login(given.username, given.password.reveal())
             yield server
         finally:
+            # A server may repeat it; the core removes all secrets of a sink from what it reports.
+            if server.answer is not None:
+                self._answers = (*self._answers[1 - _ANSWERS_MAX :], server.answer)
             with suppress(smtplib.SMTPException, OSError):
                 server.quit()
             server.close()
+
+
+class _Plain(smtplib.SMTP):
+    """A connection that remembers how it answered the challenge of a login by CRAM-MD5."""
+
+    answer: Secret[str] | None = None
+
+    def auth_cram_md5(self, challenge: Any = None) -> Any:
+        """Return the digest of *challenge* and the password, after the name of the user."""
+        answer = cast("str | None", super().auth_cram_md5(challenge))
+        if answer:
+            self.answer = Secret(answer.rpartition(" ")[2])
+        return answer
+
+
+class _Encrypted(_Plain, smtplib.SMTP_SSL):
+    """The same, encrypted from the first byte."""
 
 
 @contextmanager
