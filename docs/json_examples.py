@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import chdir, contextmanager
 from itertools import count
 from pathlib import Path
@@ -59,7 +59,7 @@ class Crm:
 
     traits = SinkTraits(events=("invoice.*",))
 
-    def send(self, _: Delivery) -> None:
+    def send(self, delivery: Delivery) -> None:
         """Accept an event."""
 
     def check(self) -> None:
@@ -243,12 +243,13 @@ def play(at: Play) -> None:
     run("account disable", "till", "--reason", "closed for the winter")
     run("account enable", "till")
     run("account list")
+    run("account show", "till")
     run("ledger stop-sending", "--reason", "restored from a backup")
     run("ledger resume-sending", "--evidence", "compared with the processor's list", "--force")
 
 
 @contextmanager
-def a_terminal() -> Iterator[None]:
+def a_terminal() -> Generator[None]:
     """Work in an empty folder, under a fixed login name, without settings of the machine."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYGATE_")}
     kept |= {"LOGNAME": "anna", "COLUMNS": "100"}
@@ -271,11 +272,8 @@ def shortened(value: Any, shown: set[tuple[str, ...]]) -> Any:
                 return {first: fields[first], CUT: CUT}
             shown.add(names)
             return {name: shortened(each, shown) for name, each in fields.items()}
-        case list():
-            items: list[Any] = value or [CUT]
-            first, *more = items
-            kept = [] if first is CUT else [shortened(first, shown)]
-            return kept + [CUT] * bool(more)
+        case [first, *more]:
+            return [shortened(first, shown)] + [CUT] * bool(more)
         case _:
             return value
 

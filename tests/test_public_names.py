@@ -103,6 +103,7 @@ PUBLIC = [
     "Operation",
     "OperationResult",
     "OperationState",
+    "PausedSink",
     "PayToAddress",
     "PayerField",
     "PayerNumber",

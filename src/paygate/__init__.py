@@ -120,7 +120,7 @@ if TYPE_CHECKING:
     from paygate.service.history import History
     from paygate.service.import_invoices import Imported, ImportProblem
     from paygate.service.issue import Bill
-    from paygate.service.publish import Published
+    from paygate.service.publish import PausedSink, Published
     from paygate.service.readers import ConfiguredSink
     from paygate.service.resolve import Resolution
     from paygate.service.taking import RefundTo
@@ -273,6 +273,7 @@ _HOMES = {
     "ImportProblem": "service.import_invoices",
     "Imported": "service.import_invoices",
     "Bill": "service.issue",
+    "PausedSink": "service.publish",
     "Published": "service.publish",
     "Resolution": "service.resolve",
     "RefundTo": "service.taking",
@@ -376,6 +377,7 @@ __all__ = [
     "Operation",
     "OperationResult",
     "OperationState",
+    "PausedSink",
     "PayToAddress",
     "Payable",
     "PayerField",

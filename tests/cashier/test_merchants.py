@@ -546,6 +546,18 @@ def test_how_merchants_are_looked_up_is_checked(argument: str, value: Any) -> No
     assert caught.value.argument == argument
 
 
+@pytest.mark.parametrize("face", [Cashier, AsyncCashier])
+@pytest.mark.parametrize("given", [Merchants.stored, Merchants.of, Merchants])
+def test_a_method_of_merchants_that_was_not_called_is_refused_when_it_is_opened(
+    face: type[Cashier | AsyncCashier], given: Any
+) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        face.in_memory(merchants=given)
+
+    assert "Merchants.stored()" in caught.value.message
+    assert caught.value.argument == "merchants"
+
+
 def until(true: Callable[[], bool]) -> None:
     """Wait until *true* returns True."""
     deadline = threading.Event()

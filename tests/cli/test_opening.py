@@ -198,7 +198,14 @@ def test_an_application_brings_its_own_cashier(shell: Run, folder: Path) -> None
     assert paid.json["payment"]["account"] == "till"
     assert shell("check", *app, "--json").json["accounts"][0]["account"] == "till"
     assert shell("event", "publish", *app, "--json").json == {
-        "published": {"delivered": 0, "delayed": 0, "dead": 0, "unreached": []}
+        "published": {
+            "delivered": 0,
+            "delayed": 0,
+            "dead": 0,
+            "unreached": [],
+            "paused": [],
+            "busy": [],
+        }
     }
 
 

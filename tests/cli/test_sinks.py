@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +15,12 @@ from tests.cli.packages import Packages
 SOURCE = """
 from paygate import SinkTraits
 from paygate.driver import Secret, Settings
-from paygate.errors import CredentialsRejected, EventRefused
+from paygate.errors import CredentialsRejected, EventRefused, NoResponse
 
 class Letters(Settings):
     key: Secret[str]
     refuse: bool = False
+    away: bool = False
 
 class Post:
     settings_model = Letters
@@ -29,6 +32,8 @@ class Post:
     def send(self, delivery):
         if self._settings.refuse:
             raise EventRefused("no such box", final=True)
+        if self._settings.away:
+            raise NoResponse("the box is not at home")
 
     def check(self):
         if self._settings.key.reveal() == "wrong-password":
@@ -54,7 +59,7 @@ GATEWAYS = ("--gateways", "sinks.toml")
 
 @pytest.fixture
 def packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Packages]:
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     packages = Packages(tmp_path)
     packages.bring("letter-post", "post", "letter_post:Post", SOURCE, group="paygate.sinks")
     yield packages
@@ -97,6 +102,24 @@ def test_sinks_of_the_file_are_listed_published_to_and_replayed(shell: Run) -> N
     gone = shell("sink", "forget", "stuck", "--json").json["forgotten"]
     assert "not configured" in left
     assert gone == {"sink": "stuck", "events": number}
+
+
+def test_publish_says_which_sink_pauses_until_when_and_why(shell: Run) -> None:
+    file = FILE.replace("refuse = true", "away = true")
+    Path("sinks.toml").write_text(file, "utf-8")
+    asked = ("event", "publish", *GATEWAYS)
+
+    first = shell(*asked, POST_KEY="right")
+    told = shell(*asked, POST_KEY="right")
+    as_json = shell(*asked, "--json", POST_KEY="right").json["published"]
+
+    pause = re.compile(r"stuck cannot be reached, and pauses until 20\d\d-\S+ \S+ UTC: .*at home")
+    assert pause.search(first.out)
+    assert told.out.startswith("0 delivered, 0 delayed, 0 dead")
+    assert pause.search(told.out)
+    [paused] = as_json["paused"]
+    assert (paused["name"], as_json["unreached"]) == ("stuck", [])
+    assert "at home" in paused["reason"]
 
 
 def test_a_check_reports_each_sink_by_itself(shell: Run) -> None:

@@ -49,6 +49,32 @@ def test_an_account_is_added_rotated_disabled_and_listed(stored: Run, folder: Pa
     assert SECRET not in again.all + rotated.all + disabled.all + listed.all + enabled.all
 
 
+def test_the_reason_for_which_an_account_is_disabled_is_shown(stored: Run, folder: Path) -> None:
+    issue = ("INV-1", "--customer", "C-1", "--total", "30.00 USD", "--due", "2026-12-01")
+    stored("invoice", "issue", *issue, *TENANT)
+    (folder / "new.toml").write_text(f'signing_key = "{SECRET}-2"\n')
+    why = "the contract ended"
+
+    stored("account", "disable", "card", *TENANT, "--reason", why)
+    stored("account", "rotate", "card", *TENANT, "--settings", "new.toml")
+
+    for command in (("account", "list"), ("account", "show", "card"), ("status",)):
+        told = stored(*command, *TENANT)
+        assert "disabled" in told.out, command
+        assert why in told.out, command
+    shown = stored("account", "show", "card", *TENANT, "--json").json["account"]
+    [of_status] = stored("status", *TENANT, "--json").json["status"]["accounts"]
+    assert (shown["enabled"], shown["reason"]) == (False, why)
+    assert (of_status["disabled"], of_status["disabled_reason"]) == (True, why)
+    assert SECRET not in stored("account", "show", "card", *TENANT).all
+
+    stored("account", "enable", "card", *TENANT, "--reason", "renewed")
+    assert "renewed" in stored("account", "show", "card", *TENANT).out
+    assert "disabled" not in stored("status", *TENANT).out
+    missing = stored("account", "show", "wallet", *TENANT)
+    assert (missing.code, missing.err.partition(":")[0]) == (2, "AccountNotStored")
+
+
 def test_commands_use_the_accounts_in_the_ledger(stored: Run) -> None:
     issue = ("INV-1", "--customer", "C-1", "--total", "30.00 USD", "--due", "2026-12-01")
     assert stored("invoice", "issue", *issue, *TENANT).code == 0
@@ -125,7 +151,27 @@ def test_a_file_that_is_missing_is_named(keyed: Run) -> None:
     assert "none.toml" in done.err
 
 
+@pytest.mark.parametrize(
+    ("environment", "settings", "error"),
+    [
+        ({}, FAKE, "TokenKeysMissing"),
+        ({"PAYGATE_TOKEN_KEYS": "short"}, FAKE, "InvalidSettings"),
+        ({"PAYGATE_TOKEN_KEYS": KEY}, b'driver = "nope"', "GatewayNotFound"),
+    ],
+    ids=["no keys", "wrong keys", "wrong settings"],
+)
+def test_an_account_that_cannot_be_stored_creates_no_ledger(
+    run: Run, folder: Path, environment: dict[str, str], settings: bytes, error: str
+) -> None:
+    done = run("account", "add", "card", *TENANT, "--create", stdin=settings, **environment)
+
+    assert (done.code, done.err.partition(":")[0]) == (2, error)
+    assert list(folder.glob("*.db*")) == []
+
+
 def test_without_keys_nothing_is_stored(run: Run) -> None:
+    Cashier.open("sqlite:///paygate.db").close()
+
     done = run("account", "add", "card", *TENANT, "--create", stdin=FAKE)
 
     assert (done.code, done.err.partition(":")[0]) == (2, "TokenKeysMissing")

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -93,7 +93,7 @@ def status_of(folder: Path) -> PaymentStatus:
 
 
 @contextmanager
-def working(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def working(*arguments: str) -> Generator[subprocess.Popen[str]]:
     program = Path(sys.executable).with_name("paygate")
     with subprocess.Popen(
         [program, "work", *arguments],
@@ -208,6 +208,20 @@ def test_a_worker_says_whether_it_is_ready(doubtful: Path) -> None:
         process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 0
+
+
+def test_a_program_is_told_the_health_port(doubtful: Path) -> None:
+    (doubtful / "go").touch()
+    with working("--app", "shop:cashier", "--health-port", "0", "--json") as process:
+        told = json.loads(line_with(process, "health"))["health"]
+        with urlopen(f"{told}/live") as answer:  # noqa: S310  (on loopback)
+            assert answer.status == 200
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE_S)
+
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", told)
+    assert json.loads(out)["done"]["jobs"]["inquire"] == 1
+    assert err == ""
 
 
 def test_a_factory_that_fails_is_named_with_its_error(doubtful: Path, shell: Run) -> None:

@@ -9,7 +9,7 @@ import pytest
 from paygate import AsyncCashier, Cashier, Event, Money
 from paygate.dialogue import Dialogue, Request, Response
 from paygate.errors import EventRefused, NoResponse, NotSent, UsageError
-from paygate.service.publish import RETRY_PLAN, SILENCE_PAUSES, Published
+from paygate.service.publish import RETRY_PLAN, SILENCE_PAUSES, PausedSink, Published
 from paygate.sink import Delivery, SinkTraits
 from paygate.testing import FakeClock
 
@@ -202,7 +202,10 @@ def test_a_sink_is_a_dialogue(
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr(cashier, "_courier", lambda _: Courier())
+    def courier(_: str) -> Courier:
+        return Courier()
+
+    monkeypatch.setattr(cashier, "_courier", courier)
     issue(cashier, "A")
 
     assert cashier.publish() == Published(delayed=1)
@@ -243,9 +246,15 @@ def test_a_sink_that_does_not_answer_waits_for_the_next_pass_and_the_others_go_o
     for number in "ABCDE":
         issue(cashier, number)
 
-    assert cashier.publish() == Published(delivered=5, delayed=1, unreached=("away",))
+    pause = PausedSink(
+        name="away",
+        until=clock.now() + SILENCE_PAUSES[0],
+        reason="no response: nothing within 30 s for invoice.generated",
+    )
+    first = Published(delivered=5, delayed=1, unreached=("away",), paused=(pause,))
+    assert cashier.publish() == first
     assert (away.asked, len(heard)) == (1, 5)
-    cashier.publish()
+    assert cashier.publish() == Published(paused=(pause,))
     assert away.asked == 1  # it is left alone for a moment
     clock.advance(SILENCE_PAUSES[0])
     cashier.publish()
@@ -357,7 +366,7 @@ def test_two_readers_of_one_name_do_not_read_at_once(
 
     def slow(event: Event) -> None:
         heard.append(event.id)
-        assert second.publish() == Published()  # the first one is reading
+        assert second.publish() == Published(busy=("mailer",))
 
     first.subscribe("mailer", slow)
     second.subscribe("mailer", lambda event: heard.append(event.id))
@@ -383,7 +392,7 @@ def test_a_reader_that_needs_long_keeps_its_lease_from_batch_to_batch(
         heard.append(event.id)
         clock.advance(seconds=2)  # the whole takes longer than the lease, but no batch does
         if len(heard) % 25 == 0:
-            assert second.publish() == Published()
+            assert second.publish() == Published(busy=("mailer",))
 
     first.subscribe("mailer", slow)
     second.subscribe("mailer", lambda event: heard.append(event.id))

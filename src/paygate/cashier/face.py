@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from paygate.cashier import arguments
-from paygate.cashier.merchants import Merchants
+from paygate.cashier.merchants import Merchants, check_function
 from paygate.cashier.opening import account_of, preload_verbs, sink_of
 from paygate.cashier.roster import Roster
 from paygate.cashier.routes import check_timeouts, routes
@@ -312,7 +312,7 @@ class Face:
                 argument="merchants",
             )
         if not isinstance(merchants, Merchants):
-            arguments.called(merchants, "merchants", "the name of a tenant")
+            check_function(merchants)
         function = merchants.accounts_of if isinstance(merchants, Merchants) else merchants
         if not cls._awaits and inspect.iscoroutinefunction(function):
             raise InvalidValue(

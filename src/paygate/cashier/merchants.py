@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
 from paygate.cashier import arguments
 from paygate.domain.secret import Sealed
-from paygate.errors import AccountsUnavailable, PaygateError, TenantNotFound
+from paygate.errors import AccountsUnavailable, InvalidValue, PaygateError, TenantNotFound
 from paygate.printing import place_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Merchants:
 
     def __post_init__(self) -> None:
         if self.accounts_of is not None:
-            arguments.called(self.accounts_of, "merchants", "the name of a tenant")
+            check_function(self.accounts_of)
         arguments.whole(self.cached, "cached")
         if self.timeout_s is not None:
             arguments.seconds(self.timeout_s, "timeout_s")
@@ -95,6 +95,19 @@ class Merchants:
     def of(cls, given: Merchants | AccountsOf) -> Self:
         """Return *given*, or a `Merchants` with that function."""
         return cast("Self", given) if isinstance(given, Merchants) else cls(given)
+
+
+def check_function(given: object) -> None:
+    """Raise `InvalidValue` unless *given* is a function that can return accounts of a tenant."""
+    arguments.called(given, "merchants", "the name of a tenant")
+    # A method of the class that was not called is a function too, but raises for every tenant.
+    of = given if isinstance(given, type) else getattr(given, "__self__", None)
+    if isinstance(of, type) and issubclass(of, Merchants):
+        raise InvalidValue(
+            "merchants= is a function that takes the name of a tenant, or a Merchants: with "
+            "parentheses, as in Merchants.stored() or Merchants(accounts_of)",
+            argument="merchants",
+        )
 
 
 def in_thread(call: Callable[[str], object], tenant: str) -> Future[Sealed[object]]:

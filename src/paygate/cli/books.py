@@ -123,14 +123,24 @@ def _total(amount: Money | None) -> Money | str:
 
 
 def _accounts(found: LedgerStatus) -> Grid:
-    table = show.table("Account", "Credentials", "Feed", ">Refused callbacks", ">Stuck", ">Overdue")
+    columns = ("Account", "Credentials", "Feed", ">Refused callbacks", ">Stuck", ">Overdue")
+    with_state = any(one.disabled for one in found.accounts)
+    table = show.table(*columns, *(("New payments",) if with_state else ()))
     for one in found.accounts:
         credentials = "rejected" if one.credentials_rejected_since is not None else ""
         refused = sum(each.times for each in one.refused)
         overdue = one.overdue_inquiries + one.overdue_callbacks
         stuck = sum(one.stuck.values())
-        show.add(table, one.name, credentials, _feed(one), refused, stuck, overdue)
+        state = (state_of(enabled=not one.disabled, reason=one.disabled_reason),)
+        cells = (one.name, credentials, _feed(one), refused, stuck, overdue)
+        show.add(table, *cells, *(state if with_state else ()))
     return table
+
+
+def state_of(*, enabled: bool, reason: str = "") -> str:
+    """Return whether an account is enabled, and the *reason* for it."""
+    state = "enabled" if enabled else "disabled"
+    return f"{state}: {reason}" if reason else state
 
 
 def _feed(one: AccountStatus) -> str:

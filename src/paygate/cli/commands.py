@@ -193,6 +193,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "disable": Command("stored_accounts", "disable", "Take no new payments through it."),
             "enable": Command("stored_accounts", "enable", "Take new payments through it again."),
             "list": Command("stored_accounts", "list_", "List the stored accounts of a tenant."),
+            "show": Command("stored_accounts", "show_", "Show a stored account."),
         },
     ),
     "ledger": Noun(

@@ -59,5 +59,8 @@ def publish(where: Where) -> None:
         return
     console = show.console()
     console.print(f"{done.delivered} delivered, {done.delayed} delayed, {done.dead} dead")
-    for name in done.unreached:
-        show.say(f"{name} cannot be reached; its events wait", style="yellow")
+    for one in done.paused:
+        text = f"{one.name} cannot be reached, and pauses until {one.until:%Y-%m-%d %H:%M:%S} UTC"
+        show.say(f"{text}: {one.reason}", style="yellow")
+    for name in done.busy:
+        show.say(f"another process delivers to {name} right now", style="yellow")

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from paygate.cli import show
+from paygate.cli.books import state_of
 from paygate.cli.exits import hide
-from paygate.cli.opening import Where, with_ledger
+from paygate.cli.opening import Where, with_ledger, without_missing_ledger
 from paygate.domain.secret import Secret
-from paygate.errors import InvalidSettings
+from paygate.errors import AccountNotStored, InvalidSettings
 from paygate.plugins import revealed
+from paygate.printing import shown
 from paygate.variables import filled
 
 if TYPE_CHECKING:
@@ -50,6 +52,11 @@ def add(
 ) -> None:
     """Store an account of a tenant in the ledger, encrypted; its settings come from a file."""
     given = _read(where, settings)
+    tried = without_missing_ledger(where)
+    if create and tried is not where and where.app is None:
+        # Wrong settings or missing keys must not leave an empty ledger behind.
+        with tried.open(make=True) as cashier:
+            cashier.add_account(account, settings=given)
     with where.open(make=create, new_tenant=True) as cashier:
         _tell(where, cashier.add_account(account, settings=given))
 
@@ -91,12 +98,28 @@ def list_(where: Where) -> None:
     if where.as_json:
         show.write_json({"accounts": found})
         return
-    table = show.table("Account", "Driver", "State", ">Revision", "Changed", "By")
+    table = show.table("Account", "Driver", "State", ">Revision", "Changed", "By", "Reason")
     for one in found:
-        state = "enabled" if one.enabled else "disabled"
+        state = state_of(enabled=one.enabled)
         changed = f"{one.changed_at:%Y-%m-%d %H:%M} UTC"
-        show.add(table, one.name, one.driver, state, one.revision, changed, one.changed_by)
+        show.add(
+            table, one.name, one.driver, state, one.revision, changed, one.changed_by, one.reason
+        )
     show.console().print(table)
+
+
+@with_ledger
+def show_(where: Where, account: NameArgument) -> None:
+    """Show a stored account, without its settings."""
+    with where.open() as cashier:
+        found = {each.name: each for each in cashier.stored_accounts()}
+    if account not in found:
+        known = ", ".join(found) or "none"
+        raise AccountNotStored(
+            f"the ledger has no account {shown(account)} of this tenant; stored are: {known}",
+            account=account,
+        )
+    _tell(where, found[account])
 
 
 def _read(where: Where, file: Path) -> dict[str, Any]:
@@ -150,7 +173,7 @@ def _tell(where: Where, made: StoredAccount) -> None:
     sheet = {
         "Account": made.name,
         "Driver": made.driver,
-        "State": "enabled" if made.enabled else "disabled",
+        "State": state_of(enabled=made.enabled, reason=made.reason),
         "Revision": made.revision,
         "Changed": f"{made.changed_at:%Y-%m-%d %H:%M} UTC by {made.changed_by}",
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -92,7 +94,7 @@ def work(
                 cashier,
                 once=once,
                 health=None if health_port is None else (health_host, health_port),
-                on_health=lambda port: progress.say(f"health on http://{health_host}:{port}/ready"),
+                on_health=partial(_tell_health, progress, health_host, as_json=where.as_json),
                 on_stop=lambda: progress.say("stopping; a second signal ends it at once"),
                 with_status=_REVIEW in wanted,
             )
@@ -106,6 +108,15 @@ def work(
             show.say(text, style="yellow")
     if found:
         raise typer.Exit(FINDINGS)
+
+
+def _tell_health(progress: _Progress, host: str, port: int, *, as_json: bool) -> None:
+    """Write to stderr at which address the worker answers, because the port may be any."""
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if as_json:
+        sys.stderr.write(json.dumps({"health": address}) + "\n")
+        sys.stderr.flush()
+    progress.say(f"health on {address}/ready")
 
 
 def _causes(given: Collection[str]) -> set[str]:

@@ -88,11 +88,14 @@ class AccountStatus:
     `read_at` is when the last complete reading of its feed began; None if there is
     no feed, or it was never read. `stuck` counts callbacks that were not applied, by state.
     `overdue_inquiries` and `overdue_callbacks` count those that have been due for an hour without
-    a process that handles them.
+    a process that handles them. `disabled` says whether it is stored in the ledger and disabled,
+    and `disabled_reason` for which reason.
     """
 
     name: str
     driver: str
+    disabled: bool
+    disabled_reason: str
     has_feed: bool
     credentials_rejected_since: datetime | None
     credentials_fault: str

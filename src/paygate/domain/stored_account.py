@@ -14,7 +14,7 @@ class StoredAccount:
     """A gateway account of a tenant in the ledger, without its settings.
 
     `revision` counts how often its settings were stored or it was enabled or disabled. `changed_by`
-    is the actor of the last change.
+    is the actor of the last change. `reason` was given when it was last disabled or enabled.
     """
 
     name: str
@@ -24,3 +24,4 @@ class StoredAccount:
     added_at: datetime
     changed_at: datetime
     changed_by: str
+    reason: str = ""

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_account_settings (
   tenant, name, driver, settings_encrypted, enabled, revision, added_at, changed_at, changed_by,
-  checksum
+  reason, checksum
 ) VALUES (
-  :tenant, :name, :driver, :settings, :enabled, :revision, :at, :at, :actor, :checksum
+  :tenant, :name, :driver, :settings, :enabled, :revision, :at, :at, :actor, :reason, :checksum
 )
 ON CONFLICT DO NOTHING
 """
@@ -35,7 +35,7 @@ _ONE = "SELECT * FROM paygate_account_settings WHERE tenant = :tenant AND name =
 _CHANGE = """
 UPDATE paygate_account_settings SET
   settings_encrypted = :settings, enabled = :enabled, revision = :revision, changed_at = :at,
-  changed_by = :actor
+  changed_by = :actor, reason = :reason
 WHERE tenant = :tenant AND name = :name AND revision = :revision - 1
 """
 # Not on a newer revision: its settings are others.
@@ -79,6 +79,7 @@ def add(tx: Tx, name: str, driver: str, sealed: bytes) -> bool:
         "revision": 1,
         "at": tx.at,
         "actor": tx.actor,
+        "reason": "",
     }
     if not tx.run(_INSERT, checksums.signed(checksums.ACCOUNT_SETTINGS, params)):
         return False
@@ -86,8 +87,12 @@ def add(tx: Tx, name: str, driver: str, sealed: bytes) -> bool:
     return True
 
 
-def change(tx: Tx, of: SealedSettings, *, sealed: bytes, enabled: bool) -> bool:
-    """Store new settings; return False if *of* is not the current revision any more."""
+def change(tx: Tx, of: SealedSettings, *, sealed: bytes, enabled: bool, reason: str) -> bool:
+    """
+    Store new settings, or another state and its *reason*.
+
+    Return False if *of* is not the current revision any more.
+    """
     params = {
         "tenant": tx.tenant,
         "name": of.account.name,
@@ -96,6 +101,7 @@ def change(tx: Tx, of: SealedSettings, *, sealed: bytes, enabled: bool) -> bool:
         "revision": of.account.revision + 1,
         "at": tx.at,
         "actor": tx.actor,
+        "reason": reason,
     }
     if not tx.run(_CHANGE, params):
         return False
@@ -174,5 +180,6 @@ def _read(row: Row) -> SealedSettings:
         added_at=read_instant(row["added_at"]),
         changed_at=read_instant(row["changed_at"]),
         changed_by=row["changed_by"],
+        reason=row["reason"],
     )
     return SealedSettings(account, bytes(row["settings_encrypted"]))

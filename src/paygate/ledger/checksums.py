@@ -172,7 +172,7 @@ ARRIVAL: Final = _facts(
 )
 ACCOUNT_SETTINGS: Final = _facts(
     "account_settings",
-    "tenant name; driver enabled revision added_at=at changed_at=at changed_by=actor",
+    "tenant name; driver enabled revision added_at=at changed_at=at changed_by=actor reason",
 )
 OUTBOX: Final = _facts(
     "outbox", "id; tenant type aggregate schema_version=version occurred_at=at actor data"

@@ -27,7 +27,7 @@ from paygate.ledger.tx import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from paygate.ledger.tx import Row, Tx
 
@@ -74,6 +74,10 @@ WHERE tenant = :tenant AND name = :name AND forgotten_at IS NULL
   AND (lease = '' OR lease = :lease OR lease_until < :at)
 """
 _SINK = "SELECT position, pause_until FROM paygate_sink WHERE tenant = :tenant AND name = :name"
+_PAUSE = """
+SELECT pause_until, fault FROM paygate_sink
+WHERE tenant = :tenant AND name = :name AND pause_until > :at
+"""
 _SINKS = """
 SELECT name FROM paygate_sink WHERE tenant = :tenant AND forgotten_at IS NULL ORDER BY name
 """
@@ -277,6 +281,20 @@ def advance_sink(tx: Tx, name: str, lease: str, position: int, until: str) -> bo
 def release_sink(tx: Tx, name: str, lease: str) -> None:
     """Release the lease of sink *name*."""
     tx.execute(_RELEASE, {"tenant": tx.tenant, "name": name, "lease": lease})
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Until when a sink is left alone, and the fault for which."""
+
+    until: datetime
+    fault: str
+
+
+def pause_of(tx: Tx, name: str) -> Pause | None:
+    """Return the pause of sink *name*; None if it is not left alone."""
+    row = tx.one(_PAUSE, {"tenant": tx.tenant, "name": name, "at": tx.at})
+    return None if row is None else Pause(read_instant(row["pause_until"]), row["fault"])
 
 
 def blocked(tx: Tx, sink: str, aggregates: Iterable[str]) -> set[str]:

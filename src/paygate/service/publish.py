@@ -28,6 +28,7 @@ from paygate.sink import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from paygate.domain.event import Event
     from paygate.ledger.tx import Tx
@@ -57,17 +58,30 @@ _LEASE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PausedSink:
+    """A sink or subscriber that could not be reached, and is tried again after `until`."""
+
+    name: str
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """
     The result of one pass: events delivered, delayed, and given up.
 
-    `unreached` are the sinks and subscribers that could not be reached.
+    `unreached` are the sinks and subscribers that could not be reached. `paused` are these, and
+    those that were not reached earlier and were therefore left alone. `busy` are those to which
+    another process delivers right now.
     """
 
     delivered: int = 0
     delayed: int = 0
     dead: int = 0
     unreached: tuple[str, ...] = ()
+    paused: tuple[PausedSink, ...] = ()
+    busy: tuple[str, ...] = ()
 
     def __add__(self, other: Published) -> Published:
         return Published(
@@ -75,6 +89,8 @@ class Published:
             delayed=self.delayed + other.delayed,
             dead=self.dead + other.dead,
             unreached=self.unreached + other.unreached,
+            paused=self.paused + other.paused,
+            busy=self.busy + other.busy,
         )
 
 
@@ -148,7 +164,8 @@ def _publish_to(reader: Reader, lease: str) -> Flow[Published]:
         yield from transact(registering(reader))
         position = yield from transact(take)
     if position is None:  # another process serves it, or it was not reached a moment ago
-        return Published()
+        paused = yield from look(partial(_paused, name=name))
+        return Published(paused=(paused,)) if paused is not None else Published(busy=(name,))
     total, silence, down = yield from _retry_due(reader)
     while not down:
         step = yield from _next_batch(reader, lease, position)
@@ -159,11 +176,22 @@ def _publish_to(reader: Reader, lease: str) -> Flow[Published]:
         down = failure is not None
         silence = failure if down or done.delivered else silence
     # If the process is stopped before this, the lease expires.
-    yield from transact(partial(_end, name=name, lease=lease, silence=silence, done=total))
-    return total + Published(unreached=(name,)) if silence else total
+    work = partial(_end, name=name, lease=lease, silence=silence, done=total)
+    paused = yield from transact(work)
+    if silence is None:
+        return total
+    return total + Published(unreached=(name,), paused=() if paused is None else (paused,))
 
 
-def _end(tx: Tx, *, name: str, lease: str, silence: Failure | None, done: Published) -> None:
+def _paused(tx: Tx, *, name: str) -> PausedSink | None:
+    """Return until when the reader is left alone, and why; None if it is not."""
+    pause = outbox.pause_of(tx, name)
+    return None if pause is None else PausedSink(name=name, until=pause.until, reason=pause.fault)
+
+
+def _end(
+    tx: Tx, *, name: str, lease: str, silence: Failure | None, done: Published
+) -> PausedSink | None:
     """Release the sink for other processes, and record whether it was reached."""
     holding.hold_sink(tx, name)
     outbox.release_sink(tx, name, lease)
@@ -172,6 +200,7 @@ def _end(tx: Tx, *, name: str, lease: str, silence: Failure | None, done: Publis
             tx.log("sink.unreached", f"{name}: {_in_log(silence)}", logs.NOTHING)
     elif (done.delivered or done.delayed or done.dead) and outbox.reached(tx, name):
         tx.log("sink.reached", f"{name} answers again", logs.NOTHING)
+    return _paused(tx, name=name)
 
 
 def _next_batch(

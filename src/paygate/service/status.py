@@ -9,7 +9,7 @@ from paygate.domain.callback import InboxState, Refusal
 from paygate.domain.status import AccountStatus, Concern, LedgerStatus
 from paygate.ledger import accounts, attempts, feeds, refused, sending, totals
 from paygate.printing import counted
-from paygate.service import agenda
+from paygate.service import agenda, stored_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,14 +74,19 @@ def _accounts(tx: Tx) -> list[AccountStatus]:
         refusals.setdefault(each.account, []).append(each)
     stuck = totals.stuck(tx)
     overdue = {each.account: each for each in agenda.unattended(tx, OVERDUE_AFTER)}
+    disabled = {
+        each.name: each.reason for each in stored_accounts.of_tenant(tx) if not each.enabled
+    }
     found: list[AccountStatus] = []
-    for name in sorted({*known, *read, *refusals, *stuck, *overdue}):
+    for name in sorted({*known, *read, *refusals, *stuck, *overdue, *disabled}):
         one, feed, late = known.get(name), read.get(name), overdue.get(name)
         waits = stuck.get(name, {})
         found.append(
             AccountStatus(
                 name=name,
                 driver="" if one is None else one.driver,
+                disabled=name in disabled,
+                disabled_reason=disabled.get(name, ""),
                 has_feed=feed is not None or (one is not None and one.has_feed),
                 credentials_rejected_since=None if one is None else one.rejected_since,
                 credentials_fault="" if one is None else one.rejected_for,

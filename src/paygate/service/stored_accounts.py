@@ -101,11 +101,12 @@ def _change(
     name = before.account.name
 
     def work(tx: Tx) -> StoredAccount | None:
-        sealed = before.sealed
-        if settings is not None:
+        sealed, why = before.sealed, reason
+        if settings is not None:  # the account stays disabled or enabled for the same reason
             vault = account_settings.keys_of(tx.vault)
             sealed = account_settings.seal(vault, tx.tenant, name, settings)
-        if not account_settings.change(tx, before, sealed=sealed, enabled=enabled):
+            why = before.account.reason
+        if not account_settings.change(tx, before, sealed=sealed, enabled=enabled, reason=why):
             return None
         account_settings.emit(tx, event, name, reason)
         return _found(tx, name).account

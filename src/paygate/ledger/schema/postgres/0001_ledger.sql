@@ -761,6 +761,7 @@ CREATE TABLE paygate_account_settings (
   added_at text COLLATE "C" NOT NULL,
   changed_at text COLLATE "C" NOT NULL,
   changed_by text COLLATE "C" NOT NULL,
+  reason text COLLATE "C" NOT NULL, -- for which it was last disabled or enabled
   checksum bigint NOT NULL,
   PRIMARY KEY (tenant, name)
 );

@@ -759,6 +759,7 @@ CREATE TABLE paygate_account_settings (
   added_at TEXT NOT NULL,
   changed_at TEXT NOT NULL,
   changed_by TEXT NOT NULL,
+  reason TEXT NOT NULL, -- for which it was last disabled or enabled
   checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
