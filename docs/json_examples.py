@@ -24,6 +24,7 @@ from paygate.service.apply import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway
 
 NOT_SHOWN = {
+    "copy": "prints digests that differ with each run",
     "drivers": "what is installed differs from machine to machine",
     "sink installed": "what is installed differs from machine to machine",
     "simulate": "prints how long it took",

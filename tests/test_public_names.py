@@ -44,6 +44,8 @@ PUBLIC = [
     "Ended",
     "Ending",
     "Concern",
+    "CopiedLedger",
+    "CopiedTable",
     "Credit",
     "CreditOn",
     "CreditReason",
@@ -170,6 +172,7 @@ PUBLIC = [
     "Violation",
     "Within",
     "WriteOff",
+    "copy_ledger",
 ]
 
 # Each takes longer to import than a portal should wait for a name it may not use.

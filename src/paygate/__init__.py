@@ -8,6 +8,7 @@ from paygate._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from paygate.cashier.aio import AsyncCashier
+    from paygate.cashier.copying import copy_ledger
     from paygate.cashier.merchants import AccountsOf, Merchants
     from paygate.cashier.sync import Cashier
     from paygate.cashier.within import Within
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     )
     from paygate.ledger.addresses import AddressCounts
     from paygate.ledger.book import Violation
+    from paygate.ledger.copying.copy import CopiedLedger, CopiedTable
     from paygate.ledger.sending import Stopped
     from paygate.ledger.tx import Clock, Ids
     from paygate.service.account import GatewayAccount, Timing
@@ -259,6 +261,9 @@ _HOMES = {
     "StoredToken": "gateway",
     "Traits": "gateway",
     "Violation": "ledger.book",
+    "CopiedLedger": "ledger.copying.copy",
+    "CopiedTable": "ledger.copying.copy",
+    "copy_ledger": "cashier.copying",
     "AddressCounts": "ledger.addresses",
     "Stopped": "ledger.sending",
     "Clock": "ledger.tx",
@@ -319,6 +324,8 @@ __all__ = [
     "Clock",
     "Concern",
     "ConfiguredSink",
+    "CopiedLedger",
+    "CopiedTable",
     "Credit",
     "CreditOn",
     "CreditReason",
@@ -444,6 +451,7 @@ __all__ = [
     "Violation",
     "Within",
     "WriteOff",
+    "copy_ledger",
 ]
 
 if not TYPE_CHECKING:

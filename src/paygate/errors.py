@@ -453,7 +453,10 @@ class BadReversalDate(Refused):
 
 
 class SendingStopped(Refused):
-    """Nothing is sent from this ledger until an operator resumes it: it came from a backup."""
+    """Nothing is sent from this ledger until an operator resumes it: see `reason`.
+
+    It was restored from a backup, for example, or copied.
+    """
 
     since: datetime
     reason: str
@@ -591,6 +594,22 @@ class StoreBusy(StoreError):
 
 class StoreFull(StoreError):
     """The disk under the ledger is full; the whole unit of work was rolled back."""
+
+
+class LedgerNotEmpty(StoreError):
+    """A ledger cannot be copied there, because there is another ledger, or an unfinished copy."""
+
+
+class CopyUnfinished(StoreError):
+    """A ledger is still being copied into this database; it cannot be used before."""
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Return the error of the ledger *name*."""
+        return cls(
+            f"{name} is an unfinished copy of another ledger; run the same 'paygate copy' again, "
+            "which continues it"
+        )
 
 
 class CommitUnknown(StoreError):

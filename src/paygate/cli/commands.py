@@ -33,6 +33,7 @@ EVERYDAY: Final[Mapping[str, Command]] = {
     "work": Command("work", "work", "Do due work until it is stopped, as a service."),
     "status": Command("books", "status", "Show the state of the ledger, and what needs attention."),
     "fsck": Command("books", "fsck", "Check the file and every balance of the ledger."),
+    "copy": Command("copying", "copy", "Copy a ledger to PostgreSQL, or back to a file."),
     "check": Command("accounts", "check", "Check settings and credentials of accounts."),
     "certify": Command("certify", "certify", "Try an account in its processor's sandbox."),
     "drivers": Command("drivers", "drivers", "List the installed drivers."),
@@ -197,7 +198,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
         },
     ),
     "ledger": Noun(
-        "Stop sending from a ledger that was restored from a backup.",
+        "Stop sending from a ledger that was restored or copied.",
         {
             "stop-sending": Command(
                 "sending", "stop_sending", "Stop sending from a restored ledger."

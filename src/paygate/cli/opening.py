@@ -87,7 +87,7 @@ class Where:
                     "'paygate invoice issue --create'",
                     argument="tenant",
                 )
-            yield cashier.acting_as(_actor())
+            yield cashier.acting_as(actor())
 
     @contextmanager
     def open_for_work(self) -> Generator[Cashier | AsyncCashier]:
@@ -354,7 +354,7 @@ def _must_exist(ledger: str) -> None:
         )
 
 
-def _actor() -> str:
+def actor() -> str:
     """Return who is at the terminal, for the books."""
     try:
         return f"cli:{getpass.getuser()}"

@@ -25,12 +25,12 @@ def open_store(
     server and accepts the parameters of libpq. Raise `InvalidValue` for any other URL,
     `MissingExtra` if psycopg is not installed, or a `StoreError`.
     """
-    path = _file_of(url)
+    path = file_of(url)
     if path is not None:
         from paygate.ledger.sqlite import MEMORY, SqliteStore
 
         return SqliteStore(path or MEMORY, busy_s=busy_s)
-    postgres = Sealed(url) if url.startswith(_POSTGRES) else None
+    postgres = Sealed(url) if is_postgres(url) else None
     del url  # it may contain a password, and tracebacks can show local variables
     if postgres is not None:
         return _open_postgres(postgres, busy_s, connections_max)
@@ -52,7 +52,12 @@ def _open_postgres(url: Sealed[str], busy_s: float, connections_max: int) -> Sto
     return PostgresStore(url.open(), busy_s=busy_s, connections_max=connections_max)
 
 
-def _file_of(url: str) -> str | None:
+def is_postgres(url: str) -> bool:
+    """Return whether *url* names a database of PostgreSQL."""
+    return url.startswith(_POSTGRES)
+
+
+def file_of(url: str) -> str | None:
     """Return the file that *url* names, "" for memory; None if it is not a SQLite URL."""
     rest = url.removeprefix("sqlite://")
     return rest[1:] if rest != url and rest[:1] in ("", "/") else None

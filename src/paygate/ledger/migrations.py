@@ -7,8 +7,8 @@ import sqlite3
 from functools import cache
 from typing import TYPE_CHECKING
 
-from paygate.errors import LedgerCorrupt
-from paygate.ledger.schema_files import SQLITE
+from paygate.errors import CopyUnfinished, LedgerCorrupt
+from paygate.ledger.schema_files import SQLITE, UNFINISHED
 from paygate.ledger.sqlite_errors import primary_code
 
 if TYPE_CHECKING:
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def schema_of(connection: sqlite3.Connection) -> int:
-    """Return the schema number of a database; 0 if it has no ledger."""
+    """
+    Return the schema number of a database; 0 if it has no ledger.
+
+    Raise `CopyUnfinished` if a ledger is still being copied into it.
+    """
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
@@ -27,6 +31,8 @@ def schema_of(connection: sqlite3.Connection) -> int:
         raise
     if not rows:
         return 0
+    if rows[0][0] == UNFINISHED:
+        raise CopyUnfinished.of("this ledger")
     try:
         return int(rows[0][0])
     except (TypeError, ValueError):

@@ -82,11 +82,20 @@ WHERE name NOT IN ({names})
     ),
     names=", ".join(f"'paygate_{name}'" for name in _COUNTED),
 )
-# SQLite assigns these ids in sequence.
+GAPS: Final = "number_gaps"
+"""
+The fact about the database that says how many numbers are missing in each numbered table.
+
+SQLite assigns numbers in sequence. PostgreSQL does not, and rows that were copied from there have
+kept their numbers.
+"""
+
 NUMBERS: Final = " UNION ALL ".join(
     f"SELECT 'paygate_{table}' AS subject, count(*) || ' rows, numbered ' || min({column}) "
     f"|| ' to ' || max({column}) AS detail FROM paygate_{table} "
-    f"HAVING count(*) > 0 AND (min({column}) <> 1 OR max({column}) <> count(*))"
+    f"HAVING count(*) > 0 AND (min({column}) < 1 OR max({column}) <> count(*) + coalesce(("
+    f"SELECT json_extract(value, '$.paygate_{table}') FROM paygate_meta "
+    f"WHERE name = '{GAPS}'), 0))"
     for table, column in (("posting", "id"), ("inbox", "id"), ("outbox", "position"))
 )
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 """The number of the newest schema file, the same for SQLite and PostgreSQL."""
 
+UNFINISHED: Final = "unfinished copy"
+"""The value instead of the number in a database into which a ledger is still being copied."""
+
 _SET_SCHEMA: Final = """
 INSERT INTO paygate_meta (name, value) VALUES ('schema', '{number}')
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;

@@ -303,37 +303,20 @@ class SqliteStore(Store):
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file; create it, readable by its owner only, if it does not exist."""
-        opened: list[sqlite3.Connection] = []
         try:
             if self._identity is not None:
                 self._check_file()
             elif self._file != MEMORY:
-                _create(self._file)
-            opened.append(
-                sqlite3.connect(
-                    self._file,
-                    timeout=0,
-                    isolation_level=None,
-                    check_same_thread=False,
-                    cached_statements=512,
-                    factory=self.connection_class,
-                )
-            )
-            opened[0].row_factory = sqlite3.Row
-            deadline = time.monotonic() + self._busy_s
-            for pragma in _PRAGMAS:
-                _execute_retrying(opened[0], f"PRAGMA {pragma}", deadline)
-            return opened.pop()
+                create(self._file)
+            return connect(self._file, self._busy_s, self.connection_class)
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
         except UnicodeDecodeError as error:
             raise damaged(self.path, error) from None
-        finally:
-            _close_all(opened)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         try:
-            _execute_retrying(connection, "BEGIN IMMEDIATE", time.monotonic() + self._busy_s)
+            begin_immediate(connection, self._busy_s)
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
 
@@ -413,6 +396,36 @@ class SqliteStore(Store):
             )
 
 
+def connect(
+    file: str, busy_s: float, factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
+    """Return a new connection to a ledger in *file*, which is created if it does not exist."""
+    opened: list[sqlite3.Connection] = []
+    try:
+        opened.append(
+            sqlite3.connect(
+                file,
+                timeout=0,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=512,
+                factory=factory,
+            )
+        )
+        opened[0].row_factory = sqlite3.Row
+        deadline = time.monotonic() + busy_s
+        for pragma in _PRAGMAS:
+            _execute_retrying(opened[0], f"PRAGMA {pragma}", deadline)
+        return opened.pop()
+    finally:
+        _close_all(opened)
+
+
+def begin_immediate(connection: sqlite3.Connection, busy_s: float) -> None:
+    """Begin a transaction that writes; wait up to *busy_s* seconds for another writer."""
+    _execute_retrying(connection, "BEGIN IMMEDIATE", time.monotonic() + busy_s)
+
+
 def _execute_retrying(connection: sqlite3.Connection, sql: str, deadline: float) -> None:
     """Execute *sql*; retry after short random pauses while another connection holds the lock."""
     while True:
@@ -466,7 +479,7 @@ def _close_all(connections: list[sqlite3.Connection]) -> None:
         connections.pop().close()
 
 
-def _create(path: str) -> None:
+def create(path: str) -> None:
     """Create the file, readable by its owner only, because it holds personal data.
 
     An existing file is left unchanged. SQLite gives the write-ahead log the same mode.

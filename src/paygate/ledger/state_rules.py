@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from paygate.ledger.row_rules import GAPS
 from paygate.ledger.rule import Rule
 from paygate.ledger.schema_files import SCHEMA
 
@@ -455,7 +456,8 @@ STATE_RULES: Final = (
         FROM paygate_meta
         WHERE CASE name WHEN 'schema' THEN value <> '{SCHEMA}'
           WHEN 'mode' THEN value NOT IN ('live', 'test')
-          WHEN 'sending_stopped' THEN NOT json_valid(value) ELSE TRUE END
+          WHEN 'sending_stopped' THEN NOT json_valid(value)
+          WHEN '{GAPS}' THEN NOT json_valid(value) ELSE TRUE END
         UNION ALL
         SELECT 'mode', 'it is missing, but there are attempts'
         WHERE EXISTS (SELECT 1 FROM paygate_attempt)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg.rows import tuple_row
 
-from paygate.errors import LedgerCorrupt, SchemaMismatch, StoreError
+from paygate.errors import CopyUnfinished, LedgerCorrupt, SchemaMismatch, StoreError
+from paygate.ledger.schema_files import POSTGRES, UNFINISHED
 
 if TYPE_CHECKING:
     from paygate.ledger.postgres.session import LedgerConnection
@@ -52,15 +53,26 @@ def migrate(connection: LedgerConnection, files: SchemaFiles, name: str) -> None
 
 
 def schema_of(connection: LedgerConnection) -> int:
-    """Return the schema number of a database; 0 if it has no ledger."""
+    """
+    Return the schema number of a database; 0 if it has no ledger.
+
+    Raise `CopyUnfinished` if a ledger is still being copied into it.
+    """
     if not _value(connection, _EXISTS):
         return 0
     value = _value(connection, _SCHEMA)
+    if value == UNFINISHED:
+        raise CopyUnfinished.of("this ledger")
     if value is not None and str(value).isdecimal():
         return int(value)
     raise LedgerCorrupt(
         "the ledger is damaged (its schema number is missing); restore it from a backup"
     )
+
+
+def create_tables(connection: LedgerConnection, name: str) -> None:
+    """Create the tables in a database that has none, inside the open transaction."""
+    _upgrade(connection, POSTGRES, 0, name)
 
 
 def _upgrade(connection: LedgerConnection, files: SchemaFiles, found: int, name: str) -> None:

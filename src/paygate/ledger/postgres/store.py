@@ -332,21 +332,17 @@ class PostgresStore(Store):
 
     def _migrate(self) -> None:
         try:
-            with self._connect() as connection:
+            with _connect(self._target) as connection:
                 if connection.info.server_version < _OLDEST_SERVER:
                     raise StoreError(f"{self._name}: PostgreSQL is older than 14; upgrade it")
                 migrate(connection, self.schema_files, self._name)
         except psycopg.Error as error:
             raise translated(error, self._name) from None
 
-    def _connect(self) -> LedgerConnection:
-        # The row factory is one of the parameters, which type checkers cannot see.
-        return LedgerConnection.connect(**self._target.open())
-
     def _no_connection(self) -> StoreError:
         """Find out why the pool has no connection, and return the error that says so."""
         try:
-            self._connect().close()
+            _connect(self._target).close()
         except psycopg.Error as error:
             found = translated(error, self._name)
             assert isinstance(found, StoreError), "an error of psycopg becomes a StoreError"
@@ -371,6 +367,21 @@ SELECT set_config('lock_timeout', '%(wait)dms', %(here)b),
   set_config('enable_seqscan', 'off', %(here)b), set_config('enable_bitmapscan', 'off', %(here)b),
   set_config('max_parallel_workers_per_gather', '0', %(here)b), set_config('jit', 'off', %(here)b)
 """
+
+
+def connect(url: Sealed[str]) -> tuple[LedgerConnection, str]:
+    """Return a new connection to the database at *url*, and the ledger's name in messages."""
+    target = _target(url)
+    name = _name_of(target.open())
+    try:
+        return _connect(target), name
+    except psycopg.Error as error:
+        raise translated(error, name) from None
+
+
+def _connect(target: Sealed[dict[str, Any]]) -> LedgerConnection:
+    # The row factory is one of the parameters, which type checkers cannot see.
+    return LedgerConnection.connect(**target.open())
 
 
 def _target(url: Sealed[str]) -> Sealed[dict[str, Any]]:
