@@ -24,6 +24,7 @@ from paygate.errors import (
     TokenKeysMissing,
     UsageError,
 )
+from paygate.ledger.account_settings import CHANGED
 from tests.stores import sqlite_of
 
 KEYS = [Fernet.generate_key().decode() for _ in range(3)]
@@ -325,7 +326,7 @@ def test_a_disabled_account_begins_nothing_and_finishes_what_it_has(
     assert shop.collect("1", via="card", method="tok_visa", key="1").id == paid.id
     assert shop.stored_accounts()[0].revision == 2
     [event] = [each for each in shop.events() if each.type == "account.disabled"]
-    assert event.data == {"account": "card", "reason": "the contract ended"}
+    assert event.data == {"account": "card", "reason": "the contract ended", "revision": 2}
 
     shop.rotate_account("card", settings={"signing_key": "b" * 20})
     with pytest.raises(AccountDisabled):
@@ -400,6 +401,95 @@ def test_settings_that_were_moved_to_another_tenant_are_not_used(
 
     with opened(url) as fresh, pytest.raises(SettingsUnreadable):
         pay(fresh.for_tenant("south"), "1")
+
+
+def _run(cashier: Cashier, sql: str, **params: object) -> list[str]:
+    """Change the ledger as somebody does who has its file; return the rules that notice it."""
+    shop = cashier.for_tenant("north")
+    cashier._store.write(shop._context, lambda tx: tx.run(sql, dict(params)))
+    return [each.rule for each in shop.fsck()]
+
+
+def _row(cashier: Cashier) -> dict[str, object]:
+    row: Any = cashier._store.read(
+        cashier._context, lambda tx: tx.one("SELECT * FROM paygate_account_settings", {})
+    )
+    return {name: row[name] for name in row.keys()}  # noqa: SIM118  (sqlite3's rows are no dict)
+
+
+PUT_BACK = "UPDATE paygate_account_settings SET settings_encrypted = :settings_encrypted"
+
+
+def test_settings_that_were_rotated_away_and_put_back_are_not_used(
+    url: str, cashier: Cashier
+) -> None:
+    shop = cashier.for_tenant("north")
+    shop.add_account("card", settings=fake("a"))
+    old = _row(cashier)
+    shop.rotate_account("card", settings={"signing_key": "b" * 20})
+    assert shop.fsck() == []
+
+    assert _run(cashier, PUT_BACK, **old) == ["rows-are-as-written"]
+
+    with opened(url) as fresh, pytest.raises(SettingsUnreadable):
+        pay(fresh.for_tenant("north"), "1")
+
+
+@pytest.mark.parametrize("rotated", [True, False])
+def test_a_whole_row_of_an_earlier_revision_is_noticed_and_not_used(
+    rotated: bool, url: str, cashier: Cashier
+) -> None:
+    shop = cashier.for_tenant("north")
+    shop.add_account("card", settings=fake("a"))
+    old = _row(cashier)
+    if rotated:
+        shop.rotate_account("card", settings={"signing_key": "b" * 20})
+    else:
+        shop.disable_account("card")
+    everything = ", ".join(f"{name} = :{name}" for name in old)
+    wrong = _run(cashier, f"UPDATE paygate_account_settings SET {everything}", **old)  # noqa: S608
+
+    assert wrong == ["stored-accounts-are-current"]
+    with opened(url) as fresh:
+        north = fresh.for_tenant("north")
+        with pytest.raises(SettingsUnreadable, match="an earlier one was put back") as caught:
+            pay(north, "1")
+        assert (caught.value.account, caught.value.tenant) == ("card", "north")
+        assert "a" * 20 not in str(caught.value)
+        assert north.rotate_account("card", settings=fake("c"), whole=True).revision == 3
+        assert pay(north, "2") is PaymentStatus.SUCCEEDED
+        assert north.fsck() == []
+
+
+def test_settings_under_an_earlier_key_that_were_put_back_are_noticed(
+    url: str, cashier: Cashier
+) -> None:
+    shop = cashier.for_tenant("north")
+    shop.add_account("card", settings=fake("a"))
+    old = _row(cashier)
+    with opened(url, KEYS[1], KEYS[0]) as rotating:
+        rotating.for_tenant("north").rotate_keys()
+    assert shop.fsck() == []
+
+    assert _run(cashier, PUT_BACK, **old) == ["rows-are-as-written"]
+
+    with opened(url, KEYS[1]) as fresh, pytest.raises(SettingsUnreadable):
+        pay(fresh.for_tenant("north"), "1")
+
+
+def test_an_account_is_disabled_and_enabled_without_the_keys_and_keeps_its_settings(
+    url: str, cashier: Cashier
+) -> None:
+    cashier.for_tenant("north").add_account("card", settings=fake("a"))
+    with Cashier.open(url, merchants=Merchants.stored()) as other:
+        other.for_tenant("north").disable_account("card")
+        other.for_tenant("north").enable_account("card")
+
+    assert pay(cashier.for_tenant("north"), "1") is PaymentStatus.SUCCEEDED
+    events = cashier.for_tenant("north").events()
+    told = [(each.type, each.data["revision"]) for each in events if each.type in CHANGED]
+    assert told == [("account.added", 1), ("account.disabled", 2), ("account.enabled", 3)]
+    assert cashier.for_tenant("north").fsck() == []
 
 
 def test_a_row_that_is_missing_or_was_altered_is_found(url: str, cashier: Cashier) -> None:

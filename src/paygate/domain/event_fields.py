@@ -257,6 +257,10 @@ _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
     "payment.charged_back": (*_MOVEMENT, *_sometimes(_DISPUTE)),
     "payment.chargeback_won": (_DISPUTE,),
     "payment.chargeback_lost": (_DISPUTE,),
+    **dict.fromkeys(
+        ("account.added", "account.rotated", "account.enabled", "account.disabled"),
+        (_whole("revision", "How often the account was changed, this time included.", 1),),
+    ),
     "callback.dismissed": (
         _text("was", "The state of the callback before.", "orphan"),
         _MOVEMENTS,

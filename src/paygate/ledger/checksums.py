@@ -172,7 +172,8 @@ ARRIVAL: Final = _facts(
 )
 ACCOUNT_SETTINGS: Final = _facts(
     "account_settings",
-    "tenant name; driver enabled revision added_at=at changed_at=at changed_by=actor reason",
+    "tenant name; driver settings_encrypted=settings settings_revision enabled revision "
+    "added_at=at changed_at=at changed_by=actor reason",
 )
 OUTBOX: Final = _facts(
     "outbox", "id; tenant type aggregate schema_version=version occurred_at=at actor data"

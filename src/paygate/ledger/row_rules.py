@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.payment import RECORDED
-from paygate.ledger import checksums
+from paygate.ledger import account_settings, checksums
 from paygate.ledger.rule import Rule
 
 if TYPE_CHECKING:
@@ -151,6 +151,15 @@ _WRITTEN: Final = (
         tuple(_with_checksum(facts) for facts in checksums.ALL),
         judge=_changed,
         cheap=False,
+    ),
+    Rule(
+        "stored-accounts-are-current",
+        "a stored account and its settings are of the revisions that its last events name",
+        f"""
+        {account_settings.WITH_EVENTS}
+        WHERE t.tenant = :tenant OR t.tenant NOT IN (SELECT tenant FROM paygate_customer)
+        """,
+        judge=account_settings.put_back,
     ),
     Rule(
         "references-exist",

@@ -50,10 +50,6 @@ UNNOTICED: Final[dict[str, str]] = {
             "DELETE",
         )
     },
-    "paygate_account_settings.settings_encrypted": (
-        "They are encrypted together with the names of tenant and account, so changed ones cannot "
-        "be decrypted, and the account is not used."
-    ),
     "paygate_attempt.action_secret_encrypted": (
         "It is encrypted together with the id of its attempt, so a changed one cannot be "
         "decrypted, and the page is shown without it."

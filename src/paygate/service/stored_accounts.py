@@ -43,7 +43,7 @@ def add(name: str, settings: Settings, make: Make) -> Flow[StoredAccount]:
 
     def work(tx: Tx) -> StoredAccount:
         vault = account_settings.keys_of(tx.vault)
-        sealed = account_settings.seal(vault, tx.tenant, name, settings)
+        sealed = account_settings.seal(vault, tx.tenant, name, 1, settings)
         new = account_settings.add(tx, name, driver, sealed)
         found = _found(tx, name)
         if not new and account_settings.unseal(vault, tx.tenant, found).open() != settings.open():
@@ -101,14 +101,10 @@ def _change(
     name = before.account.name
 
     def work(tx: Tx) -> StoredAccount | None:
-        sealed, why = before.sealed, reason
-        if settings is not None:  # the account stays disabled or enabled for the same reason
-            vault = account_settings.keys_of(tx.vault)
-            sealed = account_settings.seal(vault, tx.tenant, name, settings)
-            why = before.account.reason
-        if not account_settings.change(tx, before, sealed=sealed, enabled=enabled, reason=why):
+        if not account_settings.change(
+            tx, before, event, enabled=enabled, settings=settings, reason=reason
+        ):
             return None
-        account_settings.emit(tx, event, name, reason)
         return _found(tx, name).account
 
     return (yield from transact(work))

@@ -750,12 +750,14 @@ CREATE TABLE paygate_account (
 );
 
 -- Gateway accounts whose settings are stored here, for a process that serves many merchants. The
--- settings are encrypted together with the tenant and the name.
+-- settings are encrypted together with the tenant, the name, and the revision in which they were
+-- stored.
 CREATE TABLE paygate_account_settings (
   tenant text COLLATE "C" NOT NULL,
   name text COLLATE "C" NOT NULL,
   driver text COLLATE "C" NOT NULL,
   settings_encrypted bytea NOT NULL,
+  settings_revision bigint NOT NULL, -- in which they were stored
   enabled bigint NOT NULL CHECK (enabled IN (0, 1)),
   revision bigint NOT NULL CHECK (revision > 0), -- the number of changes
   added_at text COLLATE "C" NOT NULL,

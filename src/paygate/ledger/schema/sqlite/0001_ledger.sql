@@ -748,12 +748,14 @@ CREATE TABLE paygate_account (
 ) STRICT, WITHOUT ROWID;
 
 -- Gateway accounts whose settings are stored here, for a process that serves many merchants. The
--- settings are encrypted together with the tenant and the name.
+-- settings are encrypted together with the tenant, the name, and the revision in which they were
+-- stored.
 CREATE TABLE paygate_account_settings (
   tenant TEXT NOT NULL,
   name TEXT NOT NULL,
   driver TEXT NOT NULL,
   settings_encrypted BLOB NOT NULL,
+  settings_revision INTEGER NOT NULL, -- in which they were stored
   enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
   revision INTEGER NOT NULL CHECK (revision > 0), -- the number of changes
   added_at TEXT NOT NULL,
