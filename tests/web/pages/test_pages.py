@@ -20,7 +20,7 @@ from paygate.web.settings import LOGO_BYTES_MAX, WebSettings, logo_source
 from paygate.web.texts import Text, Value, text
 from tests.web.pages.reading import Element, read, without_codes
 
-LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">' + b" " * 2_900 + b"</svg>"
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">' + b" " * 2_400 + b"</svg>"
 WEB = WebSettings(
     payee="Alder Telecom",
     base_url="https://alder.example/pay",

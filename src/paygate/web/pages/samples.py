@@ -189,9 +189,7 @@ def _samples() -> dict[str, PageView]:
             found["go"],
             targets={
                 **found["go"].targets,
-                Does.CONTINUE: Post(
-                    "https://processor.example/pay", {"token": "t"}, at_once=True, external=True
-                ),
+                Does.CONTINUE: Post("https://processor.example/pay", {"token": "t"}, external=True),
             },
         ),
         "script": replace(
