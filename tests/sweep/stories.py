@@ -47,6 +47,10 @@ UNSURE: dict[str, frozenset[str]] = {
 """Elsewhere a person may be needed; the stories that end there all the same."""
 
 
+def nothing(world: InMemory, cashier: Cashier) -> None:
+    """Give nothing, or do nothing afterwards."""
+
+
 @dataclass(frozen=True)
 class Story:
     """
@@ -57,8 +61,8 @@ class Story:
 
     name: str
     act: Act
-    given: Given = lambda *_: None
-    then: Given = lambda *_: None
+    given: Given = nothing
+    then: Given = nothing
     like: str = ""
     sends: bool = True
     traits: dict[str, Any] = field(default_factory=dict[str, Any], hash=False)

@@ -41,10 +41,11 @@ class Prepayments(OnLedger):
         Make a prepayment: an amount that *customer* can pay before its invoice exists.
 
         Collect it like an invoice. When an invoice with the same *assignment_key* is issued, the
-        money moves to it; if the invoice is there first, the money moves when it arrives. The
-        invoice then replaces the prepayment: an unpaid rest is closed, and payments under way are
-        for the invoice. Money beyond the invoice waits for the next one with the key
-        (``on_rest="keep"``), or becomes credit of the customer (``"credit"``).
+        money moves to it. The invoice then replaces the prepayment: an unpaid rest is closed, and
+        payments under way are for the invoice. If such an invoice is open already, it replaces the
+        prepayment at once: collect the invoice that `replaced_by` names. Money beyond the invoice
+        waits for the next one with the key (``on_rest="keep"``), or becomes credit of the customer
+        (``"credit"``).
 
         An *assignment_key*, such as an order number, has 1 to 64 printable characters; keys that
         differ only in case, in the encoding of accents or in surrounding spaces are one. In one

@@ -35,6 +35,14 @@ WHERE a.amount_minor > 0
 _STANDING_OF_PAYMENT = f"{_STANDING} AND a.payment = :payment ORDER BY a.booked_at, a.id"
 _STANDING_OF_ITEM = f"{_STANDING} AND a.item = :item ORDER BY a.booked_at, a.id"
 _STANDING_OF_CREDIT = f"{_STANDING} AND a.credit = :credit ORDER BY a.booked_at, a.id"
+_OF_PREPAYMENT = """
+SELECT coalesce(sum(amount_minor), 0) AS minor FROM paygate_allocation
+WHERE prepayment = :prepayment
+"""
+_ORIGIN = """
+SELECT max(prepayment) AS prepayment FROM paygate_allocation
+WHERE payment = :payment AND item = :item
+"""
 _OF_ITEM = """
 SELECT * FROM paygate_allocation
 WHERE tenant = :tenant AND item = :item ORDER BY booked_at, id
@@ -139,6 +147,21 @@ def standing_of_item(tx: Tx, item: str) -> list[Allocation]:
 def standing_of_credit(tx: Tx, credit: str) -> list[Allocation]:
     """Return the standing allocations of a credit lot."""
     return [allocation_of(row) for row in tx.all(_STANDING_OF_CREDIT, {"credit": credit})]
+
+
+def of_prepayment(tx: Tx, prepayment: str) -> int:
+    """Return how much money of *prepayment* is on invoices now."""
+    row = tx.one(_OF_PREPAYMENT, {"prepayment": prepayment})
+    assert row is not None, "an aggregate query returns a row"
+    return int(row["minor"])
+
+
+def origin_of(tx: Tx, payment: str, item: str) -> str | None:
+    """Return the prepayment through which money of *payment* came to *item*, or None."""
+    row = tx.one(_ORIGIN, {"payment": payment, "item": item})
+    assert row is not None, "an aggregate query returns a row"
+    found: str | None = row["prepayment"]
+    return found
 
 
 def of_item(tx: Tx, item: str) -> list[Allocation]:

@@ -91,7 +91,7 @@ ANSWER: Final = _facts(
     "needs_review late_pending overdue_at",
     "answer_checksum",
 )
-CLAIM: Final = _facts("claim", "payment position; item amount_minor=amount credit state")
+CLAIM: Final = _facts("claim", "payment position; item amount_minor=amount credit state prepayment")
 HOLD: Final = _facts("hold", "attempt credit; amount_minor=amount state")
 REFUND_ITEM: Final = _facts("refund_item", "attempt position; item amount_minor=amount")
 RECEIPT: Final = _facts(

@@ -10,14 +10,15 @@ from paygate.ledger import checksums
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paygate.ledger.tx import Tx
+    from paygate.ledger.tx import Row, Tx
 
 _INSERT = """
-INSERT INTO paygate_claim (payment, position, item, amount_minor, credit, state, checksum)
-VALUES (:payment, :position, :item, :amount, :credit, :state, :checksum)
+INSERT INTO paygate_claim (
+  payment, position, item, amount_minor, credit, state, prepayment, checksum)
+VALUES (:payment, :position, :item, :amount, :credit, :state, :prepayment, :checksum)
 """
 _OF_PAYMENT = """
-SELECT position, item, amount_minor, credit, state FROM paygate_claim
+SELECT position, item, amount_minor, credit, state, prepayment FROM paygate_claim
 WHERE payment = :payment ORDER BY position
 """
 _SET_STATE = """
@@ -46,11 +47,12 @@ WHERE credit = :credit AND state = 'hard'
 """
 
 _ON_ITEM = """
-SELECT payment, position, item, amount_minor, credit, state FROM paygate_claim
+SELECT payment, position, item, amount_minor, credit, state, prepayment FROM paygate_claim
 WHERE item = :item
 """
 _REDIRECT = """
-UPDATE paygate_claim SET item = :item, amount_minor = :amount, checksum = :checksum
+UPDATE paygate_claim
+SET item = :item, amount_minor = :amount, prepayment = :prepayment, checksum = :checksum
 WHERE payment = :payment AND position = :position
 """
 HOLDERS: Final = """CASE WHEN i.claimed_minor > 0 THEN (
@@ -63,13 +65,18 @@ _OF_PAGES: Final = ("soft", "superseded")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A part of an item that a payment is for; `credit` is the credit lot that pays it, if any."""
+    """
+    A part of an item that a payment is for; `credit` is the credit lot that pays it, if any.
+
+    `prepayment` is the prepayment that the payment was for before *item*, an invoice, replaced it.
+    """
 
     position: int
     item: str
     minor: int
     credit: str | None
     state: str
+    prepayment: str | None = None
 
 
 def insert(tx: Tx, payment: str, claims: Sequence[Claim]) -> None:
@@ -94,6 +101,7 @@ def _params(payment: str, claim: Claim) -> dict[str, Any]:
         "amount": claim.minor,
         "credit": claim.credit,
         "state": claim.state,
+        "prepayment": claim.prepayment,
     }
     return checksums.signed(checksums.CLAIM, params)
 
@@ -102,10 +110,7 @@ def of_payment(tx: Tx, payment: str) -> list[Claim]:
     """Return the claims of a payment, in the order in which they are filled."""
     found: list[Claim] | None = tx.known.get(("claims", payment))
     if found is None:
-        found = [
-            Claim(row["position"], row["item"], row["amount_minor"], row["credit"], row["state"])
-            for row in tx.all(_OF_PAYMENT, {"payment": payment})
-        ]
+        found = [_claim_of(row) for row in tx.all(_OF_PAYMENT, {"payment": payment})]
         tx.known["claims", payment] = found
     return found.copy()
 
@@ -117,7 +122,8 @@ def cache(tx: Tx, payment: str, claims: list[Claim]) -> None:
 
 def set_state(tx: Tx, payment: str, claim: Claim, state: str) -> None:
     """Change the state of one claim."""
-    now = Claim(claim.position, claim.item, claim.minor, claim.credit, state)
+    # Written out, since `replace` is slow and every payment does this.
+    now = Claim(claim.position, claim.item, claim.minor, claim.credit, state, claim.prepayment)
     tx.execute(_SET_STATE, _params(payment, now))
     _uncache_pages(tx, claim.item, state)
     known: list[Claim] | None = tx.known.get(("claims", payment))
@@ -132,7 +138,7 @@ def split(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -
     The part is added to a matching claim in that state, so that money in a thousand parts does
     not make a thousand claims.
     """
-    part = Claim(0, claim.item, minor, claim.credit, state)
+    part = replace(claim, position=0, minor=minor, state=state)
     tx.known.pop(("claims", payment), None)
     _uncache_pages(tx, claim.item, state)
     tx.execute(_SET_AMOUNT, _params(payment, replace(claim, minor=claim.minor - minor)))
@@ -147,13 +153,16 @@ def split(tx: Tx, payment: str, claim: Claim, minor: int, state: str = "used") -
     insert(tx, payment, [replace(part, position=last + 1)])
 
 
-def redirect(tx: Tx, payment: str, claim: Claim, item: str, minor: int) -> None:
+def redirect(
+    tx: Tx, payment: str, claim: Claim, item: str, minor: int, *, prepayment: str | None
+) -> None:
     """
     Turn *minor* of a claim into a claim on another *item*, in the same state.
 
-    The new item is filled first; the rest of the claim goes to the end.
+    The new item is filled first; the rest of the claim goes to the end. *prepayment* is the one
+    that *item* replaced, or None if *item* is the prepayment itself.
     """
-    now = replace(claim, item=item, minor=minor)
+    now = replace(claim, item=item, minor=minor, prepayment=prepayment)
     tx.run(_REDIRECT, _params(payment, now))
     tx.known.pop(("claims", payment), None)
     _uncache_pages(tx, item, claim.state)
@@ -164,13 +173,7 @@ def redirect(tx: Tx, payment: str, claim: Claim, item: str, minor: int) -> None:
 
 def on_item(tx: Tx, item: str) -> list[tuple[str, Claim]]:
     """Return every claim on *item*, in whatever state, with its payment."""
-    found = [
-        (
-            str(row["payment"]),
-            Claim(row["position"], row["item"], row["amount_minor"], row["credit"], row["state"]),
-        )
-        for row in tx.all(_ON_ITEM, {"item": item})
-    ]
+    found = [(str(row["payment"]), _claim_of(row)) for row in tx.all(_ON_ITEM, {"item": item})]
     return sorted(found, key=lambda each: (each[0], each[1].position))
 
 
@@ -209,3 +212,14 @@ def reserved_of(tx: Tx, credit: str) -> int:
     row = tx.one(_RESERVED, {"credit": credit})
     assert row is not None, "an aggregate query returns a row"
     return int(row["minor"])
+
+
+def _claim_of(row: Row) -> Claim:
+    return Claim(
+        row["position"],
+        row["item"],
+        row["amount_minor"],
+        row["credit"],
+        row["state"],
+        row["prepayment"],
+    )

@@ -224,11 +224,14 @@ def claim(tx: Tx, item: str, minor: int) -> bool:
 
 def unclaim(tx: Tx, item: str, minor: int) -> None:
     """Release *minor* of the claimed amount."""
+    tx.freed[item] = None
     _change(tx, _UNCLAIM, {"id": item, "amount": minor})
 
 
 def fill_claim(tx: Tx, item: str, *, claimed: int, minor: int) -> None:
     """Allocate *minor* to *item*, and release the *claimed* amount."""
+    if claimed > minor:
+        tx.freed[item] = None
     row = tx.one(_FILL_CLAIM, {"id": item, "claimed": claimed, "amount": minor})
     assert row is not None, "items are never deleted"
     tx.known["kind", item] = row["kind"]
@@ -245,6 +248,7 @@ def fill(tx: Tx, item: str, minor: int) -> bool:
 
 def empty(tx: Tx, item: str, minor: int) -> None:
     """Remove *minor* of the allocated amount from *item*."""
+    tx.freed[item] = None
     _change(tx, _EMPTY, {"id": item, "amount": minor})
 
 
@@ -255,6 +259,7 @@ def write_off(tx: Tx, item: str, minor: int) -> bool:
 
 def undo_write_off(tx: Tx, item: str, minor: int) -> None:
     """Reopen *minor* of the written-off amount."""
+    tx.freed[item] = None
     _change(tx, _UNDO_WRITE_OFF, {"id": item, "amount": minor})
 
 

@@ -94,7 +94,8 @@ SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.re
   (SELECT coalesce(sum(amount_minor), 0) FROM paygate_allocation l
    WHERE l.payment = p.id AND l.credit IS NOT NULL) AS from_credit_minor,
   (SELECT json_group_array(
-     json_array(c.position, c.item, c.amount_minor, c.credit, c.state, i.number, i.currency))
+     json_array(c.position, c.item, c.amount_minor, c.credit, c.state, c.prepayment,
+       i.number, i.currency))
    FROM paygate_claim c JOIN paygate_item i ON i.id = c.item WHERE c.payment = p.id) AS claims,
   (SELECT json_group_array(json_array(x.item, x.paid, i.number, i.currency)) FROM (
      SELECT item, sum(amount_minor) AS paid FROM paygate_allocation
@@ -294,7 +295,7 @@ def by_id(tx: Tx, id_: str) -> Payment | None:
     row = tx.one(_BY_ID, {"tenant": tx.tenant, "id": id_})
     if row is None:
         return None
-    its_claims = [Claim(*each[:5]) for each in _list(row["claims"])]
+    its_claims = [Claim(*each[:6]) for each in _list(row["claims"])]
     claims.cache(tx, id_, sorted(its_claims, key=_position))
     reviews.cache(tx, id_, _list(row["causes"]))
     early_returns.cache(tx, id_, any_=bool(row["early"]))
@@ -585,7 +586,7 @@ def _reviews_of(row: Row, foreign: Sequence[ForeignMoney]) -> tuple[Review, ...]
 def _items_of(row: Row) -> tuple[PaymentItem, ...]:
     """Return each invoice once, with the amounts wanted, claimed and paid."""
     found: dict[str, tuple[str, str, int, int, int]] = {}
-    for _, item, minor, _, state, number, currency in sorted(_list(row["claims"]), key=_first):
+    for _, item, minor, _, state, _, number, currency in sorted(_list(row["claims"]), key=_first):
         _, _, wanted, held, _ = found.get(item, (number, currency, 0, 0, 0))
         held += minor if state == "hard" else 0
         found[item] = number, currency, wanted + minor, held, 0

@@ -68,6 +68,7 @@ SET allocated_minor = allocated_minor - :amount, moved_minor = moved_minor + :am
   credited_minor = credited_minor + :credited
 WHERE id = :id
 """
+_UNMOVE = "UPDATE paygate_item SET moved_minor = moved_minor - :amount WHERE id = :id"
 _OWN_KEY = """
 INSERT INTO paygate_assignment_key (tenant, currency, key, customer, created_at, checksum)
 VALUES (:tenant, :currency, :key, :customer, :at, :checksum)
@@ -226,6 +227,11 @@ def move(tx: Tx, id_: str, minor: int, *, to_credit: bool = False) -> None:
     tx.run(_MOVE, {"id": id_, "amount": minor, "credited": minor if to_credit else 0})
     if to_credit:
         checksums.renew(tx, checksums.ITEM, id_)
+
+
+def unmove(tx: Tx, id_: str, minor: int) -> None:
+    """Count *minor* that had moved to an invoice as money that was taken off the prepayment."""
+    tx.run(_UNMOVE, {"id": id_, "amount": minor})
 
 
 def prepayment_of(row: Row) -> Prepayment:

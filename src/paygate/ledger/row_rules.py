@@ -303,6 +303,7 @@ _BELONGING: Final = (
                 "payment",
                 _reference("item", "tenant customer currency"),
                 _reference("credit", "tenant customer currency"),
+                _reference("prepayment>item", "tenant customer currency"),
             ),
             _compared_with_owner(
                 "prepayment", "item", _reference("replaced_by>item", "tenant customer currency")

@@ -57,8 +57,7 @@ STATE_RULES: Final = (
     ),
     Rule(
         "invoices-have-their-prepayments",
-        "no money waits on a prepayment while there is an invoice with its key that nothing was "
-        "ever paid on",
+        "no money waits on a prepayment while an invoice with its key is open and not held",
         """
         SELECT i.id AS subject, i.allocated_minor || ' waits, and not on invoice ' || v.number
           AS detail
@@ -66,10 +65,8 @@ STATE_RULES: Final = (
           ON v.tenant = i.tenant AND v.assignment_key = i.assignment_key AND v.kind = 'invoice'
           AND v.currency = i.currency
         WHERE i.tenant = :tenant AND i.kind = 'prepayment' AND i.status IN ('open', 'replaced')
-          AND i.allocated_minor > 0 AND v.status = 'open'
-          AND NOT EXISTS (SELECT 1 FROM paygate_allocation a WHERE a.item = v.id)
-          AND NOT EXISTS (SELECT 1 FROM paygate_write_off w WHERE w.item = v.id)
-          AND NOT EXISTS (SELECT 1 FROM paygate_claim c WHERE c.item = v.id)
+          AND i.allocated_minor > 0 AND v.status = 'open' AND v.customer = i.customer
+          AND v.total_minor - v.allocated_minor - v.written_off_minor - v.claimed_minor > 0
         """,
     ),
     Rule(

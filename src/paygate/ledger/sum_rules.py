@@ -65,8 +65,8 @@ SUM_RULES: Final = (
     ),
     Rule(
         "assignments-match",
-        "money of a prepayment is on invoices of its customer with its assignment key, and the key "
-        "belongs to that customer",
+        "money of a prepayment is on invoices of its customer with its assignment key, and was "
+        "assigned to them; the key belongs to that customer",
         (
             """
             SELECT a.id AS subject, 'it takes money of prepayment ' || p.id || ' to ' || i.number
@@ -76,6 +76,14 @@ SUM_RULES: Final = (
             WHERE a.tenant = :tenant AND (p.kind <> 'prepayment' OR i.kind <> 'invoice'
               OR p.customer <> i.customer OR i.assignment_key IS NULL
               OR p.assignment_key <> i.assignment_key)
+            """,
+            """
+            SELECT i.id AS subject, 'invoices have ' || sum(a.amount_minor) || ' of it, and '
+              || (i.moved_minor - i.credited_minor) || ' were assigned' AS detail
+            FROM paygate_item i JOIN paygate_allocation a ON a.prepayment = i.id
+            WHERE i.tenant = :tenant
+            GROUP BY i.id, i.moved_minor, i.credited_minor
+            HAVING sum(a.amount_minor) > i.moved_minor - i.credited_minor
             """,
             """
             SELECT i.number AS subject, 'its assignment key belongs to '

@@ -152,6 +152,8 @@ class Tx:
     keys are the kind of fact and the id of its owner. Only the module that writes a table caches
     its rows, and each of its statements that changes a row updates or drops the cached value.
 
+    `freed` names the items of which something became free in this transaction, in that order.
+
     `execute` is for a statement whose count is not needed: on PostgreSQL, it is sent with the next
     statement that is answered. `run` returns the count, which costs a wait for the server.
     """
@@ -167,6 +169,7 @@ class Tx:
         "at",
         "each",
         "execute",
+        "freed",
         "known",
         "lines",
         "locks",
@@ -198,6 +201,7 @@ class Tx:
         self.zone = context.zone
         self.lines: list[logs.LogLine] = []
         self.known: dict[tuple[str, str], Any] = {}
+        self.freed: dict[str, None] = {}
         self._queues: set[str] = set()
         self._at_end: dict[str, list[Mapping[str, Any]]] = {}
         self.now = context.clock.now()

@@ -6,7 +6,7 @@ that one entry documents a whole event.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.credit import CreditReason
@@ -18,6 +18,7 @@ from paygate.domain.prepayment import Prepayment, PrepaymentStatus
 from paygate.ledger import allocations, claims, items, lots, outbox, posting, reversals
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import assignment, crediting
+from paygate.service.assignment import Passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,36 +42,85 @@ def by_hand(kind: Kind) -> LedgerAccount:
 
 def use_reserved_credit(
     tx: Tx, payment: str, its_claims: Iterable[Claim], *, currency: str, on: date
-) -> list[PostingLine]:
+) -> Put:
     """Use the credit that *payment* reserved, on the invoices it was reserved for."""
-    lines: list[PostingLine] = []
+    put = Put(payment, currency, on)
     for claim in its_claims:
         if claim.credit is None or claim.state != "hard":
             continue
         lots.use_reserved(tx, claim.credit, claim.minor)
         items.fill_claim(tx, claim.item, claimed=claim.minor, minor=claim.minor)
-        allocations.insert(
-            tx,
-            item=claim.item,
-            amount=Money(currency, claim.minor),
-            payment=payment,
-            credit=claim.credit,
-            effective=on,
+        put.lines.append(
+            PostingLine(LedgerAccount.CUSTOMER_CREDIT, claim.minor, credit=claim.credit)
         )
+        put.on_item(tx, claim.item, claim.minor, claim.prepayment, credit=claim.credit)
         claims.set_state(tx, payment, claim, "used")
-        lines += [
-            PostingLine(LedgerAccount.CUSTOMER_CREDIT, claim.minor, credit=claim.credit),
-            PostingLine(items.account_of(tx, claim.item), -claim.minor, item=claim.item),
-        ]
-    return lines
+    return put
+
+
+@dataclass(slots=True)
+class Put:
+    """The lines of money that is put on items, and what of it came there through prepayments."""
+
+    payment: str
+    currency: str
+    on: date
+    lines: list[PostingLine] = field(default_factory=list[PostingLine])
+    passed: list[Passed] = field(default_factory=list[Passed])
+
+    @property
+    def items(self) -> list[str]:
+        """The items that the lines are about."""
+        return [line.item for line in self.lines if line.item is not None]
+
+    def on_item(
+        self,
+        tx: Tx,
+        item: str,
+        minor: int,
+        prepayment: str | None,
+        *,
+        receipt: str | None = None,
+        credit: str | None = None,
+    ) -> None:
+        """Allocate *minor*, which has filled *item*; its claim was on *prepayment* before."""
+        for part in assignment.parts_of(tx, item, minor, prepayment):
+            id_ = allocations.insert(
+                tx,
+                item=item,
+                amount=Money(self.currency, part.minor),
+                payment=self.payment,
+                receipt=receipt,
+                credit=credit,
+                prepayment=part.prepayment,
+                effective=self.on,
+            )
+            to = item
+            if part.new and part.prepayment is not None:
+                to = part.prepayment
+                self.passed.append(Passed(to, item, part.minor, id_, self.payment))
+            self.lines.append(PostingLine(items.account_of(tx, to), -part.minor, item=to))
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The items that money went to, and why the rest became credit, if there was a rest."""
+    """
+    The items that money went to, and why the rest became credit, if there was a rest.
+
+    `short` is the item that could not take it, if there is one.
+    """
 
     items: list[str]
     credited: CreditReason | None
+    short: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """An item that took less than was claimed, and why."""
+
+    item: str
+    reason: CreditReason
 
 
 def place(
@@ -92,13 +142,14 @@ def place(
     *source* is the line that the money comes from. Credit that the payment reserved is used with
     it. With *keep_rest* a partly filled claim still holds its rest, as between two captures.
     """
-    lines, left, short = _put_on_items(
+    put, left, short = _put_on_items(
         tx, payment.id, receipt, amount, claims, on=on, keep_rest=keep_rest
     )
     reason: CreditReason | None = None
     if left:
-        reason = short or (CreditReason.OVERPAYMENT if claims else CreditReason.TOP_UP)
-        lines.append(
+        reason = CreditReason.OVERPAYMENT if claims else CreditReason.TOP_UP
+        reason = reason if short is None else short.reason
+        put.lines.append(
             crediting.make_credit(
                 tx,
                 customer=payment.customer,
@@ -108,18 +159,20 @@ def place(
                 receipt=receipt,
             )
         )
-    lines += use_reserved_credit(tx, payment.id, claims, currency=amount.currency, on=on)
+    used = use_reserved_credit(tx, payment.id, claims, currency=amount.currency, on=on)
     posting.post(
         tx,
-        [source, *lines],
+        [source, *put.lines, *used.lines],
         entry=entry or receipt,
         currency=amount.currency,
         customer=payment.customer,
         payment=payment.id,
         effective=on,
     )
-    touched = [line.item for line in lines if line.item is not None]
-    return Placed([*touched, *assignment.on_arrival(tx, touched)], reason)
+    touched, passed = [*put.items, *used.items], [*put.passed, *used.passed]
+    moved = assignment.on_arrival(tx, touched, passed)
+    filled = [*touched, *(each.invoice for each in passed), *moved]
+    return Placed(filled, reason, None if short is None else short.item)
 
 
 def _put_on_items(
@@ -131,19 +184,21 @@ def _put_on_items(
     *,
     on: date,
     keep_rest: bool,
-) -> tuple[list[PostingLine], int, CreditReason | None]:
+) -> tuple[Put, int, Short | None]:
     """
     Allocate the money of *receipt* to the items of its payment, in order.
 
     A hard claim is always filled. If the payment released the claim or was superseded, the invoice
     takes what is open and not held by another payment. If earlier money of the payment filled a
-    part, the claim takes the rest.
+    part, the claim takes the rest. Money that comes back and that its invoice cannot take waits on
+    the prepayment that it came through.
 
-    Return the lines, what is left over, and why an invoice took less than was claimed, if one did.
+    Return what was put where, what is left over, and the first item that took less than was
+    claimed, if one did.
     """
-    lines: list[PostingLine] = []
+    put = Put(payment, amount.currency, on)
     left = amount.minor
-    short: CreditReason | None = None
+    short: Short | None = None
     brought: dict[str, int] | None = None
     for claim in its_claims:
         if claim.credit is not None:
@@ -160,22 +215,21 @@ def _put_on_items(
             parts = {claim.item: take} if take else {}
         else:
             parts = _take_rooms(tx, claim.item, take)
-            if sum(parts.values()) < take:
-                short = short or _why_short(tx, claim.item)
+        for item, minor in parts.items():
+            put.on_item(tx, item, minor, claim.prepayment, receipt=receipt)
+        took = sum(parts.values())
+        if claim.state == "used" and claim.prepayment is not None:
+            again = assignment.put_again(tx, claim.prepayment, claim.item, take - took)
+            if again:
+                put.on_item(tx, claim.prepayment, again, None, receipt=receipt)
+                took += again
+        if claim.state != "hard":
+            if took < take and short is None:
+                short = Short(claim.item, _why_short(tx, claim.item))
             if parts:
                 claims.set_state(tx, payment, claim, "used")
-        for item, minor in parts.items():
-            left -= minor
-            allocations.insert(
-                tx,
-                item=item,
-                amount=Money(amount.currency, minor),
-                payment=payment,
-                receipt=receipt,
-                effective=on,
-            )
-            lines.append(PostingLine(items.account_of(tx, item), -minor, item=item))
-    return lines, left, short
+        left -= took
+    return put, left, short
 
 
 def _take_rooms(tx: Tx, item: str, wanted: int) -> dict[str, int]:

@@ -3,25 +3,38 @@
 A customer pays before the invoice exists. The *assignment key* of the prepayment (an order number,
 a contract) is also given to the invoice, and the two find each other, whichever comes first: when
 the invoice is issued, it takes the money that waits with its key; when money arrives on a
-prepayment, an open invoice with the key takes it in the same transaction. Both do nothing if there
-is nothing to move, so they may run at any time.
+prepayment, an open invoice with the key takes it in the same transaction; and an invoice that is
+open again looks for such money (see `freed`). All of them do nothing if there is nothing to move,
+so they may run at any time.
 
 The rule: an invoice takes as much as is open on it and not held. The money keeps its receipt, its
 payment and its credit lot; only the item changes. So a return, a refund or a reversal later takes
 it off the invoice, which is open again. Then the payments that are still under way move: what they
 claim of the prepayment becomes a claim on the invoice, so that nobody else can pay the invoice
-meanwhile. From then on the invoice has *replaced* the prepayment: the unpaid rest is closed, and
-the prepayment can no longer be claimed. Money that exceeds the invoice waits for the next invoice
-with the key, or becomes credit, as the host has chosen.
+meanwhile. Such a claim remembers its prepayment, and its money is booked as if it had arrived
+before the invoice: on the prepayment, and from there on the invoice. So it makes no difference
+whether a payment ends before the invoice is issued or after. From then on the invoice has
+*replaced* the prepayment: the unpaid rest is closed, and the prepayment can no longer be claimed.
+A prepayment that is made while an invoice with its key is open is replaced at once, for the same
+reason: one purpose is paid once. Money that exceeds the invoice waits for the next invoice with the
+key, or becomes credit, as the host has chosen.
+
+Money that has moved to an invoice may leave it again: a return, a refund, a reversal. That opens
+the invoice, and not the prepayment, for which the money still counts as assigned. If it comes back,
+the invoice takes it as before, and what the invoice cannot take waits on the prepayment.
+
+If the invoice is voided, everything goes back as if it had never been issued: its money and its
+claims return to the prepayment, which can be paid again unless another invoice with the key is
+open; money that left the invoice is booked as if it had left the prepayment.
 
 What stays true: a key belongs to one customer, in one currency, permanently; money is on the
-prepayment or on an invoice, never on both; and what has moved does not reopen the prepayment. If
-the invoice is voided, its money returns to the prepayment, which can be paid again if no other
-invoice has taken from it.
+prepayment or on an invoice, never on both; and no money waits while an invoice with its key has
+room for it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.credit import CreditReason
@@ -35,7 +48,7 @@ from paygate.printing import shown
 from paygate.service import claiming, crediting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from paygate.domain.allocation import Allocation
@@ -75,7 +88,7 @@ def emit_conflict(tx: Tx, error: AssignmentConflict, currency: str) -> None:
     outbox.emit(tx, "assignment.conflict", f"customer:{error.customer}", facts)
 
 
-# --- The two events ------------------------------------------------------------------------
+# --- The events ----------------------------------------------------------------------------
 
 
 def on_issue(tx: Tx, invoice: Invoice) -> bool:
@@ -92,11 +105,18 @@ def on_issue(tx: Tx, invoice: Invoice) -> bool:
     return moved
 
 
-def on_arrival(tx: Tx, touched: Iterable[str]) -> list[str]:
+def on_prepay(tx: Tx, prepayment: Prepayment) -> None:
+    """Let an open invoice with the key of a new *prepayment* replace it."""
+    for invoice in _open_invoices(tx, prepayment)[:1]:
+        _assign(tx, prepayment, invoice, issued=True)
+
+
+def on_arrival(tx: Tx, touched: Iterable[str], passed: Sequence[Passed] = ()) -> list[str]:
     """
     Move money that has just arrived on prepayments among the items *touched*.
 
-    Return the invoices that took some of it.
+    *passed* is the money of claims that had moved to an invoice, and has filled that. Return the
+    invoices that took some of the money.
     """
     found: list[str] = []
     for item in dict.fromkeys(touched):
@@ -104,8 +124,27 @@ def on_arrival(tx: Tx, touched: Iterable[str]) -> list[str]:
             prepayment = _read(tx, item)
             paid = not prepayment.open.minor
             _emit(tx, "prepayment.paid" if paid else "prepayment.partially_paid", prepayment)
-            found += _move_on(tx, prepayment)
+            through = [each for each in passed if each.prepayment == item]
+            for each in through:
+                _pass_on(tx, prepayment, each)
+            found += _move_on(tx, _read(tx, item), moved=bool(through))
     return found
+
+
+def on_freed(tx: Tx, invoice: Invoice) -> bool:
+    """Move what waits with the key of *invoice*, which is open again; return whether any did."""
+    key = invoice.assignment_key
+    moved = False
+    for prepayment in (
+        prepayments.with_key(tx, invoice.total.currency, key)
+        if key is not None and invoice.room.minor > 0
+        else ()
+    ):
+        if prepayment.waiting.minor:
+            took = bool(_assign(tx, prepayment, invoice.id))
+            _settle_rest(tx, prepayment.id, moved=took)
+            moved |= took
+    return moved
 
 
 def successors(tx: Tx, item: str) -> list[tuple[str, int]]:
@@ -121,24 +160,34 @@ def successors(tx: Tx, item: str) -> list[tuple[str, int]]:
         return []
     waiting = prepayment.waiting.minor
     found: list[tuple[str, int]] = []
-    currency, key = prepayment.amount.currency, prepayment.assignment_key
-    for invoice in prepayments.invoices_of_key(tx, currency, key):
+    for invoice in _open_invoices(tx, prepayment):
         room = _invoice(tx, invoice).room.minor
         found.append((invoice, max(0, room - waiting)))
         waiting = max(0, waiting - room)
     return found
 
 
-def _move_on(tx: Tx, prepayment: Prepayment) -> list[str]:
-    """Move the money of *prepayment* to the open invoices with its key, and return these."""
-    currency, key = prepayment.amount.currency, prepayment.assignment_key
+def _move_on(
+    tx: Tx, prepayment: Prepayment, *, moved: bool = False, issued: bool = False
+) -> list[str]:
+    """
+    Move the money of *prepayment* to the open invoices with its key, and return these.
+
+    *moved* says that some has moved already. With *issued*, claims move although no money does.
+    """
     found = [
         invoice
-        for invoice in prepayments.invoices_of_key(tx, currency, key)
-        if _assign(tx, _read(tx, prepayment.id), invoice)
+        for invoice in _open_invoices(tx, prepayment)
+        if _assign(tx, _read(tx, prepayment.id), invoice, issued=issued)
     ]
-    _settle_rest(tx, prepayment.id, moved=bool(found))
+    _settle_rest(tx, prepayment.id, moved=moved or bool(found))
     return found
+
+
+def _open_invoices(tx: Tx, prepayment: Prepayment) -> list[str]:
+    """Return the open invoices with the key of *prepayment*, oldest due date first."""
+    currency, key = prepayment.amount.currency, prepayment.assignment_key
+    return prepayments.invoices_of_key(tx, currency, key)
 
 
 def _assign(tx: Tx, prepayment: Prepayment, invoice: str, *, issued: bool = False) -> int:
@@ -149,7 +198,7 @@ def _assign(tx: Tx, prepayment: Prepayment, invoice: str, *, issued: bool = Fals
         if minor > 0:
             _move(tx, prepayment, standing, minor, invoice)
             moved += minor
-    if moved and not issued:
+    if moved:
         _supersede_pages(tx, invoice)
     live = _move_claims(tx, prepayment, invoice) if moved or issued else False
     replaces = issued and not prepayment.is_replaced
@@ -206,8 +255,113 @@ def _move_used(
         used = claim.item == prepayment and claim.state == "used" and claim.credit == credit
         take = min(claim.minor, minor)
         if used and take > 0:
-            claims.redirect(tx, payment, claim, invoice, take)
+            claims.redirect(tx, payment, claim, invoice, take, prepayment=prepayment)
             minor -= take
+
+
+# --- Money of claims that have moved ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Money that filled an invoice through the prepayment that its claim was on before."""
+
+    prepayment: str
+    invoice: str
+    minor: int
+    allocation: str
+    payment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Money on an item, and the prepayment that it came through; *new* if it was not on that."""
+
+    minor: int
+    prepayment: str | None = None
+    new: bool = False
+
+
+def parts_of(tx: Tx, item: str, minor: int, prepayment: str | None) -> list[Part]:
+    """
+    Return through which prepayment *minor* came to *item*, whose claim was on *prepayment* before.
+
+    Money that had moved and left the invoice returns as what it was. Other money is put on the
+    prepayment first, as far as that has room.
+    """
+    if prepayment is None or items.account_of(tx, item) is LedgerAccount.PREPAYMENT:
+        return [Part(minor)]
+    back = min(minor, _gone(tx, prepayment))
+    through = min(minor - back, _read(tx, prepayment).room.minor)
+    if through > 0 and not items.fill(tx, prepayment, through):
+        through = 0
+    rest = minor - back - through
+    found = (Part(back, prepayment), Part(through, prepayment, new=True), Part(rest))
+    return [each for each in found if each.minor > 0]
+
+
+def put_again(tx: Tx, prepayment: str | None, invoice: str, minor: int) -> int:
+    """
+    Put up to *minor* on *prepayment* again, which *invoice* had taken and cannot take back.
+
+    Return that amount.
+    """
+    if prepayment is None:
+        return 0
+    now = _read(tx, prepayment)
+    if now.status is PrepaymentStatus.CLOSED:
+        return 0
+    if _invoice(tx, invoice).status is not InvoiceStatus.VOID:
+        _undo_move(tx, now, invoice, min(minor, _gone(tx, prepayment)))
+    take = min(minor, _read(tx, prepayment).room.minor)
+    return take if take > 0 and items.fill(tx, prepayment, take) else 0
+
+
+def _gone(tx: Tx, prepayment: str) -> int:
+    """Return how much money of *prepayment* moved to invoices and left them again."""
+    # Money that this transaction is passing on has its allocations, and is counted as assigned
+    # later; there is such money only after everything that was gone has come back.
+    there = allocations.of_prepayment(tx, prepayment)
+    return max(0, _read(tx, prepayment).assigned.minor - there)
+
+
+def _pass_on(tx: Tx, prepayment: Prepayment, passed: Passed) -> None:
+    """Post that money which was put on *prepayment* is on the invoice that it filled."""
+    minor = passed.minor
+    prepayments.move(tx, prepayment.id, minor)
+    lines = [
+        PostingLine(LedgerAccount.PREPAYMENT, minor, item=prepayment.id),
+        PostingLine(LedgerAccount.RECEIVABLE, -minor, item=passed.invoice),
+    ]
+    on = customers.today(tx, prepayment.customer)
+    entry = f"assigned:{passed.allocation}"
+    _post(tx, prepayment, lines, entry, on, payment=passed.payment)
+    number = _invoice(tx, passed.invoice).number
+    now = _read(tx, prepayment.id)
+    _emit(tx, "prepayment.assigned", now, invoice=number, amount_minor=minor)
+
+
+def _undo_move(tx: Tx, prepayment: Prepayment, invoice: str, minor: int) -> None:
+    """
+    Book *minor*, which had moved to *invoice* and left it, as if it had left *prepayment*.
+
+    No balance changes: the first entry moves the outgo, the second one undoes the assignment.
+    """
+    if minor <= 0:
+        return
+    on = customers.today(tx, prepayment.customer)
+    out = [
+        PostingLine(LedgerAccount.PREPAYMENT, minor, item=prepayment.id),
+        PostingLine(LedgerAccount.RECEIVABLE, -minor, item=invoice),
+    ]
+    back = [
+        PostingLine(LedgerAccount.RECEIVABLE, minor, item=invoice),
+        PostingLine(LedgerAccount.PREPAYMENT, -minor, item=prepayment.id),
+    ]
+    name = f"{prepayment.id}:{invoice}"
+    _post(tx, prepayment, out, f"left:{name}", on, payment=None)
+    _post(tx, prepayment, back, f"assigned:{name}:undone", on, payment=None)
+    prepayments.unmove(tx, prepayment.id, minor)
 
 
 # --- Claims ----------------------------------------------------------------------------------
@@ -250,7 +404,7 @@ def _move_claims(tx: Tx, prepayment: Prepayment, invoice: str) -> bool:
             assert claimed, "an invoice is claimed within its room"
         elif claim.state == "soft":
             soft += minor
-        claims.redirect(tx, payment, claim, invoice, minor)
+        claims.redirect(tx, payment, claim, invoice, minor, prepayment=prepayment.id)
         live |= claim.state in _LIVE
     return live
 
@@ -353,25 +507,59 @@ def put_back(tx: Tx, standing: Allocation, on: date) -> PostingLine:
     return PostingLine(LedgerAccount.PREPAYMENT, -minor, item=standing.prepayment)
 
 
-def after_void(tx: Tx, invoice: Invoice, returned: Iterable[str]) -> list[str]:
+def before_void(tx: Tx, invoice: Invoice, its_money: Sequence[Allocation]) -> list[str]:
     """
-    Reopen the prepayments that a voided *invoice* had replaced, and move *returned* money on.
+    Prepare the prepayments of *invoice*, which is being voided, and return them.
 
-    Return the other invoices that took it.
+    The claims that moved to it return, and money that has left it counts as money that left the
+    prepayment. *its_money* is still on it.
+    """
+    its_claims = [
+        (payment, claim, claim.prepayment)
+        for payment, claim in claims.on_item(tx, invoice.id)
+        if claim.prepayment is not None
+    ]
+    names = [
+        *(each.prepayment for each in its_money if each.prepayment is not None),
+        *(prepayment for _, _, prepayment in its_claims),
+        *prepayments.replaced_by(tx, invoice.id),
+    ]
+    found = [
+        each
+        for each in (_read(tx, id_) for id_ in dict.fromkeys(names))
+        if each.status is not PrepaymentStatus.CLOSED
+    ]
+    for prepayment in found:
+        there = sum(each.amount.minor for each in its_money if each.prepayment == prepayment.id)
+        left = min(_gone(tx, prepayment.id), invoice.total.minor - there)
+        _undo_move(tx, prepayment, invoice.id, left)
+    ids = [each.id for each in found]
+    for payment, claim, back_to in its_claims:
+        if back_to in ids:
+            claims.redirect(tx, payment, claim, back_to, claim.minor, prepayment=None)
+    return ids
+
+
+def after_void(tx: Tx, returned: Iterable[str]) -> list[str]:
+    """
+    Reopen the prepayments *returned* by an invoice that was voided, and move their money on.
+
+    Another invoice with the key replaces them. Return the invoices that took money.
     """
     found: list[str] = []
-    for id_ in dict.fromkeys([*returned, *prepayments.replaced_by(tx, invoice.id)]):
+    for id_ in returned:
         prepayment = _read(tx, id_)
-        if prepayment.status is PrepaymentStatus.CLOSED:
-            continue
         others = prepayments.with_key(tx, prepayment.amount.currency, prepayment.assignment_key)
         in_use = any(each.id != id_ and in_the_way(each) for each in others)
-        if prepayment.assigned.minor:
-            prepayments.replace(tx, id_, prepayments.taken_by(tx, id_) or invoice.id)
-        elif not in_use:
-            prepayments.replace(tx, id_, None)
+        next_ = _open_invoices(tx, prepayment)
+        successor = prepayments.taken_by(tx, id_) or next(iter(next_), None)
+        if successor is not None or not in_use:
+            prepayments.replace(tx, id_, successor)
         emit_reopened(tx, _read(tx, id_))
-        found += _move_on(tx, _read(tx, id_))
+        found += _move_on(tx, _read(tx, id_), issued=successor is not None)
+        if _read(tx, id_).is_replaced:
+            for page in claims.soft_on(tx, id_):
+                claiming.supersede(tx, page)
     return found
 
 

@@ -93,10 +93,10 @@ def pay_from_credit_in(tx: Tx, use: Use) -> Payment:
     )
     claims.insert(tx, id_, made)
     on = customers.today(tx, plan.customer)
-    lines = allocation.use_reserved_credit(tx, id_, made, currency=currency, on=on)
+    used = allocation.use_reserved_credit(tx, id_, made, currency=currency, on=on)
     posting.post(
         tx,
-        lines,
+        used.lines,
         entry=id_,
         currency=currency,
         customer=plan.customer,

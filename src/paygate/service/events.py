@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from paygate import logs
 from paygate.domain.credit import CreditReason
-from paygate.ledger import outbox
+from paygate.ledger import items, outbox
+from paygate.ledger.posting import LedgerAccount
 
 if TYPE_CHECKING:
     from paygate.domain.movement import Movement
@@ -79,11 +80,14 @@ def of_movement(movement: Movement) -> dict[str, object]:
     return facts | ({"undoes": movement.undoes} if movement.undoes else {})
 
 
-def alert_credited(tx: Tx, payment: Payment, reason: CreditReason | None) -> None:
-    """Emit an alert if money became credit because its invoice could not take it."""
+def alert_credited(tx: Tx, payment: Payment, reason: CreditReason | None, item: str | None) -> None:
+    """Emit an alert if money became credit because *item*, which it was for, could not take it."""
+    prepaid = item is not None and items.account_of(tx, item) is LedgerAccount.PREPAYMENT
+    what = "a prepayment" if prepaid else "an invoice"
     if reason is CreditReason.ALREADY_PAID:
-        alert(tx, payment, "money came for an invoice that was paid otherwise; it is credit")
+        alert(tx, payment, f"money came for {what} that was paid otherwise; it is credit")
     elif reason is CreditReason.BEING_PAID:
-        alert(tx, payment, "money came for an invoice that another payment holds; it is credit")
+        alert(tx, payment, f"money came for {what} that another payment holds; it is credit")
     elif reason is CreditReason.NOT_OWED:
-        alert(tx, payment, "money came for an invoice that is void or written off; it is credit")
+        ended = "was closed" if prepaid else "is void or written off"
+        alert(tx, payment, f"money came for {what} that {ended}; it is credit")

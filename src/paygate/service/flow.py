@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 from paygate import logs
@@ -88,8 +89,17 @@ Flow: TypeAlias = Generator[Step, Any, T]
 
 
 def transact(work: Callable[[Tx], T]) -> Flow[T]:
-    """Run *work* in one durable transaction."""
-    return cast("T", (yield Write(work)))
+    """Run *work* in one durable transaction, and move money on to the items that it freed."""
+    return cast("T", (yield Write(partial(_whole, work))))
+
+
+def _whole(work: Callable[[Tx], T], tx: Tx) -> T:
+    result = work(tx)
+    if tx.freed:
+        from paygate.service import freed
+
+        freed.take_up(tx)
+    return result
 
 
 def repeatable(work: Callable[[Tx], T]) -> Flow[T]:

@@ -162,6 +162,7 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     returned = [each for each in its_money if assignment.goes_back(tx, each)]
     if not items.void(tx, invoice.id, back=sum(each.amount.minor for each in returned)):
         raise ways.being_paid(tx, invoice)
+    prepaid = assignment.before_void(tx, invoice, its_money)
     for holder in claims.soft_on(tx, invoice.id):
         claiming.supersede(tx, holder)
     lines = [
@@ -182,8 +183,7 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     voided = finding.invoice(tx, invoice.id)
     facts = {"credited_minor": voided.credited.minor, "reason": reason}
     outbox.emit(tx, "invoice.voided", invoice.id, allocation.facts_of(voided) | facts)
-    back = [each.prepayment for each in returned if each.prepayment is not None]
-    allocation.emit_invoices(tx, assignment.after_void(tx, invoice, back))
+    allocation.emit_invoices(tx, assignment.after_void(tx, prepaid))
     return voided
 
 

@@ -183,7 +183,7 @@ def _inward(
         # The final capture releases the rest when it ends, in `booking`.
         keep_rest=row.attempt.operation is Operation.CAPTURE,
     )
-    alert_credited(tx, payment, placed.credited)
+    alert_credited(tx, payment, placed.credited, placed.short)
     return placed.items
 
 
@@ -269,7 +269,7 @@ def _back(
             on=on,
             entry=f"{receipt}:rest",
         )
-        alert_credited(tx, payment, placed.credited)
+        alert_credited(tx, payment, placed.credited, placed.short)
         touched += placed.items
     if won:
         dispute.put_back(tx, payment, movement, back.lines)

@@ -79,7 +79,8 @@ def prepay_in(tx: Tx, order: PrepayOrder) -> Prepayment:
     )
     made = finding.prepayment(tx, id_)
     assignment.emit_created(tx, made)
-    return made
+    assignment.on_prepay(tx, made)
+    return finding.prepayment(tx, id_)
 
 
 def _check(order: PrepayOrder) -> None:

@@ -91,7 +91,7 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     payment = finding.payment(tx, id_)
     events.emit(tx, "payment.succeeded", payment, reference=slip.reference)
     allocation.emit_invoices(tx, placed.items)
-    events.alert_credited(tx, payment, placed.credited)
+    events.alert_credited(tx, payment, placed.credited, placed.short)
     warnings = (*_of_short(payment, came.short), *_of_same(tx, payment))
     return replace(payment, warnings=warnings)
 

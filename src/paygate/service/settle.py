@@ -326,7 +326,7 @@ def _place(tx: Tx, payment: Payment, settled: Settled, on: date) -> list[str]:
         entry=f"{settled.receipt}:credited:{settled.awaiting - minor}",
         keep_rest=True,
     )
-    alert_credited(tx, payment, placed.credited)
+    alert_credited(tx, payment, placed.credited, placed.short)
     return placed.items
 
 

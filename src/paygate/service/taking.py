@@ -27,6 +27,8 @@ from paygate.domain.movement import MovementKind
 from paygate.ledger import allocations, items, lots, outbox, posting, receipts, refunding, taken
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, assignment, crediting, settle
+from paygate.service.allocation import Put
+from paygate.service.assignment import Passed
 from paygate.service.events import alert_credited
 
 if TYPE_CHECKING:
@@ -201,6 +203,7 @@ class PutBack:
     left: Money
     lines: list[PostingLine] = field(default_factory=list[PostingLine])
     items: list[str] = field(default_factory=list[str])
+    passed: list[Passed] = field(default_factory=list[Passed])
     waits: bool = False
     other: bool = False
 
@@ -236,7 +239,7 @@ def put_back(
             payment=payment.id,
             effective=on,
         )
-        back.items += assignment.on_arrival(tx, back.items)
+        back.items += assignment.on_arrival(tx, back.items, back.passed)
     return back
 
 
@@ -298,20 +301,26 @@ def suspend(tx: Tx, back: PutBack, minor: int) -> None:
 
 
 def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack, on: date) -> None:
-    """Put money on the invoice that it was taken off, as far as that is open."""
+    """
+    Put money on the item that it was taken off, as far as that is open.
+
+    What an invoice cannot take of the money of a prepayment waits on that.
+    """
     currency = back.left.currency
+    prepayment = allocations.origin_of(tx, payment.id, item)
+    put = Put(payment.id, currency, on)
     take = allocation.take_room(tx, item, minor)
     if take:
-        allocations.insert(
-            tx,
-            item=item,
-            amount=Money(currency, take),
-            payment=payment.id,
-            receipt=back.receipt,
-            effective=on,
-        )
-        back.add(PostingLine(items.account_of(tx, item), -take, item=item))
+        put.on_item(tx, item, take, prepayment, receipt=back.receipt)
         back.items.append(item)
+    again = assignment.put_again(tx, prepayment, item, minor - take)
+    if again and prepayment is not None:
+        put.on_item(tx, prepayment, again, None, receipt=back.receipt)
+    for line in put.lines:
+        back.add(line)
+    back.items += [each for each in put.items if each != item]
+    back.passed += put.passed
+    take += again
     if take == minor:
         return
     found = items.by_id(tx, item)
@@ -328,7 +337,7 @@ def _put_on_item(tx: Tx, payment: Payment, item: str, minor: int, back: PutBack,
             item=item if void else None,
         )
     )
-    alert_credited(tx, payment, reason)
+    alert_credited(tx, payment, reason, item)
 
 
 def _emit_credit(tx: Tx, payment: Payment, lines: Iterable[PostingLine], currency: str) -> None:

@@ -73,6 +73,7 @@ FOREIGN_KEYS: Final = (
     ("claim", "payment", "payment"),
     ("claim", "item", "item"),
     ("claim", "credit", "credit"),
+    ("claim", "prepayment", "item"),
     ("hold", "attempt", "attempt"),
     ("hold", "credit", "credit"),
     ("refund_item", "attempt", "attempt"),

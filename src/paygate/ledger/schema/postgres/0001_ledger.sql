@@ -344,6 +344,7 @@ CREATE TABLE paygate_claim (
   amount_minor bigint NOT NULL CHECK (amount_minor > 0),
   credit text COLLATE "C" REFERENCES paygate_credit (id),
   state text COLLATE "C" NOT NULL CHECK (state IN ('hard', 'soft', 'superseded', 'released', 'used')),
+  prepayment text COLLATE "C" REFERENCES paygate_item (id), -- that an invoice has replaced
   checksum bigint NOT NULL,
   PRIMARY KEY (payment, position)
 );

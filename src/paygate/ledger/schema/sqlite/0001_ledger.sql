@@ -316,6 +316,7 @@ CREATE TABLE paygate_claim (
   amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
   credit TEXT REFERENCES paygate_credit (id),
   state TEXT NOT NULL CHECK (state IN ('hard', 'soft', 'superseded', 'released', 'used')),
+  prepayment TEXT REFERENCES paygate_item (id), -- that an invoice has replaced
   checksum INTEGER NOT NULL,
   PRIMARY KEY (payment, position)
 ) STRICT, WITHOUT ROWID;
