@@ -429,7 +429,7 @@ def test_undoing_a_write_off_takes_the_money_that_waits(shop: Shop) -> None:
 # --- The invoice first ----------------------------------------------------------------------
 
 
-def test_a_prepayment_beside_an_open_invoice_is_replaced_at_once(shop: Shop) -> None:
+def test_a_prepayment_alongside_an_open_invoice_is_replaced_at_once(shop: Shop) -> None:
     shop.issue("10", "I-1")
 
     made = shop.prepay("10")
@@ -465,7 +465,7 @@ def test_another_open_invoice_replaces_it_when_the_first_is_void(shop: Shop) -> 
     assert shop.cashier.prepayment(made).replaced_by == "RIGHT"
 
 
-def test_a_prepayment_beside_a_paid_invoice_is_for_the_next_one(shop: Shop) -> None:
+def test_a_prepayment_alongside_a_paid_invoice_is_for_the_next_one(shop: Shop) -> None:
     shop.issue("10", "I-1")
     shop.pay("I-1")
 

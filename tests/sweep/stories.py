@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from paygate import Cashier, Kind, Mandate, OperationResult, Payment
+from paygate import Cashier, Kind, Mandate, OperationResult, Payment, Prepayment
 from paygate.domain.attempt import AttemptState
 from paygate.domain.payment import PaymentStatus
-from paygate.errors import AlreadyFinal, AlreadyPaid, NothingToAssign, Refused
+from paygate.errors import (
+    AlreadyFinal,
+    AlreadyPaid,
+    NothingToAssign,
+    PrepaymentReplaced,
+    Refused,
+)
 from paygate.gateway import CallbackStyle, InquiryBy, Keyed, NotIdempotent
 from paygate.service.account import Timing
 from paygate.testing import Habits
@@ -186,6 +192,29 @@ def given_check_on_its_way(world: InMemory, cashier: Cashier) -> None:
     world.fakes["e_check"].advance(timedelta())
 
 
+def issue_keyed(cashier: Cashier, number: str, total: str = "30.00") -> None:
+    cashier.issue(
+        number=number, customer=PAYER, total=usd(total), due="2026-02-01", assignment_key="O-1"
+    )
+
+
+def prepaid(cashier: Cashier) -> Prepayment:
+    return cashier.prepay(PAYER, usd("30.00"), assignment_key="O-1", key="entry")
+
+
+def given_prepaid_on_its_way(world: InMemory, cashier: Cashier) -> None:
+    paid = cashier.collect(
+        prepaid(cashier), via="e_check", method="tok_bank", key="before", payer=PAYER
+    )
+    world.known["paid"] = paid.id
+
+
+def given_invoice_and_waiting_money(world: InMemory, cashier: Cashier) -> None:
+    issue_keyed(cashier, "INV-1", "20.00")
+    world.known["check"] = cashier.record("INV-1", by="check", key="check").id
+    cashier.record(prepaid(cashier), by="cash", key="cash")
+
+
 # --- What is done -----------------------------------------------------------------------------
 
 
@@ -295,6 +324,35 @@ def pay_and_save(world: InMemory, cashier: Cashier, key: str) -> Payment:
     return cashier.collect(
         "INV-1", via="card", method="tok_visa", key=key, payer=PAYER, save_method=True
     )
+
+
+def charge_prepaid(world: InMemory, cashier: Cashier, key: str) -> Payment:
+    return cashier.collect(prepaid(cashier), via="card", method="tok_visa", key=key, payer=PAYER)
+
+
+def prepay_alongside(world: InMemory, cashier: Cashier, key: str) -> None:
+    """The invoice is there already, so it is paid, and the prepayment cannot be."""
+    issue_keyed(cashier, "INV-1")
+    made = prepaid(cashier)
+    with suppress(PrepaymentReplaced):
+        cashier.collect(made, via="card", method="tok_visa", key="beside", payer=PAYER)
+    with suppress(AlreadyPaid):
+        cashier.record("INV-1", by="check", key="check")
+
+
+def correct_the_invoice(world: InMemory, cashier: Cashier, key: str) -> None:
+    """The wrong invoice meets the payment on its way, and is voided when that has ended."""
+    issue_keyed(cashier, "WRONG", "25.00")
+    world.clock.advance(timedelta(days=4))
+    cashier.recover()
+    if cashier.invoice("WRONG").claimed_by:
+        return  # nobody knows yet; the void would be refused
+    cashier.void("WRONG", reason="wrong")
+    issue_keyed(cashier, "RIGHT")
+
+
+def bounce(world: InMemory, cashier: Cashier, key: str) -> None:
+    cashier.reverse(world.known["check"], reason="returned")
 
 
 def deliver(*, backwards: bool = False) -> Act:
@@ -441,6 +499,12 @@ STORIES = [
         void_invoice,
         given_check,
         sends=False,
+    ),
+    Story("charge a prepayment", charge_prepaid),
+    Story("prepay alongside an invoice", prepay_alongside, sends=False),
+    Story("correct an invoice", correct_the_invoice, given_prepaid_on_its_way, sends=False),
+    Story(
+        "a check of a prepaid invoice bounces", bounce, given_invoice_and_waiting_money, sends=False
     ),
     Story("publish", publish, given("collect"), sends=False),
 ]

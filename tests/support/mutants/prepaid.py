@@ -53,6 +53,25 @@ def _remains_open(original: Any) -> Any:
     return replace
 
 
+def _forgets(original: Any) -> Any:
+    """Let a claim forget the prepayment that it was on."""
+
+    def redirect(tx: Tx, payment: str, claim: Any, item: str, minor: int, **_: Any) -> None:
+        original(tx, payment, claim, item, minor, prepayment=None)
+
+    return redirect
+
+
+def _does_nothing(original: Any) -> Any:
+    del original
+
+    def nothing(*_: Any) -> None:
+        pass
+
+    return nothing
+
+
+_WRONG: Final = Bias(actions={"wrong invoice": 40})
 _PREPAYING: Final = Bias(actions={"prepaid order": 40})
 
 MUTANTS: Final = (
@@ -82,5 +101,29 @@ MUTANTS: Final = (
         shows="an invoice takes the money of a prepayment that is paid in part",
         patches=(Patch("ledger.prepayments", "replace", _remains_open),),
         bias=_PREPAYING,
+    ),
+    Mutant(
+        name="money-under-way-forgets-its-prepayment",
+        plants="a payment under way becomes one of the invoice, and no longer of its prepayment",
+        breaks="it does not matter whether a payment ends before its invoice is issued or after",
+        shows="the invoice was wrong and is voided after the payment has ended",
+        patches=(Patch("ledger.claims", "redirect", _forgets),),
+        bias=_WRONG,
+    ),
+    Mutant(
+        name="prepaid-alongside-an-open-invoice",
+        plants="a prepayment can be paid although an invoice with its key is open",
+        breaks="one purpose is paid once",
+        shows="a prepayment is made after the invoice with its key",
+        patches=(Patch("service.assignment", "on_prepay", _does_nothing),),
+        bias=_WRONG,
+    ),
+    Mutant(
+        name="waits-alongside-an-open-invoice",
+        plants="an invoice that is open again takes no money that waits with its key",
+        breaks="no money waits while an invoice with its key has room for it",
+        shows="a return, or the end of another payment, opens the invoice",
+        patches=(Patch("service.freed", "take_up", _does_nothing),),
+        bias=Bias(actions={"bounced check": 40}),
     ),
 )

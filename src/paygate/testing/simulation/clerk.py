@@ -77,12 +77,13 @@ def refund(world: World, name: str, rolls: Dice, payment: str | None = None) -> 
         )
 
 
-def reverse(world: World, name: str, rolls: Dice) -> None:
+def reverse(world: World, name: str, rolls: Dice, payment: str | None = None) -> None:
     """Reverse a payment by hand, such as a check that bounced."""
-    row = _some(world, rolls, "kind IN ('check', 'cash', 'transfer')")
+    row = _some(world, rolls, "kind IN ('check', 'cash', 'transfer')", payment)
     if row is None:
         return
-    payment, fee = str(row["id"]), Money("USD", 25) if rolls.random() < 0.5 else None
+    fee = Money("USD", 25) if rolls.random() < 0.5 else None
+    payment = str(row["id"])
     key = f"reverse-{payment}"
     world.count("clerk:reverse with a fee" if fee else "clerk:reverse")
     _order(
@@ -96,9 +97,13 @@ def reverse(world: World, name: str, rolls: Dice) -> None:
     )
 
 
-def record(world: World, name: str, rolls: Dice) -> None:
-    """Record a check, sometimes for more than the open amount."""
-    wanted = [*world.invoices(), *world.store.look(_PREPAID)]
+def record(world: World, name: str, rolls: Dice, number: str = "") -> None:
+    """Record a check, sometimes for more than the open amount, on the item *number* or any."""
+    wanted = [
+        row
+        for row in (*world.invoices(), *world.store.look(_PREPAID))
+        if number in ("", row["number"])
+    ]
     if wanted:
         row, key = rolls.choice(wanted), f"check-{name}"
         amount = Money("USD", rolls.choice((50, 500, 4000)))
@@ -109,6 +114,7 @@ def record(world: World, name: str, rolls: Dice) -> None:
             "record",
             key,
             lambda host: host.record(str(row["number"]), by="check", key=key, amount=amount),
+            items=(str(row["number"]),),
         )
 
 
@@ -198,6 +204,34 @@ def void(world: World, name: str, rolls: Dice) -> None:
             "void",
             f"void-{number}",
             lambda host: host.void(number, reason="twice"),
+        )
+
+
+def void_wrong(world: World, name: str, rolls: Dice, number: str) -> None:
+    """Void the invoice *number*, which was wrong."""
+    if any(row["number"] == number for row in world.invoices()):
+        _order(
+            world,
+            name,
+            rolls,
+            "void",
+            f"void-{name}",
+            lambda host: host.void(number, reason="wrong"),
+        )
+
+
+def undo_reversal(world: World, name: str, rolls: Dice) -> None:
+    """Undo a reversal that was a mistake: it was another check that bounced."""
+    row = _some(world, rolls, "reversal IS NOT NULL AND kind IN ('check', 'cash', 'transfer')")
+    if row is not None:
+        payment = str(row["id"])
+        _order(
+            world,
+            name,
+            rolls,
+            "undo_reversal",
+            f"undo-{payment}",
+            lambda host: host.undo_reversal(payment, reason="another one bounced"),
         )
 
 
@@ -389,6 +423,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "record": (4, record),
     "write off": (2, write_off),
     "void": (1, void),
+    "undo reversal": (2, undo_reversal),
     "undo credit": (1, undo_credit),
     "assign": (3, assign),
     "resolve": (2, resolve),
@@ -569,8 +604,9 @@ def _order(
     key: str,
     call: Callable[[Host], Flow[Any]],
     after: Callable[[Any], None] = ignore,
+    items: tuple[str, ...] = (),
 ) -> None:
-    order = KeyedCall(verb, key, call, after)
+    order = KeyedCall(verb, key, call, after, items=items)
     world.orders.append(order)
     world.place(name, order, rolls.choice(world.hosts), rolls)
     world.count(f"actor:{verb}")

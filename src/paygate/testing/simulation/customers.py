@@ -210,7 +210,10 @@ def use_credit(world: World, name: str, rolls: Dice) -> None:
     if numbers:
         number, key = rolls.choice(numbers), f"credit-{name}"
         order = KeyedCall(
-            "pay_from_credit", key, lambda host: host.pay_from_credit(number, key=key)
+            "pay_from_credit",
+            key,
+            lambda host: host.pay_from_credit(number, key=key),
+            items=(number,),
         )
         _place(world, name, order, rolls)
 
@@ -264,6 +267,7 @@ def _collect(world: World, name: str, rolls: Dice, verb: str, wanted: Sequence[s
         return make(items, via=account, key=key, **more)
 
     order = KeyedCall(verb, key, call)
+    order.items = tuple(str(each.invoice if isinstance(each, Share) else each) for each in items)
     follow = weighted(rolls, _FOLLOW_UPS)
     order.after = lambda payment: _follow_up(world, name, follow, payment, rolls)
     _place(world, name, order, rolls)

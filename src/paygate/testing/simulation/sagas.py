@@ -195,6 +195,56 @@ def prepaid_order(world: World, name: str, rolls: Dice) -> None:
     world.count("saga:prepaid order")
 
 
+def wrong_invoice(world: World, name: str, rolls: Dice) -> None:
+    """Pay ahead, issue a wrong invoice, void it and issue the right one; banks go on meanwhile."""
+    customers.prepay(world, f"{name}.o", rolls)
+    _go_on(world, rolls)
+    found = world.prepayments()
+    if not found:
+        return
+    made = found[-1]
+    whose = (str(made["customer"]), str(made["assignment_key"]))
+    for number in range(rolls.choice((1, 1, 2))):
+        customers.pay(world, f"{name}.p{number}", rolls, [str(made["number"])])
+        _go_on(world, rolls)
+    clerk.issue(world, f"{name}.w", rolls, whose)
+    _go_on(world, rolls)
+    if rolls.random() < 0.3:
+        rolls.choice(_AFTERWARDS)(world, f"{name}.a", rolls)
+    for number in range(rolls.choice((1, 2))):
+        workers.wait(world, f"{name}.{number}t", rolls)
+        for account in world.profiles:
+            _hear(world, f"{name}.{number}{account}h", account, rolls)
+        clerk.void_wrong(world, f"{name}.v{number}", rolls, f"INV-{name}.w")
+        _go_on(world, rolls)
+    if rolls.random() < 0.3:
+        clerk.undo_reversal(world, f"{name}.u", rolls)
+    clerk.issue(world, f"{name}.r", rolls, whose)
+    _go_on(world, rolls)
+    world.count("saga:wrong invoice")
+
+
+def bounced_check(world: World, name: str, rolls: Dice) -> None:
+    """Pay an invoice by check and then its prepayment; the check of the invoice bounces."""
+    customers.prepay(world, f"{name}.o", rolls)
+    _go_on(world, rolls)
+    _issue_for(world, f"{name}.i", rolls)
+    _go_on(world, rolls)
+    pairs = world.store.look(_PAIRS)
+    if not pairs:
+        return
+    pair = rolls.choice(pairs)
+    clerk.record(world, f"{name}.c", rolls, str(pair["invoice"]))
+    _go_on(world, rolls)
+    clerk.record(world, f"{name}.p", rolls, str(pair["prepayment"]))
+    _go_on(world, rolls)
+    for row in world.payments("kind = 'check'"):
+        if row["key"] == f"check-{name}.c":
+            clerk.reverse(world, f"{name}.r", rolls, str(row["id"]))
+    _go_on(world, rolls)
+    world.count("saga:bounced check of a prepaid invoice")
+
+
 def _pay_ahead(world: World, name: str, rolls: Dice) -> None:
     """Pay a prepayment by a page, a charge or a check, or its invoice if that has replaced it."""
     found = world.prepayments("total_minor > allocated_minor + moved_minor")
@@ -221,6 +271,12 @@ def _issue_for(world: World, name: str, rolls: Dice) -> None:
         clerk.issue(world, name, rolls, (customer, row["assignment_key"]))
 
 
+_PAIRS: Final = """
+SELECT v.number AS invoice, i.number AS prepayment FROM paygate_item i
+JOIN paygate_item v ON v.kind = 'invoice' AND v.status = 'open'
+  AND v.assignment_key = i.assignment_key AND v.customer = i.customer
+WHERE i.kind = 'prepayment' AND i.status <> 'void' ORDER BY v.id, i.id
+"""
 _WITH_KEY: Final = """
 SELECT customer, assignment_key FROM paygate_item
 WHERE kind = 'prepayment' AND status <> 'void' ORDER BY id
@@ -257,6 +313,8 @@ def tell(world: World, name: str, rolls: Dice) -> None:
 ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     "saga": (5, tell),
     "prepaid order": (3, prepaid_order),
+    "wrong invoice": (3, wrong_invoice),
+    "bounced check": (2, bounced_check),
 }
 
 

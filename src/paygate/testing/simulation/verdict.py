@@ -67,8 +67,8 @@ UNION ALL SELECT 'method' FROM paygate_method
 _PREPAYMENTS: Final = """
 SELECT i.id, i.total_minor, i.standing, i.allocated_minor AS waiting, i.moved_minor AS moved,
   (SELECT coalesce(sum(-p.amount_minor), 0) FROM paygate_posting p WHERE p.item = i.id
-   AND p.ledger_account = 'prepayment' AND p.amount_minor < 0 AND p.entry NOT LIKE 'void:%')
-  AS put_on,
+   AND p.ledger_account = 'prepayment' AND p.amount_minor < 0
+   AND p.entry NOT LIKE 'assigned:%' AND p.entry NOT LIKE 'void:%') AS put_on,
   (SELECT coalesce(sum(p.amount_minor), 0) FROM paygate_posting p WHERE p.item = i.id
    AND p.ledger_account = 'prepayment' AND p.amount_minor > 0
    AND p.entry NOT LIKE 'assigned:%' AND p.entry NOT LIKE 'void:%') AS gone
@@ -78,6 +78,33 @@ _ASSIGNED: Final = """
 SELECT p.customer AS owner, p.assignment_key AS key, i.customer, i.assignment_key, i.number
 FROM paygate_allocation a JOIN paygate_item p ON p.id = a.prepayment
 JOIN paygate_item i ON i.id = a.item
+"""
+# What was received for each key of a call, and what of that became credit by a void.
+_RECEIVED: Final = """
+SELECT p.id, p.key, p.received_minor +
+  (SELECT coalesce(sum(amount_minor), 0) FROM paygate_claim c
+   WHERE c.payment = p.id AND c.credit IS NOT NULL) AS received,
+  (SELECT min(o.position) FROM paygate_credit k JOIN paygate_outbox o
+     ON o.type = 'credit.created' AND json_extract(o.data, '$.credit') = k.id
+   WHERE k.payment = p.id AND k.reason = 'invoice_voided') AS voided
+FROM paygate_payment p
+"""
+# A prepayment that was made while an invoice with its key was open, and was not replaced by that.
+_ALONGSIDE: Final = """
+SELECT i.id, v.number FROM paygate_item i
+JOIN paygate_outbox c ON c.aggregate = i.id AND c.type = 'prepayment.created'
+JOIN paygate_item v ON v.kind = 'invoice' AND v.assignment_key = i.assignment_key
+  AND v.currency = i.currency AND v.customer = i.customer
+JOIN paygate_outbox g ON g.aggregate = v.id AND g.position = (
+  SELECT max(x.position) FROM paygate_outbox x WHERE x.aggregate = v.id
+    AND x.position < c.position AND json_extract(x.data, '$.open_minor') IS NOT NULL)
+WHERE i.kind = 'prepayment' AND g.type <> 'invoice.voided'
+  AND json_extract(g.data, '$.open_minor') > 0
+  AND NOT EXISTS (SELECT 1 FROM paygate_outbox r WHERE r.aggregate = i.id
+    AND r.type = 'prepayment.replaced' AND r.seq = c.seq + 1)
+"""
+_CLOSED: Final = """
+SELECT position FROM paygate_outbox WHERE aggregate = :item AND type = 'prepayment.closed'
 """
 # The claim of a payment that was started after an invoice had taken the prepayment's place.
 _PAID_ASIDE: Final = """
@@ -375,15 +402,41 @@ def _check_prepayments(world: World) -> None:
                 "prepayments", f"money of {row['owner']} ({row['key']}) is on {row['number']}"
             )
         world.count("prepayment assigned")
+    for row in world.store.look(_ALONGSIDE):
+        world.violated(
+            "prepayments", f"{row['id']} can be paid, although {row['number']} was open already"
+        )
+    _check_kept_for_the_next(world)
     for row in world.store.look(_PAID_ASIDE):
         world.violated(
             "prepayments", f"{row['payment']} claims {row['item']} after an invoice replaced it"
         )
 
 
+def _check_kept_for_the_next(world: World) -> None:
+    """Check that what was paid on a prepayment, and not beyond it, survives a void invoice."""
+    asked = {order.key: order.items for order in world.orders if order.items}
+    payments = [row for row in world.store.look(_RECEIVED) if row["key"] in asked]
+    for item in world.store.look(_PREPAYMENTS):
+        its = [row for row in payments if item["id"] in asked[row["key"]]]
+        if sum(row["received"] for row in its) > item["total_minor"]:
+            continue
+        closed = world.store.look(_CLOSED, item=item["id"])
+        for row in its:
+            voided = row["voided"]
+            if len(asked[row["key"]]) > 1 or voided is None:
+                continue
+            if not closed or voided < closed[0]["position"]:
+                world.violated(
+                    "prepayments", f"{row['id']} paid {item['id']}, and a void made it credit"
+                )
+
+
 def _check_fees(world: World) -> None:
-    """Check that each reversal with a fee has its fee invoice."""
-    for row in world.store.look("SELECT payment, fee_item FROM paygate_reversal"):
+    """Check that each payment that was reversed with a fee has a fee invoice."""
+    for row in world.store.look(
+        "SELECT payment, max(fee_item) AS fee_item FROM paygate_reversal GROUP BY payment"
+    ):
         if row["payment"] in world.fees and row["fee_item"] is None:
             world.violated("fee", f"the reversal of {row['payment']} has no fee invoice")
 

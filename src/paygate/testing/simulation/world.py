@@ -74,7 +74,7 @@ class RunStopped(Exception):
 
 @dataclass(slots=True)
 class KeyedCall:
-    """A call with a key, which its caller repeats until it is answered."""
+    """A call with a key, which its caller repeats until it is answered; *items* is what it pays."""
 
     verb: str
     key: str
@@ -82,6 +82,7 @@ class KeyedCall:
     after: Callable[[Any], None] = ignore
     answered: bool = False
     payment: str = ""
+    items: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
