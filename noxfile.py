@@ -36,9 +36,16 @@ SWEEP = [
     "tests/service/test_crash_settlement.py",
 ]
 # Many processes, many merchants, and the simulator itself.
-MANY = ["tests/concurrency", "tests/simulation", "tests/cashier/test_five_hundred.py"]
+MANY = [
+    "tests/concurrency",
+    "tests/simulation",
+    "tests/cashier/test_five_hundred.py",
+    "tests/ordeal/test_on_sqlite.py",
+]
 # What is about PostgreSQL, and needs a server.
-ON_POSTGRES = ["tests/ledger/postgres", "tests/integrations"]
+ON_POSTGRES = ["tests/ledger/postgres", "tests/integrations", "tests/ordeal/test_on_postgres.py"]
+# What `ordeal` does on a larger scale: 5,040 invoices.
+AT_SCALE = {"PAYGATE_ORDEAL": "84"}
 # The other tests of use cases on PostgreSQL take longer than all of these, and ask little of a
 # store: they stop a use case at each change, read notices, or try many of their combinations. They
 # pass there, too; `ordeal` runs them.
@@ -114,7 +121,7 @@ def postgres_18(session: nox.Session) -> None:
     on_newer_postgres(session)
 
 
-def on_newer_postgres(session: nox.Session) -> None:
+def on_newer_postgres(session: nox.Session, **more: str) -> None:
     """Install a newer server and run the tests of the ledger on it."""
     with tempfile.TemporaryDirectory(prefix="paygate-postgres-") as name:
         folder = Path(name)
@@ -127,7 +134,8 @@ def on_newer_postgres(session: nox.Session) -> None:
             target = package / link["target"]
             target.symlink_to(os.path.relpath(package / link["source"], target.parent))
         programs = {"PAYGATE_POSTGRES": str(package / "native" / "bin")}
-        session.run("pytest", *IN_PARALLEL, ON_POSTGRES[0], env={**in_memory(), **programs})
+        chosen = [ON_POSTGRES[0], ON_POSTGRES[2]]
+        session.run("pytest", *IN_PARALLEL, *chosen, env={**in_memory(), **programs, **more})
 
 
 @nox.session(default=False)
@@ -180,12 +188,13 @@ def ordeal(session: nox.Session) -> None:
     Play 200,000 schedules on every core, and deliver callbacks in 10,000 orders: some hours.
 
     First, run all tests of use cases and of the ledger on PostgreSQL, and those of its store on
-    PostgreSQL 18.
+    PostgreSQL 18; and collect thousands of invoices while workers and servers are killed.
     """
     install(session, "test")
     everything = ["--postgres", "tests/service", "tests/ledger"]
     session.run("pytest", *IN_PARALLEL, *everything, env=in_memory())
-    on_newer_postgres(session)
+    session.run("pytest", "tests/ordeal", env={**in_memory(), **AT_SCALE})
+    on_newer_postgres(session, **AT_SCALE)
     deliver(session, 10_000)
     jobs = str(os.cpu_count() or 1)
     asked = ["--seeds", "200000", "--first", "100000", "--jobs", jobs]

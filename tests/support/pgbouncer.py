@@ -22,6 +22,7 @@ listen_port = {port}
 auth_type = any
 pool_mode = transaction
 default_pool_size = 3
+server_login_retry = 1
 """
 
 
