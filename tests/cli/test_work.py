@@ -147,14 +147,22 @@ def test_sigterm_in_the_middle_of_a_job_lets_it_end(doubtful: Path, factory: str
 
 
 @pytest.mark.parametrize("factory", FACTORIES)
-def test_a_deadline_ends_a_job_that_takes_too_long(doubtful: Path, factory: str) -> None:
+def test_a_deadline_ends_a_job_that_takes_too_long(
+    doubtful: Path, shell: Run, factory: str
+) -> None:
     with working("--app", factory, "--drain", "0") as process:
         wait_for(doubtful / "waiting")
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE_S)
+        out, err = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 0
+    assert "abandoned" in out
+    assert "abandoned and given back: inquire card" in err
     assert status_of(doubtful) is PaymentStatus.UNKNOWN
+    (doubtful / "go").touch()
+    another = shell("work", "--once", "--app", "shop:cashier", "--json")
+    assert another.json["done"]["jobs"]["inquire"] == 1
+    assert status_of(doubtful) is PaymentStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize("factory", FACTORIES)
@@ -168,12 +176,15 @@ def test_a_worker_that_is_ended_at_once_loses_nothing(
             process.send_signal(how)
             line_with(process, "a second signal ends it at once")
         process.send_signal(how)
-        process.communicate(timeout=PATIENCE_S)
+        _, err = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == (128 + how if how is signal.SIGTERM else -how)
     assert status_of(doubtful) is PaymentStatus.UNKNOWN
     (doubtful / "go").touch()
-    assert shell("payment", "recover", "--app", "shop:cashier").code == 0
+    # Only a worker that can still say so gives its jobs back; otherwise their leases must end.
+    work = ("work", "--once") if how is signal.SIGTERM else ("payment", "recover")
+    assert ("given back: inquire card" in err) is (how is signal.SIGTERM)
+    assert shell(*work, "--app", "shop:cashier").code == 0
     assert status_of(doubtful) is PaymentStatus.SUCCEEDED
     assert len(read_journal(doubtful / "card.jsonl")) == 1
 

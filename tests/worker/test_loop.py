@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from paygate import AsyncCashier, Cashier, JobKind, Money, PaymentStatus, Timing
+from paygate import AsyncCashier, Cashier, Event, JobKind, Money, PaymentStatus, Timing
 from paygate.dialogue import Dialogue
 from paygate.domain.outcome import Finding
 from paygate.errors import NoResponse, StoreBusy, TenantNotFound
@@ -60,6 +60,9 @@ class Shop:
                 cashier.collect(number, via=via, method="tok_unknown_executed", key=number)
         self.clock.advance(timedelta(hours=1))
 
+    def accounts_of(self, _: str) -> dict[str, Gateway]:
+        return self.gateways
+
     def open(self, face: Any, **more: Any) -> Any:
         if "merchants" not in more:
             more.setdefault("gateways", self.gateways)
@@ -79,7 +82,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 @asynccontextmanager
-async def opened(shop: Shop, face: Any, **more: Any) -> AsyncIterator[Any]:
+async def opened(shop: Shop, face: Any, **more: Any) -> AsyncGenerator[Any]:
     cashier = shop.open(face, **more)
     try:
         yield cashier
@@ -88,6 +91,15 @@ async def opened(shop: Shop, face: Any, **more: Any) -> AsyncIterator[Any]:
             await cashier.aclose()
         else:
             cashier.close()
+
+
+def into(heard: list[str]) -> Callable[[Event], None]:
+    """Return a handler that adds the id of each event to *heard*."""
+
+    def handler(event: Event) -> None:
+        heard.append(event.id)
+
+    return handler
 
 
 class Gate:
@@ -129,7 +141,7 @@ async def test_a_worker_does_all_that_is_due_and_says_what_it_did(shop: Shop, fa
     heard: list[str] = []
     runs: list[JobRun] = []
     async with opened(shop, face) as cashier:
-        subscribing = cashier.subscribe("crm", lambda event: heard.append(event.id))
+        subscribing = cashier.subscribe("crm", into(heard))
         if subscribing is not None:
             await subscribing
         worker = Worker(cashier, jobs=3, on_job=runs.append)
@@ -156,7 +168,7 @@ async def test_a_worker_that_ends_when_nothing_is_due_looks_again_after_its_last
         # While it looks for jobs of other accounts, all that were under way end.
         async def take_due(**given: Any) -> Any:
             if given["without"]:
-                await until(lambda: worker.running == 0 and not worker._tasks)
+                await until(lambda: worker.running == 0 and not worker._tasks)  # pyright: ignore[reportPrivateUsage]
             return await real(**given)
 
         monkeypatch.setattr(cashier, "take_due", take_due)
@@ -239,28 +251,74 @@ async def test_a_worker_that_is_stopped_ends_its_jobs_and_gives_back_the_others(
         assert len(other.take_due()) == 12 - done.jobs[JobKind.INQUIRE]
 
 
-@pytest.mark.parametrize("face", FACES)
-async def test_a_job_that_outlasts_the_deadline_is_due_again_when_its_lease_ends(
-    shop: Shop, face: Any
-) -> None:
-    shop.doubtful("sick", 1)
-    gate = Gate("sick")
-    cashier = shop.open(gate.face(face))
-    worker = Worker(cashier, drain_s=0)
-    running = asyncio.create_task(worker.run())
-    await until(lambda: gate.waiting > 0)
-    worker.stop()
-    await running
-
-    with shop.open(Cashier) as other:
-        assert other.take_due() == []
-        shop.clock.advance(timedelta(minutes=5))
-        assert len(other.take_due()) == 1
-    gate.open()  # what was left running may end late
+async def close(cashier: Any) -> None:
     if isinstance(cashier, AsyncCashier):
         await cashier.aclose()
     else:
         cashier.close()
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("ended", ["by the deadline", "at once"])
+async def test_a_job_that_outlasts_its_worker_is_given_back_and_may_be_done_by_another(
+    shop: Shop, face: Any, ended: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.doubtful("sick", 3)
+    gate = Gate("sick")
+    cashier = shop.open(gate.face(face))
+    worker = Worker(cashier, jobs=2, drain_s=0 if ended == "by the deadline" else PATIENCE_S)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: gate.waiting > 1)
+    worker.stop()
+    if ended == "at once":
+        await until(lambda: worker.state == "draining")
+        worker.abandon()
+    done = await running
+
+    assert 2 <= done.abandoned <= 3
+    assert f"{done.abandoned} jobs are abandoned and given back: inquire sick att_" in caplog.text
+    with shop.open(Cashier) as other:
+        taken = other.take_due()
+        assert len(taken) == 3
+        assert [other.work(job).left for job in taken] == [""] * 3
+    assert shop.statuses() == {("sick", PaymentStatus.SUCCEEDED): 3}
+    gate.open()  # what was left running ends late, and changes nothing
+    await close(cashier)
+    assert shop.statuses() == {("sick", PaymentStatus.SUCCEEDED): 3}
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_a_sink_that_outlasts_its_worker_is_served_by_another(shop: Shop, face: Any) -> None:
+    shop.doubtful("well", 2)
+    hangs, heard = threading.Event(), list[str]()
+
+    def crm(event: Any) -> None:
+        heard.append(event.id)
+        assert hangs.wait(PATIENCE_S)
+
+    async def crm_async(event: Any) -> None:
+        heard.append(event.id)
+        await until(hangs.is_set)
+
+    cashier = shop.open(face)
+    subscribing = cashier.subscribe("crm", crm if face is Cashier else crm_async)
+    if subscribing is not None:
+        await subscribing
+    worker = Worker(cashier, drain_s=0)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: bool(heard))
+    worker.stop()
+    await running
+
+    others = list[str]()
+    with shop.open(Cashier) as other:
+        other.subscribe("crm", into(others))
+        other.work_due()
+        assert others == [each.id for each in other.events()]
+    hangs.set()
+    await close(cashier)
+    with shop.open(Cashier) as other:
+        assert other.status().sinks[0].behind_since is None
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -380,12 +438,12 @@ async def test_a_sink_that_hangs_delays_no_inquiry_and_is_read_by_one_job(
 async def test_a_worker_remembers_nothing_of_merchants_whose_jobs_are_done(shop: Shop) -> None:
     for number in range(5):
         shop.doubtful("well", 1, tenant=f"m-{number}")
-    async with opened(shop, AsyncCashier, merchants=lambda _: shop.gateways) as cashier:
+    async with opened(shop, AsyncCashier, merchants=shop.accounts_of) as cashier:
         worker = Worker(cashier)
         done = await worker.run(once=True)
 
     assert done.jobs[JobKind.INQUIRE] == 5
-    assert worker._lanes == {}
+    assert worker._lanes == {}  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.parametrize("face", FACES)

@@ -153,13 +153,19 @@ def _facts(done: WorkDone) -> dict[str, object]:
         "unanswered": done.unanswered,
         "left": done.left,
         "failed": done.failed,
+        "abandoned": done.abandoned,
     }
 
 
 def _line(done: WorkDone) -> str:
     """Return what was done, in one line."""
     parts = [f"{done.jobs[kind]} {kind.value}" for kind in JobKind if done.jobs[kind]]
-    more = {"unanswered": done.unanswered, "left alone": done.left, "failed": done.failed}
+    more = {
+        "unanswered": done.unanswered,
+        "left alone": done.left,
+        "failed": done.failed,
+        "abandoned": done.abandoned,
+    }
     parts += [f"{count} {name}" for name, count in more.items() if count]
     return f"{counted(sum(done.jobs.values()), 'job')} done" + (
         f": {', '.join(parts)}" if parts else ""

@@ -227,13 +227,21 @@ def take(access: Access, limit: int, length: timedelta = LEASE) -> Flow[list[Job
 
 
 def give_back(taken: Sequence[Job]) -> Flow[None]:
-    """End the leases of jobs that were taken, so that any process takes them."""
+    """
+    End the leases of jobs that were taken, so that any process takes them.
+
+    The sinks of jobs that are under way become free as well. If this process still delivers, it
+    stops at the end of its batch, because it cannot store its position without the lease.
+    """
 
     def work(tx: Tx) -> None:
         for job in taken:
             jobs.give_back(tx, job, rests=False)
 
     yield from transact(work)
+    for job in taken:
+        if job.kind is JobKind.PUBLISH and job.lease:
+            yield from publish.release(job.subject, job.lease)
 
 
 def tenants(readers: Collection[str], timing: Timing) -> Flow[list[str]]:

@@ -102,6 +102,16 @@ def publish(readers: Sequence[Reader], lease: str) -> Flow[Published]:
     return total
 
 
+def release(name: str, lease: str) -> Flow[None]:
+    """End the *lease* of a reader, if it still has it, so that another process can serve it."""
+
+    def work(tx: Tx) -> None:
+        holding.hold_sink(tx, name)
+        outbox.release_sink(tx, name, lease)
+
+    yield from transact(work)
+
+
 def place() -> Flow[None]:
     """Assign positions to the events that have none; required before events are read in order."""
     if (yield from look(outbox.unplaced_since)) is not None:

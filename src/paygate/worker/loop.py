@@ -20,10 +20,11 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate import logs
 from paygate.errors import AccountsUnavailable, PaygateError, StoreError, TenantNotFound
+from paygate.printing import counted
 from paygate.worker.calling import call
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ READY_WITHIN_S: Final = 60.0
 _SLOW_S: Final = 0.25
 _PAUSES_S: Final = (5.0, 15.0, 60.0)
 _TAKEN_PER_PLACE: Final = 4
+_MOMENT_S: Final = 1.0
+_GIVE_BACK_S: Final = 5.0
+_NAMED_MAX: Final = 5
 _LOGGER: Final = "paygate.worker"
 
 
@@ -66,14 +70,15 @@ class WorkDone:
     """
     What a worker has done: jobs by kind, and how many of them had no answer.
 
-    `left` are jobs that were no longer due, and `failed` those that raised an error; they are not
-    among `jobs`.
+    `left` are jobs that were no longer due, `failed` those that raised an error, and `abandoned`
+    those that were given back while they were under way; they are not among `jobs`.
     """
 
     jobs: Counter[JobKind] = field(default_factory=Counter["JobKind"])
     unanswered: int = 0
     left: int = 0
     failed: int = 0
+    abandoned: int = 0
 
     def count(self, run: JobRun) -> None:
         """Count a job."""
@@ -84,6 +89,15 @@ class WorkDone:
         else:
             self.jobs[run.job.kind] += 1
             self.unanswered += bool(run.result.unanswered)
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A job that the worker has taken, and whether it began."""
+
+    desk: AnyCashier
+    job: Job
+    began: bool = False
 
 
 @dataclass(slots=True)
@@ -144,13 +158,13 @@ class Worker:
         # By tenant and account or sink; those of which nothing has to be remembered are removed.
         self._lanes: dict[str, dict[str, _Lane]] = {}
         self._visits: dict[str, asyncio.Task[int]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._unused: list[tuple[AnyCashier, Job]] = []
+        self._tasks: dict[asyncio.Task[None], _Held] = {}
+        self._unused: list[_Held] = []
         self._broken: StoreError | None = None
         self._held_back = False
         self._waiting = 0
         self._looked_at = float("-inf")
-        self._stopping = asyncio.Event()
+        self._stopping, self._hurry = asyncio.Event(), asyncio.Event()
         self._news = asyncio.Event()
         self._places = asyncio.Semaphore(jobs)
 
@@ -159,8 +173,8 @@ class Worker:
         Do due work until `stop` is called, or with *once* until nothing is due.
 
         Then wait for the jobs that are under way, at most `drain_s`, and give back those that did
-        not begin. Return what was done. With *once*, raise a `StoreError` if the ledger cannot be
-        used; otherwise it is tried again.
+        not begin or did not end. Return what was done. With *once*, raise a `StoreError` if the
+        ledger cannot be used; otherwise it is tried again.
         """
         self.state = "working"
         try:
@@ -175,6 +189,16 @@ class Worker:
         """Take no more jobs, and let `run` return when those under way have ended."""
         self._stopping.set()
         self._news.set()
+
+    def abandon(self) -> None:
+        """
+        Stop, and do not wait for jobs that are under way: give them back and let `run` return.
+
+        What a `Cashier` does in threads goes on until the process ends. That is harmless: another
+        worker may do the same jobs.
+        """
+        self._hurry.set()
+        self.stop()
 
     @property
     def is_ready(self) -> bool:
@@ -293,20 +317,23 @@ class Worker:
             return False
         lane.running += 1
         self._waiting += 1
-        task = asyncio.create_task(self._do(desk, tenant, job, lane))
-        self._tasks.add(task)
+        held = _Held(desk, job)
+        task = asyncio.create_task(self._do(held, tenant, lane))
+        self._tasks[task] = held
         task.add_done_callback(partial(self._ended, tenant, lane))
         return True
 
     def _ended(self, tenant: str, lane: _Lane, task: asyncio.Task[None]) -> None:
         lane.running -= 1
         self._forget(tenant)
-        self._tasks.discard(task)
-        if not task.cancelled():
+        held = self._tasks.pop(task)
+        if task.cancelled():
+            self._unused.append(held)
+        else:
             task.result()
         self._news.set()
 
-    async def _do(self, desk: AnyCashier, tenant: str, job: Job, lane: _Lane) -> None:
+    async def _do(self, held: _Held, tenant: str, lane: _Lane) -> None:
         """Do a job in one of the places; if it takes long, its place is free for the next."""
         try:
             await self._places.acquire()
@@ -314,22 +341,23 @@ class Worker:
             self._waiting -= 1
         try:
             if self._stopping.is_set():
-                self._unused.append((desk, job))
+                self._unused.append(held)
                 return
-            doing = asyncio.create_task(self._run(desk, job))
+            held.began = True
+            doing = asyncio.create_task(self._run(held))
             await asyncio.wait((doing,), timeout=_SLOW_S)
         finally:
             self._places.release()
             self._news.set()
         self._note(await doing, tenant, lane)
 
-    async def _run(self, desk: AnyCashier, job: Job) -> JobRun:
-        began = _now()
+    async def _run(self, held: _Held) -> JobRun:
+        began, job = _now(), held.job
         result: JobResult | None = None
         failure: Exception | None = None
         self.running += 1
         try:
-            result = await call(desk, desk.work, job)
+            result = await call(held.desk, held.desk.work, job)
         except Exception as error:  # noqa: BLE001  (one job must not end the worker)
             failure = error
         finally:
@@ -357,25 +385,50 @@ class Worker:
     # --- The end ----------------------------------------------------------------------------
 
     async def _drain(self) -> None:
-        """Wait for what is under way, within the deadline, and give back what did not begin."""
+        """Wait for what is under way, within the deadline, and give back what was not done."""
         self._stopping.set()
         until = _now() + self._drain_s
-        while (left := [*self._visits.values(), *self._tasks]) and _now() < until:
+        hurry = asyncio.create_task(self._hurry.wait())
+        while (left := self._under_way()) and not hurry.done() and _now() < until:
             await asyncio.wait(
-                left, timeout=max(0.0, until - _now()), return_when=asyncio.FIRST_COMPLETED
+                (*left, hurry),
+                timeout=max(0.0, until - _now()),
+                return_when=asyncio.FIRST_COMPLETED,
             )
+        hurry.cancel()
+        if self._visits:  # what they take must be given back, and few take longer than a moment
+            await asyncio.wait(self._visits.values(), timeout=_MOMENT_S)
+        left = self._under_way()
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left)
+        self._tell_abandoned([held.job for held in self._unused if held.began])
+        with suppress(TimeoutError):  # then the leases end by themselves
+            async with asyncio.timeout(_GIVE_BACK_S):
+                await self._give_back()
+
+    def _under_way(self) -> list[asyncio.Task[Any]]:
+        return [*self._visits.values(), *self._tasks]
+
+    def _tell_abandoned(self, jobs: Sequence[Job]) -> None:
+        self.done.abandoned = len(jobs)
+        if jobs:
+            named = [str(job) for job in jobs[:_NAMED_MAX]] + ["…"] * (len(jobs) > _NAMED_MAX)
+            are = "is" if len(jobs) == 1 else "are"
+            text = f"{counted(len(jobs), 'job')} {are} abandoned and given back: {', '.join(named)}"
+            logs.write(_LOGGER, "worker.abandoned", text, logs.NOTHING)
+
+    async def _give_back(self) -> None:
+        """End the leases of jobs that were not done, so that another worker takes them at once."""
         by_desk: defaultdict[int, list[Job]] = defaultdict(list)
-        desks = {id(desk): desk for desk, _ in self._unused}
-        for desk, job in self._unused:
-            by_desk[id(desk)].append(job)
+        desks = {id(held.desk): held.desk for held in self._unused}
+        for held in self._unused:
+            by_desk[id(held.desk)].append(held.job)
+        self._unused.clear()
         for number, jobs in by_desk.items():
             with suppress(PaygateError):  # their leases end by themselves
                 await call(desks[number], desks[number].give_back, jobs)
-        self._unused.clear()
 
 
 def _now() -> float:

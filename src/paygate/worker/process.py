@@ -1,7 +1,8 @@
 """A worker as a process: signals that stop it, its health, and its end.
 
 The first SIGTERM or SIGINT lets the worker drain: it takes no more jobs, and waits for those that
-are under way. The second ends the process at once, as a loss of power would; the jobs are due again
+are under way. The second ends the process as soon as these are given back, which takes a moment.
+If that takes longer, or at the third signal, it ends as at a loss of power: the jobs are due again
 when their leases end.
 """
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _KILLED_BY: Final = 128
+_MOMENT_S: Final = 2.0
+"""How long giving back jobs may take after the second signal."""
 
 
 def run_process(
@@ -42,6 +45,8 @@ def run_process(
     Run *worker* until a signal stops it, or with *once* until nothing is due.
 
     Return the state of the ledger at the end, if asked for *with_status*.
+
+    The process itself ends here if a second signal comes.
 
     *health* are the address and the port of `Health`; *on_health* is called with the port in use,
     and *on_stop* when the first signal comes. The connections of *cashier* are closed if it is an
@@ -78,11 +83,15 @@ async def _run(
     received: list[signal.Signals] = []
 
     def stop(number: signal.Signals) -> None:
-        if received:
-            os._exit(_KILLED_BY + number)
         received.append(number)
-        worker.stop()
-        on_stop()
+        if len(received) == 1:
+            worker.stop()
+            on_stop()
+        elif len(received) == 2:
+            worker.abandon()
+            loop.call_later(_MOMENT_S, os._exit, _KILLED_BY + number)
+        else:
+            os._exit(_KILLED_BY + number)
 
     for each in _SIGNALS:
         loop.add_signal_handler(each, stop, each)
@@ -92,6 +101,8 @@ async def _run(
                 port = await stack.enter_async_context(Health(worker, *health))
                 on_health(port)
             await worker.run(once=once)
+        if len(received) > 1:  # threads of the cashier may still wait for a gateway
+            os._exit(_KILLED_BY + received[-1])
         return await call(cashier, cashier.status) if with_status else None
     finally:
         for each in _SIGNALS:
