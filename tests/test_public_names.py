@@ -170,6 +170,7 @@ PUBLIC = [
     "UnknownOutcomes",
     "UsageError",
     "Violation",
+    "WaitingJobs",
     "Within",
     "WriteOff",
     "copy_ledger",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
     from paygate.domain.event import DeadLetter, Event
     from paygate.domain.invoice import Invoice, InvoiceStatus
-    from paygate.domain.job import Job, JobKind
+    from paygate.domain.job import Job, JobKind, WaitingJobs
     from paygate.domain.kind import Kind, Operation
     from paygate.domain.method import (
         Mandate,
@@ -174,6 +174,7 @@ _HOMES = {
     "InvoiceStatus": "domain.invoice",
     "Job": "domain.job",
     "JobKind": "domain.job",
+    "WaitingJobs": "domain.job",
     "Payable": "domain.payable",
     "Share": "domain.payable",
     "Kind": "domain.kind",
@@ -449,6 +450,7 @@ __all__ = [
     "UnknownOutcomes",
     "UsageError",
     "Violation",
+    "WaitingJobs",
     "Within",
     "WriteOff",
     "copy_ledger",

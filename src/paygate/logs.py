@@ -118,6 +118,9 @@ LINES: Final[Mapping[str, LineKind]] = {
         ERROR, "A worker cannot look for due work, because the ledger cannot be used."
     ),
     "worker.job_failed": LineKind(ERROR, "A job raised an error; it is due again later."),
+    "worker.unserved": LineKind(
+        WARNING, "Jobs wait for an account that a worker lacks, or cannot use."
+    ),
     "worker.abandoned": LineKind(
         WARNING, "A worker ends, and gives back jobs that are still under way."
     ),

@@ -63,6 +63,7 @@ COMMANDS: Final = {
     "take_due": "work",
     "give_back": "work",
     "tenants_due": "work",
+    "waiting_jobs": "work",
     "recover": "payment recover",
     "apply_callbacks": "payment recover",
     "read_feeds": "payment recover",
@@ -95,6 +96,8 @@ COMMANDS: Final = {
     "disable_account": "account disable",
     "enable_account": "account enable",
     "stored_accounts": "account list",
+    "stored_accounts_readable": "work",
+    "has_other_tenants": "work",
 }
 REASONS: Final = {
     "due": "it is for a scheduler of the host; `work` takes them",

@@ -349,6 +349,28 @@ def test_the_tenants_with_due_work_are_those_that_have_some(office: Office) -> N
     assert (cashier.tenants_due(), bool(heard)) == ([], True)
 
 
+def test_the_jobs_that_wait_are_counted_by_account_until_somebody_takes_them(
+    office: Office,
+) -> None:
+    cashier = office.process("well", timing=Timing(feed_pause=None))
+    assert cashier.waiting_jobs() == []
+    office.doubtful("INV-1")
+    office.doubtful("INV-2")
+    office.clock.advance(timedelta(minutes=2))
+    elsewhere = office.process(timing=Timing(feed_pause=None))  # it has no account
+
+    [waiting] = elsewhere.waiting_jobs()
+    assert (waiting.tenant, waiting.account, waiting.jobs) == ("main", "well", 2)
+    assert office.process("well", tenant="other").waiting_jobs() == []
+
+    taken = cashier.take_due(limit=1)
+    assert [each.jobs for each in elsewhere.waiting_jobs()] == [1]
+    cashier.give_back(taken)
+    assert [each.jobs for each in elsewhere.waiting_jobs()] == [2]
+    cashier.work_due()
+    assert elsewhere.waiting_jobs() == []
+
+
 # --- Twice, late, at the same time ---------------------------------------------------------------
 
 

@@ -302,6 +302,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "orphans": lambda c: c.orphans(),
     "recover": lambda c: c.recover(),
     "due": lambda c: c.due(),
+    "waiting_jobs": lambda c: c.waiting_jobs(),
     "take_due": lambda c: c.take_due(),
     "work_due": lambda c: c.work_due(),
     "apply_callbacks": lambda c: c.apply_callbacks(),
@@ -321,6 +322,7 @@ OWN = {
     "stop_sending",  # for every tenant, as it says
     "sending_stopped",
     "tenant_is_new",
+    "has_other_tenants",  # whether, and not which
     "resume_sending",
     "rotate_keys",
     "receive",
@@ -338,6 +340,7 @@ OWN = {
     "tenants_due",  # of the whole ledger, as it says
     "check",
     "add_account",
+    "stored_accounts_readable",  # of the whole ledger, as it says
 }
 
 

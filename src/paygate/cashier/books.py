@@ -61,3 +61,10 @@ class BookVerbs(OnLedger):
         from paygate.ledger import outbox
 
         return (yield from look(outbox.only_of_others))
+
+    @verb
+    def has_other_tenants(self) -> Flow[bool]:
+        """Return whether the ledger has events of other tenants."""
+        from paygate.ledger import outbox
+
+        return (yield from look(outbox.has_others))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from paygate.cashier import arguments
 from paygate.cashier.base import OnAccounts, OnLedger
 from paygate.cashier.verbs import verb
+from paygate.service.flow import look
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from paygate.domain.job import Job
+    from paygate.domain.job import Job, WaitingJobs
     from paygate.service.account import Timing
     from paygate.service.agenda import JobResult
     from paygate.service.flow import Flow
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Agenda(OnLedger):
     """Verbs about due work that use no gateway account."""
 
-    _of_no_tenant = frozenset({"tenants_due"})
+    _of_no_tenant = frozenset({"tenants_due", "waiting_jobs"})
     _timing: Timing
     _readers: dict[str, Reader]
 
@@ -38,6 +39,19 @@ class Agenda(OnLedger):
         from paygate.service import agenda
 
         return (yield from agenda.tenants(list(self._readers), self._timing))
+
+    @verb
+    def waiting_jobs(self) -> Flow[list[WaitingJobs]]:
+        """
+        Return how many jobs of each account are due and taken by no process.
+
+        It makes no difference whether this process has the account, so the result shows accounts
+        that nobody works for. Inquiries, callbacks and settlements are counted; feeds and sinks
+        are not. With ``merchants=`` and without a tenant, these are the jobs of all tenants.
+        """
+        from paygate.ledger import jobs
+
+        return (yield from look(lambda tx: jobs.waiting(tx, tx.tenant)))
 
     @verb
     def give_back(self, jobs: Sequence[Job | str]) -> Flow[None]:

@@ -293,6 +293,16 @@ class Face:
         """Whether this cashier was opened with ``merchants=`` and is not for one tenant."""
         return not self._context.tenant
 
+    @property
+    def has_readers(self) -> bool:
+        """Whether it has sinks or subscribers, which receive events."""
+        return bool(self._readers)
+
+    @property
+    def accounts_are_stored(self) -> bool:
+        """Whether its accounts are those that are stored in the ledger (`Merchants.stored`)."""
+        return self._roster is not None and self._roster.merchants.accounts_of is None
+
     def now(self) -> datetime:
         """Return the current time by the clock of this cashier."""
         return self._context.clock.now()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class StoredAccounts(OnLedger):
     """Verbs about the gateway accounts of a tenant that are stored in the ledger, encrypted."""
 
+    _of_no_tenant = frozenset({"stored_accounts_readable"})
+
     @verb
     def add_account(self, account: str, *, settings: Mapping[str, Any]) -> Flow[StoredAccount]:
         """
@@ -86,6 +88,18 @@ class StoredAccounts(OnLedger):
         from paygate.service import stored_accounts
 
         return (yield from look(stored_accounts.of_tenant))
+
+    @verb
+    def stored_accounts_readable(self) -> Flow[bool | None]:
+        """
+        Return whether the token keys decrypt a stored account of any tenant.
+
+        Return None if no account is stored. If it is False, no account can be used by this process:
+        its token keys are missing, or those of another ledger.
+        """
+        from paygate.ledger import account_settings
+
+        return (yield from look(account_settings.readable))
 
 
 def _made(name: str, settings: Sealed[dict[str, Any]]) -> GatewayAccount:

@@ -101,12 +101,40 @@ class Where:
             yield made.for_tenant(self.tenant) if self._chooses_tenant(made) else made
             return
         if made is None:
-            with self.open() as cashier:
+            with self._open_to_work() as cashier:
                 yield cashier
             return
         with _checked(made, self.app or "") as cashier:
             self._check_tenant(cashier)
             yield cashier.for_tenant(self.tenant) if self._chooses_tenant(cashier) else cashier
+
+    @contextmanager
+    def _open_to_work(self) -> Generator[Cashier]:
+        """Open the accounts of the file, which are of one tenant, or the stored ones of all."""
+        of_one = self.tenant_given or bool(self._file().gateways)
+        with self.open() if of_one else self._open_stored() as cashier:
+            several = not cashier.serves_all and cashier.has_other_tenants()
+            if several and not self.tenant_given:
+                raise InvalidValue(
+                    "the ledger has several tenants, and these accounts and sinks are for one of "
+                    "them: name it with --tenant; to work for all, store their accounts with "
+                    "'paygate account add', or name your application with --app",
+                    argument="tenant",
+                )
+            yield cashier
+
+    @contextmanager
+    def _open_stored(self) -> Generator[Cashier]:
+        """Open the stored accounts of all tenants; without any, the tenant by default."""
+        _must_exist(self.ledger)
+        with self._opened(Tables()) as plain:
+            are_stored = plain.stored_accounts_readable() is not None
+        if not are_stored:
+            with self.open() as cashier:
+                yield cashier
+            return
+        with self._opened(Tables(sinks=self._file().sinks), stored=True, tenant=None) as cashier:
+            yield cashier.acting_as(actor())
 
     def _chooses_tenant(self, opened: Cashier | AsyncCashier) -> bool:
         """Return whether a worker serves one of the many merchants of *opened*."""
@@ -142,31 +170,30 @@ class Where:
     def _cashier(self, given: Tables | None, *, make: bool) -> Cashier:
         if self.app is not None:
             return from_app(self.ctx, self.app)
-        from paygate.cashier.merchants import Merchants
-        from paygate.cashier.sync import Cashier
-
         if not make:
             _must_exist(self.ledger)
-        file, keys = given or self._file(), self._token_keys()
-        cashier = Cashier.open(
-            self.ledger,
-            gateways=file.gateways,
-            sinks=file.sinks,
-            tenant=self.tenant,
-            zone=self.zone,
-            token_keys=keys,
-            preload=False,
-        )
+        file = given or self._file()
+        cashier = self._opened(file, tenant=self.tenant)
         if not self.sends or file.gateways or given is not None or not cashier.stored_accounts():
             return cashier
         cashier.close()
+        return self._opened(file, stored=True, tenant=self.tenant)
+
+    def _opened(
+        self, tables: Tables, *, stored: bool = False, tenant: str | None = "main"
+    ) -> Cashier:
+        """Open the ledger with the accounts of *tables*, or with those that are *stored* in it."""
+        from paygate.cashier.merchants import Merchants
+        from paygate.cashier.sync import Cashier
+
         return Cashier.open(
             self.ledger,
-            merchants=Merchants.stored(),
-            sinks=file.sinks,
-            tenant=self.tenant,
+            gateways=None if stored else tables.gateways,
+            merchants=Merchants.stored() if stored else None,
+            sinks=tables.sinks,
+            tenant=tenant,
             zone=self.zone,
-            token_keys=keys,
+            token_keys=self._token_keys(),
             preload=False,
         )
 

@@ -74,7 +74,9 @@ def work(
     Do due work until SIGTERM, together with any number of other workers.
 
     Due work is: inquiries, callbacks to apply, feeds to read, settlements to check, and events to
-    publish. The exit status is 0, whatever the jobs found, unless --fail-on says otherwise.
+    publish. Without --app and --gateways, the accounts are those that are stored in the ledger, of
+    all tenants unless --tenant names one. The exit status is 0, whatever the jobs found, unless
+    --fail-on says otherwise; with --once, it is 1 if jobs wait for accounts that cannot be used.
     """
     wanted = _causes(fail_on or [])
     with where.open_for_work() as cashier:
@@ -100,8 +102,11 @@ def work(
             )
             progress.end()
     found = _found(worker.done, status, wanted)
+    if once:  # a worker that goes on may leave them to others; this one was to do all
+        found += [str(each) for each in worker.unserved]
     if where.as_json:
-        show.write_json({"done": _facts(worker.done), "failed_on": found})
+        told = {"done": _facts(worker.done), "unserved": worker.unserved, "failed_on": found}
+        show.write_json(told)
     else:
         show.console().print(_line(worker.done))
         for text in found:

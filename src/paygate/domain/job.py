@@ -31,6 +31,15 @@ class JobKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingJobs:
+    """How many jobs of an account are due and taken by no process."""
+
+    tenant: str
+    account: str
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """
     A piece of due work: what is to be done, for which account, and about what.

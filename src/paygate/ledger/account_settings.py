@@ -75,6 +75,10 @@ WHERE tenant = :tenant AND name = :name AND revision = :revision
 _AFTER = f"""
 {WITH_EVENTS} WHERE t.tenant = :tenant AND t.name > :after ORDER BY t.name LIMIT :limit
 """
+_PAGE = f"""
+{WITH_EVENTS} WHERE (t.tenant, t.name) > (:tenant, :name) ORDER BY t.tenant, t.name LIMIT :limit
+"""
+_PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,25 @@ def keys_of(vault: Vault | None) -> Vault:
             "token_keys=[…], or set PAYGATE_TOKEN_KEYS for the command paygate"
         )
     return vault
+
+
+def readable(tx: Tx) -> bool | None:
+    """Return whether the keys decrypt an account of any tenant; None if none is stored."""
+    found, after = False, {"tenant": "", "name": ""}
+    while rows := tx.all(_PAGE, after | {"limit": _PAGE_SIZE}):
+        found = True
+        if any(_is_readable(tx.vault, row) for row in rows):
+            return True
+        after = {name: rows[-1][name] for name in after}
+    return False if found else None
+
+
+def _is_readable(vault: Vault | None, row: Row) -> bool:
+    try:
+        unseal(vault, row["tenant"], _read(row))
+    except (SettingsUnreadable, TokenKeysMissing):
+        return False
+    return True
 
 
 def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:

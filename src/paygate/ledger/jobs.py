@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from paygate.domain.job import Job, JobKind
+from paygate.domain.job import Job, JobKind, WaitingJobs
 from paygate.ledger import outbox
 from paygate.ledger.codec import read_instant, write_instant
 
@@ -73,6 +73,27 @@ TO_TAKE: Final[Mapping[JobKind, str]] = {
 }
 """The same without jobs that are taken; on PostgreSQL, without rows that others take right now."""
 
+_WAITING = """
+SELECT k.tenant, k.name AS account,
+  (SELECT count(*) FROM paygate_attempt d
+   WHERE d.tenant = k.tenant AND d.account = k.name AND d.next_check_at <= :at
+     AND NOT EXISTS (
+       SELECT 1 FROM paygate_job j WHERE j.tenant = d.tenant AND j.kind = 'inquire'
+         AND j.subject = d.id AND j.lease_until > :at AND j.lease_until <= :latest))
+  + (SELECT count(*) FROM paygate_inbox d
+   WHERE d.tenant = k.tenant AND d.account = k.name AND d.next_try_at <= :at
+     AND NOT EXISTS (
+       SELECT 1 FROM paygate_job j WHERE j.tenant = d.tenant AND j.kind = 'apply'
+         AND j.subject = CAST(d.id AS text) AND j.lease_until > :at AND j.lease_until <= :latest))
+  + (SELECT count(*) FROM paygate_payment d
+   WHERE d.tenant = k.tenant AND d.account = k.name AND d.settle_check_at <= :at
+     AND NOT EXISTS (
+       SELECT 1 FROM paygate_job j WHERE j.tenant = d.tenant AND j.kind = 'check-settlement'
+         AND j.subject = d.id AND j.lease_until > :at AND j.lease_until <= :latest)) AS jobs
+FROM paygate_account k
+WHERE CAST(:tenant AS text) = '' OR k.tenant = :tenant
+ORDER BY k.tenant, k.name
+"""
 _PLANNED: Final[Mapping[JobKind, str]] = {
     JobKind.INQUIRE: (
         "SELECT next_check_at AS due_at FROM paygate_attempt WHERE tenant = :tenant AND id = :id"
@@ -191,6 +212,19 @@ def tenants(tx: Tx, sinks: Iterable[str], feed_pause: timedelta | None) -> list[
     for sink in sinks:
         found |= {row["tenant"] for row in tx.all(_TENANTS_OF_SINK, {"at": tx.at, "sink": sink})}
     return sorted(found)
+
+
+def waiting(tx: Tx, tenant: str) -> list[WaitingJobs]:
+    """Return how many due rows of each account nobody has taken; of all tenants if *tenant* is ''.
+
+    Feeds are not counted: one of an account that is no longer used is due forever.
+    """
+    latest = write_instant(tx.now + LEASE_MAX)
+    return [
+        WaitingJobs(tenant=row["tenant"], account=row["account"], jobs=int(row["jobs"]))
+        for row in tx.all(_WAITING, {"tenant": tenant, "at": tx.at, "latest": latest})
+        if row["jobs"]
+    ]
 
 
 def take(tx: Tx, jobs: Sequence[Job], lease: str, length: timedelta) -> list[Job]:

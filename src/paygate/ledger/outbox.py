@@ -62,6 +62,8 @@ SELECT position FROM paygate_outbox
 WHERE tenant = :tenant AND position IS NOT NULL ORDER BY position DESC LIMIT 1
 """
 _ANY_OF = "SELECT 1 AS one FROM paygate_outbox WHERE tenant = :tenant LIMIT 1"
+_ANY_BEFORE = "SELECT 1 AS one FROM paygate_outbox WHERE tenant < :tenant LIMIT 1"
+_ANY_AFTER = "SELECT 1 AS one FROM paygate_outbox WHERE tenant > :tenant LIMIT 1"
 _ANY = "SELECT 1 AS one FROM paygate_outbox WHERE id > '' LIMIT 1"
 _ADD_SINK = """
 INSERT INTO paygate_sink (tenant, name, position) VALUES (:tenant, :name, :position)
@@ -236,6 +238,12 @@ def of_aggregate(tx: Tx, aggregate: str, seq: int, limit: int) -> list[Event]:
 def only_of_others(tx: Tx) -> bool:
     """Return whether the ledger has events, but none of this tenant."""
     return tx.one(_ANY_OF, {"tenant": tx.tenant}) is None and tx.one(_ANY, {}) is not None
+
+
+def has_others(tx: Tx) -> bool:
+    """Return whether the ledger has events of other tenants."""
+    params = {"tenant": tx.tenant}
+    return tx.one(_ANY_BEFORE, params) is not None or tx.one(_ANY_AFTER, params) is not None
 
 
 def add_sink(tx: Tx, name: str, *, from_beginning: bool) -> None:

@@ -26,6 +26,7 @@ from paygate import logs
 from paygate.errors import AccountsUnavailable, PaygateError, StoreError, TenantNotFound
 from paygate.printing import counted
 from paygate.worker.calling import call
+from paygate.worker.unserved import Unserved, unserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +53,8 @@ _TAKEN_PER_PLACE: Final = 4
 _MOMENT_S: Final = 1.0
 _GIVE_BACK_S: Final = 5.0
 _NAMED_MAX: Final = 5
+_COUNTED_EVERY_S: Final = 60.0
+_LOGGED_MAX: Final = 20
 _LOGGER: Final = "paygate.worker"
 
 
@@ -152,6 +155,8 @@ class Worker:
         """What the worker is doing: starting, working, draining or stopped."""
         self.fault = ""
         """Why it could not look for jobs the last time; empty if it could."""
+        self.unserved: list[Unserved] = []
+        """The due jobs that it could not do when it last counted them."""
         self._cashier = cashier
         self._jobs, self._poll_s, self._drain_s = jobs, poll_s, drain_s
         self._on_job = on_job
@@ -177,10 +182,13 @@ class Worker:
         ledger cannot be used; otherwise it is tried again.
         """
         self.state = "working"
+        counting = None if once else asyncio.create_task(self._count_regularly())
         try:
             await self._work(once=once)
         finally:
             self.state = "draining"
+            if counting is not None:
+                counting.cancel()
             await self._drain()
             self.state = "stopped"
         return self.done
@@ -220,6 +228,7 @@ class Worker:
                 self._cannot_look(self._broken)
             idle = not (found or self._tasks or self._visits or self._held_back)
             if once and idle:
+                self.unserved = await unserved(self._cashier)
                 return
             if not found or self._waiting >= self._jobs:
                 with suppress(TimeoutError):
@@ -282,6 +291,18 @@ class Worker:
             self._broken = error
             return 0
         return len(taken) - len(surplus)
+
+    async def _count_regularly(self) -> None:
+        """Count the jobs that this worker cannot do, and log those that were not there before."""
+        while True:
+            known = {(each.tenant, each.account) for each in self.unserved}
+            with suppress(StoreError):  # which is reported by the search for jobs
+                self.unserved = await unserved(self._cashier)
+            new = [each for each in self.unserved if (each.tenant, each.account) not in known]
+            for each in new[:_LOGGED_MAX]:
+                about = logs.About(tenant=each.tenant, account=each.account)
+                logs.write(_LOGGER, "worker.unserved", str(each), about)
+            await asyncio.sleep(_COUNTED_EVERY_S)
 
     def _cannot_look(self, error: StoreError) -> None:
         if not self.fault:
@@ -403,7 +424,7 @@ class Worker:
             task.cancel()
         if left:
             await asyncio.wait(left)
-        self._tell_abandoned([held.job for held in self._unused if held.began])
+        self._report_abandoned([held.job for held in self._unused if held.began])
         with suppress(TimeoutError):  # then the leases end by themselves
             async with asyncio.timeout(_GIVE_BACK_S):
                 await self._give_back()
@@ -411,7 +432,7 @@ class Worker:
     def _under_way(self) -> list[asyncio.Task[Any]]:
         return [*self._visits.values(), *self._tasks]
 
-    def _tell_abandoned(self, jobs: Sequence[Job]) -> None:
+    def _report_abandoned(self, jobs: Sequence[Job]) -> None:
         self.done.abandoned = len(jobs)
         if jobs:
             named = [str(job) for job in jobs[:_NAMED_MAX]] + ["…"] * (len(jobs) > _NAMED_MAX)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.cashier.aio import AsyncCashier
 from paygate.worker.calling import call
 from paygate.worker.health import Health
+from paygate.worker.unserved import check_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,8 @@ def run_process(
     Run *worker* until a signal stops it, or with *once* until nothing is due.
 
     Return the state of the ledger at the end, if asked for *with_status*.
+
+    Raises `InvalidValue` if *cashier* has nothing to work with; see `check_use`.
 
     The process itself ends here if a second signal comes.
 
@@ -100,6 +103,7 @@ async def _run(
             if health is not None:
                 port = await stack.enter_async_context(Health(worker, *health))
                 on_health(port)
+            await check_use(cashier)
             await worker.run(once=once)
         if len(received) > 1:  # threads of the cashier may still wait for a gateway
             os._exit(_KILLED_BY + received[-1])
