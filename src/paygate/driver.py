@@ -47,6 +47,7 @@ from paygate.domain.method import (
 )
 from paygate.domain.money import MINOR_MAX, Money
 from paygate.domain.movement import Movement, MovementKind, Sighting
+from paygate.domain.origin import origin_of
 from paygate.domain.outcome import (
     ActionRequired,
     Approved,
@@ -336,6 +337,7 @@ __all__ = [
     "limits_of",
     "listed",
     "matching",
+    "origin_of",
     "plain",
     "read_form",
     "read_json",

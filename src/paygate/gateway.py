@@ -385,6 +385,9 @@ class Rail:
       report settlement.
     - `refundable_after` is the number of banking days after settlement during which the payer's
       bank can still return the money; None for the usual number of the kind.
+    - `return_lag` is how long after a payer has come back from the processor's page the processor
+      may not know yet that they paid; None if it knows by then. A payment page does not say
+      before that nothing was paid.
     """
 
     operations: frozenset[Operation]
@@ -408,6 +411,7 @@ class Rail:
     reports_settlement: bool = False
     refundable_after: int | None = None
     settles_within: timedelta | None = None
+    return_lag: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +423,10 @@ class Traits:
     `not_found_is_final_after` is how long after sending an inquiry's "not found" can be
     trusted (None: never). `max_in_flight` is how long a request can still be in flight after
     we stopped waiting for its response.
+
+    `page_origins` are the origins, such as ``https://pay.example``, of the processor's pages, forms
+    and scripts that a payer meets, and of the frames and connections of its scripts. A payment
+    page leads nowhere else. `framable` says that they can be shown in a frame.
     """
 
     live: bool
@@ -434,6 +442,8 @@ class Traits:
     idempotency_of: Mapping[Operation, Idempotency] = field(
         default_factory=dict[Operation, "Idempotency"]
     )
+    page_origins: frozenset[str] = frozenset()
+    framable: bool = False
     # Not PROTOCOL_VERSION: a driver that declares no version was written for the first one, and
     # must not claim a later one because a newer paygate was installed with it.
     protocol_version: int = 1

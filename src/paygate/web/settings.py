@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from paygate.domain.customer import zone_of
+from paygate.domain.origin import origin_of
 from paygate.domain.text import line
 from paygate.errors import InvalidValue
 from paygate.printing import shown_value
@@ -83,15 +84,6 @@ class WebSettings:
     def origin(self) -> str:
         """The origin of the pages, as browsers send it."""
         return origin_of(self.base_url)
-
-
-def origin_of(url: str) -> str:
-    """Return the origin of *url*, as browsers write it: without the port that is usual."""
-    parts = urlsplit(url)
-    usual = {"https": 443, "http": 80}.get(parts.scheme)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = "" if parts.port in (None, usual) else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
 
 
 def is_safe(url: str) -> bool:

@@ -125,6 +125,7 @@ class Paper:
             not_found_is_final_after=timedelta(minutes=5),
             callbacks=settings.callbacks,
             callback_proof=settings.proof,
+            page_origins=frozenset({"https://paper.example"}),
         )
 
     def card(self) -> Rail:
@@ -133,6 +134,7 @@ class Paper:
             currencies=frozenset(DIGITS),
             methods=frozenset({OneTimeToken, StoredToken, RawCard}),
             multiple_capture=not self._settings.captures_once,
+            return_lag=timedelta(minutes=1),
         )
 
     def page(self) -> Rail:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from paygate.domain.origin import origin_of
 from paygate.errors import InvalidValue
-from paygate.web.settings import WebSettings, is_safe, origin_of
+from paygate.web.settings import WebSettings, is_safe
 from paygate.web.theme import DARK_PAGE, LIGHT_PAGE, Theme, contrast
 
 RIGHT: dict[str, Any] = {"payee": "Alder Telecom", "base_url": "https://alder.example/pay"}

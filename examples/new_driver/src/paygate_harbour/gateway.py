@@ -75,6 +75,7 @@ class Harbour:
             inquiry=InquiryBy.OUR_REF,
             not_found_is_final_after=timedelta(minutes=10),
             callbacks=CallbackStyle.ACKNOWLEDGED,
+            page_origins=frozenset({"https://pay.harbour.example"}),
             protocol_version=1,
         )
 

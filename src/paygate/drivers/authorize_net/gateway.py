@@ -74,6 +74,8 @@ class AuthorizeNet:
             max_in_flight=IN_FLIGHT,
             callbacks=driver.CallbackStyle.ACKNOWLEDGED if verifies else driver.CallbackStyle.NONE,
             callback_proof=driver.CallbackProof.SIGNED,
+            page_origins=frozenset({driver.origin_of(settings.forms)}),
+            framable=bool(settings.communicator_url),
         )
 
     def __repr__(self) -> str:
@@ -507,6 +509,7 @@ def _rails(settings: AuthorizeNetSettings) -> dict[Kind, Rail]:
         needs_return_url=not settings.communicator_url,
         immediate=False,
         payer_present=True,
+        return_lag=SURELY_LISTED,
     )
     return {Kind.CARD: card, Kind.E_CHECK: e_check, Kind.REDIRECT: form}
 

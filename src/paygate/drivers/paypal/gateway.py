@@ -57,6 +57,7 @@ class PayPal:
             max_in_flight=IN_FLIGHT,
             callbacks=driver.CallbackStyle.ACKNOWLEDGED if verifies else driver.CallbackStyle.NONE,
             callback_proof=driver.CallbackProof.SIGNED,
+            page_origins=settings.page_origins,
         )
 
     def __repr__(self) -> str:

@@ -6,11 +6,22 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from paygate.driver import AmountTable, Secret, Settings, limits_of, matching, safe_url
+from paygate.driver import (
+    AmountTable,
+    Secret,
+    Settings,
+    limits_of,
+    matching,
+    origin_of,
+    safe_url,
+)
 from paygate.drivers.paypal.codes import AMOUNTS
 
 SANDBOX: Final = "https://api-m.sandbox.paypal.com"
 LIVE: Final = "https://api-m.paypal.com"
+
+SANDBOX_PAGES: Final = "https://www.sandbox.paypal.com"
+LIVE_PAGES: Final = "https://www.paypal.com"
 
 
 class PayPalSettings(Settings):
@@ -87,6 +98,12 @@ class PayPalSettings(Settings):
         if self.live and (self.api_base or self.webhook_authorities):
             raise ValueError("api_base and webhook_authorities are for tests: leave them out")
         return self
+
+    @property
+    def page_origins(self) -> frozenset[str]:
+        """The origins of the pages on which payers approve."""
+        own = (origin_of(self.api_base),) if self.api_base else ()
+        return frozenset({LIVE_PAGES if self.live else SANDBOX_PAGES, *own})
 
     @property
     def base(self) -> str:

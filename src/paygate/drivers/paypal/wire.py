@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from paygate import driver
 from paygate.driver import json_body, read_json, refusal, short_key, unanswered
@@ -157,10 +157,7 @@ class Api:
         if link is None:
             return None
         url = link.url("href", also=also)
-        host = urlsplit(url).hostname or ""
-        sandbox = host.endswith(".sandbox.paypal.com")
-        ours = host.endswith(".paypal.com") and sandbox is not self.settings.live
-        if not ours and not also:
+        if driver.origin_of(url) not in self.settings.page_origins:
             raise driver.BadResponse("PayPal names a page that is not one of this account's mode")
         return driver.Redirect(url=url)
 

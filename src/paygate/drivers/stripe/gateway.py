@@ -24,6 +24,11 @@ DRIVER_VERSION: Final = "3"
 # A kernel goes on sending what we wrote for up to 15 minutes after we gave up.
 IN_FLIGHT: Final = timedelta(minutes=20)
 
+PAGE_ORIGINS: Final = frozenset(
+    {"https://checkout.stripe.com", "https://hooks.stripe.com", "https://js.stripe.com"}
+)
+"""Stripe's page, the step at the payer's bank, and the script; the script asks the API as well."""
+
 
 class Stripe:
     """Stripe, API 2026-06-24.dahlia: cards, stored cards, and Stripe's own page for them."""
@@ -47,6 +52,7 @@ class Stripe:
             not_found_is_final_after=IN_FLIGHT,
             max_in_flight=IN_FLIGHT,
             callbacks=driver.CallbackStyle.ACKNOWLEDGED if verifies else driver.CallbackStyle.NONE,
+            page_origins=_page_origins(settings),
         )
 
     def __repr__(self) -> str:
@@ -243,6 +249,12 @@ _ON_CARDS: Final = _ON_PAGES | {
     Operation.ENROLL,
     Operation.FORGET,
 }
+
+
+def _page_origins(settings: StripeSettings) -> frozenset[str]:
+    """Return where payers meet Stripe: its page, the banks' pages behind it, and its script."""
+    own = [each for each in (settings.checkout_domain, settings.api_base) if each]
+    return PAGE_ORIGINS.union(map(driver.origin_of, own))
 
 
 def _rails(settings: StripeSettings) -> dict[Kind, Rail]:

@@ -54,6 +54,11 @@ class StripeSettings(Settings):
             optional=True,
         ),
     ] = Field(default="", description="Stripe's id of the account (acct_…)")
+    checkout_domain: Annotated[str, safe_url(optional=True)] = Field(
+        default="",
+        description="The address of Stripe's page (Checkout) if it is on a domain of your own, "
+        "such as https://pay.example.com",
+    )
     api_base: Annotated[
         str, safe_url("loopback"), matching("(?!.*/v1$).*", "leave /v1 out: the driver adds it")
     ] = Field(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from paygate import registry
+from paygate.domain.origin import is_origin
 from paygate.driver import (
     CAPABILITIES,
     PROTOCOL_VERSION,
@@ -84,6 +86,35 @@ class GatewayConformance(Subject):
             why="after a bug you need to find the payments that the faulty version made",
             read=PROTOCOL,
         )
+
+    def test_origins_are_bare(self) -> None:
+        """Each of the page origins is an origin, as a browser writes it, and is safe."""
+        applies(self.traits.page_origins, "the traits name no page_origins")
+        for each in sorted(self.traits.page_origins):
+            require(
+                is_origin(each),
+                expected="page_origins such as 'https://pay.example', without a path, by https or "
+                "on loopback",
+                got=each,
+                why="the origins go into a header of payment pages; a browser ignores what is not "
+                "written as it expects, and then blocks the form",
+                read=PROTOCOL,
+            )
+
+    def test_the_lag_of_a_return_is_one(self) -> None:
+        """A `return_lag` is positive, and only on a rail from which the payer comes back."""
+        rails = self.traits.rails.items()
+        lags = [(kind, rail.return_lag, rail.operations) for kind, rail in rails if rail.return_lag]
+        applies(lags, "the processor knows the result when the payer comes back")
+        for kind, lag, operations in lags:
+            require(
+                lag > timedelta(0) and Operation.COMPLETE in operations,
+                expected=f"{kind}: a positive return_lag, on a rail with COMPLETE",
+                got=(lag, sorted(map(str, operations))),
+                why="a page waits that long before it says that nothing was paid to a payer who "
+                "came back",
+                read=PROTOCOL,
+            )
 
     # --- Settings -----------------------------------------------------------------------
 

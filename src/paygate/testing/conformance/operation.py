@@ -44,6 +44,7 @@ from paygate.driver import (
     Unknown,
     Unsupported,
     UsageError,
+    origin_of,
 )
 from paygate.testing.conformance.amounts import read_amounts, stands_in
 from paygate.testing.conformance.asking import Otherwise, asked_besides, asked_otherwise
@@ -781,11 +782,36 @@ class SendsAwayConformance(OperationConformance):
             read=PROTOCOL,
         )
 
+    def test_the_traits_name_where_the_payer_is_sent(self) -> None:
+        """The page, form or script of an action is at one of the origins in the traits."""
+        case = self.good()
+        applies(case.name == "action", "the payer has nothing to do")
+        url = _address_of(getattr(self.outcome(case), "action", None))
+        applies(url, "the payer is not sent to a page")
+        require(
+            origin_of(url) in self.traits.page_origins,
+            expected=f"{self.about}, case 'action': {origin_of(url)!r} in page_origins of the "
+            "traits",
+            got=sorted(self.traits.page_origins),
+            why="a payment page sends payers to these origins only, so that a forged address leads "
+            "nowhere, and the browser blocks a form or script of any other",
+            read=PROTOCOL,
+        )
+
+
+def _address_of(action: Any) -> str:
+    """Return the address of the page, form or script of *action*; empty for other actions."""
+    match action:
+        case Redirect(url=url) | PostForm(url=url) | ScriptStep(script_url=url):
+            return str(url)
+        case _:
+            return ""
+
 
 def _can_be_followed(action: Any) -> bool:
     match action:
-        case Redirect(url=url) | PostForm(url=url) | ScriptStep(script_url=url):
-            parts = urlsplit(url)
+        case Redirect() | PostForm() | ScriptStep():
+            parts = urlsplit(_address_of(action))
             near = (parts.hostname or "").endswith(".invalid")
             return (parts.scheme == "https" or near) and not lacks_secret(action)
         case ShowVoucher(reference=reference):

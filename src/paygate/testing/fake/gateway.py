@@ -25,13 +25,14 @@ from paygate.driver import (
     Secret,
     Unknown,
     at_once,
+    origin_of,
 )
 from paygate.testing.fake import answers, requests
 from paygate.testing.fake.controls import Controls
 from paygate.testing.fake.guard import refuse_production, require_loopback
 from paygate.testing.processor import SIGNING_KEY, FakeProcessor
 from paygate.testing.processor.callbacks import read_callback, reply_to
-from paygate.testing.processor.effects import PUBLISHABLE_KEY
+from paygate.testing.processor.effects import NO_PAGES, PUBLISHABLE_KEY
 from paygate.testing.processor.rails import fake_traits
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ class FakeDialogues:
     def __init__(self, kind: Kind, traits: Traits, url: str, signing_key: str) -> None:
         refuse_production()
         self.kind = kind
-        self._traits = traits
         self._base = url.rstrip("/")
+        served = {NO_PAGES, origin_of(self._base)}
+        self._traits = replace(traits, page_origins=traits.page_origins | served)
         self._signing_key = Secret(signing_key)
 
     @property

@@ -30,6 +30,8 @@ class Overrides(TypedDict, total=False):
     max_in_flight: timedelta
     callbacks: CallbackStyle
     merchant_account: str
+    page_origins: frozenset[str]
+    framable: bool
     operations: frozenset[Operation]
     currencies: frozenset[str] | None
     limits: Mapping[str, Limits]
@@ -47,6 +49,7 @@ class Overrides(TypedDict, total=False):
     reports_settlement: bool
     refundable_after: int | None
     settles_within: timedelta | None
+    return_lag: timedelta | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
