@@ -18,7 +18,7 @@ def main() -> None:
         print(f"{payment.status}: received {payment.received}")
 
         cashier.issue(
-            number="INV-8", customer="C-1", total=Money.of("USD", "40.00"), due="2026-12-01"
+            number="INV-8", customer="C-1", total=Money.of("USD", "40.00"), due="2026-11-15"
         )
         check = cashier.record("INV-8", by="check", reference="1042", key="check-1042")
         reversal = cashier.reverse(check, reason="check returned", fee=Money.of("USD", "25.00"))

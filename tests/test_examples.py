@@ -48,8 +48,8 @@ def test_the_first_payment_does_the_same_once(tmp_path: Path) -> None:
     assert first.stdout.splitlines() == [
         "succeeded: received 30.00 USD",
         first.stdout.splitlines()[1],
-        "open: REV-1-FEE 25.00 USD",
         "open: INV-8 40.00 USD",
+        "open: REV-1-FEE 25.00 USD",
         "the books are sound",
     ]
 

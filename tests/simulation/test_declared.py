@@ -17,6 +17,8 @@ from paygate.errors import Unsupported
 from paygate.gateway import CallbackStyle, InquiryBy, Keyed, Limits, NotIdempotent, Rail, Traits
 from paygate.service import asking
 from paygate.testing.simulation import Summary, left_out, playable, run, shrink, sweep
+from paygate.testing.simulation.dice import dice
+from paygate.testing.simulation.profiles import draw
 from tests.drivers.authorize_net import conftest as authorize_net
 from tests.drivers.bitcoin import conftest as bitcoin
 from tests.drivers.stripe import conftest as stripe
@@ -103,6 +105,12 @@ def test_what_is_played_is_as_declared() -> None:
     assert not kept.live
     assert replace(kept, rails=TRAITS.rails, live=True) == TRAITS
     assert playable(kept) == kept
+
+
+def test_each_account_of_a_driver_is_of_a_merchant_of_its_own() -> None:
+    accounts = [draw(dice(1), name, playable(TRAITS)) for name in ("one", "two")]
+
+    assert [each.traits.merchant_account for each in accounts] == ["one", "two"]
 
 
 def test_what_is_not_played_is_told() -> None:

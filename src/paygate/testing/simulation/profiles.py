@@ -129,7 +129,8 @@ def draw(rolls: Dice, name: str, traits: Traits | None = None) -> SimulatedAccou
         },
     )
     if traits is not None:
-        rule, own = "as declared", _narrowed(traits, rolls)
+        # Each account has a processor of its own: two of one merchant would report one money.
+        rule, own = "as declared", replace(_narrowed(traits, rolls), merchant_account=name)
         final_after = own.not_found_is_final_after
     [kind] = own.rails
     lags = rolls.random() < 0.3
