@@ -16,13 +16,15 @@ SUPPORT = Path(__file__).parent / "support"
 SIMULATED = sorted(folder.name for folder in SUPPORT.glob("simulated_*"))
 GUARD = "paygate.testing.fake.guard"
 """What keeps all fakes out of production; it knows nothing of any processor."""
+SERVER = "tests.support.loopback"
+"""The server that shows them on loopback; it knows nothing of any processor, either."""
 
 
 def imported(folder: Path) -> set[str]:
     """Return the modules of others that any file of *folder* imports, wherever it does."""
     return {
         module
-        for file in folder.rglob("*.py")
+        for file in ([folder] if folder.is_file() else folder.rglob("*.py"))
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         for module in modules(node)
         if module.partition(".")[0] not in sys.stdlib_module_names
@@ -58,7 +60,11 @@ def test_there_is_one_for_each_driver_that_speaks_to_a_processor() -> None:
 @pytest.mark.parametrize("name", SIMULATED)
 def test_it_imports_nothing_that_a_driver_uses(name: str) -> None:
     # lxml checks requests by the processor's own schema, where a test brings it.
-    assert imported(SUPPORT / name) - {"lxml.etree"} <= {GUARD}
+    assert imported(SUPPORT / name) - {"lxml.etree"} <= {GUARD, SERVER}
+
+
+def test_their_server_imports_nothing_that_a_driver_uses() -> None:
+    assert imported(SUPPORT / "loopback.py") == {GUARD}
 
 
 @pytest.mark.parametrize(

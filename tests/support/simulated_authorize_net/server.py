@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
 from email.utils import format_datetime
 from html import escape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Final
 
-from paygate.testing.fake.guard import refuse_production
+from tests.support.loopback import Handler, first_values, serve
 from tests.support.simulated_authorize_net.sales import broke_off, erred
 from tests.support.simulated_authorize_net.speech import part
 
@@ -28,41 +25,21 @@ _API: Final = "/xml/v1/request.api"
 
 @contextmanager
 def serving(processor: SimulatedAuthorizeNet, port: int = 0) -> Generator[str]:
-    """Serve *processor* on loopback, tell where, and stop when the block ends."""
-    refuse_production()
-    server = _Server(("127.0.0.1", port), _Handler)
-    server.processor = processor
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-    )
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    """Serve *processor* on loopback, yield where, and stop when the block ends."""
+    with serve(processor, _Handler, port) as url:
+        yield url
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    processor: SimulatedAuthorizeNet
+class _Handler(Handler["SimulatedAuthorizeNet"]):
+    methods = frozenset({"POST"})
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]  (it is only read)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name is the base's)
-        """Stay silent: the journal tells what happened."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+    def answer(self) -> None:
+        """Answer a call, or show a form."""
+        body = self.body()
         if self.path == _API:
             self._answer_call(body)
             return
-        fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        fields = first_values(body.decode())
         if self.path in (_PAY, _STORE):
             self._show(fields.get("token", ""), store=self.path == _STORE)
         elif self.path == f"{_PAY}/send":
@@ -70,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == f"{_STORE}/send":
             self._stored(fields)
         else:
-            self._send(404, "text/plain", b"no such page")
+            self.send(404, "text/plain", b"no such page")
 
     def _answer_call(self, body: bytes) -> None:
         """
@@ -78,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
 
         A code, such as ``E00001`` or ``181``, is answered though the call was carried out.
         """
-        processor = self.server.processor
+        processor = self.processor
         fault = processor.breaks.pop(0) if processor.breaks else ""
         if fault == "lost request":
             self.close_connection = True
@@ -87,20 +64,20 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "lost answer":
             self.close_connection = True
         elif fault == "html":
-            self._send(200, "text/html", b"<html><body>We'll be right back.</body></html>")
+            self.send(200, "text/html", b"<html><body>We'll be right back.</body></html>")
         elif fault.startswith("E"):
-            self._send(200, "application/xml; charset=utf-8", broke_off(fault))
+            self.send(200, "application/xml; charset=utf-8", broke_off(fault))
         elif fault.isdigit() and fault != "500":
-            self._send(200, "application/xml; charset=utf-8", erred(fault))
+            self.send(200, "application/xml; charset=utf-8", erred(fault))
         elif fault == "500":
-            self._send(500, "text/html", b"<html><body>Server Error</body></html>")
+            self.send(500, "text/html", b"<html><body>Server Error</body></html>")
         else:
-            self._send(200, "application/xml; charset=utf-8", answer)
+            self.send(200, "application/xml; charset=utf-8", answer)
 
     # --- Pages ---------------------------------------------------------------------------------
 
     def _show(self, token: str, *, store: bool, problem: str = "") -> None:
-        form = self.server.processor.open_form(token)
+        form = self.processor.open_form(token)
         if form is None:
             self._page("Token expired", "<p>This form is no longer valid. Ask for a new one.</p>")
             return
@@ -108,8 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _paid(self, fields: dict[str, str]) -> None:
         token = fields.get("token", "")
-        form = self.server.processor.open_form(token)
-        told = self.server.processor.pay_on_form(token, _payment(fields), fields.get("zip", ""))
+        form = self.processor.open_form(token)
+        told = self.processor.pay_on_form(token, _payment(fields), fields.get("zip", ""))
         if form is None or told is None:
             self._show(token, store=False)
         elif told["responseCode"] in ("1", "4"):
@@ -119,11 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stored(self, fields: dict[str, str]) -> None:
         token = fields.get("token", "")
-        form = self.server.processor.open_form(token)
-        if form is None or not self.server.processor.store_on_form(token, _payment(fields)):
+        form = self.processor.open_form(token)
+        if form is None or not self.processor.store_on_form(token, _payment(fields)):
             self._show(token, store=True, problem="That was not accepted.")
             return
-        self._redirect(form.settings.get("hostedProfileReturnUrl", ""))
+        self._leave_for(form.settings.get("hostedProfileReturnUrl", ""))
 
     def _back(self, form: Form, told: Told) -> None:
         """Send the payer back, or tell the page around us through the communicator."""
@@ -135,35 +112,25 @@ class _Handler(BaseHTTPRequestHandler):
             source = f"{iframe['url']}#{message}"
             self._page("Done", f'<iframe src="{escape(source, quote=True)}"></iframe>')
         else:
-            self._redirect(way.get("url", ""))
+            self._leave_for(way.get("url", ""))
 
-    def _redirect(self, url: str) -> None:
+    def _leave_for(self, url: str) -> None:
         if not url:
             self._page("Done", "<p>You may close this window.</p>")
             return
-        self.send_response(303)
-        self.send_header("location", url)
-        self.send_header("content-length", "0")
-        self.end_headers()
+        self.redirect(url)
 
     def _page(self, title: str, inner: str) -> None:
         page = (
             f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}"
             f"</title></head><body><h1>{escape(title)} (simulated)</h1>{inner}</body></html>"
         )
-        self._send(200, "text/html; charset=utf-8", page.encode())
-
-    def _send(self, status: int, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.send(200, "text/html; charset=utf-8", page.encode())
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Tell the processor's time, which a test may move on."""
         del timestamp
-        return format_datetime(self.server.processor.now(), usegmt=True)
+        return format_datetime(self.processor.now(), usegmt=True)
 
 
 def _form(form: Form, *, store: bool, problem: str) -> str:
