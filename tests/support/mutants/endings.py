@@ -106,15 +106,20 @@ def _of_every_account(table: str, of: JobKind) -> Any:
     return make
 
 
-def _whatever_it_lacks(original: Any) -> Any:
-    """Do a job without asking whether this process has its account."""
-    kinds = vars(import_module("paygate.service.agenda"))["KINDS"]
+def _whatever_it_lacks(of: JobKind) -> Any:
+    """Plant that a process does jobs of a kind without asking whether it has their account."""
 
-    def do(job: Any, access: Any) -> Generator[Any, Any, Any]:
-        work: Begin = kinds[job.kind].work if access.lacks(job) else original
-        return (yield from work(job, access))
+    def make(original: Any) -> Any:
+        kinds = vars(import_module("paygate.service.agenda"))["KINDS"]
 
-    return do
+        def do(job: Any, access: Any) -> Generator[Any, Any, Any]:
+            blindly = job.kind is of and access.lacks(job)
+            work: Begin = kinds[job.kind].work if blindly else original
+            return (yield from work(job, access))
+
+        return do
+
+    return make
 
 
 def _stay_hard(original: Any) -> Any:
@@ -211,7 +216,7 @@ MUTANTS: Final = (
         shows="two hosts share a ledger, and one of them lacks an account",
         patches=(
             Patch("ledger.jobs", "due", _of_every_account("paygate_attempt", JobKind.INQUIRE)),
-            Patch("service.agenda", "_work", _whatever_it_lacks),
+            Patch("service.agenda", "_work", _whatever_it_lacks(JobKind.INQUIRE)),
         ),
         bias=Bias(faults={PlannedFault.RESPONSE_LOST: 0.4}, actions={"poller": 6, "pay": 2}),
     ),
@@ -222,7 +227,7 @@ MUTANTS: Final = (
         shows="two hosts share a ledger, and one of them lacks an account",
         patches=(
             Patch("ledger.jobs", "due", _of_every_account("paygate_inbox", JobKind.APPLY)),
-            Patch("service.agenda", "_work", _whatever_it_lacks),
+            Patch("service.agenda", "_work", _whatever_it_lacks(JobKind.APPLY)),
         ),
         bias=Bias(faults=_QUIET, actions={"poller": 6, "callbacks arrive": 3, "pay": 2}),
     ),
