@@ -54,6 +54,7 @@ DAMAGE = {
 
 # The same for rules about what the small ledger has not seen.
 DAMAGE_OF_MORE = {
+    "stored-accounts-are-current": "UPDATE paygate_account_settings SET revision = 9",
     "prepayment-rebuilds": "UPDATE paygate_item SET moved_minor = moved_minor + 1",
     "items-have-their-account": """
         UPDATE paygate_posting SET ledger_account = 'prepayment'
