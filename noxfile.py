@@ -235,7 +235,7 @@ def browser(session: nox.Session) -> None:
             options = ("--ignore-scripts", "--silent", "--no-audit", "--no-fund", "--prefix", name)
             session.run("npm", "install", *options, *PAGE_CHECKERS, external=True)
         env = {**in_memory(), "PAYGATE_BROWSER_TOOLS": tools or name}
-        many = ["--numprocesses=auto", "--dist=worksteal"]
+        many = ["--numprocesses=2", "--dist=worksteal"]
         asked = [*many, "--fail-on-skip", "tests/browser", *session.posargs]
         session.run("pytest", *asked, env=env)
 

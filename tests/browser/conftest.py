@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,30 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from paygate.web.languages import language
-from paygate.web.pages.headers import PagePolicy, page_headers
+from paygate.web.pages.headers import OF_SCRIPTS, PagePolicy, page_headers
 from paygate.web.pages.render import PageScript, Renderer
-from paygate.web.pages.samples import RECEIPT, SAMPLES
-from paygate.web.pages.scripts import CONTENT_TYPE, page_script
-from paygate.web.settings import WebSettings
+from paygate.web.pages.samples import RECEIPT, SAMPLES, sample_settings
+from paygate.web.pages.scripts import page_script
+from tests.browser.sites import Site, Sites
 from tests.browser.tools import CHROMIUM, FLAGS
+from tests.web.serving import asgi_served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-ROOT = "https://alder.example/pay"
-LOGO = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" '
-    b'rx="7" fill="#12573f"/><path d="M16 26V14M16 16c0-5 3-8 8-8 0 5-3 8-8 8M16 19c0-4-3-6-7-6 0 '
-    b'4 3 6 7 6" fill="none" stroke="#fff" stroke-width="2"/></svg>'
-)
-WEB = WebSettings(
-    payee="Alder Telecom",
-    base_url=ROOT,
-    support_phone="+1 555 0100",
-    support_email="billing@alder.example",
-    legal_lines=("400 Mill Street, Portland, OR 97204", "Tax number 93-1234567"),
-    logo=LOGO,
-)
+WEB = sample_settings()
+ROOT = WEB.root
 RENDERER = Renderer(
     WEB, scripts=[PageScript(f"{ROOT}/{page_script().name}", page_script().integrity)]
 )
@@ -53,6 +43,15 @@ class Shown:
     page: Page
     complaints: list[str] = field(default_factory=list[str])
     requests: list[str] = field(default_factory=list[str])
+
+    @classmethod
+    def of(cls, page: Page) -> Shown:
+        """Return *page* with what happens on it from now on."""
+        result = cls(page)
+        page.on("console", lambda message: result.complaints.append(message.text))
+        page.on("pageerror", lambda error: result.complaints.append(str(error)))
+        page.on("request", lambda request: result.requests.append(request.url))
+        return result
 
 
 Show = Callable[..., Shown]
@@ -78,13 +77,9 @@ def show(chromium: Browser) -> Iterator[Show]:
     def shown(name: str, code: str = "en", *, width: int = 390, **more: Any) -> Shown:
         context = chromium.new_context(viewport={"width": width, "height": 800}, **more)
         contexts.append(context)
-        result = Shown(context.new_page())
-        page = result.page
-        page.on("console", lambda message: result.complaints.append(message.text))
-        page.on("pageerror", lambda error: result.complaints.append(str(error)))
-        page.on("request", lambda request: result.requests.append(request.url))
-        page.route("**", lambda route: _answer(route, name, code))
-        page.goto(f"{ROOT}/p/sample")
+        result = Shown.of(context.new_page())
+        result.page.route("**", lambda route: _answer(route, name, code))
+        result.page.goto(f"{ROOT}/p/sample")
         return result
 
     yield shown
@@ -92,11 +87,38 @@ def show(chromium: Browser) -> Iterator[Show]:
         context.close()
 
 
+@pytest.fixture
+def sites() -> Iterator[Sites]:
+    """Return the pages, the shop and the processor, each with an origin of its own."""
+    with ExitStack() as served:
+
+        def site() -> Site:
+            found = Site()
+            found.origin = served.enter_context(asgi_served(found, timeout_graceful_shutdown=1))
+            return found
+
+        yield Sites(site(), site(), site())
+
+
+@pytest.fixture
+def browse(chromium: Browser, sites: Sites) -> Iterator[Callable[..., Shown]]:
+    """Return a function that opens a window; it is closed before the sites are."""
+    contexts: list[BrowserContext] = []
+
+    def opened(**more: Any) -> Shown:
+        context = chromium.new_context(viewport={"width": 800, "height": 800}, **more)
+        contexts.append(context)
+        return Shown.of(context.new_page())
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
 def _answer(route: Route, name: str, code: str) -> None:
     url = route.request.url
     if url == f"{ROOT}/page.js":
-        headers = {"content-type": CONTENT_TYPE, "access-control-allow-origin": "*"}
-        route.fulfill(body=page_script().body, headers=headers)
+        route.fulfill(body=page_script().body, headers=dict(OF_SCRIPTS))
     elif url == f"{ROOT}/p/sample/state":
         route.fulfill(json={"state": "pending", "version": "1"})
     elif url.startswith(f"{ROOT}/p/"):

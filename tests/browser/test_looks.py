@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -18,45 +18,38 @@ ALL = [*SAMPLES, "receipt"]
 # One of each template, and of each part that changes the layout.
 TEMPLATES = ["choose-wrong", "unknown", "declined", "bitcoin", "slip", "script", "receipt"]
 OTHERS = [code for code in LANGUAGES if code != "en"]
+LOOKED_AT = [
+    *((name, "en") for name in ALL),
+    *((name, code) for code in OTHERS for name in TEMPLATES),
+]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [*((name, "en") for name in ALL), *((name, code) for code in OTHERS for name in TEMPLATES)],
-)
-def test_a_page_has_no_barrier(show: Show, name: str, code: str, scheme: Any) -> None:
-    shown = show(name, code, color_scheme=scheme, reduced_motion="reduce")
+@pytest.mark.parametrize(("name", "code"), LOOKED_AT)
+def test_a_page_has_no_barrier_loads_little_and_fits_at_320_pixels(
+    show: Show, name: str, code: str
+) -> None:
+    shown = show(name, code, reduced_motion="reduce")
 
-    assert axe(shown.page) == []
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        shown.page.emulate_media(color_scheme=scheme)
+        assert axe(shown.page) == []
     assert shown.complaints == []
+    loaded = [each for each in shown.requests if not each.startswith("data:")]
+    # On a slow machine, the script has asked for the state by now.
+    assert len([each for each in loaded if not each.endswith("/state")]) <= 2
+    shown.page.set_viewport_size({"width": 320, "height": 800})
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def test_every_page_is_valid_html(tmp_path: Path) -> None:
+def test_a_page_is_valid_html(tmp_path: Path) -> None:
     files: list[Path] = []
-    for code in LANGUAGES:
-        for name in ALL:
-            file = tmp_path / f"{name}.{code}.html"
-            file.write_text(html_of(name, code), "utf-8")
-            files.append(file)
+    for name, code in LOOKED_AT:
+        file = tmp_path / f"{name}.{code}.html"
+        file.write_text(html_of(name, code), "utf-8")
+        files.append(file)
 
     assert vnu(files) == []
-
-
-@pytest.mark.parametrize("code", ["en", "de", "ar"])
-@pytest.mark.parametrize("name", ALL)
-def test_nothing_is_cut_off_at_320_pixels(show: Show, name: str, code: str) -> None:
-    page = show(name, code, width=320).page
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_a_page_needs_two_requests_at_most(show: Show, name: str) -> None:
-    shown = show(name)
-
-    shown.page.wait_for_load_state("networkidle")
-    assert len([each for each in shown.requests if not each.startswith("data:")]) <= 2
 
 
 @pytest.mark.parametrize("name", ["choose", "unknown", "bitcoin", "slip"])

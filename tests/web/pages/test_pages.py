@@ -347,3 +347,16 @@ def test_a_large_amount_is_never_cut() -> None:
 
 def test_a_text_can_be_used_as_a_key() -> None:
     assert len({Text("a"), Text("a"), Text("b")}) == 2
+
+
+def test_the_script_learns_who_shows_the_page_in_a_frame_and_what_to_tell_them() -> None:
+    origins = ("https://shop.example", "https://desk.example")
+    renderer = Renderer(replace(WEB, embed_origins=origins))
+    view = replace(SAMPLES["paid"], result="a.b.c", poll="/pay/p/x/state", version="7")
+
+    body = read(renderer.page(view, language("en"))).one("body").attributes
+
+    assert body["data-embed"] == "https://shop.example https://desk.example"
+    assert body["data-result"] == "a.b.c"
+    assert (body["data-poll"], body["data-version"]) == ("/pay/p/x/state", "7")
+    assert read(page("paid")).one("body").attributes == {"class": "narrow"}

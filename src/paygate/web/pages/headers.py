@@ -23,6 +23,18 @@ COMMON: Final[Mapping[str, str]] = {
 }
 """The headers that every response has."""
 
+OF_SCRIPTS: Final[Mapping[str, str]] = {
+    # A script is asked for again each time, and sent only if it has changed: its address stays
+    # when a new version changes its digest.
+    "cache-control": "public, no-cache",
+    "content-type": "text/javascript; charset=utf-8",
+    # Pages of the merchant compare the popup's script with its digest, which needs both.
+    "access-control-allow-origin": "*",
+    "cross-origin-resource-policy": "cross-origin",
+    "x-content-type-options": "nosniff",
+}
+"""The headers of the scripts of ours."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagePolicy:

@@ -6,13 +6,14 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.errors import MissingExtra
 from paygate.web.pages.icons import ICONS
 from paygate.web.pages.states import PageState
-from paygate.web.pages.views import Does, Fact, Link, Post
+from paygate.web.pages.views import Does, Fact, Link, PageView, Post
 from paygate.web.pages.wording import TEXTS, Tone, label_of
 from paygate.web.settings import logo_source
 from paygate.web.texts import Text, text
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from paygate.web.languages import Language
-    from paygate.web.pages.views import PageView, ReceiptView, Target
+    from paygate.web.pages.views import ReceiptView, Target
     from paygate.web.pages.wording import Sentence
     from paygate.web.settings import WebSettings
     from paygate.web.texts import Value
@@ -45,6 +46,14 @@ _WIDTHS: Final[Mapping[PageState, str]] = {
 }
 
 
+class Scheme(StrEnum):
+    """The color scheme of pages; readers get the one that their device prefers."""
+
+    BOTH = ""
+    LIGHT = "light"
+    DARK = "dark"
+
+
 @dataclass(frozen=True, slots=True)
 class PageScript:
     """A script of a page, and the digest that the browser compares it with, if it is known."""
@@ -62,6 +71,7 @@ class _Site:
     email: str
     logo: str
     legal: Sequence[str]
+    embed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +101,18 @@ class _Button:
 
 
 class Renderer:
-    """Renders the pages of one merchant. Raises `MissingExtra` without Jinja2."""
+    """Renders the pages of one merchant. Raises `MissingExtra` without Jinja2.
 
-    def __init__(self, web: WebSettings, *, scripts: Sequence[PageScript] = ()) -> None:
+    *scheme* fixes the color scheme, for those who look at samples.
+    """
+
+    def __init__(
+        self,
+        web: WebSettings,
+        *,
+        scripts: Sequence[PageScript] = (),
+        scheme: Scheme = Scheme.BOTH,
+    ) -> None:
         self._environment = _environment()
         self._scripts = tuple(scripts)
         self._site = _Site(
@@ -102,8 +121,9 @@ class Renderer:
             email=web.support_email,
             logo=logo_source(web.logo),
             legal=tuple(web.legal_lines),
+            embed=" ".join(web.embed_origins),
         )
-        self.style = minified(web.theme.variables() + _source("style.css"))
+        self.style = _in_scheme(minified(web.theme.variables() + _source("style.css")), scheme)
 
     @property
     def style_digest(self) -> str:
@@ -147,6 +167,22 @@ class Renderer:
             buttons=_targets(PageState.PAID, order, view.targets, values, language),
             receipt=view,
             view=None,
+        )
+
+    def shown(self, view: PageView | ReceiptView, language: Language) -> str:
+        """Return the page or payment receipt of *view*."""
+        if isinstance(view, PageView):
+            return self.page(view, language)
+        return self.receipt(view, language)
+
+    def listing(
+        self, links: Mapping[str, Mapping[str, Mapping[str, str]]], language: Language
+    ) -> str:
+        """Return the list of samples: the address of each by name, language and scheme."""
+        title = "Samples of the payment pages"
+        codes = next(iter(links.values()))
+        return self._rendered(
+            "listing.html", language, title=title, width="wide", codes=codes, links=links, view=None
         )
 
     def _rendered(self, template: str, language: Language, **context: Any) -> str:
@@ -235,6 +271,15 @@ def _targets(
         for does in order
         if does in targets
     )
+
+
+def _in_scheme(css: str, scheme: Scheme) -> str:
+    """Return *css* with one color scheme, whatever the device prefers."""
+    if scheme is Scheme.BOTH:
+        return css
+    applies = "all" if scheme is Scheme.DARK else "not all"
+    css = re.sub(r"@media ?\(prefers-color-scheme: ?dark\)", f"@media {applies}", css)
+    return css.replace("color-scheme:light dark", f"color-scheme:{scheme}")
 
 
 def minified(css: str) -> str:

@@ -36,10 +36,11 @@ from paygate.web.pages.views import (
 )
 from paygate.web.pages.ways import way_to_pay
 from paygate.web.pages.wording import TEXTS, reason_of
+from paygate.web.settings import WebSettings
 from paygate.web.texts import Text, TimeOfDay, several, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from paygate.web.pages.views import Target
     from paygate.web.texts import Value
@@ -53,6 +54,27 @@ _ADDRESS: Final = "bc1qalwlmdxd2ggue4290ekzxl9tetg56neexr6amw"
 _BTC: Final = "0.00071238"
 _SLIP: Final = "84100742931651"
 _TOKEN: Final = "sample"  # noqa: S105  (a sample is never accepted)
+
+LOGO: Final = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" '
+    b'rx="7" fill="#12573f"/><path d="M16 26V14M16 16c0-5 3-8 8-8 0 5-3 8-8 8M16 19c0-4-3-6-7-6 0 '
+    b'4 3 6 7 6" fill="none" stroke="#fff" stroke-width="2"/></svg>'
+)
+
+
+def sample_settings(
+    base_url: str = "https://alder.example/pay", *, embed_origins: Sequence[str] = ()
+) -> WebSettings:
+    """Return the settings of the merchant of the samples."""
+    return WebSettings(
+        payee="Alder Telecom",
+        base_url=base_url,
+        embed_origins=embed_origins,
+        support_phone="+1 555 0100",
+        support_email="billing@alder.example",
+        legal_lines=("400 Mill Street, Portland, OR 97204", "Tax number 93-1234567"),
+        logo=LOGO,
+    )
 
 
 _INVOICES: Final = (

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-CONTENT_TYPE = "text/javascript; charset=utf-8"
-
 
 @dataclass(frozen=True, slots=True)
 class OwnScript:

@@ -215,7 +215,8 @@ class PageView:
 
     *values* are those that the texts of the *state* contain, *targets* the places to which its
     buttons lead. *refresh* is where the page goes at once, *poll* the address at which the script
-    asks whether the state has changed since *version*.
+    asks whether the state has changed since *version*. *result* is what the script sends to the
+    page of the merchant that shows this one in a frame.
     """
 
     state: PageState
@@ -235,6 +236,7 @@ class PageView:
     refresh: str = ""
     poll: str = ""
     version: str = ""
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 (() => {
-  const page = document, body = page.body.dataset, began = Date.now(), waits = [2, 5, 10];
-  const at = (id) => page.getElementById(id);
-  const each = (what, act) => page.querySelectorAll(what).forEach(act);
+  const doc = document, body = doc.body.dataset, waits = [2,5,10];
+  const at = (id) => doc.getElementById(id);
+  const each = (what, act) => doc.querySelectorAll(what).forEach(act);
   const tell = (text) => { at("news").textContent = text; };
   const reveal = (button, act) => { button.hidden = false; button.onclick = act; };
   const embed = (kind, value) => {
@@ -15,8 +15,8 @@
       await navigator.clipboard.writeText(at(button.dataset.copy).textContent);
       tell(button.dataset.done);
     }));
-    each("#problem", (problem) => problem.focus());
-    each("form[data-go]", (form) => form.requestSubmit());
+    at("problem")?.focus();
+    doc.querySelector("[data-go]")?.requestSubmit();
     if (body.result) embed("result", body.result);
   };
 
@@ -24,9 +24,10 @@
     const got = await fetch(location.href);
     const next = new DOMParser().parseFromString(await got.text(), "text/html");
     if (!got.ok || next.querySelector("[http-equiv],[data-go],#processor")) return location.reload();
-    const main = page.querySelector("main"), held = main.contains(page.activeElement);
+    const main = doc.querySelector("main"), held = main.contains(doc.activeElement);
     main.replaceWith(next.querySelector("main"));
-    page.title = next.title;
+    doc.title = next.title;
+    doc.body.className = next.body.className;
     Object.assign(body, { poll: "", result: "" }, next.body.dataset);
     const title = at("title");
     tell(title.textContent);
@@ -35,17 +36,18 @@
   };
 
   const later = () => {
-    if (body.poll && Date.now() - began < 18e5) setTimeout(look, 1e3 * (waits.shift() || 30));
+    if (body.poll && performance.now() < 18e5) setTimeout(look, 1e3 * (waits.shift() || 30));
   };
   const look = async () => {
     try {
       const got = await fetch(body.poll);
       if (got.ok && (await got.json()).version !== body.version) await renew();
-    } catch { }
+    } catch {}
     later();
   };
 
   ready();
   later();
-  new ResizeObserver(() => embed("size", page.documentElement.scrollHeight)).observe(page.body);
+  addEventListener("keydown", ({ key }) => key === "Escape" && embed("close"));
+  new ResizeObserver(() => embed("size", doc.documentElement.scrollHeight)).observe(doc.body);
 })();

@@ -25,6 +25,7 @@
   addEventListener("message", ({ origin, source, data }) => {
     if (!frame || origin !== pages || source !== frame.contentWindow || !data || data.paygate !== 1) return;
     if (data.kind === "size" && data.value > 0) frame.style.height = `min(${Math.ceil(data.value)}px, 80vh)`;
+    if (data.kind === "close") dialog.close();
     if (data.kind === "result") {
       opener.dispatchEvent(new CustomEvent("paygate:result", { bubbles: true, detail: data.value }));
     }
