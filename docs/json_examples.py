@@ -28,6 +28,7 @@ NOT_SHOWN = {
     "drivers": "what is installed differs from machine to machine",
     "sink installed": "what is installed differs from machine to machine",
     "simulate": "prints how long it took",
+    "web inventory": "prints digests that differ with each version",
     "work": "counts what is due at that moment",
     "bitcoin check": "queries a node",
     "bitcoin watch": "reads the blocks of a node",

@@ -222,6 +222,14 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "rescan": Command("bitcoin", "rescan", "Read the chain again from a block."),
         },
     ),
+    "web": Noun(
+        "List the scripts and headers of the payment pages.",
+        {
+            "inventory": Command(
+                "web", "inventory", "List scripts and headers, and compare a live site."
+            ),
+        },
+    ),
     "fake-processor": Noun(
         "Run a processor that moves no money, to try a checkout.",
         {
