@@ -71,6 +71,9 @@ EVENT_SCHEMAS = Path(paygate.__file__).parent / "event_schemas"
 TABLE_IN_SQL = re.compile(
     r"((?:^--[^\n]*\n)*)^CREATE TABLE (\w+) \(\n(.*?)^\)", re.MULTILINE | re.DOTALL
 )
+CODE_ON_PAGE = re.compile(
+    r'<svg viewBox="0 0 \d+ \d+"[^>]*><path stroke="#000"[^>]*></svg>'  # a QR code or barcode
+)
 COLUMN_IN_SQL = re.compile(r"^  ([a-z]\w*) ", re.MULTILINE)
 E = TypeVar("E", bound=Enum)
 
@@ -538,6 +541,87 @@ def command_names() -> Iterator[Row]:
         yield code(f"paygate {words}"), options_as_code(command.summary)
 
 
+def page_states() -> Iterator[Row]:
+    """Yield what the payment pages say in each state."""
+    from paygate.web.pages.wording import TEXTS, label_of
+
+    yield "State", "Title", "Text", "Buttons"
+    for state, each in TEXTS.items():
+        said = (f"**{one.message}**" if one.strong else one.message for one in each.sentences)
+        fixed = " (**fixed**)" if each.fixed else ""
+        buttons = " · ".join(label_of(state, does) for does in each.buttons)
+        yield code(state), each.title, " ".join(said) + fixed, buttons
+
+
+def page_reasons() -> Iterator[Row]:
+    from paygate.web.pages.wording import REASONS
+
+    yield "Code", "Your bank said no: …"
+    for decline, reason in REASONS.items():
+        yield code(decline), reason
+
+
+def page_languages() -> Iterator[Row]:
+    """Yield the languages, and how many of the texts of each are translated."""
+    from babel import Locale
+    from babel.messages.pofile import read_po
+
+    from paygate.web.languages import FALLBACK, LANGUAGES
+
+    yield "Language", "Locale", "Translated", "State"
+    for tag, locale in LANGUAGES.items():
+        name = Locale.parse(tag).get_display_name("en") or tag
+        if tag == FALLBACK:
+            yield f"{name} ({code(tag)})", code(locale), "the source", ""
+            continue
+        file = Path(paygate.__file__).parent / "web" / "locale" / f"{tag}.po"
+        with file.open("rb") as opened:
+            texts = [each for each in read_po(opened, locale=tag) if each.id]
+        done = sum(bool(each.string) and not each.fuzzy for each in texts)
+        share = f"{done} of {len(texts)}"
+        yield f"{name} ({code(tag)})", code(locale), share, "needs native review"
+
+
+def page_headers() -> Iterator[Row]:
+    from paygate.web.pages.inventory import headers
+
+    yield "Header", "Value"
+    for name, value in headers().items():
+        yield code(name), code(value)
+
+
+def page_scripts() -> Iterator[Row]:
+    from paygate.web.pages.scripts import page_script, popup_script
+
+    yield "Script", "Bytes", "What it does"
+    for script in (page_script(), popup_script()):
+        yield code(script.name), f"{len(script.body):,}", script.reason
+
+
+def page_sizes() -> Iterator[Row]:
+    """Yield the size of each sample in the language in which it is largest."""
+    from paygate.web.languages import LANGUAGES, language
+    from paygate.web.pages.render import PageScript, Renderer
+    from paygate.web.pages.samples import RECEIPT, SAMPLES, sample_settings
+    from paygate.web.pages.scripts import page_script
+
+    web = sample_settings()
+    script = PageScript(f"{web.root}/{page_script().name}", page_script().integrity)
+    renderer = Renderer(web, scripts=[script])
+    yield "Page", "Bytes", "Language", "Bytes of its codes"
+    views: dict[str, Any] = {**SAMPLES, "receipt": RECEIPT}
+    for name, view in views.items():
+        pages = {tag: renderer.shown(view, language(tag)) for tag in LANGUAGES}
+        sizes = {
+            tag: (len(CODE_ON_PAGE.sub("", html).encode()), len(html.encode()))
+            for tag, html in pages.items()
+        }
+        largest = max(sizes, key=lambda tag: sizes[tag])
+        bare, whole = sizes[largest]
+        codes = f"{whole - bare:,}" if whole > bare else ""
+        yield code(name), f"{bare:,}", code(largest), codes
+
+
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "event-fields": event_fields,
     "dead-letter-fields": dead_letter_fields,
@@ -549,6 +633,12 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     ),
     "players": lambda: helpers("paygate.testing.play", "paygate.testing.replay"),
     "command-names": command_names,
+    "page-states": page_states,
+    "page-reasons": page_reasons,
+    "page-languages": page_languages,
+    "page-headers": page_headers,
+    "page-scripts": page_scripts,
+    "page-sizes": page_sizes,
     "timing": timing,
     "statuses": statuses,
     "prepayment-statuses": prepayment_statuses,
