@@ -211,7 +211,7 @@ class Renderer:
         written = language.plain(title)
         if wrong:
             written = language.plain(text("Error: {title}", title=title))
-        return written if "payee" in title.message else f"{written} - {self._site.payee}"
+        return written if self._site.payee in written else f"{written} - {self._site.payee}"
 
     @staticmethod
     def _facts(view: PageView) -> tuple[Fact, ...]:
