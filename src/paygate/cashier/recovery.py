@@ -39,7 +39,7 @@ class Halting(OnLedger):
     @verb
     def stop_sending(self, *, reason: str) -> Flow[Stopped]:
         """
-        Stop sending from this ledger, for all tenants, because it was restored from a backup.
+        Stop sending from this ledger, for all tenants: it was restored from a backup, or copied.
 
         Verbs that would send raise `SendingStopped` and store nothing; inquiries, callbacks
         and feeds continue. It applies to every process until `resume_sending`.

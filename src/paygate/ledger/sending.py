@@ -1,4 +1,4 @@
-"""The stop of sending, while a ledger restored from a backup catches up."""
+"""The stop of sending, while a ledger that was restored or copied catches up."""
 
 from __future__ import annotations
 
