@@ -387,6 +387,21 @@ def test_money_that_comes_back_to_an_invoice_paid_meanwhile_waits_for_the_next(
 # --- An invoice that is open again -----------------------------------------------------------
 
 
+def test_money_that_comes_and_leaves_again_has_entries_of_its_own_each_time(shop: Shop) -> None:
+    made = shop.prepay("10")
+    check = shop.cashier.record(made, by="check", key="check")
+    shop.issue("10", "RIGHT")
+
+    for number in range(2):
+        shop.clock.advance(timedelta(days=1))
+        shop.cashier.reverse(check, reason="bounced")
+        cash = shop.cashier.record("RIGHT", by="cash", key=f"cash-{number}")
+        shop.cashier.undo_reversal(check, reason="it was another check")
+        assert shop.sums(made) == ("paid", "10.00", "0.00", "10.00", "0.00")
+        shop.cashier.reverse(cash, reason="the note was false")
+        assert (shop.open("RIGHT"), shop.credit()) == ("0.00", "0.00")
+
+
 def test_an_invoice_that_a_return_reopened_takes_the_money_that_waits(shop: Shop) -> None:
     made = shop.prepay("10")
     shop.issue("6", "I-1")

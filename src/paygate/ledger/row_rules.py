@@ -365,8 +365,8 @@ _BELONGING: Final = (
         "actor",
         """
         SELECT min(entry) AS subject, 'its lines differ' AS detail FROM paygate_posting
-        WHERE tenant = :tenant GROUP BY entry, booked_at
-        HAVING min(customer) <> max(customer)
+        WHERE tenant = :tenant GROUP BY entry
+        HAVING min(customer) <> max(customer) OR min(booked_at) <> max(booked_at)
           OR min(coalesce(payment, '')) <> max(coalesce(payment, ''))
           OR min(effective) <> max(effective) OR min(actor) <> max(actor)
         """,

@@ -358,9 +358,10 @@ def _undo_move(tx: Tx, prepayment: Prepayment, invoice: str, minor: int) -> None
         PostingLine(LedgerAccount.RECEIVABLE, minor, item=invoice),
         PostingLine(LedgerAccount.PREPAYMENT, -minor, item=prepayment.id),
     ]
-    name = f"{prepayment.id}:{invoice}"
-    _post(tx, prepayment, out, f"left:{name}", on, payment=None)
-    _post(tx, prepayment, back, f"assigned:{name}:undone", on, payment=None)
+    # Money can come and leave many times, also at one instant: each time has entries of its own.
+    move = tx.new_id("mov")
+    _post(tx, prepayment, out, f"left:{move}", on, payment=None)
+    _post(tx, prepayment, back, f"assigned:{move}:undone", on, payment=None)
     prepayments.unmove(tx, prepayment.id, minor)
 
 
