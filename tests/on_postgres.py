@@ -1,4 +1,9 @@
-"""What ``--postgres`` adds to pytest: each test that is not about SQLite runs on PostgreSQL."""
+"""
+What ``--postgres`` adds to pytest: each test that is not about SQLite runs on PostgreSQL.
+
+A test with the mark ``both_stores`` opens ledgers on each store by itself; its URLs mean what
+they say.
+"""
 
 from collections.abc import Iterator
 
@@ -14,7 +19,10 @@ def databases(postgres: Server) -> Databases:
 
 
 @pytest.fixture(autouse=True)
-def _ledgers_on_postgres(databases: Databases) -> Iterator[None]:
+def _ledgers_on_postgres(request: pytest.FixtureRequest, databases: Databases) -> Iterator[None]:
+    if request.node.get_closest_marker("both_stores") is not None:
+        yield
+        return
     # Its own patch: a test that undoes those of its fixture keeps this one.
     with pytest.MonkeyPatch.context() as patch, on_postgres(databases, patch):
         yield

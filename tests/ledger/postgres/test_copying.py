@@ -34,6 +34,8 @@ from tests.ledger.rich import KEYS, fill
 from tests.support.postgres_server import Server
 from tests.test_tracebacks import shown
 
+pytestmark = pytest.mark.both_stores
+
 NUMBERS = count(1)
 USD_9 = Money.of("USD", "9.00")
 

@@ -16,6 +16,8 @@ from paygate.testing import Entry, FakeClock, FakeGateway, read_journal
 from tests.service.world import receipts_of
 from tests.support.postgres_server import Server, binaries
 
+pytestmark = pytest.mark.both_stores
+
 Backup = tuple[str, Callable[[], str]]
 """The URL of a ledger, and what makes a backup of it and returns the URL of the restored one."""
 
