@@ -64,7 +64,9 @@ def _check(account: GatewayAccount) -> Flow[AccountFacts]:
 
     if not isinstance(account.gateway, Checks):
         raise Unsupported(f"the driver of account {account.name!r} cannot check its credentials")
-    facts = yield from ask(account.name, deferred(account.gateway.check), door=door.facts(account))
+    facts = yield from ask(
+        account.name, deferred(account.gateway.check), what="check", door=door.facts(account)
+    )
     if isinstance(facts, Unsent | Unknown) and facts.fault is Fault.NOT_SENT:
         raise NotSent(f"the gateway of account {account.name!r} cannot be reached: {facts.reason}")
     if isinstance(facts, Unsent | Unknown) and facts.fault is Fault.CREDENTIALS:

@@ -12,19 +12,20 @@ from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never, cast
 
-from paygate import logs
+from paygate import logs, telemetry
 from paygate.cashier import arguments
 from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.merchants import accounts_in, failed, in_thread, too_slow
 from paygate.cashier.serving import note_problems, stored_accounts
 from paygate.cashier.threads import Threads, overdue
+from paygate.cashier.timing import unit_times
 from paygate.cashier.units import units_of
 from paygate.cashier.verbs import Awaited
 from paygate.cashier.within import Lends
 from paygate.domain.secret import Sealed
 from paygate.driving import contain, contained, drive_async, ends_callers
-from paygate.errors import NotAllowedHere
+from paygate.errors import NotAllowedHere, PaygateError
 from paygate.service.flow import Deliver, Exchange, InThread, Read, Together, Write, look
 
 if TYPE_CHECKING:
@@ -104,24 +105,29 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         """Run the verb; if it uses accounts of a tenant, these are looked up first."""
         args, kwargs = given
         if self._roster is None:
-            return await self._run(flow(self, *args, **kwargs))
+            return await self._run(flow(self, *args, **kwargs), source.name)
         self._check_tenant(source)
         if not source.on_accounts or self.serves_all:
-            return await self._run(flow(self, *args, **kwargs))
+            return await self._run(flow(self, *args, **kwargs), source.name)
         self._check_open()
-        served = await self._serve(self._roster)
+        try:
+            served = await self._serve(self._roster)
+        except PaygateError as error:
+            telemetry.failed(self._recorder, source.name, self._context.tenant, error)
+            raise
         desk = self._with(served)
         # The task, not the caller, uses the accounts: the caller may stop waiting.
         story = flow(desk, *args, **kwargs)
-        return await self._await(partial(desk._drive_served, story, self._roster, served))
+        drive = partial(desk._drive_served, story, source.name, self._roster, served)
+        return await self._await(drive)
 
-    async def _run(self, flow: Flow[T]) -> T:
+    async def _run(self, flow: Flow[T], name: str = "") -> T:
         try:
             self._check_open()
         except NotAllowedHere:
             flow.close()
             raise
-        return await self._await(partial(self._drive, flow))
+        return await self._await(partial(self._drive, flow, name))
 
     async def _await(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do the work in a task of its own, which goes on if the caller stops waiting."""
@@ -135,10 +141,10 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         if self._closing[0]:
             raise NotAllowedHere("the cashier is closed; open a new one")
 
-    async def _drive_served(self, flow: Flow[T], roster: Roster, served: Served) -> T:
+    async def _drive_served(self, flow: Flow[T], name: str, roster: Roster, served: Served) -> T:
         """Run *flow*, and then close the clients that nobody uses any more."""
         try:
-            return await self._drive(flow)
+            return await self._drive(flow, name)
         finally:
             await self._let_go(roster.release(served))
 
@@ -230,9 +236,17 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
             about = logs.About(tenant=self._context.tenant)
             logs.write(_LOGGER, "verb.ended", f"with {type(task.exception()).__name__}", about)
 
-    async def _drive(self, flow: Flow[T]) -> T:
-        _ = logs.tenant.set(self._context.tenant)  # for this task alone
-        return await drive_async(flow, self._do)
+    async def _drive(self, flow: Flow[T], name: str = "") -> T:
+        """Run *flow*; one of a verb with a *name* is recorded if somebody listens."""
+        tenant, recorder = self._context.tenant, self._recorder
+        _ = logs.tenant.set(tenant)  # for this task alone
+        times = unit_times(recorder)
+        if recorder is None or not name:
+            return await drive_async(flow, self._do, times)
+        with telemetry.verb(recorder, name, tenant) as ending:
+            result = await drive_async(flow, self._do, times)
+            ending.outcome = telemetry.outcome_of(result)
+        return result
 
     async def _do(self, step: Step) -> Any:
         match step:

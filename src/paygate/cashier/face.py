@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from paygate import telemetry
 from paygate.cashier import arguments
 from paygate.cashier.merchants import Merchants, check_function
 from paygate.cashier.opening import account_of, preload_verbs, sink_of
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from paygate.service.flow import Exchange
     from paygate.service.readers import ConfiguredSink, Reader
     from paygate.sink import AnySink
+    from paygate.telemetry import Recorder
     from paygate.transport.host import AsyncTransport, Transport
     from paygate.transport.network import Network
 
@@ -55,6 +57,7 @@ class Face:
     _problems: Mapping[str, PaygateError] = MappingProxyType({})
     _roster: Roster | None = None
     _served: Served | None = None
+    _recorder: Recorder | None = None
     _sinks: dict[str, ConfiguredSink]
     _readers: dict[str, Reader]
     _timing: Timing
@@ -191,6 +194,7 @@ class Face:
         face._timing = timing or Timing()
         face._routes = found
         face._period_closed = period_closed
+        face._recorder = telemetry.recorder()
         face._store = open_store(at.open(), busy_s=seconds, connections_max=most)
         try:
             face._mark_mode()

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
 
-from paygate import logs
+from paygate import logs, telemetry
 from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.merchants import accounts_in, at_once, failed, in_thread, too_slow
 from paygate.cashier.serving import note_problems, stored_accounts
 from paygate.cashier.threads import Threads, overdue
+from paygate.cashier.timing import unit_times
 from paygate.cashier.verbs import AtOnce
 from paygate.cashier.within import Lends
 from paygate.driving import contain, drive
@@ -68,6 +69,15 @@ class Cashier(AtOnce, Lends, Face, Desk):
         self._couriers, self._threads = _Couriers(), Threads()
 
     def _call(self, source: verb[Any, Any], flow: Callable[..., Flow[T]], given: Given, /) -> T:
+        """Run the verb, and record it if somebody listens."""
+        if self._recorder is None:
+            return self._called(source, flow, given)
+        with telemetry.verb(self._recorder, source.name, self._context.tenant) as ending:
+            result = self._called(source, flow, given)
+            ending.outcome = telemetry.outcome_of(result)
+        return result
+
+    def _called(self, source: verb[Any, Any], flow: Callable[..., Flow[T]], given: Given) -> T:
         """Run the verb; if it uses accounts of a tenant, these are looked up first."""
         args, kwargs = given
         if self._roster is None:
@@ -151,7 +161,7 @@ class Cashier(AtOnce, Lends, Face, Desk):
     def _run(self, flow: Flow[T]) -> T:
         acting = logs.tenant.set(self._context.tenant)
         try:
-            return drive(flow, self._do)
+            return drive(flow, self._do, unit_times(self._recorder))
         finally:
             logs.tenant.reset(acting)
 

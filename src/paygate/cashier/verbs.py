@@ -47,6 +47,7 @@ class verb(Generic[P, T]):  # noqa: N801  (a decorator, like property)
         self._takes_token = str(flow.__annotations__.get("method", "")).startswith("Method |")
         self._takes_parameters = "parameters" in flow.__annotations__
         self._takes_settings = "settings" in flow.__annotations__
+        self.name = flow.__name__
         self.on_accounts = False
         self.of_no_tenant = False
 

@@ -24,6 +24,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from paygate import telemetry
 from paygate.domain.job import Job, JobKind
 from paygate.ledger import attempts, feeds, inbox, jobs
 from paygate.ledger.jobs import DueJob
@@ -31,6 +32,7 @@ from paygate.ledger.tx import TimedIds, round_robin
 from paygate.service import apply, feed, inquire, publish, refusals, unsettled
 from paygate.service.feed import FeedsRead
 from paygate.service.flow import Flow, look, transact
+from paygate.telemetry import Attribute, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -119,7 +121,9 @@ def work(job: Job, access: Access) -> Flow[JobResult]:
 
     If this raises, a job that was taken stays taken until its lease ends.
     """
-    result = yield from _work(job, access)
+    with telemetry.record(Shape.JOB, _facts(job, access)) as ending:
+        result = yield from _work(job, access)
+        ending.outcome = _outcome_of(result)
 
     def give_back(tx: Tx) -> None:
         # A job that is still due although it was done must not keep a worker busy.
@@ -139,6 +143,22 @@ def _work(job: Job, access: Access) -> Flow[JobResult]:
     if not (yield from look(lambda tx: rule.is_due(tx, job, access))):
         return JobResult(job=job, left="it is no longer due")
     return (yield from rule.work(job, access))
+
+
+def _facts(job: Job, access: Access) -> dict[Attribute, str]:
+    """Return what is recorded of a job; a name that is not known here may be anybody's text."""
+    facts = {Attribute.JOB: job.kind.value, Attribute.DESTINATION: job.kind.value}
+    if job.kind is JobKind.PUBLISH and job.subject in access.readers:
+        facts[Attribute.SINK] = job.subject
+    elif job.account in access.accounts:
+        facts[Attribute.ACCOUNT] = job.account
+    return facts
+
+
+def _outcome_of(result: JobResult) -> str:
+    if result.left:
+        return "left"
+    return "unanswered" if result.unanswered else "done"
 
 
 def work_due(access: Access, limit: int) -> Flow[list[JobResult]]:

@@ -203,7 +203,9 @@ def _price(
         return None
     now = yield from look(lambda tx: tx.now)
     asked = deferred(partial(prices.price, amount, now))
-    answer = yield from ask(account.name, asked, door=door.price(account), about=case.row.in_log)
+    answer = yield from ask(
+        account.name, asked, what="price", door=door.price(account), about=case.row.in_log
+    )
     return None if isinstance(answer, Unsent | Unknown) else PriceOf(amount, answer)
 
 

@@ -10,15 +10,27 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from paygate import logs
+from paygate import logs, telemetry
 from paygate.dialogue import NOTED, Note
-from paygate.domain.outcome import Fault, Unknown, Unsent
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Authorized,
+    Declined,
+    Ended,
+    Fault,
+    Pending,
+    Rejected,
+    Unknown,
+    Unsent,
+)
 from paygate.driving import contained, raised
 from paygate.errors import (
     BadResponse,
     CredentialsRejected,
     GatewayError,
     NoResponse,
+    NotAuthentic,
     NotSent,
     PaygateError,
     UsageError,
@@ -31,9 +43,10 @@ from paygate.service.fitting import Foreign
 from paygate.service.flow import Exchange, transact
 from paygate.service.hiding import NOTHING
 from paygate.service.secrets import credentials_of
+from paygate.telemetry import Attribute, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from paygate.dialogue import Dialogue, Request, Response
     from paygate.ledger.elapsed import Lease
@@ -64,6 +77,7 @@ def ask(
     account: str,
     dialogue: Dialogue[T],
     *,
+    what: str = "other",
     door: Door[T] | None = None,
     hidden: Hidden | None = None,
     about: logs.About = logs.NOTHING,
@@ -72,7 +86,9 @@ def ask(
     all_matter: bool = False,
 ) -> Flow[T | Unsent | Unknown]:
     """
-    Run *dialogue* with a gateway account (or a sink) and return its result.
+    Run *dialogue* with a gateway account and return its result.
+
+    *what* names it in spans and metrics: an operation, or a verb such as ``look_up``.
 
     No fault escapes, neither of the network nor of the driver's code, because the claims of an
     operation must not depend on them. The result must pass *door*; anything else is a fault of the
@@ -88,6 +104,72 @@ def ask(
     in the log; a reference that the processor assigns is stored on it. *heard* receives the
     processor's id of the request.
     """
+    facts = {Attribute.ACCOUNT: account, Attribute.OPERATION: what}
+    with telemetry.record(Shape.CALL, facts) as ending:
+        result = yield from _converse(
+            account,
+            dialogue,
+            door=door,
+            hidden=hidden,
+            about=about,
+            heard=heard,
+            lease=lease,
+            all_matter=all_matter,
+        )
+        ending.outcome, ending.error = _outcome_of(result), _error_of(result)
+    return result
+
+
+def converse(account: str, dialogue: Dialogue[T], *, hidden: Hidden) -> Flow[T | Unsent | Unknown]:
+    """Run *dialogue* with a sink; see `ask`."""
+    return _converse(
+        account,
+        dialogue,
+        door=None,
+        hidden=hidden,
+        about=logs.NOTHING,
+        heard=None,
+        lease=None,
+        all_matter=False,
+    )
+
+
+def _outcome_of(result: object) -> str:
+    """Return what came of a dialogue, in a word."""
+    return _OUTCOMES.get(type(result), "answered")
+
+
+_OUTCOMES: Final[Mapping[type, str]] = {
+    Approved: "approved",
+    Authorized: "authorized",
+    Declined: "declined",
+    Rejected: "rejected",
+    Pending: "pending",
+    ActionRequired: "action_required",
+    Ended: "ended",
+    Unknown: "unknown",
+    Unsent: "unsent",
+    NotAuthentic: "refused",
+}
+
+
+def _error_of(result: object) -> str:
+    if isinstance(result, Unsent | Unknown) and result.fault is not None:
+        return result.fault.value
+    return ""
+
+
+def _converse(
+    account: str,
+    dialogue: Dialogue[T],
+    *,
+    door: Door[T] | None,
+    hidden: Hidden | None,
+    about: logs.About,
+    heard: Heard | None,
+    lease: Lease | None,
+    all_matter: bool,
+) -> Flow[T | Unsent | Unknown]:
     # One loop, despite its many branches: the branch of a fault, and whether `sent` was set before
     # it, are what is known about the money, and both should be visible at a glance.
     sent = False

@@ -142,6 +142,7 @@ def collect(
     answer = yield from ask(
         account.name,
         opened.dialogue,
+        what=order.operation.value,
         door=door.outcome(account, order.operation),
         hidden=account.hidden.of(opened.method).about(opened.payer, order.ship_to),
         about=logs.About(

@@ -27,7 +27,7 @@ from paygate.errors import (
     Unsupported,
     UsageError,
 )
-from paygate.service.asking import ask
+from paygate.service.asking import converse
 from paygate.service.flow import Deliver, InThread
 from paygate.service.hiding import Hidden
 from paygate.service.readers import Subscriber
@@ -91,7 +91,7 @@ def _hand_to_sink(reader: ConfiguredSink, delivery: Delivery) -> Flow[Failure | 
 def _converse(
     sink: ConfiguredSink, dialogue: Dialogue[Failure | None], hidden: Hidden
 ) -> Flow[Failure | None]:
-    answer = yield from ask(sink.route, dialogue, hidden=hidden)
+    answer = yield from converse(sink.route, dialogue, hidden=hidden)
     if not isinstance(answer, Unsent | Unknown):
         return answer
     fault = answer.fault or Fault.OTHER

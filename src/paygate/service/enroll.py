@@ -342,6 +342,7 @@ def _ask(stored: StoredEnrollment, account: GatewayAccount, timing: Timing) -> F
         answer = yield from ask(
             account.name,
             stored.dialogue,
+            what=stored.operation.value,
             door=door.outcome(account, stored.operation),
             hidden=account.hidden.of(stored.secret),
             about=logs.About(

@@ -168,7 +168,7 @@ def rescan(account: GatewayAccount, start: int) -> Flow[Rescan]:
         )
     memory = MappingProxyType(begun.memory)
     asked: Dialogue[Any] = deferred(partial(gateway.rescan, begun.began.cursor, start, memory))
-    answer = yield from ask(account.name, asked, door=door.page(account))
+    answer = yield from ask(account.name, asked, what="rescan", door=door.page(account))
     if isinstance(answer, Unsent | Unknown):
         yield from transact(partial(_let_go, reading=begun))
         raise BadResponse(
@@ -291,7 +291,7 @@ def _page(reading: _Reading) -> Flow[door.AdmittedPage | Unsent | Unknown]:
     else:
         assert account.feed is not None, "only these are read"
         asked = deferred(partial(account.feed.feed, cursor))
-    return (yield from ask(account.name, asked, door=door.page(account)))
+    return (yield from ask(account.name, asked, what="feed", door=door.page(account)))
 
 
 def _keep(tx: Tx, *, account: GatewayAccount, version: int, page: FeedPage) -> int | None:

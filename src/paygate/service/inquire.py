@@ -88,6 +88,10 @@ class InquiryCase:
         return age(self.now, row.attempt.created_at, self.mark, row.created_mark)
 
 
+LOOK_UP: Final = "look_up"
+"""What spans and metrics call a question about an attempt."""
+
+
 def inquire(payment: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[Payment]:
     """
     Ask the gateway about every attempt of *payment* and return the payment's current state.
@@ -150,7 +154,9 @@ def ask_again(
         return None
     look_up = partial(gateway.look_up, inquiry_about(case.row, case.books))
     through = door.finding(account, case.row.attempt.operation)
-    answer = yield from ask(account.name, deferred(look_up), door=through, about=case.row.in_log)
+    answer = yield from ask(
+        account.name, deferred(look_up), what=LOOK_UP, door=through, about=case.row.in_log
+    )
     yield from _merge(case, account, _news(answer), timing)
     return answer
 
@@ -222,7 +228,9 @@ def _inquire_attempt(
         return (yield from _leave(case, account, timing))
     look_up = partial(gateway.look_up, inquiry_about(row, case.books))
     through = door.finding(account, row.attempt.operation)
-    answer = yield from ask(account.name, deferred(look_up), door=through, about=row.in_log)
+    answer = yield from ask(
+        account.name, deferred(look_up), what=LOOK_UP, door=through, about=row.in_log
+    )
     if is_silence(answer):
         silent.add(account.name)
     if (
@@ -350,6 +358,7 @@ def _send_again(
     answer = yield from ask(
         account.name,
         deferred(partial(_begin, case, account)),
+        what=row.attempt.operation.value,
         door=door.outcome(account, row.attempt.operation),
         hidden=account.hidden.of(requests.method_of(case.request)),
         about=row.in_log,

@@ -189,4 +189,8 @@ def find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer 
         attempt=inquiry.our_ref,
         operation=inquiry.operation.value,
     )
-    return (yield from ask(account.name, deferred(look_up), door=through, about=about))
+    return (
+        yield from ask(
+            account.name, deferred(look_up), what=inquire.LOOK_UP, door=through, about=about
+        )
+    )

@@ -113,6 +113,7 @@ def _send(row: AttemptRow, stored: StoredOperation, timing: Timing) -> Flow[None
     answer = yield from ask(
         account.name,
         dialogue,
+        what=row.attempt.operation.value,
         door=door.outcome(account, row.attempt.operation),
         about=row.in_log,
         heard=heard,

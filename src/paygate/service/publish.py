@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from paygate import logs
+from paygate import logs, telemetry
 from paygate.errors import NothingToReplay, RecordNotFound
 from paygate.ledger import customers, holding, outbox, roots
 from paygate.ledger.codec import write_instant
@@ -25,6 +25,7 @@ from paygate.service.delivering import hand_over
 from paygate.service.flow import look, together, transact
 from paygate.service.readers import Subscriber
 from paygate.sink import Delivery
+from paygate.telemetry import Attribute, Metric, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,8 +99,30 @@ def publish(readers: Sequence[Reader], lease: str) -> Flow[Published]:
     """Deliver all waiting events to each of *readers*, and return the totals."""
     total = Published()
     for reader in readers:
-        total += yield from _publish_to(reader, lease)
+        facts = {Attribute.SINK: reader.name, Attribute.DESTINATION: reader.name}
+        with telemetry.record(Shape.PUBLISH, facts) as ending:
+            done = yield from _publish_to(reader, lease)
+            ending.outcome = _outcome_of(done)
+            ending.facts[Attribute.MESSAGES] = done.delivered
+        _count(reader.name, done)
+        total += done
     return total
+
+
+def _outcome_of(done: Published) -> str:
+    """Return what came of a pass of one reader, in a word."""
+    if done.unreached:
+        return "unreached"
+    if done.paused:
+        return "paused"
+    return "busy" if done.busy else "done"
+
+
+def _count(name: str, done: Published) -> None:
+    counts = {"delivered": done.delivered, "delayed": done.delayed, "dead": done.dead}
+    for outcome, count in counts.items():
+        facts = {Attribute.SINK: name, Attribute.OUTCOME: outcome}
+        telemetry.add(Metric.EVENTS, count, facts)
 
 
 def release(name: str, lease: str) -> Flow[None]:

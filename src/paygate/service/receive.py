@@ -13,6 +13,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, assert_never, cast
 
+from paygate import telemetry
 from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
 from paygate.domain.payment import PaymentStatus
@@ -23,6 +24,7 @@ from paygate.service import apply, door, intake, notices, refusals
 from paygate.service.asking import ask
 from paygate.service.flow import Flow, look, repeatable, transact
 from paygate.service.known import find_out, is_hint, known_of, question_about
+from paygate.telemetry import Attribute, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,10 +43,25 @@ _NOT_KEPT = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-
 def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow[Reply]:
     """Store *callback* of *account* and return the reply; a refused one is counted."""
     try:
-        return (yield from _receive(account, callback, timing))
+        reply = yield from _receive(account, callback, timing)
     except (NotAuthentic, Unsupported) as error:
+        _count(account, "refused", error=str(error.facts.get("why", "")))
         yield from refusals.refuse(account, callback, error)
         raise
+    except NotVerified as error:
+        _count(account, "not_verified", error=type(error).__name__)
+        raise
+    _count(account, "accepted")
+    return reply
+
+
+def _count(account: GatewayAccount, outcome: str, *, error: str = "") -> None:
+    facts = {
+        Attribute.ACCOUNT: account.name,
+        Attribute.OUTCOME: outcome,
+        Attribute.ERROR: error,
+    }
+    telemetry.add(Metric.CALLBACKS, 1, facts)
 
 
 def _receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow[Reply]:
@@ -94,7 +111,9 @@ def _authentic(
 ) -> Flow[list[Notice]]:
     """Let the driver authenticate *callback*, while no transaction is open."""
     through = door.Door(account.gateway.name, partial(_read_of, account), account.hidden)
-    read = yield from ask(account.name, _verified(gateway, callback, before), door=through)
+    read = yield from ask(
+        account.name, _verified(gateway, callback, before), what="verify", door=through
+    )
     if isinstance(read, NotAuthentic):
         raise read
     if isinstance(read, Unsent | Unknown):

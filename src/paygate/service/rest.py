@@ -105,7 +105,9 @@ def ask_for(part: PartlyPaid, accounts: Mapping[str, GatewayAccount]) -> Flow[Pa
         raise _refusal(attempt.payment, why)
     asking = deferred(partial(account.rests.ask_for_rest, part.remainder))
     through = door.place_to_pay(account)
-    answer = yield from ask(account.name, asking, door=through, about=part.row.in_log)
+    answer = yield from ask(
+        account.name, asking, what="ask_for_rest", door=through, about=part.row.in_log
+    )
     if isinstance(answer, Unsent | Unknown):
         raise BadResponse(
             f"account {account.name!r} did not return how to pay the rest: {answer.reason}"

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from paygate.driving import drive, drive_async
-from paygate.transport import redact
 from paygate.transport.deadline import TIMEOUT_S
 from paygate.transport.errand import Errand, Pause, Send, TimeLimits, Token
+from paygate.transport.observing import observer
 from paygate.transport.policy import carry
 from paygate.transport.tokens import AsyncTokens, Tokens
 
@@ -91,8 +91,8 @@ class Courier(_Timed):
         self._transport.abandon()
 
     def _run(self, errand: Errand[T], limits: TimeLimits) -> T:
-        log = redact.ExchangeLog(self._seconds)
-        return drive(errand, lambda step: self._do(step, limits), log)
+        watching = observer(self._seconds)
+        return drive(errand, lambda step: self._do(step, limits), watching)
 
     def _do(self, step: Send | Pause | Token, limits: TimeLimits) -> Any:
         match step:
@@ -137,8 +137,8 @@ class AsyncCourier(_Timed):
         await self._transport.aclose()
 
     async def _run(self, errand: Errand[T], limits: TimeLimits) -> T:
-        log = redact.ExchangeLog(self._seconds)
-        return await drive_async(errand, lambda step: self._do(step, limits), log)
+        watching = observer(self._seconds)
+        return await drive_async(errand, lambda step: self._do(step, limits), watching)
 
     async def _do(self, step: Send | Pause | Token, limits: TimeLimits) -> Any:
         match step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -51,5 +52,6 @@ async def _in_thread(call: Callable[[], Any]) -> Any:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, failure)
 
-    threading.Thread(target=work, name="paygate-job", daemon=True).start()
+    context = copy_context()
+    threading.Thread(target=context.run, args=(work,), name="paygate-job", daemon=True).start()
     return await future

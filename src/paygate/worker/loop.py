@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from paygate import logs
+from paygate import logs, telemetry
 from paygate.errors import AccountsUnavailable, PaygateError, StoreError, TenantNotFound
 from paygate.printing import counted
+from paygate.telemetry import Attribute, Metric
 from paygate.worker.calling import call
 from paygate.worker.unserved import Unserved, unserved
 
@@ -157,9 +158,11 @@ class Worker:
         """Why it could not look for jobs the last time; empty if it could."""
         self.unserved: list[Unserved] = []
         """The due jobs that it could not do when it last counted them."""
+        self._gauged: set[str] = set()
         self._cashier = cashier
         self._jobs, self._poll_s, self._drain_s = jobs, poll_s, drain_s
         self._on_job = on_job
+        self._recorder = telemetry.recorder()
         # By tenant and account or sink; those of which nothing has to be remembered are removed.
         self._lanes: dict[str, dict[str, _Lane]] = {}
         self._visits: dict[str, asyncio.Task[int]] = {}
@@ -229,6 +232,7 @@ class Worker:
             idle = not (found or self._tasks or self._visits or self._held_back)
             if once and idle:
                 self.unserved = await unserved(self._cashier)
+                self._record_unserved()
                 return
             if not found or self._waiting >= self._jobs:
                 with suppress(TimeoutError):
@@ -240,7 +244,8 @@ class Worker:
         tenants: Sequence[str] = ("",)
         if self._cashier.serves_all:
             try:
-                tenants = await call(self._cashier, self._cashier.tenants_due)
+                with telemetry.quietly():
+                    tenants = await call(self._cashier, self._cashier.tenants_due)
             except StoreError as error:
                 self._broken = error
                 return 0
@@ -278,7 +283,8 @@ class Worker:
         # Their jobs may end before this look does; then nothing is under way, but more is due.
         self._held_back |= any(lanes[name].running for name in full)
         try:
-            taken: list[Job] = await call(desk, desk.take_due, limit=most, without=full)
+            with telemetry.quietly():
+                taken: list[Job] = await call(desk, desk.take_due, limit=most, without=full)
             self._lane(tenant).resume()
             surplus = [job for job in taken if not self._begin(desk, tenant, job)]
             if surplus:
@@ -296,13 +302,25 @@ class Worker:
         """Count the jobs that this worker cannot do, and log those that were not there before."""
         while True:
             known = {(each.tenant, each.account) for each in self.unserved}
-            with suppress(StoreError):  # which is reported by the search for jobs
+            with suppress(StoreError), telemetry.quietly():  # the search for jobs reports it
                 self.unserved = await unserved(self._cashier)
             new = [each for each in self.unserved if (each.tenant, each.account) not in known]
             for each in new[:_LOGGED_MAX]:
                 about = logs.About(tenant=each.tenant, account=each.account)
                 logs.write(_LOGGER, "worker.unserved", str(each), about)
+            self._record_unserved()
             await asyncio.sleep(_COUNTED_EVERY_S)
+
+    def _record_unserved(self) -> None:
+        """Set the gauge of each account; one that is served again gets zero, once."""
+        if self._recorder is None:
+            return
+        counts = dict.fromkeys(self._gauged, 0)
+        for each in self.unserved:
+            counts[each.account] = counts.get(each.account, 0) + each.jobs
+        for account, jobs in counts.items():
+            self._recorder.measure(Metric.UNSERVED, jobs, {Attribute.ACCOUNT: account})
+        self._gauged = {account for account, jobs in counts.items() if jobs}
 
     def _cannot_look(self, error: StoreError) -> None:
         if not self.fault:
@@ -377,13 +395,25 @@ class Worker:
         result: JobResult | None = None
         failure: Exception | None = None
         self.running += 1
+        self._record_running(job, 1)
         try:
             result = await call(held.desk, held.desk.work, job)
         except Exception as error:  # noqa: BLE001  (one job must not end the worker)
             failure = error
         finally:
             self.running -= 1
+            self._record_running(job, -1)
         return JobRun(job=job, result=result, error=failure, took_s=_now() - began)
+
+    def _record_running(self, job: Job, change: int) -> None:
+        """Record that a job begins, and how long it was due, or that it ends."""
+        if self._recorder is None:
+            return
+        facts = {Attribute.JOB: job.kind.value}
+        self._recorder.add(Metric.RUNNING, change, facts)
+        if change > 0:
+            late = (self._cashier.now() - job.due_at).total_seconds()
+            self._recorder.measure(Metric.DELAYS, max(0.0, late), facts)
 
     def _note(self, run: JobRun, tenant: str, lane: _Lane) -> None:
         """Count a job, and decide how to go on with its account."""
