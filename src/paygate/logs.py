@@ -133,6 +133,9 @@ LINES: Final[Mapping[str, LineKind]] = {
     "ledger.root_forgotten": LineKind(
         WARNING, "A step did not lock what it writes first; it ran again, alone."
     ),
+    "telemetry.off": LineKind(
+        WARNING, "The API of OpenTelemetry is too old, so no spans and metrics are recorded."
+    ),
     "transport.fault": LineKind(
         ERROR, "A transport of the host did something that its contract does not allow."
     ),

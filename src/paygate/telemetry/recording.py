@@ -6,14 +6,17 @@ the verb. A flow that something else runs, such as the simulator, is not recorde
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from paygate import logs
 from paygate.telemetry.shapes import Attribute, Metric, Shape
 
 if TYPE_CHECKING:
@@ -46,18 +49,40 @@ class Recorder(Protocol):
         ...
 
 
+_PACKAGE: Final = "opentelemetry-api"
+_OLDEST: Final = (1, 30)
+_LOGGER: Final = "paygate.telemetry"
+
 _acting: Final[ContextVar[Recorder | None]] = ContextVar("paygate_recorder", default=None)
 _silent: Final[ContextVar[bool]] = ContextVar("paygate_silent", default=False)
 
 
 @cache
 def recorder() -> Recorder | None:
-    """Return the recorder of this process; None if the API of OpenTelemetry is not installed."""
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.metrics") is None:
+    """
+    Return the recorder of this process; None if the API of OpenTelemetry is not installed.
+
+    Neither is it there if the API is too old: paygate must not fail because of a package that
+    something else brought.
+    """
+    if find_spec("opentelemetry") is None:
+        return None
+    try:
+        found = version(_PACKAGE)
+    except PackageNotFoundError:
+        return None
+    if _numbers(found) < _OLDEST:
+        text = f"{_PACKAGE} {found} is too old, so nothing is recorded; install 1.30 or newer"
+        logs.write(_LOGGER, "telemetry.off", text, logs.NOTHING)
         return None
     from paygate.telemetry.otel import OtelRecorder
 
     return OtelRecorder()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version."""
+    return tuple(int(each) for each in re.findall(r"\d+", version)[:2])
 
 
 @dataclass(slots=True)

@@ -231,7 +231,8 @@ class Worker:
                 self._cannot_look(self._broken)
             idle = not (found or self._tasks or self._visits or self._held_back)
             if once and idle:
-                self.unserved = await unserved(self._cashier)
+                with telemetry.quietly():
+                    self.unserved = await unserved(self._cashier)
                 self._record_unserved()
                 return
             if not found or self._waiting >= self._jobs:

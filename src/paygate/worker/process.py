@@ -14,6 +14,7 @@ import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
+from paygate import telemetry
 from paygate.cashier.aio import AsyncCashier
 from paygate.worker.calling import call
 from paygate.worker.health import Health
@@ -103,7 +104,8 @@ async def _run(
             if health is not None:
                 port = await stack.enter_async_context(Health(worker, *health))
                 on_health(port)
-            await check_use(cashier)
+            with telemetry.quietly():
+                await check_use(cashier)
             await worker.run(once=once)
         if len(received) > 1:  # threads of the cashier may still wait for a gateway
             os._exit(_KILLED_BY + received[-1])
