@@ -74,7 +74,7 @@ async def live(face: AnyFace, url: str) -> list[str]:
     person = Customer(
         f"C-{SECRET}", name=SECRET, email=f"{SECRET}@example.com", phone="+1 555 0100"
     )
-    payments = []
+    payments: list[Any] = []
     for via, method in (
         ("card", "tok_visa"),
         ("card", SECRET),
@@ -101,7 +101,7 @@ async def live(face: AnyFace, url: str) -> list[str]:
         await done(cashier.work(job))
     clock.advance(minutes=5)
     await Worker(cashier).run(once=True)
-    ids = [each.id for each in payments] + [f"{AMOUNT.minor}", "76543.21", "0100"]
+    ids = [each.id for each in payments] + [f"{AMOUNT.minor}", "76543.21", "555 0100"]
     ids += [each.id for each in await done(cashier.events(limit=1000))]
     attempts = [await done(cashier.attempts(each)) for each in payments]
     ids += [each.id for some in attempts for each in some]

@@ -17,8 +17,7 @@ from paygate.telemetry.shapes import METRICS, SPANS, Attribute, Instrument, Metr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paygate.telemetry.recording import Facts
-    from paygate.telemetry.shapes import MetricShape, Span
+    from paygate.telemetry.shapes import Facts, MetricShape, Span
 
 _NAME: Final = "paygate"
 _KINDS: Final = {

@@ -14,15 +14,15 @@ from enum import StrEnum
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol
 
 from paygate import logs
 from paygate.telemetry.shapes import Attribute, Metric, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
-Facts: TypeAlias = "Mapping[Attribute, str | int]"
+    from paygate.telemetry.shapes import Facts
 
 
 class Recorded(Protocol):
@@ -141,7 +141,7 @@ def _recorded(
 
 @contextmanager
 def quietly() -> Generator[None]:
-    """Let verbs in the block have no span: for a look at the ledger that is repeated for ever."""
+    """Let verbs in the block have no span: for a look at the ledger that never ends."""
     before = _silent.set(True)
     try:
         yield

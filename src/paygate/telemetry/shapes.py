@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +64,10 @@ class Attribute(StrEnum):
     """The kind of the job, or the name of the sink."""
     MESSAGES = "messaging.batch.message_count"
     """How many events were delivered."""
+
+
+Facts: TypeAlias = "Mapping[Attribute, str | int]"
+"""What is known of something that is recorded."""
 
 
 class Shape(StrEnum):
