@@ -136,6 +136,9 @@ LINES: Final[Mapping[str, LineKind]] = {
     "telemetry.off": LineKind(
         WARNING, "The API of OpenTelemetry is too old, so no spans and metrics are recorded."
     ),
+    "telemetry.fault": LineKind(
+        WARNING, "A provider of OpenTelemetry failed, so spans or metrics are missing."
+    ),
     "transport.fault": LineKind(
         ERROR, "A transport of the host did something that its contract does not allow."
     ),

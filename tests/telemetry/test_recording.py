@@ -12,16 +12,19 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from opentelemetry import trace
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 from paygate import AsyncCashier, Cashier, Delivery, Money, SinkTraits, telemetry
 from paygate.dialogue import Dialogue, Request
 from paygate.telemetry import recording
+from paygate.telemetry.otel import OtelRecorder
 from paygate.testing import FakeClock, FakeGateway
 from paygate.transport.stock import AsyncStockPool, StockPool
 from paygate.worker import Worker
@@ -102,6 +105,75 @@ def test_a_package_that_is_too_old_is_left_alone_and_said_so(
     assert "opentelemetry-api 1.9.2 is too old" in line.message
 
 
+class Failing(SpanProcessor):
+    """A processor of the host's that raises whenever it is called."""
+
+    def on_start(self, *_: object, **__: object) -> None:
+        raise OSError("the disk is full: hunter2")
+
+    def on_end(self, *_: object) -> None:
+        raise OSError("the disk is full: hunter2")
+
+
+class FailingAtTheEnd(Failing):
+    """One that raises when a span ends: when a gateway has charged a card, for example."""
+
+    def on_start(self, *_: object, **__: object) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("failing", [Failing, FailingAtTheEnd])
+@pytest.mark.parametrize("face", [Cashier, AsyncCashier])
+async def test_a_provider_that_fails_changes_nothing_of_a_payment(
+    face: AnyFace,
+    failing: type[Failing],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    provider = TracerProvider()
+    provider.add_span_processor(failing())
+    trace_before = trace.get_current_span()
+    recorder = telemetry.Guarded(OtelRecorder(provider, _FailingMeters()))
+    monkeypatch.setattr(telemetry, "recorder", lambda: recorder)
+
+    with caplog.at_level(logging.WARNING, "paygate"):
+        cashier: Any = face.in_memory(gateways={"card": FakeGateway()})
+        await done(cashier.subscribe("crm", lambda _: None))
+        await done(cashier.issue(number="A", customer="C", total=USD, due="2026-12-01"))
+        payment = await done(cashier.collect("A", via="card", method="tok_visa", key="k"))
+        delivered = (await done(cashier.publish())).delivered
+        await Worker(cashier).run(once=True)
+        await (cashier.aclose() if isinstance(cashier, AsyncCashier) else done(cashier.close()))
+
+    assert payment.status == "succeeded"
+    assert delivered > 0
+    assert trace.get_current_span() is trace_before
+    lines = [each.getMessage() for each in caplog.records]
+    [line] = [each for each in lines if each.startswith("telemetry.fault")]
+    assert "a provider of OpenTelemetry raised OSError" in line
+    assert "hunter2" not in "".join(lines)
+
+
+class _FailingMeters(NoOpMeterProvider):
+    """Meters whose instruments raise."""
+
+    def get_meter(self, *_: Any, **__: Any) -> Any:
+        instrument = failing_instruments()
+        return SimpleNamespace(
+            create_histogram=instrument,
+            create_counter=instrument,
+            create_up_down_counter=instrument,
+            create_gauge=instrument,
+        )
+
+
+def failing_instruments() -> Any:
+    def fail(*_: object) -> None:
+        raise OSError("no room for another series")
+
+    return lambda *_, **__: SimpleNamespace(record=fail, add=fail, set=fail)
+
+
 # --- What leaves the process ----------------------------------------------------------------------
 
 
@@ -180,7 +252,8 @@ def test_the_worker_of_a_shell_exports_if_its_application_sets_a_provider(tmp_pa
     (tmp_path / "shop.py").write_text(
         """
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 from paygate import Cashier
 from paygate.testing import FakeGateway

@@ -11,8 +11,8 @@ import pytest
 from paygate import AsyncCashier, Cashier, Customer, Delivery, Kind, Merchants, Money, SinkTraits
 from paygate.dialogue import Dialogue, Request
 from paygate.domain.outcome import Outcome
-from paygate.errors import EventRefused, PaygateError
-from paygate.gateway import Charge
+from paygate.errors import EventRefused, NotAuthentic, PaygateError, TenantNotFound
+from paygate.gateway import Callback, Charge, Notice
 from paygate.testing import FakeClock, FakeGateway, LoopbackGateway
 from paygate.worker import Worker
 from tests.telemetry.business import AnyFace, done, processor
@@ -34,7 +34,7 @@ class Planted:
         response = yield Request(
             method="POST",
             url=f"{self._url}/{SECRET}/{delivery.event.aggregate}?token={SECRET}",
-            step="tell",
+            step=f"tell {SECRET}",
             headers={"authorization": f"Bearer {SECRET}", "x-key": SECRET},
             body=f"{SECRET} {delivery.contact}".encode(),
         )
@@ -42,10 +42,13 @@ class Planted:
 
 
 class Broken(FakeGateway):
-    """A driver that fails with the secret in its exception."""
+    """A driver that fails with the secret in its exception, and in its reason to refuse."""
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
         raise RuntimeError(f"{SECRET} {charge.amount}")
+
+    def verify(self, callback: Callback) -> Dialogue[list[Notice]]:
+        raise NotAuthentic(f"{SECRET} {callback.path}", why=SECRET)
 
 
 def refuse(event: object) -> None:
@@ -53,7 +56,9 @@ def refuse(event: object) -> None:
 
 
 def accounts_of(tenant: str) -> Any:
-    raise ConnectionError(f"{SECRET} {tenant}")
+    if tenant == "m-1":
+        raise ConnectionError(f"{SECRET} {tenant}")
+    raise TenantNotFound(tenant)
 
 
 async def live(face: AnyFace, url: str) -> list[str]:
@@ -93,8 +98,9 @@ async def live(face: AnyFace, url: str) -> list[str]:
         with suppress(PaygateError, TypeError):
             await done(getattr(cashier, wrong)(SECRET))
     [callback, *_] = card.callbacks()
-    for each in (callback, replace(callback, body=SECRET.encode(), path=f"/{SECRET}")):
-        for account in ("card", SECRET):
+    forged = replace(callback, body=SECRET.encode(), path=f"/{SECRET}")
+    for each in (callback, forged):
+        for account in ("card", "broken", SECRET):
             with suppress(PaygateError):
                 await done(cashier.receive(account, each))
     for job in (f"inquire/main/{SECRET}/{SECRET}/", f"publish/main//{SECRET}/"):
@@ -111,8 +117,10 @@ async def live(face: AnyFace, url: str) -> list[str]:
     else:
         cashier.close()
     other: Any = face.in_memory(merchants=Merchants(accounts_of))
-    with suppress(PaygateError):
-        await done(other.for_tenant("m-1").check(SECRET))
+    for tenant in ("m-1", SECRET):  # a stranger can write anything into the path of a callback
+        for verb, given in (("check", [SECRET]), ("payment", [SECRET]), ("receive", ["a", forged])):
+            with suppress(PaygateError):
+                await done(getattr(other.for_tenant(tenant), verb)(*given))
     if isinstance(other, AsyncCashier):
         await other.aclose()
     else:

@@ -113,7 +113,7 @@ class AsyncCashier(Awaited, Lends, Face, Desk):
         try:
             served = await self._serve(self._roster)
         except PaygateError as error:
-            telemetry.failed(self._recorder, source.name, self._context.tenant, error)
+            telemetry.failed(self._recorder, source.name, error)
             raise
         desk = self._with(served)
         # The task, not the caller, uses the accounts: the caller may stop waiting.

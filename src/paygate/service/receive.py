@@ -45,7 +45,7 @@ def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow
     try:
         reply = yield from _receive(account, callback, timing)
     except (NotAuthentic, Unsupported) as error:
-        _count(account, "refused", error=str(error.facts.get("why", "")))
+        _count(account, "refused", error=refusals.why_of(error).value)
         yield from refusals.refuse(account, callback, error)
         raise
     except NotVerified as error:

@@ -52,7 +52,7 @@ def refuse(account: GatewayAccount, callback: Callback, error: PaygateError) -> 
     """Count and log a callback of *account* that was refused with *error*."""
     type_, event_id = _called(callback.body)
     batch = RefusedBatch(
-        why=_why(error),
+        why=why_of(error),
         times=1,
         first_at=callback.received_at,
         last_at=callback.received_at,
@@ -91,7 +91,8 @@ def _log_line(account: str, batch: RefusedBatch) -> str:
     return f"{many} {account}, {batch.why}: {_SAYS[batch.why]}" + (f" ({called})" if called else "")
 
 
-def _why(error: PaygateError) -> Refusal:
+def why_of(error: PaygateError) -> Refusal:
+    """Return why a callback was refused; what a driver says in other words is ``other``."""
     try:
         return Refusal(str(error.facts.get("why", "other")))
     except ValueError:

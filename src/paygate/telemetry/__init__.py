@@ -7,10 +7,9 @@ choice: it sets the providers of the API.
 No attribute holds an id, an amount, a text of a processor, or anything secret; see `shapes`.
 """
 
+from paygate.telemetry.guarding import Guarded, Recorded, Recorder
 from paygate.telemetry.recording import (
     Ending,
-    Recorded,
-    Recorder,
     add,
     begin,
     failed,
@@ -29,6 +28,7 @@ __all__ = [
     "SPANS",
     "Attribute",
     "Ending",
+    "Guarded",
     "Metric",
     "Recorded",
     "Recorder",

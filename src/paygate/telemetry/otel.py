@@ -101,17 +101,19 @@ class _Open:
     def end(self, facts: Facts, *, failed: bool = False) -> None:
         """End the span and record how long it took."""
         took = perf_counter() - self._began
-        if self._instrument is not None and self._of.metric is not None:
-            shape = METRICS[self._of.metric]
-            known = _chosen({**self._facts, **facts}, shape.attributes)
-            self._instrument.record(took, known)
-        if self._span is None:
-            return
-        self._span.set_attributes(_chosen(facts, self._of.attributes))
-        if failed:
-            self._span.set_status(trace.StatusCode.ERROR)
-        context.detach(self._token)
-        self._span.end()
+        try:
+            if self._instrument is not None and self._of.metric is not None:
+                shape = METRICS[self._of.metric]
+                known = _chosen({**self._facts, **facts}, shape.attributes)
+                self._instrument.record(took, known)
+        finally:
+            if self._span is not None:
+                # First of all: what follows is not part of this span, whatever the rest raises.
+                context.detach(self._token)
+                self._span.set_attributes(_chosen(facts, self._of.attributes))
+                if failed:
+                    self._span.set_status(trace.StatusCode.ERROR)
+                self._span.end()
 
 
 def _said(facts: Mapping[Attribute, str | int], part: Attribute | str) -> str:

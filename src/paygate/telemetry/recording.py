@@ -14,44 +14,26 @@ from enum import StrEnum
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from paygate import logs
+from paygate.errors import AccountsUnavailable, GatewayNotFound, RecordNotFound
+from paygate.telemetry.guarding import Guarded
 from paygate.telemetry.shapes import Attribute, Metric, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from paygate.telemetry.guarding import Recorded, Recorder
     from paygate.telemetry.shapes import Facts
-
-
-class Recorded(Protocol):
-    """Something that is being recorded."""
-
-    def end(self, facts: Facts, *, failed: bool = False) -> None:
-        """End it, with *facts* that were not known when it began."""
-        ...
-
-
-class Recorder(Protocol):
-    """Records spans and metrics."""
-
-    def begin(self, shape: Shape, facts: Facts, *, silent: bool = False) -> Recorded:
-        """Begin a span, which contains what begins before it ends; *silent* has a metric only."""
-        ...
-
-    def add(self, metric: Metric, amount: int, facts: Facts) -> None:
-        """Add to a counter."""
-        ...
-
-    def measure(self, metric: Metric, value: float, facts: Facts) -> None:
-        """Record a value of a histogram or a gauge."""
-        ...
 
 
 _PACKAGE: Final = "opentelemetry-api"
 _OLDEST: Final = (1, 30)
 _LOGGER: Final = "paygate.telemetry"
+
+_NOT_FOUND: Final = (GatewayNotFound, RecordNotFound, AccountsUnavailable)
+"""The errors of a verb after which its tenant may not exist: `TenantNotFound` is one of them."""
 
 _acting: Final[ContextVar[Recorder | None]] = ContextVar("paygate_recorder", default=None)
 _silent: Final[ContextVar[bool]] = ContextVar("paygate_silent", default=False)
@@ -77,7 +59,7 @@ def recorder() -> Recorder | None:
         return None
     from paygate.telemetry.otel import OtelRecorder
 
-    return OtelRecorder()
+    return Guarded(OtelRecorder())
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -112,13 +94,22 @@ def record(shape: Shape, facts: Facts) -> Generator[Ending]:
 
 @contextmanager
 def verb(acting: Recorder, name: str, tenant: str) -> Generator[Ending]:
-    """Record a verb, and what happens inside the block as part of it."""
-    facts = {Attribute.VERB: name, Attribute.TENANT: tenant}
+    """
+    Record a verb, and what happens inside the block as part of it.
+
+    The tenant is not recorded if something was not found: then its name may be anybody's text,
+    because a callback names it in its path.
+    """
     ending, before = Ending(), _acting.set(acting)
+    ending.facts[Attribute.TENANT] = tenant
     try:
-        known: Facts = {attribute: text for attribute, text in facts.items() if text}
-        with _recorded(acting, Shape.VERB, known, ending, silent=_silent.get()):
-            yield ending
+        facts: Facts = {Attribute.VERB: name}
+        with _recorded(acting, Shape.VERB, facts, ending, silent=_silent.get()):
+            try:
+                yield ending
+            except _NOT_FOUND:
+                del ending.facts[Attribute.TENANT]
+                raise
     finally:
         _acting.reset(before)
 
@@ -169,10 +160,10 @@ def measure(metric: Metric, value: float, facts: Facts) -> None:
         acting.measure(metric, value, facts)
 
 
-def failed(acting: Recorder | None, name: str, tenant: str, error: BaseException) -> None:
+def failed(acting: Recorder | None, name: str, error: BaseException) -> None:
     """Record a verb that raised before it began, because its accounts cannot be looked up."""
     if acting is not None:
-        facts: Facts = {Attribute.VERB: name, Attribute.TENANT: tenant}
+        facts: Facts = {Attribute.VERB: name}
         begun = acting.begin(Shape.VERB, facts, silent=_silent.get())
         begun.end({Attribute.ERROR: type(error).__name__}, failed=True)
 

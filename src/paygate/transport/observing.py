@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _PORTS: Final = {"http": 80, "https": 443}
 _BAD_STATUS: Final = 400
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}")
+"""The name of a step; one with digits may contain an id, and is not recorded."""
 
 
 def observer(seconds: Callable[[], float]) -> Observer[Send | Pause | Token]:
@@ -83,7 +86,7 @@ class ExchangeSpans:
 def _facts(request: Request, sent: int) -> dict[Attribute, str | int]:
     facts: dict[Attribute, str | int] = {
         Attribute.METHOD: request.method,
-        Attribute.STEP: request.step,
+        Attribute.STEP: request.step if _NAME.fullmatch(request.step) else "",
         **_server(request.url),
     }
     account = logs.of_exchange().account
