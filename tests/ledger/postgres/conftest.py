@@ -59,7 +59,7 @@ def behind(postgres: Server) -> Iterator[Proxy]:
     proxy.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ledgers(postgres: Server) -> Databases:
     return Databases(postgres, "behind")
 
