@@ -10,7 +10,7 @@ from time import process_time
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paygate.domain.private import without_private
@@ -92,6 +92,8 @@ def test_a_short_secret_is_found_by_decoding(echo: str) -> None:
     after=st.text(max_size=7),
     said=st.sampled_from(["", "535 5.7.8 no: ", "a"]),
 )
+@example(secret="000000", before="0\x80\x80", after="", said="")
+@example(secret="000\x80\xbf\u017e", before="", after="", said="")
 def test_wherever_a_secret_is_in_a_text_in_base64_the_text_is_removed(
     secret: str, before: str, after: str, said: str
 ) -> None:

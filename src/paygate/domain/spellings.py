@@ -84,14 +84,16 @@ class _Spelling:
         while at >= 0:
             end = at + _common(self.text, text, at)
             if _CUT.match(text, end):
-                return text[: self._start(text, at)] + DOTS + text[end:]
+                start, end = self._whole(text, at, end)
+                return text[:start] + DOTS + text[end:]
             at = text.find(self.head, end)
         return text
 
-    def _start(self, text: str, at: int) -> int:
-        """Return where that begins to which the character *at* this position belongs."""
+    def _whole(self, text: str, at: int, end: int) -> tuple[int, int]:
+        """Return where the run begins and ends that the characters from *at* to *end* are in."""
         runs = _RUN.finditer(text) if self.runs else ()
-        return next((run.start() for run in runs if run.start() <= at < run.end()), at)
+        found = (run for run in runs if run.start() <= at < run.end())
+        return next(((run.start(), max(end, run.end())) for run in found), (at, end))
 
 
 def _common(spelling: str, text: str, at: int) -> int:
