@@ -85,6 +85,7 @@ class Play:
             clock=self.clock,
             ids=self.ids,
             token_keys=[KEY],
+            page_keys=[KEY],
             preload=False,
         )
         cashier.subscribe("books", lambda _: None)
@@ -161,6 +162,11 @@ def play(at: Play) -> None:
     entry = run("prepayment create", "C-1", "20.00 USD", *ahead)
     run("prepayment show", entry["prepayment"]["id"])
     run("prepayment list")
+    link = run("link create", entry["prepayment"]["id"], "--key", "link-1")
+    run("link list")
+    run("link show", link["link"]["id"])
+    run("link reissue", link["link"]["id"])
+    run("link revoke", link["link"]["id"], "--reason", "sent to the wrong person")
     run("prepayment close", entry["prepayment"]["id"], "--reason", "the order was canceled")
     run("check")
     paid = run("payment collect", "INV-1", "--via", "card", "--key", "order-1", method="tok_visa")

@@ -147,6 +147,18 @@ class PaymentNotFound(RecordNotFound):
     """There is no payment with this id."""
 
 
+class LinkNotFound(RecordNotFound):
+    """There is no payment link with this id."""
+
+
+class PageNotFound(RecordNotFound):
+    """The token of an address leads to no payment link and to no payment that can be shown.
+
+    It is the same error for a token that is unknown, of another tenant, or of a link that has
+    expired or was replaced or revoked, so that nobody learns which of them exist.
+    """
+
+
 class SinkNotFound(RecordNotFound):
     """There is no sink with this name, or no package that provides it."""
 
@@ -171,6 +183,14 @@ class OutcomeDoesNotFit(UsageError):
 
 class TokenKeysMissing(UsageError):
     """Stored methods are kept encrypted, but the cashier was opened without ``token_keys``."""
+
+
+class PageKeysMissing(UsageError):
+    """Tokens of payment links are derived from keys, but the cashier has no ``page_keys``."""
+
+
+class TryNotValid(UsageError):
+    """The text of a form does not come from the page of this payment link."""
 
 
 class TokenUnreadable(UsageError):
@@ -300,6 +320,31 @@ class PrepaymentIsClosed(Refused):
     """The prepayment was closed; make another one."""
 
     item: str
+
+
+class LinkEnded(Refused):
+    """The payment link can no longer be paid, or not be changed.
+
+    `status` is its status, and `payment` is the last payment that it brought, or empty.
+    """
+
+    link: str
+    status: str
+    payment: str
+
+
+class TryExpired(Refused):
+    """A form is older than a day; show the payer the current amount, and let them confirm it."""
+
+    link: str
+
+
+class WayNotOffered(Refused):
+    """The payment link cannot be paid with this kind of payment at this account."""
+
+    link: str
+    account: str
+    kind: str
 
 
 class AssignmentConflict(Refused):

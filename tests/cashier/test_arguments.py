@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -25,6 +25,7 @@ from paygate import (
     Mandate,
     OneTimeToken,
     Payment,
+    PaymentLink,
     PaymentMethod,
     Prepayment,
     RawBankAccount,
@@ -65,13 +66,14 @@ class Shop:
     paid: Payment
     stored: PaymentMethod
     keys: itertools.count[int]
+    links: list[PaymentLink] = field(default_factory=list[PaymentLink])
 
     @classmethod
     def opened(cls) -> Shop:
         clock = FakeClock()
         card, page = FakeGateway(Kind.CARD, clock=clock), FakeGateway(Kind.REDIRECT, clock=clock)
         cashier = Cashier.in_memory(
-            gateways={"card": card, "page": page}, clock=clock, token_keys=KEYS
+            gateways={"card": card, "page": page}, clock=clock, token_keys=KEYS, page_keys=KEYS
         )
         for number in ("N-1", "N-2", "N-3"):
             cashier.issue(number=number, customer="K-9", total=usd("84.00"), due="2031-03-01")
@@ -85,6 +87,15 @@ class Shop:
         number = next(self.keys)
         key = f"P-{number}"
         return self.cashier.prepay("K-9", usd("1.00"), assignment_key=key, key=key)
+
+    def link(self) -> PaymentLink:
+        number = f"L-{next(self.keys)}"
+        self.cashier.issue(number=number, customer="K-9", total=usd("84.00"), due="2031-03-01")
+        self.links.append(self.cashier.link(number, key=number))
+        return self.links[-1]
+
+    def token(self) -> Secret[str] | None:
+        return self.link().token
 
     def account(self) -> str:
         name = f"stored-{next(self.keys)}"
@@ -120,6 +131,9 @@ class Shop:
             ("rotate_account", "account"): self.account,
             ("disable_account", "account"): self.account,
             ("enable_account", "account"): self.account,
+            ("pay_link", "token"): self.token,
+            ("pay_link", "given"): lambda: cashier.begin_try(self.links[-1]),
+            ("payment_of_page", "token"): lambda: cashier.payment_page(self.paid).token,
             ("release_payer_number", "number"): lambda: (
                 cashier.assign_payer_number("K-9", f"V-{next(self.keys)}", via="card").number
             ),
@@ -131,6 +145,8 @@ class Shop:
             "due": lambda: "2031-03-01",
             "assignment_key": lambda: f"O-{next(self.keys)}",
             "prepayment": self.prepayment,
+            "link": self.link,
+            "token": self.token,
             "csv": lambda: b"number,customer,currency,total,due\n",
             "invoice": lambda: "N-3",
             "invoices": lambda: ["N-3"],
@@ -194,7 +210,7 @@ WRONG: Mapping[str, Callable[[Shop], Any]] = {
 
 NAMES_RECORD = {
     *("payment", "prepayment", "invoice", "method", "change", "receipt", "write_off_", "attempt"),
-    "id_",
+    *("link", "token", "id_"),
 }
 """They find a record: a text that none has is *not found*, which is no fault of the call."""
 
@@ -231,6 +247,12 @@ MEANING: Mapping[str, set[str]] = {
     "receipt_email": {"no text", "a blank", "year 1 in text"},
     "statement_suffix": {"no text", "a blank", "year 1 in text"},
     "pages": {"seven"},
+    "uses": {"seven"},
+    "accounts": {"a list of a text"},
+    "expires": set(),
+    "language": {"no text"},
+    "return_to": {"no text"},
+    "currency": set(),
     "limit": {"seven"},
     # All that is later, or earlier, than what the calendar of a shop has.
     **{
@@ -249,7 +271,7 @@ OF_VERB: Mapping[tuple[str, str], set[str]] = {
         (verb, "customer"): TEXTS | {"a customer who rings"}
         for verb in (
             *("balance", "credits", "erase_contact", "invoices", "methods", "open_invoices"),
-            *("payer_numbers", "payments", "prepayments"),
+            *("links", "payer_numbers", "payments", "prepayments"),
         )
     },
     ("customer", "id_"): TEXTS | {"a customer who rings"},
@@ -298,7 +320,7 @@ def test_a_wrong_value_is_a_usage_error_that_names_its_argument(verb: str) -> No
                 each.name: shop.right(verb, each.name)
                 for each in list(parameters.values())[1:]
                 if each.default is inspect.Parameter.empty
-                or (verb, each.name) == ("record_refund", "payment")
+                or (verb, each.name) in (("record_refund", "payment"), ("link", "items"))
             }
             value = make(shop)
             meant = means(verb, parameter, name, value)
@@ -354,6 +376,8 @@ OPENED: Mapping[str, tuple[str, Callable[[], object]]] = {
     "a period that is closed": ("period_closed", lambda: opened(period_closed=True)),
     "one key that is no list": ("token_keys", lambda: opened(token_keys=KEYS[0])),
     "a key of seven": ("token_keys", lambda: opened(token_keys=[7])),
+    "one page key that is no list": ("page_keys", lambda: opened(page_keys=KEYS[0])),
+    "a page key of seven": ("page_keys", lambda: opened(page_keys=[7])),
     "one variable": ("environment", lambda: opened(environment="HOME")),
     "a wait of nan": ("busy_s", lambda: opened(busy_s=float("nan"))),
     "a wait for ever": ("busy_s", lambda: opened(busy_s=float("inf"))),

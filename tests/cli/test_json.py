@@ -86,6 +86,7 @@ def test_the_nouns_of_lists_are_those_of_the_vocabulary(written: dict[str, str])
         "credit list": "credits",
         "event list": "events",
         "invoice list": "invoices",
+        "link list": "links",
         "method changes": "method_changes",
         "method list": "methods",
         "payer-number list": "payer_numbers",

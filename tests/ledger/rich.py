@@ -111,6 +111,7 @@ class Office:
             },
             clock=self.clock,
             token_keys=KEYS,
+            page_keys=KEYS,
             actor="clerk",
         )
         self.number = 0
@@ -294,6 +295,24 @@ def _prepayments(office: Office) -> None:
     closed = prepay("closed")
     cashier.record(closed, by="cash", amount=usd("20"), key=office.key())
     cashier.close_prepayment(closed, reason="canceled")
+
+
+def _links(office: Office) -> None:
+    cashier = office.cashier
+    cashier.link([office.issue("10"), office.issue("5")], key=office.key(), uses=2)
+    paid = cashier.link(office.issue("10"), key=office.key(), metadata={"campaign": "7"})
+    cashier.reissue_link(paid)
+    again = cashier.link_by_id(paid)
+    assert again.token is not None
+    given = cashier.begin_try(again)
+    cashier.pay_link(again.token, given=given, via="card", method="tok_visa")
+    entry = cashier.prepay(PAYER, usd("50"), assignment_key="linked", key=office.key())
+    cashier.link(entry, key=office.key(), amount=(usd("1"), usd("50")))
+    office.issue("30", assignment_key="linked")
+    ends = office.clock.now() + timedelta(days=900)
+    over = cashier.link(customer=PAYER, currency="USD", key=office.key(), expires=ends)
+    cashier.revoke_link(over, reason="sent to the wrong person")
+    cashier.payment_page(cashier.payments(limit=1)[0])
 
 
 def _settling(office: Office) -> None:
@@ -496,6 +515,7 @@ def _elsewhere(office: Office) -> None:
         clock=office.clock,
         tenant="south",
         token_keys=KEYS,
+        page_keys=KEYS,
     )
     for number, amount in ("S-1", "40"), ("S-2", "90"):
         south.issue(number=number, customer="C-9", total=usd("84"), due="2026-03-01")
@@ -519,6 +539,7 @@ _PARTS = (
     _pages,
     _credits,
     _prepayments,
+    _links,
     _settling,
     _by_hand,
     _disputes,

@@ -67,6 +67,8 @@ DAMAGE_OF_MORE = {
           SELECT assignment_key FROM paygate_item WHERE kind = 'prepayment' AND allocated_minor > 0)
         WHERE kind = 'invoice'
     """,
+    "links-follow-their-items": "UPDATE paygate_link SET status = 'used'",
+    "links-have-their-tokens": "UPDATE paygate_item SET linked = 1",
     "file-is-sound": "UPDATE paygate_item SET claimed_minor = -1",
     "no-rows-are-missing": "DELETE FROM paygate_attempt_try",
     "rows-are-as-written": "UPDATE paygate_receipt SET movement_id = movement_id || 'x'",

@@ -55,6 +55,8 @@ EXCEPTIONS = {
     "feeds._MEMORY": "reads all that one gateway remembers, which its driver keeps small",
     "inbox._BY_EVENT": "sorts what was told under one id of an event",
     "inbox._UNATTENDED": "reads what is due in the inbox",
+    "links._LIVE": "sorts the payments of one link",
+    "links._PAGES": "the same",
     "lots._DEBITS_OF": "sorts the debits of one payment",
     "prepayments._INVOICES_WITH_KEY": "sorts the invoices with one assignment key",
     "payments._LISTING.statements[('', ": "sorts the payments for one invoice",

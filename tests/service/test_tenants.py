@@ -52,6 +52,10 @@ class Names:
     callback: int = 4_000_000
     payer_number: str = "VA-of-nobody"
     stored: str = "account-of-nobody"
+    link: str = "lnk_of_nobody"
+    token: str = "AAAAAAAAAAAAAAAAAAAAAA"
+    paid_token: str = "BBBBBBBBBBBBBBBBBBBBBA"
+    given: str = "try_of_nobody.3000.1767268800.AAAAAAAAAAAAAAAAAAAAAA"
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def two_(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Two]:
             clock=clock,
             tenant=tenant,
             token_keys=[key],
+            page_keys=[key],
             timing=Timing(feed_pause=None),
         )
 
@@ -107,6 +112,7 @@ def two_(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Two]:
             merchants=Merchants(lambda _: gateways, cached=1),
             clock=clock,
             token_keys=[key],
+            page_keys=[key],
             timing=Timing(feed_pause=None),
         ) as all_:
             north, south = all_.for_tenant("north"), all_.for_tenant("south")
@@ -144,7 +150,14 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
     assert north.chargebacks(payment=paid)
     [callback, *_] = north.callbacks()
     north.assign_payer_number(who, "VA-7", via="card")
+    link = north.link("N-7", key="link-7")
+    page_of_payment = north.payment_page(paid)
+    assert link.token is not None
     return Names(
+        link=link.id,
+        token=link.token.reveal(),
+        paid_token=page_of_payment.token.reveal(),
+        given=north.begin_try(link).value,
         invoice=north.invoice("N-7").id,
         number="N-7",
         payment=paid.id,
@@ -219,6 +232,25 @@ CALLS: dict[str, list[Call]] = {
         lambda c, n: c.prepayments(customer=n.customer),
         lambda c, n: c.prepayments(after=n.prepayment),
     ],
+    "link": [
+        lambda c, n: c.link(n.number, key="s-18"),
+        lambda c, n: c.link(n.prepayment, key="s-19"),
+    ],
+    "links": [
+        lambda c, n: c.links(customer=n.customer),
+        lambda c, n: c.links(after=n.link),
+    ],
+    "link_by_id": [lambda c, n: c.link_by_id(n.link)],
+    "link_of": [lambda c, n: c.link_of(n.token), lambda c, n: c.link_of(n.paid_token)],
+    "reissue_link": [lambda c, n: c.reissue_link(n.link)],
+    "revoke_link": [lambda c, n: c.revoke_link(n.link, reason="over")],
+    "ways_to_pay": [lambda c, n: c.ways_to_pay(n.link)],
+    "begin_try": [lambda c, n: c.begin_try(n.link)],
+    "pay_link": [
+        lambda c, n: c.pay_link(n.token, given=n.given, via="card", method="tok_visa"),
+    ],
+    "payment_page": [lambda c, n: c.payment_page(n.payment)],
+    "payment_of_page": [lambda c, n: c.payment_of_page(n.paid_token)],
     "close_prepayment": [lambda c, n: c.close_prepayment(n.prepayment, reason="canceled")],
     "open_invoices": [lambda c, n: c.open_invoices(n.customer)],
     "payments": [
@@ -291,6 +323,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "method_changes": lambda c: c.method_changes(),
     "invoices": lambda c: c.invoices(),
     "prepayments": lambda c: c.prepayments(),
+    "links": lambda c: c.links(),
     "payments": lambda c: c.payments(),
     "receipt_lines": lambda c: c.receipt_lines(),
     "chargebacks": lambda c: c.chargebacks(),
@@ -355,7 +388,8 @@ def _came_of(call: Callable[[], Any], names: Names) -> Any:
         return call()
     except PaygateError as error:
         text = str(error)
-        for name in vars(names).values():
+        # The longest first: the number of a callback can be a part of an id.
+        for name in sorted(vars(names).values(), key=lambda each: len(str(each)), reverse=True):
             text = text.replace(repr(name), "…").replace(str(name), "…")
         return type(error), text
 

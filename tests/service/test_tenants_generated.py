@@ -85,6 +85,7 @@ def town() -> Iterator[Town]:
         merchants=Merchants(gateways.get, cached=1),
         clock=clock,
         token_keys=[key],
+        page_keys=[key],
         timing=Timing(feed_pause=None),
     ) as all_:
         north, south = all_.for_tenant("north"), all_.for_tenant("south")
@@ -122,6 +123,9 @@ def values(town: Town) -> dict[str, Sequence[Any]]:
         "job": [f"inquire/north/card/{n.attempt}/", f"inquire/south/card/{n.attempt}/"],
         "jobs": [[f"inquire/north/card/{n.attempt}/"]],
         "prepayment": ["ppy_of_nobody"],
+        "link": [n.link, "lnk_of_nobody"],
+        "token": [n.token, n.paid_token],
+        "given": [n.given],
         "aggregate": [n.payment, n.invoice, n.method, clerk.payment(n.payment)],
         "after": [n.payment, n.invoice, n.method, 0],
         "account": ["card", n.stored, "till-8"],

@@ -9,16 +9,20 @@ from paygate.cashier import arguments
 from paygate.cashier.verbs import Verbs
 from paygate.errors import GatewayNotFound
 from paygate.printing import shown
+from paygate.service.flow import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
 
+    from paygate.domain.method import PaymentMethod
     from paygate.errors import PaygateError
+    from paygate.gateway import Method
     from paygate.ledger.paging import Page
     from paygate.ledger.tx import Context
     from paygate.service.account import GatewayAccount, Timing
     from paygate.service.agenda import Access
+    from paygate.service.flow import Flow
     from paygate.service.readers import Reader
 
 
@@ -84,3 +88,16 @@ class OnAccounts(OnLedger):
                 argument="via",
             )
         return found
+
+
+def stored_or_given(
+    method: Method | PaymentMethod | str | None,
+) -> Flow[Method | PaymentMethod | None]:
+    """Return the method to charge; the id of a stored one is looked up, never sent as a token."""
+    from paygate.service import finding
+
+    if method is None:
+        return None
+    given = arguments.method(method, "method")
+    stored = arguments.id_of_stored(given)
+    return given if stored is None else (yield from look(lambda tx: finding.method(tx, stored)))

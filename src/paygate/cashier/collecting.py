@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.cashier import arguments
-from paygate.cashier.base import OnAccounts
+from paygate.cashier.base import OnAccounts, stored_or_given
 from paygate.cashier.verbs import verb
 from paygate.domain.kind import Operation
 from paygate.domain.text import note, optional
-from paygate.service.flow import look
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +90,7 @@ class Collecting(OnAccounts):
             account=account,
             key=arguments.key(key),
             kind=arguments.maybe(arguments.kind, kind, "kind"),
-            method=(yield from _method(method)),
+            method=(yield from stored_or_given(method)),
             amount=arguments.maybe(arguments.money, amount, "amount"),
             credit=arguments.maybe(arguments.money, credit, "credit"),
             expect=arguments.maybe(arguments.any_money, expect, "expect"),
@@ -152,7 +151,7 @@ class Collecting(OnAccounts):
             name="authorize",
             operation=Operation.AUTHORIZE,
             kind=arguments.maybe(arguments.kind, kind, "kind"),
-            method=(yield from _method(method)),
+            method=(yield from stored_or_given(method)),
             amount=arguments.maybe(arguments.money, amount, "amount"),
             payer=arguments.maybe(arguments.person, payer, "payer"),
             return_url=arguments.return_url(return_url, live=account.traits.live),
@@ -204,7 +203,7 @@ class Collecting(OnAccounts):
             key=arguments.key(key),
             name="top_up",
             kind=arguments.maybe(arguments.kind, kind, "kind"),
-            method=(yield from _method(method)),
+            method=(yield from stored_or_given(method)),
             amount=arguments.money(amount, "amount"),
             customer=arguments.customer(customer, "customer"),
             payer=arguments.maybe(arguments.person, payer, "payer"),
@@ -222,14 +221,3 @@ class Collecting(OnAccounts):
             moto=arguments.flag(moto, "moto"),
         )
         return (yield from collect.collect(order, self._timing, self._accounts))
-
-
-def _method(method: Method | PaymentMethod | str | None) -> Flow[Method | PaymentMethod | None]:
-    """Return the method to charge; the id of a stored one is looked up, never sent as a token."""
-    from paygate.service import finding
-
-    if method is None:
-        return None
-    given = arguments.method(method, "method")
-    stored = arguments.id_of_stored(given)
-    return given if stored is None else (yield from look(lambda tx: finding.method(tx, stored)))

@@ -15,6 +15,7 @@ from paygate.cashier.enrolling import Enrolling
 from paygate.cashier.events import Outbox, Publishing
 from paygate.cashier.feeds import FeedVerbs
 from paygate.cashier.invoices import Invoices
+from paygate.cashier.links import Links, PayingLinks
 from paygate.cashier.methods import Methods
 from paygate.cashier.operations import Operations
 from paygate.cashier.payer_numbers import PayerNumbers
@@ -30,6 +31,7 @@ from paygate.cashier.write_offs import WriteOffs
 class BookDesk(
     Invoices,
     Prepayments,
+    Links,
     ByHand,
     Reversals,
     Credits,
@@ -50,6 +52,7 @@ class BookDesk(
 
 class Desk(
     Collecting,
+    PayingLinks,
     Operations,
     Enrolling,
     PayerNumbers,

@@ -93,6 +93,7 @@ class Face:
         timing: Timing | None = None,
         period_closed: Callable[[date], bool] | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
+        page_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
         transport: Network | Transport | AsyncTransport | None = None,
         busy_s: float = 30.0,
@@ -116,7 +117,9 @@ class Face:
         are in the customer's time zone, or in *zone*, the merchant's (an IANA name), if the
         customer's zone is not known. *period_closed* returns whether
         reversals can no longer be dated on a given day. *token_keys* are Fernet keys for the
-        tokens of stored methods: the first one encrypts, all of them decrypt.
+        tokens of stored methods: the first one encrypts, all of them decrypt. From *page_keys*, in
+        the same form, come the addresses of payment links and payment pages: those of new links
+        from the first one.
 
         *environment* (``os.environ``) is where the values of settings such as ``{"env": "NAME"}``
         are read; give it only if you wrote the settings yourself, never with what somebody entered
@@ -142,6 +145,7 @@ class Face:
         from paygate.domain.customer import zone_of
         from paygate.ledger.dialects import open_store
         from paygate.ledger.elapsed import MachineStopwatch
+        from paygate.ledger.page_keys import PageKeys
         from paygate.ledger.tx import Context, SystemClock, TimedIds
         from paygate.ledger.vault import Vault
         from paygate.service.account import Timing
@@ -152,7 +156,8 @@ class Face:
         given, variables, at = Sealed(gateways or {}), Sealed(environment), Sealed(url)
         readers = Sealed(sinks or {})
         keys = arguments.token_keys(token_keys, "token_keys")
-        del gateways, sinks, environment, token_keys, url
+        masters = arguments.token_keys(page_keys, "page_keys")
+        del gateways, sinks, environment, token_keys, page_keys, url
         alone = not given.open() and variables.open() is None
         cls._check_merchants(merchants, alone=alone)
         arguments.gateways(given, "gateways")
@@ -183,6 +188,7 @@ class Face:
             clock=clock or SystemClock(),
             ids=ids or TimedIds(),
             vault=None if keys is None else Vault(keys),
+            page_keys=None if masters is None else PageKeys(masters),
             # If a test moves the clock, the machine's own time would contradict it.
             stopwatch=MachineStopwatch() if clock is None else None,
         )
@@ -221,6 +227,7 @@ class Face:
         timing: Timing | None = None,
         period_closed: Callable[[date], bool] | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
+        page_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
         transport: Network | Transport | AsyncTransport | None = None,
         busy_s: float = 30.0,
@@ -229,8 +236,8 @@ class Face:
     ) -> Self:
         """Open a ledger in memory that ends with this object, for tests; see `open`."""
         # A traceback shows the locals of each frame: none of them holds a key from here on.
-        secrets = Sealed((gateways, token_keys, environment, sinks))
-        del gateways, token_keys, environment, sinks
+        secrets = Sealed((gateways, token_keys, environment, sinks, page_keys))
+        del gateways, token_keys, environment, sinks, page_keys
         return cls.open(
             "sqlite://",
             gateways=secrets.open()[0],
@@ -244,6 +251,7 @@ class Face:
             timing=timing,
             period_closed=period_closed,
             token_keys=secrets.open()[1],
+            page_keys=secrets.open()[4],
             environment=secrets.open()[2],
             transport=transport,
             busy_s=busy_s,

@@ -62,6 +62,16 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "close": Command("prepayments", "close", "Close one that will get no invoice."),
         },
     ),
+    "link": Noun(
+        "Hand out payment links: create, list, show, revoke, reissue.",
+        {
+            "create": Command("links", "create", "Create a link for what a payer owes."),
+            "list": Command("links", "list_", "List payment links, the newest first."),
+            "show": Command("links", "show_", "Show a link and what can be paid with it."),
+            "revoke": Command("links", "revoke", "End a link, and withdraw its pages."),
+            "reissue": Command("links", "reissue", "Give a link another address."),
+        },
+    ),
     "payment": Noun(
         "Collect, record, refund and clear payments.",
         {

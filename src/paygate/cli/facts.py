@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paygate.cli import show
@@ -9,6 +10,7 @@ from paygate.cli import show
 if TYPE_CHECKING:
     from paygate.domain.credit import Credit
     from paygate.domain.invoice import Invoice
+    from paygate.domain.link import PaymentLink
     from paygate.domain.payment import Payment
     from paygate.domain.prepayment import Prepayment
     from paygate.domain.receipt import ReceiptLine
@@ -23,6 +25,13 @@ def invoice(of: Invoice) -> dict[str, Any]:
 def prepayment(of: Prepayment) -> dict[str, Any]:
     """Return a prepayment, with the amount that is open and the money that waits."""
     return {**show.plain(of), "open": show.plain(of.open), "waiting": show.plain(of.waiting)}
+
+
+def link(of: PaymentLink, base_url: str | None = None) -> dict[str, Any]:
+    """Return a payment link without its token; with *base_url*, with its address."""
+    written: dict[str, Any] = show.plain(replace(of, token=None))
+    del written["token"]
+    return written if base_url is None else {**written, "address": of.address(base_url)}
 
 
 def payment(of: Payment) -> dict[str, Any]:

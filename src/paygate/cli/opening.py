@@ -43,6 +43,9 @@ P = ParamSpec("P")
 KEYS_VARIABLE = "PAYGATE_TOKEN_KEYS"
 """The environment variable with the keys of stored methods' tokens; the first one encrypts."""
 
+PAGE_KEYS_VARIABLE = "PAYGATE_PAGE_KEYS"
+"""The environment variable with the keys of payment links; new links come from the first one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
@@ -193,13 +196,14 @@ class Where:
             sinks=tables.sinks,
             tenant=tenant,
             zone=self.zone,
-            token_keys=self._token_keys(),
+            token_keys=self._keys(KEYS_VARIABLE),
+            page_keys=self._keys(PAGE_KEYS_VARIABLE),
             preload=False,
         )
 
-    def _token_keys(self) -> list[str] | None:
-        """Return the keys of stored methods' tokens, which are never part of a command line."""
-        keys = [key.strip() for key in os.environ.get(KEYS_VARIABLE, "").split(",") if key.strip()]
+    def _keys(self, variable: str) -> list[str] | None:
+        """Return the keys in a variable, which are never part of a command line."""
+        keys = [key.strip() for key in os.environ.get(variable, "").split(",") if key.strip()]
         hide(self.ctx, *keys)
         return keys or None
 

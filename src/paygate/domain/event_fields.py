@@ -107,6 +107,19 @@ _OF_PREPAYMENT: Final = (
     EventField("replaced_by", Shape.TEXT_OR_NULL, "The invoice that took its place.", None),
     EventField("data", Shape.OBJECT, "What the host stored with it.", {"order": "4711"}),
 )
+_LINK: Final = _text("link", "The id of the payment link.", "lnk_0661842f88b1f1e50c1d")
+_OF_LINK: Final = (
+    _LINK,
+    _CUSTOMER,
+    _text("for", "What it is for: invoices, prepayment or balance.", "invoices"),
+    EventField("items", Shape.LIST, "The numbers of invoices, or an assignment key.", ["INV-7"]),
+    _text("status", "The status of the link after the event.", "active"),
+    _CURRENCY,
+    _whole("open_minor", "What is open on it, in minor units.", 3000),
+    EventField("payment", Shape.TEXT_OR_NULL, "The last payment that it brought.", None),
+    EventField("expires_at", Shape.TEXT_OR_NULL, "Until when it can be paid.", None),
+    EventField("metadata", Shape.RESULTS, "What the host stored with it.", {"campaign": "7"}),
+)
 _OF_PAYMENT: Final = (
     _PAYMENT,
     _PAYER,
@@ -119,6 +132,7 @@ _OF_PAYMENT: Final = (
     _whole("received_minor", "What was received in all, after the event.", 3000),
     _whole("returned_minor", "What went back in all, after the event.", 0),
     *_sometimes(
+        _LINK,
         _ATTEMPT,
         _OPERATION,
         EventField(
@@ -177,6 +191,7 @@ _BY_KIND: Final[Mapping[str, tuple[EventField, ...]]] = {
     "invoice": _OF_INVOICE,
     "payment": _OF_PAYMENT,
     "prepayment": _OF_PREPAYMENT,
+    "link": _OF_LINK,
     "method": _OF_STORED_METHOD,
     "callback": _OF_CALLBACK,
     "account": (*_OF_ACCOUNT, _REASON),
@@ -193,6 +208,7 @@ _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
         _AMOUNT,
         _REASON,
     ),
+    "link.revoked": (_REASON,),
     "prepayment.assigned": (
         _text("invoice", "The number of the invoice.", "INV-7"),
         _AMOUNT,

@@ -26,6 +26,8 @@ class JobKind(StrEnum):
     """Apply a callback that waits in the inbox."""
     CHECK_SETTLEMENT = "check-settlement"
     """Check whether accepted money of a payment has settled."""
+    END_LINK = "end-link"
+    """Let a payment link expire, and withdraw its pages."""
     PUBLISH = "publish"
     """Deliver events to a sink or a subscriber."""
 
@@ -44,9 +46,9 @@ class Job:
     """
     A piece of due work: what is to be done, for which account, and about what.
 
-    `subject` is the id of an attempt, a callback or a payment, or the name of an account or a sink.
-    A job of a sink has no account. `lease` identifies the claim of whoever took the job; it is
-    empty if the job was only listed.
+    `subject` is the id of an attempt, a callback, a payment or a link, or the name of an account or
+    a sink. A job of a link or a sink has no account. `lease` identifies the claim of whoever took
+    the job; it is empty if the job was only listed.
     """
 
     kind: JobKind

@@ -118,8 +118,9 @@ class Payment:
     - `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
       a new payment (with a new key) can be tried with the same method.
     - `items` are the invoices that it is for; `key` is the idempotency key of the call that
-      created it. `repeated` says that the call which returned it stored and
-      sent nothing: its key had been used before, and this is the payment of that call.
+      created it, and `link` the payment link that its payer followed, if any. `repeated` says that
+      the call which returned it stored and sent nothing: its key had been used before, and this is
+      the payment of that call.
     - `reviews` say why it needs manual review and which verbs end that; there are some if
       `needs_review`. `unanswered` says why the inquiry that returned it got no
       response, so that it is unchanged; it is empty if the gateway responded. `warnings` are
@@ -167,6 +168,7 @@ class Payment:
     checks: CardChecks | None = None
     key: str = ""
     payer_number: str = ""
+    link: str = ""
     items: tuple[PaymentItem, ...] = ()
     created_at: datetime | None = None
     foreign: tuple[ForeignMoney, ...] = ()

@@ -96,6 +96,15 @@ PrepaymentStatusWord: TypeAlias = Literal[
 ]
 """The status of a prepayment: see `PrepaymentStatus`."""
 
+LinkStatusWord: TypeAlias = Literal[
+    "active",
+    "used",
+    "superseded",
+    "revoked",
+    "expired",
+]
+"""The status of a payment link: see `LinkStatus`."""
+
 OnRestWord: TypeAlias = Literal[
     "keep",
     "credit",

@@ -68,12 +68,22 @@ ITEM: Final = _facts(
     "credited_minor autopay method effective issued_at=at actor",
 )
 PREPAYMENT: Final = _facts("prepayment", "item; on_rest description data replaced_by")
+LINK: Final = _facts(
+    "link",
+    "id; tenant customer kind currency min_minor max_minor uses expires_at accounts immediate_only "
+    "language metadata return_to status changed_at=at reason generation key_id created_at=at actor",
+)
+LINK_ITEM: Final = _facts("link_item", "link position; item")
+PAGE_TOKEN: Final = _facts(
+    "page_token", "tenant digest; kind subject generation key_id created_at=at"
+)
 ASSIGNMENT_KEY: Final = _facts("assignment_key", "tenant currency key; customer created_at=at")
 PAYMENT: Final = _facts(
     "payment",
     "id; tenant customer payer account kind currency amount_minor=amount credit_on "
     "refundable_after settles_within_s settle_check_at authorized_minor voiding hold_over "
-    "reference method mandate key payer_number superseded seen_minor reversal created_at=at actor",
+    "reference method mandate key payer_number superseded seen_minor reversal link created_at=at "
+    "actor",
 )
 REVIEW: Final = _facts(
     "review", "payment cause; raised_at ended_at ended_by reason collected_minor returned_minor"
@@ -185,6 +195,9 @@ ALL: Final = (
     KEY,
     ITEM,
     PREPAYMENT,
+    LINK,
+    LINK_ITEM,
+    PAGE_TOKEN,
     ASSIGNMENT_KEY,
     PAYMENT,
     REVIEW,

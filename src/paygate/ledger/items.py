@@ -167,6 +167,7 @@ def by_id(tx: Tx, id_: str) -> OpenItem | None:
     if row is None:
         return None
     tx.known["kind", id_] = row["kind"]
+    tx.known["linked", id_] = row["linked"]
     return prepayments.by_id(tx, id_) if row["kind"] == PREPAYMENT else _one(tx, row)
 
 
@@ -183,6 +184,11 @@ def _one(tx: Tx, row: Row) -> Invoice:
     if not row["paged"]:
         claims.cache_no_pages(tx, row["id"])
     return invoice_of(row)
+
+
+def may_be_linked(tx: Tx, id_: str) -> bool:
+    """Return whether a payment link may be for an item, as far as this transaction has read it."""
+    return bool(tx.known.get(("linked", id_), True))
 
 
 def amounts_of(tx: Tx, id_: str) -> OpenItem | None:
@@ -217,6 +223,12 @@ def _change(tx: Tx, sql: str, params: Mapping[str, Any]) -> int:
     return tx.run(sql, params)
 
 
+def _change_open(tx: Tx, sql: str, params: Mapping[str, Any]) -> int:
+    """Execute a statement that changes what is open on an item."""
+    tx.linked[params["id"]] = None
+    return _change(tx, sql, params)
+
+
 def claim(tx: Tx, item: str, minor: int) -> bool:
     """Claim *minor* of *item*; return False if that much is not free."""
     return bool(_change(tx, _CLAIM, {"id": item, "amount": minor}))
@@ -235,6 +247,9 @@ def fill_claim(tx: Tx, item: str, *, claimed: int, minor: int) -> None:
     row = tx.one(_FILL_CLAIM, {"id": item, "claimed": claimed, "amount": minor})
     assert row is not None, "items are never deleted"
     tx.known["kind", item] = row["kind"]
+    tx.known["linked", item] = row["linked"]
+    if row["linked"]:
+        tx.linked[item] = None
     if row["kind"] == PREPAYMENT:
         tx.known.pop(("item", item), None)
     else:
@@ -243,24 +258,24 @@ def fill_claim(tx: Tx, item: str, *, claimed: int, minor: int) -> None:
 
 def fill(tx: Tx, item: str, minor: int) -> bool:
     """Allocate *minor* to *item*; return False if that much is not free."""
-    return bool(_change(tx, _FILL, {"id": item, "amount": minor}))
+    return bool(_change_open(tx, _FILL, {"id": item, "amount": minor}))
 
 
 def empty(tx: Tx, item: str, minor: int) -> None:
     """Remove *minor* of the allocated amount from *item*."""
     tx.freed[item] = None
-    _change(tx, _EMPTY, {"id": item, "amount": minor})
+    _change_open(tx, _EMPTY, {"id": item, "amount": minor})
 
 
 def write_off(tx: Tx, item: str, minor: int) -> bool:
     """Write off *minor* of *item*; return False if that much is not free."""
-    return bool(_change(tx, _WRITE_OFF, {"id": item, "amount": minor}))
+    return bool(_change_open(tx, _WRITE_OFF, {"id": item, "amount": minor}))
 
 
 def undo_write_off(tx: Tx, item: str, minor: int) -> None:
     """Reopen *minor* of the written-off amount."""
     tx.freed[item] = None
-    _change(tx, _UNDO_WRITE_OFF, {"id": item, "amount": minor})
+    _change_open(tx, _UNDO_WRITE_OFF, {"id": item, "amount": minor})
 
 
 def mark_disputed(tx: Tx, item: str) -> None:
@@ -274,7 +289,7 @@ def void(tx: Tx, item: str, *, back: int) -> bool:
 
     Its money becomes credit, except *back*, which returns to prepayments.
     """
-    done = bool(_change(tx, _VOID, {"id": item, "back": back}))
+    done = bool(_change_open(tx, _VOID, {"id": item, "back": back}))
     if done:
         checksums.renew(tx, checksums.ITEM, item)
     return done

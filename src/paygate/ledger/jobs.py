@@ -1,6 +1,7 @@
 """Jobs: what is due, and who does it.
 
-What is due is read from the tables that plan it: attempts, callbacks, payments, feeds and sinks.
+What is due is read from the tables that plan it: attempts, callbacks, payments, links, feeds and
+sinks.
 Nothing is copied into a queue, which could disagree with them. A process that takes a job stores a
 row with its lease, and no other process takes the job until the lease ends or is given back. The
 row is an arrangement between processes, to save work: each job may be done twice, so it does not
@@ -47,6 +48,11 @@ SELECT d.id AS subject, d.settle_check_at AS due_at, 0 AS length FROM paygate_pa
 WHERE d.tenant = :tenant AND d.account = :account AND d.settle_check_at <= :at
 ORDER BY d.settle_check_at, d.id LIMIT :limit
 """
+_LINKS = """
+SELECT d.id AS subject, d.expires_at AS due_at, 0 AS length FROM paygate_link d
+WHERE d.tenant = :tenant AND d.status = 'active' AND d.expires_at <= :at
+ORDER BY d.expires_at, d.id LIMIT :limit
+"""
 _FREE = """
 AND NOT EXISTS (
   SELECT 1 FROM paygate_job j WHERE j.tenant = :tenant AND j.kind = :kind AND j.subject = {id}
@@ -63,13 +69,15 @@ DUE: Final[Mapping[JobKind, str]] = {
     JobKind.INQUIRE: _ATTEMPTS,
     JobKind.APPLY: _CALLBACKS,
     JobKind.CHECK_SETTLEMENT: _PAYMENTS,
+    JobKind.END_LINK: _LINKS,
 }
-"""The queries for due rows of an account."""
+"""The queries for due rows of an account, or of the tenant."""
 
 TO_TAKE: Final[Mapping[JobKind, str]] = {
     JobKind.INQUIRE: _to_take(_ATTEMPTS, "d.id"),
     JobKind.APPLY: _to_take(_CALLBACKS, "CAST(d.id AS text)"),
     JobKind.CHECK_SETTLEMENT: _to_take(_PAYMENTS, "d.id"),
+    JobKind.END_LINK: _to_take(_LINKS, "d.id"),
 }
 """The same without jobs that are taken; on PostgreSQL, without rows that others take right now."""
 
@@ -104,6 +112,10 @@ _PLANNED: Final[Mapping[JobKind, str]] = {
     JobKind.CHECK_SETTLEMENT: (
         "SELECT settle_check_at AS due_at FROM paygate_payment WHERE tenant = :tenant AND id = :id"
     ),
+    JobKind.END_LINK: (
+        "SELECT CASE status WHEN 'active' THEN expires_at END AS due_at FROM paygate_link "
+        "WHERE tenant = :tenant AND id = :id"
+    ),
 }
 _SINK = "SELECT position, pause_until FROM paygate_sink WHERE tenant = :tenant AND name = :name"
 _TENANTS = """
@@ -114,6 +126,8 @@ WHERE EXISTS (SELECT 1 FROM paygate_attempt d
     WHERE d.tenant = k.tenant AND d.account = k.name AND d.next_try_at <= :at)
   OR EXISTS (SELECT 1 FROM paygate_payment d
     WHERE d.tenant = k.tenant AND d.account = k.name AND d.settle_check_at <= :at)
+  OR EXISTS (SELECT 1 FROM paygate_link d
+    WHERE d.tenant = k.tenant AND d.status = 'active' AND d.expires_at <= :at)
   OR (k.has_feed = 1 AND :feeds = 1 AND NOT EXISTS (SELECT 1 FROM paygate_feed f
     WHERE f.tenant = k.tenant AND f.account = k.name AND f.read_at > :read_since
       AND f.since_stop <> 'unread'))
@@ -158,7 +172,7 @@ class DueJob:
 
 def due(tx: Tx, kind: JobKind, account: str, limit: int, *, free: bool) -> list[DueJob]:
     """
-    Return due jobs of an *account*, the longest due first.
+    Return due jobs of an *account*, the longest due first; links have none.
 
     With *free*, jobs that another process has taken are left out.
     """
@@ -182,7 +196,7 @@ def _job_of(tx: Tx, kind: JobKind, account: str, row: Row) -> Job:
 
 
 def is_planned(tx: Tx, job: Job) -> bool:
-    """Return whether the row of *job*, an attempt, a callback or a payment, is due now."""
+    """Return whether the row of *job*, such as an attempt or a callback, is due now."""
     id_ = int(job.subject) if job.kind is JobKind.APPLY else job.subject
     row = tx.one(_PLANNED[job.kind], {"tenant": tx.tenant, "id": id_})
     return row is not None and row["due_at"] is not None and row["due_at"] <= tx.at

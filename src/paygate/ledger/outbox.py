@@ -61,6 +61,10 @@ _LAST = """
 SELECT position FROM paygate_outbox
 WHERE tenant = :tenant AND position IS NOT NULL ORDER BY position DESC LIMIT 1
 """
+_LAST_OF = """
+SELECT occurred_at FROM paygate_outbox
+WHERE tenant = :tenant AND aggregate = :aggregate ORDER BY seq DESC LIMIT 1
+"""
 _ANY_OF = "SELECT 1 AS one FROM paygate_outbox WHERE tenant = :tenant LIMIT 1"
 _ANY_BEFORE = "SELECT 1 AS one FROM paygate_outbox WHERE tenant < :tenant LIMIT 1"
 _ANY_AFTER = "SELECT 1 AS one FROM paygate_outbox WHERE tenant > :tenant LIMIT 1"
@@ -233,6 +237,12 @@ def of_aggregate(tx: Tx, aggregate: str, seq: int, limit: int) -> list[Event]:
     """Return the events of one aggregate after its number *seq*."""
     params = {"tenant": tx.tenant, "aggregate": aggregate, "seq": seq, "limit": limit}
     return [event_of(row) for row in tx.all(_BY_AGGREGATE, params)]
+
+
+def last_of(tx: Tx, aggregate: str) -> datetime | None:
+    """Return when the last event about *aggregate* occurred, or None."""
+    row = tx.one(_LAST_OF, {"tenant": tx.tenant, "aggregate": aggregate})
+    return None if row is None else read_instant(row["occurred_at"])
 
 
 def only_of_others(tx: Tx) -> bool:

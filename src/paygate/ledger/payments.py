@@ -41,11 +41,11 @@ _INSERT = """
 INSERT INTO paygate_payment (
   id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on,
   refundable_after, settles_within_s, status, reference, method, mandate, key, payer_number,
-  created_at, actor, checksum)
+  link, created_at, actor, checksum)
 VALUES (
   :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on,
   :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key,
-  :payer_number, :at, :actor, :checksum)
+  :payer_number, :link, :at, :actor, :checksum)
 """
 # Both subqueries stop at the first row that decides, however many receipts there are.
 _SETTLED = """
@@ -237,6 +237,7 @@ def insert(
     settles_within: timedelta | None = None,
     key: str = "",
     payer_number: str = "",
+    link: str | None = None,
 ) -> Payment:
     """Store a new payment, for which no money has moved yet, and return it."""
     params = {
@@ -257,6 +258,7 @@ def insert(
         "mandate": mandate,
         "key": key,
         "payer_number": payer_number,
+        "link": link,
         "at": tx.at,
         "actor": tx.actor,
         **_AT_FIRST,
@@ -286,6 +288,7 @@ def insert(
         mandate=mandate,
         key=key,
         payer_number=payer_number,
+        link=link or "",
         created_at=read_instant_or_none(tx.at),
     )
 
@@ -561,6 +564,7 @@ def payment_of(row: Row) -> Payment:
         checks=codec.read_checks(row["verified"]),
         key=row["key"],
         payer_number=row["payer_number"],
+        link=row["link"] or "",
         items=_items_of(row),
         foreign=foreign,
         reviews=_reviews_of(row, foreign),

@@ -214,11 +214,13 @@ def replace(tx: Tx, id_: str, by: str | None) -> None:
     status = "open" if by is None else "replaced"
     tx.run(_SET_REPLACED, {"id": id_, "status": status})
     tx.run(_SET_REPLACED_BY, {"id": id_, "by": by})
+    tx.linked[id_] = None
     checksums.renew(tx, checksums.PREPAYMENT, id_)
 
 
 def close(tx: Tx, id_: str) -> bool:
     """Close a prepayment; return False if it is closed already, or part of it is claimed."""
+    tx.linked[id_] = None
     return bool(tx.run(_CLOSE, {"id": id_}))
 
 

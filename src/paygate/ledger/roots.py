@@ -15,10 +15,11 @@ These are the roots, in the order in which they are locked:
 - *Events*: the positions of all events (see `outbox`).
 - *Sink*: the position of a sink, and its delayed events.
 - *Payment*: a payment whose customer is unknown. Its own row is locked.
-- *Customer*: a customer's invoices, prepayments, payments, attempts, claims, receipts, allocations,
-  postings, credit, reversals, chargebacks, methods, mandates, payer numbers and contact facts. A
-  payment has two such roots if its payer is another customer. The row of the customer is locked. A
-  new customer has no row, so a lock that stands for a share of all unknown ids is taken.
+- *Customer*: a customer's invoices, prepayments, links, payments, attempts, claims, receipts,
+  allocations, postings, credit, reversals, chargebacks, methods, mandates, payer numbers, tokens of
+  pages and contact facts. A payment has two such roots if its payer is another customer. The row
+  of the customer is locked. A new customer has no row, so a lock that stands for a share of all
+  unknown ids is taken.
 
 All other tables need no root (see `ROOTLESS`): a unique constraint or one conditional statement
 decides.
@@ -107,8 +108,11 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
             "paygate_early_return",
             "paygate_hold",
             "paygate_item",
+            "paygate_link",
+            "paygate_link_item",
             "paygate_mandate",
             "paygate_method",
+            "paygate_page_token",
             "paygate_payer_number",
             "paygate_payment",
             "paygate_posting",

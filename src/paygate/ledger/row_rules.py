@@ -46,9 +46,12 @@ _COUNTED: Final = [
     "inbox",
     "item",
     "key",
+    "link",
+    "link_item",
     "mandate",
     "method",
     "outbox",
+    "page_token",
     "payer_number",
     "payment",
     "prepayment",
@@ -109,6 +112,7 @@ FROM pragma_foreign_key_check
 _OWNERS: Final = {
     "paygate_review": "JOIN paygate_payment o ON o.id = t.payment",
     "paygate_prepayment": "JOIN paygate_item o ON o.id = t.item",
+    "paygate_link_item": "JOIN paygate_link o ON o.id = t.link",
     "paygate_claim": "JOIN paygate_payment o ON o.id = t.payment",
     "paygate_hold": "JOIN paygate_attempt o ON o.id = t.attempt",
     "paygate_refund_item": "JOIN paygate_attempt o ON o.id = t.attempt",
@@ -308,6 +312,9 @@ _BELONGING: Final = (
             _compared_with_owner(
                 "prepayment", "item", _reference("replaced_by>item", "tenant customer currency")
             ),
+            _compared_with_owner(
+                "link_item", "link", _reference("item", "tenant customer currency")
+            ),
             _compared_with_owner("hold", "attempt", _reference("credit", "tenant currency")),
             _compared_with_owner("refund_item", "attempt", _reference("item", "tenant currency")),
             _compared_with_owner(
@@ -464,8 +471,10 @@ _CALLS: Final = (
             LEFT JOIN paygate_attempt a ON a.id = k.result AND a.tenant = k.tenant
             LEFT JOIN paygate_write_off w ON w.id = k.result AND w.tenant = k.tenant
             LEFT JOIN paygate_prepayment v ON v.item = k.result
+            LEFT JOIN paygate_link l ON l.id = k.result AND l.tenant = k.tenant
             WHERE k.tenant = :tenant AND k.operation <> 'record_refund'
               AND p.id IS NULL AND a.id IS NULL AND w.id IS NULL AND v.item IS NULL
+              AND l.id IS NULL
             """,
         ),
         cheap=False,

@@ -70,6 +70,49 @@ STATE_RULES: Final = (
         """,
     ),
     Rule(
+        "links-follow-their-items",
+        "a payment link is used if nothing of it is open or it was paid as often as it can be, "
+        "superseded if an invoice has replaced its prepayment, and active otherwise, unless it was "
+        "revoked or has expired",
+        """
+        SELECT l.id AS subject, 'it is ' || l.status || '; open: ' || coalesce(o.open, 0)
+          || ', paid: ' || coalesce(p.paid, 0) AS detail
+        FROM paygate_link l
+        LEFT JOIN (
+          SELECT x.link, sum(CASE i.status WHEN 'open' THEN i.total_minor - i.allocated_minor
+              - i.written_off_minor - i.moved_minor ELSE 0 END) AS open,
+            max(CASE WHEN i.kind = 'prepayment' AND i.status = 'void' THEN 1 ELSE 0 END) AS closed,
+            max(CASE WHEN i.status = 'replaced' AND i.allocated_minor + i.moved_minor
+              < i.total_minor THEN 1 ELSE 0 END) AS replaced
+          FROM paygate_link_item x JOIN paygate_item i ON i.id = x.item GROUP BY x.link) o
+          ON o.link = l.id
+        LEFT JOIN (
+          SELECT link, count(*) AS paid FROM paygate_payment
+          WHERE link IS NOT NULL AND received_minor > returned_minor GROUP BY link) p
+          ON p.link = l.id
+        WHERE l.tenant = :tenant AND l.status IN ('active', 'used', 'superseded')
+          AND l.status <> CASE WHEN o.closed = 1 THEN 'revoked'
+            WHEN o.replaced = 1 THEN 'superseded'
+            WHEN l.kind <> 'balance' AND o.open = 0 OR coalesce(p.paid, 0) >= l.uses THEN 'used'
+            ELSE 'active' END
+        """,
+    ),
+    Rule(
+        "links-have-their-tokens",
+        "each payment link has its latest token, and its items are marked",
+        """
+        SELECT l.id AS subject, 'its token number ' || l.generation || ' is missing' AS detail
+        FROM paygate_link l
+        LEFT JOIN paygate_page_token t ON t.tenant = l.tenant AND t.kind = 'link'
+          AND t.subject = l.id AND t.generation = l.generation AND t.key_id = l.key_id
+        WHERE l.tenant = :tenant AND t.digest IS NULL
+        UNION ALL
+        SELECT i.id, 'linked is ' || i.linked FROM paygate_item i
+        LEFT JOIN (SELECT DISTINCT item FROM paygate_link_item) x ON x.item = i.id
+        WHERE i.tenant = :tenant AND i.linked <> CASE WHEN x.item IS NULL THEN 0 ELSE 1 END
+        """,
+    ),
+    Rule(
         "open-pages-hold-nothing",
         "a payment that waits for its payer has no hard claim, unless it is being completed",
         """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from paygate.ledger.elapsed import Mark, Stopwatch
+    from paygate.ledger.page_keys import PageKeys
     from paygate.ledger.roots import Owned, Root
     from paygate.ledger.vault import Vault
 
@@ -138,6 +139,7 @@ class Context:
     ids: Ids
     zone: ZoneInfo = _UTC
     vault: Vault | None = None
+    page_keys: PageKeys | None = None
     stopwatch: Stopwatch | None = None
 
 
@@ -152,7 +154,9 @@ class Tx:
     keys are the kind of fact and the id of its owner. Only the module that writes a table caches
     its rows, and each of its statements that changes a row updates or drops the cached value.
 
-    `freed` names the items of which something became free in this transaction, in that order.
+    `freed` names the items of which something became free in this transaction, in that order,
+    `linked` the items whose amounts changed and that a payment link may be for, and `links` the
+    links whose payments changed.
 
     `execute` is for a statement whose count is not needed: on PostgreSQL, it is sent with the next
     statement that is answered. `run` returns the count, which costs a wait for the server.
@@ -172,9 +176,12 @@ class Tx:
         "freed",
         "known",
         "lines",
+        "linked",
+        "links",
         "locks",
         "many",
         "now",
+        "page_keys",
         "peek",
         "reading_all",
         "run",
@@ -198,10 +205,13 @@ class Tx:
         self.tenant = context.tenant
         self.actor = context.actor
         self.vault = context.vault
+        self.page_keys = context.page_keys
         self.zone = context.zone
         self.lines: list[logs.LogLine] = []
         self.known: dict[tuple[str, str], Any] = {}
         self.freed: dict[str, None] = {}
+        self.links: dict[str, None] = {}
+        self.linked: dict[str, None] = {}
         self._queues: set[str] = set()
         self._at_end: dict[str, list[Mapping[str, Any]]] = {}
         self.now = context.clock.now()

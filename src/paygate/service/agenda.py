@@ -29,7 +29,7 @@ from paygate.domain.job import Job, JobKind
 from paygate.ledger import attempts, feeds, inbox, jobs
 from paygate.ledger.jobs import DueJob
 from paygate.ledger.tx import TimedIds, round_robin
-from paygate.service import apply, feed, inquire, publish, refusals, unsettled
+from paygate.service import apply, feed, inquire, pay_link, publish, refusals, unsettled
 from paygate.service.feed import FeedsRead
 from paygate.service.flow import Flow, look, transact
 from paygate.telemetry import Attribute, Shape
@@ -83,6 +83,8 @@ class Access:
             return f"the tenant {job.tenant!r} is not served here"
         if job.kind is JobKind.PUBLISH:
             return "" if job.subject in self.readers else f"no sink {job.subject!r} is known here"
+        if job.kind is JobKind.END_LINK:
+            return ""  # its pages are withdrawn as far as their accounts are here
         if job.account not in self.accounts:
             return f"the account {job.account!r} is not configured here"
         # The id of a job comes back from a queue, where anybody may have changed it.
@@ -180,7 +182,9 @@ def recover(access: Access, limit: int) -> Flow[list[Payment]]:
     Jobs that another process has taken are done as well: it may have died.
     """
     found: dict[str, Payment] = {}
-    for kind in (JobKind.INQUIRE, JobKind.READ_FEED, JobKind.APPLY, JobKind.CHECK_SETTLEMENT):
+    for kind in JobKind:
+        if kind is JobKind.PUBLISH:
+            continue
         if kind is JobKind.READ_FEED:
             # Together, because their pages alternate: a long feed does not hold up the others.
             yield from _read_feeds(access.accounts, access.timing)
@@ -293,6 +297,10 @@ def _find_rows(tx: Tx, kind: JobKind, search: Search) -> Iterator[list[DueJob]]:
             yield jobs.due(tx, kind, account, search.limit, free=search.free)
 
 
+def _find_links(tx: Tx, kind: JobKind, search: Search) -> Iterator[list[DueJob]]:
+    yield jobs.due(tx, kind, "", search.limit, free=search.free)
+
+
 def _row_is_due(tx: Tx, job: Job, access: Access) -> bool:
     del access
     return jobs.is_planned(tx, job)
@@ -362,6 +370,11 @@ def _check_settlement(job: Job, access: Access) -> Flow[JobResult]:
     return JobResult(job=job, payment=payment)
 
 
+def _end_link(job: Job, access: Access) -> Flow[JobResult]:
+    ended = yield from pay_link.expire(job.subject, access.accounts, access.timing)
+    return JobResult(job=job, left="" if ended else "it has not expired")
+
+
 def _publish(job: Job, access: Access) -> Flow[JobResult]:
     lease = job.lease or TimedIds().new("lease")
     done = yield from publish.publish([access.readers[job.subject]], lease)
@@ -384,6 +397,7 @@ KINDS: Final[Mapping[JobKind, JobRule]] = {
     JobKind.READ_FEED: JobRule(find=_find_feeds, is_due=_feed_is_due, work=_read_feed),
     JobKind.APPLY: JobRule(find=_find_rows, is_due=_row_is_due, work=_apply),
     JobKind.CHECK_SETTLEMENT: JobRule(find=_find_rows, is_due=_row_is_due, work=_check_settlement),
+    JobKind.END_LINK: JobRule(find=_find_links, is_due=_row_is_due, work=_end_link),
     JobKind.PUBLISH: JobRule(find=_find_sinks, is_due=_sink_is_due, work=_publish),
 }
 """The kinds of jobs; a new kind of due work is added here."""

@@ -81,7 +81,7 @@ def plan_claims(
         return ClaimPlan(customer=customers.save(tx, customer), currency=amount.currency)
     found = [share_of(tx, item) for item in wanted]
     check_together([item for item, _ in found], amount, customer)
-    _check_open([item for item, _ in found])
+    check_open([item for item, _ in found])
     if customer is not None:
         customers.save(tx, customer)
     first = found[0][0]
@@ -151,7 +151,8 @@ def check_together(
         )
 
 
-def _check_open(wanted: Sequence[OpenItem]) -> None:
+def check_open(wanted: Sequence[OpenItem]) -> None:
+    """Raise for an item of which nothing is to be paid."""
     for item in wanted:
         if isinstance(item, Prepayment):
             check_payable(item)

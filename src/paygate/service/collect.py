@@ -53,7 +53,7 @@ from paygate.service.flow import Flow, intend
 from paygate.service.reading import AnswerSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from paygate.dialogue import Dialogue
     from paygate.domain.method import Mandate
@@ -93,6 +93,9 @@ class CollectOrder:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     ship_to: Customer | None = None
     moto: bool = False
+    link: str | None = None
+    admit: Callable[[Tx], None] | None = None
+    """Called in the transaction that stores the intent; it may raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +259,8 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
     before = keys.take(tx, order.name, order.key, _fingerprint(order, kind), id_)
     if before is not None:
         return Opened(payment=finding.payment_again(tx, before))
+    if order.admit is not None:
+        order.admit(tx)
     plan = claiming.plan_claims(tx, order.items, order.amount, order.customer)
     _check_expected(order, plan)
     if not order.payer_present:
@@ -289,6 +294,7 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         settles_within=order.account.settles_within.get(kind),
         refundable_after=order.account.refundable_after[kind],
         key=order.key,
+        link=order.link,
     )
     claims.insert(tx, id_, plan.claims)
     attempt = tx.new_id("att")

@@ -40,6 +40,9 @@ def emit(
         "received_minor": payment.received.minor,
         "returned_minor": payment.returned.minor,
     }
+    if payment.link:
+        data["link"] = payment.link
+        tx.links[payment.link] = None
     if about.attempt:
         data |= {"attempt": about.attempt, "operation": about.operation}
     if payment.checks is not None:

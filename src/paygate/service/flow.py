@@ -89,7 +89,7 @@ Flow: TypeAlias = Generator[Step, Any, T]
 
 
 def transact(work: Callable[[Tx], T]) -> Flow[T]:
-    """Run *work* in one durable transaction, and move money on to the items that it freed."""
+    """Run *work* in one durable transaction, with what follows for items that it changed."""
     return cast("T", (yield Write(partial(_whole, work))))
 
 
@@ -99,6 +99,10 @@ def _whole(work: Callable[[Tx], T], tx: Tx) -> T:
         from paygate.service import freed
 
         freed.take_up(tx)
+    if tx.linked or tx.links:
+        from paygate.service import linked
+
+        linked.follow(tx)
     return result
 
 

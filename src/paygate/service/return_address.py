@@ -17,11 +17,12 @@ from paygate.printing import shown
 _PLACEHOLDER: Final = re.compile(r"\{payment\}|%7Bpayment%7D", re.IGNORECASE)
 """The placeholder, also in the form that ``urlencode`` and templates write."""
 
+_RESULT: Final = re.compile(r"\{result\}|%7Bresult%7D", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _RUNS_IN_THE_PAGE: Final = frozenset({"javascript", "data", "vbscript", "blob", "file", "about"})
 
 
-def checked(url: str) -> str:
+def checked(url: str, argument: str = "return_url") -> str:
     """
     Return *url* if a payer can be sent there; an empty one means no address.
 
@@ -30,18 +31,18 @@ def checked(url: str) -> str:
     """
     given = cast("object", url)
     if not isinstance(given, str):
-        raise InvalidValue(f"return_url is text, not {type(given).__name__}", argument="return_url")
+        raise InvalidValue(f"{argument} is text, not {type(given).__name__}", argument=argument)
     if not url:
         return ""
     if not url.isprintable() or " " in url:
         raise InvalidValue(
-            f"return_url has spaces or control characters: {shown(url)}", argument="return_url"
+            f"{argument} has spaces or control characters: {shown(url)}", argument=argument
         )
     rest = _PLACEHOLDER.sub("", url)
     if "{" in rest or "}" in rest:
         raise InvalidValue(
-            f"return_url has braces that are not the placeholder {{payment}}: {shown(url)}",
-            argument="return_url",
+            f"{argument} has braces that are not the placeholder {{payment}}: {shown(url)}",
+            argument=argument,
         )
     try:
         parts = urlsplit(url)
@@ -50,15 +51,25 @@ def checked(url: str) -> str:
     leads = parts is not None and parts.netloc and _SCHEME.fullmatch(parts.scheme)
     if parts is None or not leads or parts.scheme in _RUNS_IN_THE_PAGE:
         raise InvalidValue(
-            f"return_url is an absolute URL such as https://shop.example/paid, not {shown(url)}",
-            argument="return_url",
+            f"{argument} is an absolute URL such as https://shop.example/paid, not {shown(url)}",
+            argument=argument,
         )
     if parts.scheme in ("http", "https") and _PLACEHOLDER.search(parts.netloc):
         raise InvalidValue(
-            f"return_url may have the placeholder only after its host: {shown(url)}",
-            argument="return_url",
+            f"{argument} may have the placeholder only after its host: {shown(url)}",
+            argument=argument,
         )
     return url
+
+
+def home(url: str) -> str:
+    """
+    Return *url* if a payment page can send its payer home there; it may be empty.
+
+    It may have the placeholders ``{payment}`` and ``{result}``. Raises `InvalidValue`.
+    """
+    without = _RESULT.sub("{payment}", url)
+    return url if checked(without, "return_to") else ""
 
 
 def filled(url: str, payment: str) -> str:

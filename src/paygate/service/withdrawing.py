@@ -53,7 +53,7 @@ def check(
     rows = [page for item in wanted for page in claims.pages_on(tx, item)]
     pages = [finding.payment(tx, page) for page in dict.fromkeys(rows)]
     withdrawable = [
-        page for page in pages if page.id not in tried and _withdrawable(tx, page, accounts)
+        page for page in pages if page.id not in tried and is_withdrawable(tx, page, accounts)
     ]
     if withdrawable:
         raise OpenPages([page.id for page in withdrawable])
@@ -80,7 +80,8 @@ def _numbers(tx: Tx, page: Payment, wanted: Collection[str]) -> list[str]:
     return [name_of(item) for item in found if item is not None]
 
 
-def _withdrawable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount]) -> bool:
+def is_withdrawable(tx: Tx, page: Payment, accounts: Mapping[str, GatewayAccount]) -> bool:
+    """Return whether *page* can be withdrawn, and this process has its account."""
     main = attempts.main_of(tx, page.id)
     return main.offers_to(Operation.WITHDRAW) and page.account in accounts
 

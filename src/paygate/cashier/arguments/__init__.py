@@ -25,6 +25,7 @@ from paygate.cashier.arguments.amounts import (
 from paygate.cashier.arguments.charging import charge_reason, metadata, return_url, statement_suffix
 from paygate.cashier.arguments.files import content, decimal_mark, delimiter, encoding
 from paygate.cashier.arguments.inbound import callback, parameters
+from paygate.cashier.arguments.links import bounds, language, link, moment, return_to, token_of
 from paygate.cashier.arguments.listings import how_many, page, page_by_due, position
 from paygate.cashier.arguments.methods import (
     TOKEN_LENGTH_MAX,
@@ -80,6 +81,7 @@ from paygate.cashier.arguments.records import (
     items,
     job,
     jobs,
+    link_id,
     number_of_callback,
     outcome,
     outcome_of_method,
@@ -107,6 +109,7 @@ __all__ = [
     "aggregate",
     "any_money",
     "attempt",
+    "bounds",
     "browser",
     "callables",
     "callback",
@@ -141,12 +144,16 @@ __all__ = [
     "jobs",
     "key",
     "kind",
+    "language",
     "lease",
+    "link",
+    "link_id",
     "mandate",
     "maybe",
     "member",
     "metadata",
     "method",
+    "moment",
     "money",
     "named",
     "names",
@@ -167,6 +174,7 @@ __all__ = [
     "receipt",
     "receipt_line",
     "refuse",
+    "return_to",
     "return_url",
     "sealed_method",
     "seconds",
@@ -177,6 +185,7 @@ __all__ = [
     "stored",
     "tenant",
     "token_keys",
+    "token_of",
     "url",
     "whole",
     "write_off",

@@ -145,6 +145,13 @@ def prepayment_id(value: object, name: str) -> str:
     return _id(value, name, Prepayment)
 
 
+def link_id(value: object, name: str) -> str:
+    """Return the id of a payment link."""
+    from paygate.domain.link import PaymentLink
+
+    return _id(value, name, PaymentLink)
+
+
 def prepayment(value: object, name: str) -> Prepayment | str:
     """Return a prepayment, or the id of one."""
     from paygate.domain.prepayment import Prepayment
@@ -166,11 +173,12 @@ def customer_id(value: object, name: str) -> str:
 def aggregate(value: object, name: str) -> str:
     """Return the id of what events are about."""
     from paygate.domain.invoice import Invoice
+    from paygate.domain.link import PaymentLink
     from paygate.domain.method import PaymentMethod
     from paygate.domain.payment import Payment
     from paygate.domain.prepayment import Prepayment
 
-    return _id(value, name, Payment, Invoice, Prepayment, PaymentMethod)
+    return _id(value, name, Payment, Invoice, Prepayment, PaymentLink, PaymentMethod)
 
 
 def event(value: object, name: str) -> str:

@@ -73,6 +73,7 @@ CREATE TABLE paygate_item (
   reversal text COLLATE "C",
   autopay bigint NOT NULL DEFAULT 1,
   disputed bigint NOT NULL DEFAULT 0, -- it has a chargeback that was not won
+  linked bigint NOT NULL DEFAULT 0, -- a payment link is for it
   method text COLLATE "C",
   effective text COLLATE "C" NOT NULL,
   issued_at text COLLATE "C" NOT NULL,
@@ -146,6 +147,62 @@ CREATE TABLE paygate_assignment_key (
   PRIMARY KEY (tenant, currency, key)
 );
 
+-- Payment links: what a payer can pay by following an address, and until when.
+CREATE TABLE paygate_link (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL CHECK (kind IN ('invoices', 'prepayment', 'balance')),
+  currency text COLLATE "C" NOT NULL,
+  min_minor bigint, -- NULL: all that is open is paid
+  max_minor bigint,
+  uses bigint CHECK (uses > 0), -- how many payments it is for; NULL: any number
+  expires_at text COLLATE "C",
+  accounts text COLLATE "C" NOT NULL, -- JSON: the gateway accounts, or [] for all
+  immediate_only bigint NOT NULL,
+  language text COLLATE "C" NOT NULL,
+  metadata text COLLATE "C" NOT NULL, -- JSON, of the host
+  return_to text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL CHECK (status IN ('active', 'used', 'superseded', 'revoked', 'expired')),
+  changed_at text COLLATE "C" NOT NULL, -- when its status changed
+  reason text COLLATE "C" NOT NULL, -- why it was revoked
+  generation bigint NOT NULL, -- of its token, which a new one replaces
+  key_id text COLLATE "C" NOT NULL, -- of the key from which its token is derived
+  created_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  CHECK (min_minor IS NULL AND max_minor IS NULL OR min_minor > 0 AND max_minor >= min_minor)
+);
+CREATE INDEX paygate_link_listed ON paygate_link (tenant, created_at, id);
+CREATE INDEX paygate_link_by_customer ON paygate_link (tenant, customer, created_at, id);
+CREATE INDEX paygate_link_by_status ON paygate_link (tenant, status, created_at, id);
+CREATE INDEX paygate_link_ending ON paygate_link (tenant, expires_at, id)
+  WHERE status = 'active' AND expires_at IS NOT NULL;
+
+-- What a link is for; a link to the whole balance of a customer has no rows.
+CREATE TABLE paygate_link_item (
+  link text COLLATE "C" NOT NULL REFERENCES paygate_link (id),
+  position bigint NOT NULL,
+  item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
+  checksum bigint NOT NULL,
+  PRIMARY KEY (link, position)
+);
+CREATE INDEX paygate_link_item_by_item ON paygate_link_item (item);
+
+-- The tokens in the addresses of links and of payment pages, of which only the digest is kept.
+CREATE TABLE paygate_page_token (
+  tenant text COLLATE "C" NOT NULL,
+  digest text COLLATE "C" NOT NULL, -- SHA-256, hexadecimal
+  kind text COLLATE "C" NOT NULL CHECK (kind IN ('link', 'payment')),
+  subject text COLLATE "C" NOT NULL, -- the id of the link or payment
+  generation bigint NOT NULL,
+  key_id text COLLATE "C" NOT NULL,
+  created_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, digest),
+  UNIQUE (tenant, kind, subject, generation)
+);
+
 -- A payment without a customer came for an unassigned payer number, and is flagged for review.
 CREATE TABLE paygate_payment (
   id text COLLATE "C" PRIMARY KEY,
@@ -180,6 +237,7 @@ CREATE TABLE paygate_payment (
   seen_minor bigint NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- seen, but not confirmed
   disputed bigint NOT NULL DEFAULT 0,
   reversal text COLLATE "C",
+  link text COLLATE "C" REFERENCES paygate_link (id), -- that its payer followed
   created_at text COLLATE "C" NOT NULL,
   actor text COLLATE "C" NOT NULL,
   checksum bigint NOT NULL
@@ -196,6 +254,8 @@ CREATE INDEX paygate_payment_to_review ON paygate_payment (tenant, created_at, i
   WHERE needs_review = 1;
 CREATE INDEX paygate_payment_by_reference ON paygate_payment (tenant, customer, reference)
   WHERE reference <> '';
+CREATE INDEX paygate_payment_by_link ON paygate_payment (link, created_at, id)
+  WHERE link IS NOT NULL;
 CREATE INDEX paygate_payment_counted ON paygate_payment
   (tenant, status, currency, amount_minor, received_minor, returned_minor);
 
@@ -1010,9 +1070,12 @@ INSERT INTO paygate_row_count (name, shard, written) VALUES
   ('paygate_inbox', 0, 0),
   ('paygate_item', 0, 0),
   ('paygate_key', 0, 0),
+  ('paygate_link', 0, 0),
+  ('paygate_link_item', 0, 0),
   ('paygate_mandate', 0, 0),
   ('paygate_method', 0, 0),
   ('paygate_outbox', 0, 0),
+  ('paygate_page_token', 0, 0),
   ('paygate_payer_number', 0, 0),
   ('paygate_payment', 0, 0),
   ('paygate_prepayment', 0, 0),
@@ -1070,11 +1133,17 @@ CREATE TRIGGER paygate_item_counted AFTER INSERT ON paygate_item
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_key_counted AFTER INSERT ON paygate_key
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_link_counted AFTER INSERT ON paygate_link
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_link_item_counted AFTER INSERT ON paygate_link_item
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_mandate_counted AFTER INSERT ON paygate_mandate
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_method_counted AFTER INSERT ON paygate_method
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_outbox_counted AFTER INSERT ON paygate_outbox
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_page_token_counted AFTER INSERT ON paygate_page_token
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_payer_number_counted AFTER INSERT ON paygate_payer_number
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();

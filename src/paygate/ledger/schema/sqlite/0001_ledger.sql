@@ -71,6 +71,7 @@ CREATE TABLE paygate_item (
   reversal TEXT,
   autopay INTEGER NOT NULL DEFAULT 1,
   disputed INTEGER NOT NULL DEFAULT 0, -- it has a chargeback that was not won
+  linked INTEGER NOT NULL DEFAULT 0, -- a payment link is for it
   method TEXT,
   effective TEXT NOT NULL,
   issued_at TEXT NOT NULL,
@@ -144,6 +145,62 @@ CREATE TABLE paygate_assignment_key (
   PRIMARY KEY (tenant, currency, key)
 ) STRICT, WITHOUT ROWID;
 
+-- Payment links: what a payer can pay by following an address, and until when.
+CREATE TABLE paygate_link (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('invoices', 'prepayment', 'balance')),
+  currency TEXT NOT NULL,
+  min_minor INTEGER, -- NULL: all that is open is paid
+  max_minor INTEGER,
+  uses INTEGER CHECK (uses > 0), -- how many payments it is for; NULL: any number
+  expires_at TEXT,
+  accounts TEXT NOT NULL, -- JSON: the gateway accounts, or [] for all
+  immediate_only INTEGER NOT NULL,
+  language TEXT NOT NULL,
+  metadata TEXT NOT NULL, -- JSON, of the host
+  return_to TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('active', 'used', 'superseded', 'revoked', 'expired')),
+  changed_at TEXT NOT NULL, -- when its status changed
+  reason TEXT NOT NULL, -- why it was revoked
+  generation INTEGER NOT NULL, -- of its token, which a new one replaces
+  key_id TEXT NOT NULL, -- of the key from which its token is derived
+  created_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  CHECK (min_minor IS NULL AND max_minor IS NULL OR min_minor > 0 AND max_minor >= min_minor)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_link_listed ON paygate_link (tenant, created_at, id);
+CREATE INDEX paygate_link_by_customer ON paygate_link (tenant, customer, created_at, id);
+CREATE INDEX paygate_link_by_status ON paygate_link (tenant, status, created_at, id);
+CREATE INDEX paygate_link_ending ON paygate_link (tenant, expires_at, id)
+  WHERE status = 'active' AND expires_at IS NOT NULL;
+
+-- What a link is for; a link to the whole balance of a customer has no rows.
+CREATE TABLE paygate_link_item (
+  link TEXT NOT NULL REFERENCES paygate_link (id),
+  position INTEGER NOT NULL,
+  item TEXT NOT NULL REFERENCES paygate_item (id),
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (link, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_link_item_by_item ON paygate_link_item (item);
+
+-- The tokens in the addresses of links and of payment pages, of which only the digest is kept.
+CREATE TABLE paygate_page_token (
+  tenant TEXT NOT NULL,
+  digest TEXT NOT NULL, -- SHA-256, hexadecimal
+  kind TEXT NOT NULL CHECK (kind IN ('link', 'payment')),
+  subject TEXT NOT NULL, -- the id of the link or payment
+  generation INTEGER NOT NULL,
+  key_id TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, digest),
+  UNIQUE (tenant, kind, subject, generation)
+) STRICT, WITHOUT ROWID;
+
 -- A payment without a customer came for an unassigned payer number, and is flagged for review.
 CREATE TABLE paygate_payment (
   id TEXT PRIMARY KEY,
@@ -178,6 +235,7 @@ CREATE TABLE paygate_payment (
   seen_minor INTEGER NOT NULL DEFAULT 0 CHECK (seen_minor >= 0), -- seen, but not confirmed
   disputed INTEGER NOT NULL DEFAULT 0,
   reversal TEXT,
+  link TEXT REFERENCES paygate_link (id), -- that its payer followed
   created_at TEXT NOT NULL,
   actor TEXT NOT NULL,
   checksum INTEGER NOT NULL
@@ -194,6 +252,8 @@ CREATE INDEX paygate_payment_to_review ON paygate_payment (tenant, created_at, i
   WHERE needs_review = 1;
 CREATE INDEX paygate_payment_by_reference ON paygate_payment (tenant, customer, reference)
   WHERE reference <> '';
+CREATE INDEX paygate_payment_by_link ON paygate_payment (link, created_at, id)
+  WHERE link IS NOT NULL;
 CREATE INDEX paygate_payment_counted ON paygate_payment
   (tenant, status, currency, amount_minor, received_minor, returned_minor);
 
@@ -971,9 +1031,12 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_inbox', 0),
   ('paygate_item', 0),
   ('paygate_key', 0),
+  ('paygate_link', 0),
+  ('paygate_link_item', 0),
   ('paygate_mandate', 0),
   ('paygate_method', 0),
   ('paygate_outbox', 0),
+  ('paygate_page_token', 0),
   ('paygate_payer_number', 0),
   ('paygate_payment', 0),
   ('paygate_prepayment', 0),
@@ -1023,12 +1086,18 @@ CREATE TRIGGER paygate_item_counted AFTER INSERT ON paygate_item
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_item'; END;
 CREATE TRIGGER paygate_key_counted AFTER INSERT ON paygate_key
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_key'; END;
+CREATE TRIGGER paygate_link_counted AFTER INSERT ON paygate_link
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_link'; END;
+CREATE TRIGGER paygate_link_item_counted AFTER INSERT ON paygate_link_item
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_link_item'; END;
 CREATE TRIGGER paygate_mandate_counted AFTER INSERT ON paygate_mandate
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_mandate'; END;
 CREATE TRIGGER paygate_method_counted AFTER INSERT ON paygate_method
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_method'; END;
 CREATE TRIGGER paygate_outbox_counted AFTER INSERT ON paygate_outbox
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_outbox'; END;
+CREATE TRIGGER paygate_page_token_counted AFTER INSERT ON paygate_page_token
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_page_token'; END;
 CREATE TRIGGER paygate_payer_number_counted AFTER INSERT ON paygate_payer_number
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_payer_number'; END;
 CREATE TRIGGER paygate_payment_counted AFTER INSERT ON paygate_payment
