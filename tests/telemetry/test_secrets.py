@@ -8,12 +8,24 @@ from typing import Any, Final
 
 import pytest
 
-from paygate import AsyncCashier, Cashier, Customer, Delivery, Kind, Merchants, Money, SinkTraits
-from paygate.dialogue import Dialogue, Request
+from paygate import (
+    AsyncCashier,
+    Cashier,
+    Customer,
+    Delivery,
+    Kind,
+    Merchants,
+    Money,
+    SinkTraits,
+    telemetry,
+)
+from paygate.dialogue import Dialogue, Request, Response
 from paygate.domain.outcome import Outcome
 from paygate.errors import EventRefused, NotAuthentic, PaygateError, TenantNotFound
 from paygate.gateway import Callback, Charge, Notice
 from paygate.testing import FakeClock, FakeGateway, LoopbackGateway
+from paygate.transport.errand import Send
+from paygate.transport.observing import ExchangeSpans
 from paygate.worker import Worker
 from tests.telemetry.business import AnyFace, done, processor
 from tests.telemetry.listening import Listener
@@ -139,3 +151,20 @@ async def test_nothing_of_a_payment_and_no_secret_is_recorded(
     assert {"paygate.verb", "paygate collect", "charge broken", "publish planted"} <= set(texts)
     assert len(ids) > 30
     assert [text for text in texts for each in (SECRET, *ids) if each in text] == []
+
+
+@pytest.mark.parametrize("public_only", [True, False])
+def test_the_host_that_a_stranger_entered_is_not_recorded(
+    listener: Listener, *, public_only: bool
+) -> None:
+    request = Request(
+        method="GET", url="https://mallory.example/pay", step="pay", public_only=public_only
+    )
+    step, spans = Send(request), ExchangeSpans()
+
+    with telemetry.verb(listener.recorder, "collect", "main"):
+        spans.before(step)
+        spans.after(step, Response(status=200))
+
+    assert ("mallory.example" in listener.texts()) is not public_only
+    assert "paygate.exchange.duration" in listener.metrics()

@@ -87,8 +87,9 @@ def _facts(request: Request, sent: int) -> dict[Attribute, str | int]:
     facts: dict[Attribute, str | int] = {
         Attribute.METHOD: request.method,
         Attribute.STEP: request.step if _NAME.fullmatch(request.step) else "",
-        **_server(request.url),
     }
+    if not request.public_only:  # its host is the text of a stranger
+        facts |= _server(request.url)
     account = logs.of_exchange().account
     if account.startswith(ROUTE):
         facts[Attribute.SINK] = account.removeprefix(ROUTE)
