@@ -227,6 +227,10 @@ def test_a_program_is_told_the_health_port(doubtful: Path) -> None:
         told = json.loads(line_with(process, "health"))["health"]
         with urlopen(f"{told}/live") as answer:  # noqa: S310  (on loopback)
             assert answer.status == 200
+        until = time.monotonic() + PATIENCE_S
+        while status_of(doubtful) is not PaymentStatus.SUCCEEDED:
+            assert time.monotonic() < until, "the worker has not asked"
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=PATIENCE_S)
 
