@@ -72,7 +72,8 @@ def _cursor_first(original: Any) -> Any:
         account = reading.account
 
         def apart(step: Write) -> Flow[Any]:
-            work: Any = step.work
+            whole: Any = step.work  # `transact` wraps what is asked of it
+            work = whole.args[0] if isinstance(whole, partial) and whole.args else None
             if not isinstance(work, partial) or work.func is not vars(service)["_keep"]:
                 return (yield step)
             page = work.keywords["page"]
