@@ -163,7 +163,11 @@ def simulate(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def sweep(session: nox.Session) -> None:
-    """Stop every flow at every change, under every fault, and again during the recovery."""
+    """
+    Stop every flow at every change, under every fault, and again during the recovery.
+
+    ``-- --part 1/3`` takes a third of it, as each change does.
+    """
     install(session, "test")
     session.run("pytest", *IN_PARALLEL, *SWEEP, env=in_memory())
     session.run("python", "-m", "tests.sweep", *session.posargs)
@@ -190,13 +194,15 @@ def ordeal(session: nox.Session) -> None:
     Play 200,000 schedules on every core, and deliver callbacks in 10,000 orders: some hours.
 
     First, run all tests of use cases and of the ledger on PostgreSQL, and those of its store on
-    PostgreSQL 18; and collect thousands of invoices while workers and servers are killed.
+    PostgreSQL 18; collect thousands of invoices while workers and servers are killed; and sweep
+    every flow.
     """
     install(session, "test")
     everything = ["--postgres", "tests/service", "tests/ledger"]
     session.run("pytest", *IN_PARALLEL, *everything, env=in_memory())
     session.run("pytest", "tests/ordeal", env={**in_memory(), **AT_SCALE})
     on_newer_postgres(session, **AT_SCALE)
+    session.run("python", "-m", "tests.sweep")
     deliver(session, 10_000)
     jobs = str(os.cpu_count() or 1)
     asked = ["--seeds", "200000", "--first", "100000", "--jobs", jobs]
@@ -278,11 +284,9 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documents, with warnings as errors, and run their examples."""
+    """Build the documents, with warnings as errors; `tests` runs their examples."""
     install(session, "docs")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
-    pages = present("docs", "README.md", "CHANGELOG.md")
-    session.run("pytest", *IN_PARALLEL, *pages, *session.posargs, env=in_memory())
 
 
 @nox.session
