@@ -12,6 +12,7 @@ from paygate import (
     AsyncCashier,
     Cashier,
     Kind,
+    LinkFor,
     LinkStatus,
     LinkTry,
     Money,
@@ -468,32 +469,103 @@ def test_a_link_to_a_prepayment_is_paid_before_its_invoice(shop: Shop) -> None:
     assert shop.status(link) is LinkStatus.USED
 
 
-def test_an_invoice_supersedes_the_link_of_its_prepayment(shop: Shop) -> None:
+def test_an_old_link_of_a_prepayment_leads_to_the_invoice_that_replaced_it(shop: Shop) -> None:
     link = shop.link(prepay(shop))
     given = shop.shown(link)
+    assert link.of is LinkFor.PREPAYMENT
+
+    shop.issue("I", "60", assignment_key="O-1")
+
+    found = shop.follow(link)
+    assert (found.id, found.of, found.status) == (link.id, LinkFor.INVOICES, LinkStatus.ACTIVE)
+    assert ([each.name for each in found.items], found.open) == (["I"], usd("60"))
+    with pytest.raises(OpenAmountChanged) as changed:
+        shop.pay(link, given)
+    assert (changed.value.expected, changed.value.open) == (usd("49"), usd("60"))
+    assert shop.card.moved("USD") == usd("0")
+
+    paid = shop.pay(found)
+
+    assert (paid.amount, shop.open("I")) == (usd("60"), "0.00")
+    assert shop.status(link) is LinkStatus.USED
+    assert shop.events(link) == ["created", "moved", "used"]
+
+
+def test_a_form_for_a_prepayment_pays_its_invoice_of_the_same_amount(shop: Shop) -> None:
+    link = shop.link(prepay(shop))
+    given = shop.shown(link)
+    shop.issue("I", "49", assignment_key="O-1")
+
+    paid = shop.pay(link, given)
+
+    assert (paid.amount, shop.open("I")) == (usd("49"), "0.00")
+    assert shop.pay(link, given).id == paid.id
+    assert shop.card.moved("USD") == usd("49")
+
+
+def test_a_link_leads_back_to_its_prepayment_when_the_invoice_is_voided(shop: Shop) -> None:
+    link = shop.link(prepay(shop))
+    shop.issue("I", "49", assignment_key="O-1")
+
+    shop.cashier.void("I", reason="wrong")
+
+    found = shop.follow(link)
+    assert (found.of, found.open) == (LinkFor.PREPAYMENT, usd("49"))
+    shop.issue("J", "50", assignment_key="O-1")
+    assert [each.name for each in shop.follow(link).items] == ["J"]
+    shop.pay(link)
+    assert shop.open("J") == "0.00"
+    assert shop.events(link) == ["created", "moved", "moved", "used"]
+
+
+def test_a_page_of_a_prepayment_pays_the_invoice_that_replaced_it(shop: Shop) -> None:
+    link = shop.link(prepay(shop))
+    pending = shop.pay(link, via="bank", method="tok_bank")
 
     shop.issue("I", "49", assignment_key="O-1")
 
-    assert shop.status(link) is LinkStatus.SUPERSEDED
-    with pytest.raises(PageNotFound):
-        shop.follow(link)
-    with pytest.raises(PageNotFound):
-        shop.pay(link, given)
-    with pytest.raises(LinkEnded):
-        shop.cashier.reissue_link(link)
-    shop.cashier.void("I", reason="wrong")
-    assert shop.status(link) is LinkStatus.ACTIVE
-    assert shop.events(link) == ["created", "superseded", "activated"]
+    assert [str(each.claimed) for each in shop.follow(link).items] == ["49.00 USD"]
+    with pytest.raises(ItemAlreadyBeingPaid):
+        shop.pay(link)
+    shop.clock.advance(timedelta(days=5))
+    shop.hear()
+    shop.cashier.recover()
+    assert shop.cashier.payment(pending).status is PaymentStatus.SUCCEEDED
+    assert (shop.open("I"), shop.status(link)) == ("0.00", LinkStatus.USED)
 
 
-def test_the_rest_of_a_prepayment_is_not_paid_by_its_link_after_the_invoice(shop: Shop) -> None:
+def test_the_rest_of_a_prepayment_is_paid_on_its_invoice(shop: Shop) -> None:
     link = shop.link(prepay(shop), amount=(usd("1"), usd("49")))
     shop.pay(link, amount=usd("9"))
 
     shop.issue("I", "49", assignment_key="O-1")
 
-    assert shop.status(link) is LinkStatus.SUPERSEDED
-    assert shop.open("I") == "40.00"
+    assert (shop.follow(link).open, shop.follow(link).maximum) == (usd("40"), usd("40"))
+    shop.pay(link, amount=usd("40"))
+    assert (shop.open("I"), shop.status(link)) == ("0.00", LinkStatus.USED)
+    assert shop.card.moved("USD") == usd("49")
+
+
+def test_money_that_goes_back_reopens_the_invoice_and_its_link(shop: Shop) -> None:
+    link = shop.link(prepay(shop))
+    paid = shop.pay(link)
+    shop.issue("I", "49", assignment_key="O-1")
+    assert shop.status(link) is LinkStatus.USED
+
+    shop.cashier.refund(paid, key="back", to="reopen")
+
+    assert (shop.open("I"), shop.status(link)) == ("49.00", LinkStatus.ACTIVE)
+    assert [each.name for each in shop.follow(link).items] == ["I"]
+
+
+def test_a_revoked_link_of_a_prepayment_does_not_lead_to_its_invoice(shop: Shop) -> None:
+    link = shop.link(prepay(shop))
+    shop.cashier.revoke_link(link, reason="sent to the wrong person")
+
+    shop.issue("I", "49", assignment_key="O-1")
+
+    with pytest.raises(PageNotFound):
+        shop.follow(link)
 
 
 def test_closing_a_prepayment_revokes_its_link(shop: Shop) -> None:

@@ -80,7 +80,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "link.created": "A payment link was made.",
     "link.used": "Nothing is open on a payment link, or it was paid as often as it can be.",
     "link.activated": "A payment link can be paid again, because money went back.",
-    "link.superseded": "An invoice took the place of the prepayment of a link.",
+    "link.moved": "An invoice replaced the prepayment of a link, which leads to the invoice now.",
     "link.revoked": "A payment link was revoked, or its prepayment was closed.",
     "link.reissued": "A payment link got another address; the earlier one leads nowhere.",
     "link.expired": "The time of a payment link has passed.",

@@ -23,8 +23,6 @@ class LinkStatus(StrEnum):
     """It can be paid."""
     USED = "used"
     """Nothing is open any more of what it is for, or it was paid as often as it can be."""
-    SUPERSEDED = "superseded"
-    """An invoice took the place of its prepayment: the invoice is paid instead."""
     REVOKED = "revoked"
     """The host revoked it, or closed its prepayment."""
     EXPIRED = "expired"
@@ -37,7 +35,7 @@ class LinkFor(StrEnum):
     INVOICES = "invoices"
     """One or more invoices."""
     PREPAYMENT = "prepayment"
-    """A prepayment."""
+    """A prepayment, which no invoice has replaced."""
     BALANCE = "balance"
     """Whatever a customer owes when it is followed."""
 
@@ -62,8 +60,9 @@ class LinkItem:
 class PaymentLink:
     """A payment link, and what can be paid by following it now.
 
-    - `items` are what it is for: invoices, or a prepayment. A link to the balance of a customer has
-      the customer's open invoices in `currency`, the oldest due date first. `open` is their sum.
+    - `items` are what it is for: invoices, or a prepayment. Once an invoice has replaced that
+      prepayment, it is the invoice. A link to the balance of a customer has the
+      customer's open invoices in `currency`, the oldest due date first. `open` is their sum.
     - `minimum` and `maximum` are set if the payer chooses the amount: what can be chosen now. They
       never exceed what is open, except for a link to a balance, where more becomes credit.
     - `uses` is how many payments it is for (None: any number), and `paid` how many have brought

@@ -99,7 +99,6 @@ PrepaymentStatusWord: TypeAlias = Literal[
 LinkStatusWord: TypeAlias = Literal[
     "active",
     "used",
-    "superseded",
     "revoked",
     "expired",
 ]

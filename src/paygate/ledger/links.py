@@ -33,13 +33,15 @@ _INSERT_ITEM = """
 INSERT INTO paygate_link_item (link, position, item, checksum)
 VALUES (:link, :position, :item, :checksum)
 """
+_LEADS_TO = "SELECT item FROM paygate_link_item WHERE link = :link"
 _MARK_LINKED = "UPDATE paygate_item SET linked = 1 WHERE id = :id"
 _OPEN: Final = """CASE i.status WHEN 'open'
   THEN i.total_minor - i.allocated_minor - i.written_off_minor - i.moved_minor ELSE 0 END"""
 _ITEM: Final = f"""i.id, i.kind, i.number, i.assignment_key, i.total_minor, {_OPEN},
        i.claimed_minor"""
 # A payment brought money that did not go back if more of it came than went. The currency is
-# compared as an expression, so that SQLite searches by customer and not by currency.
+# compared as an expression, so that SQLite searches by customer and not by currency. An invoice
+# that has replaced a prepayment stands in its place; `lead_to` adds it to the rows.
 _SELECT = f"""
 SELECT l.*,
   CASE l.kind WHEN 'balance' THEN (
@@ -49,7 +51,10 @@ SELECT l.*,
       AND i.total_minor - i.allocated_minor - i.written_off_minor > 0)
   ELSE (
     SELECT json_group_array(json_array(x.position, {_ITEM}))
-    FROM paygate_link_item x JOIN paygate_item i ON i.id = x.item WHERE x.link = l.id)
+    FROM paygate_link_item x JOIN paygate_item e ON e.id = x.item
+      LEFT JOIN paygate_prepayment r ON r.item = e.id AND e.status = 'replaced'
+      JOIN paygate_item i ON i.id = coalesce(r.replaced_by, e.id)
+    WHERE x.link = l.id AND (l.kind <> 'prepayment' OR x.position = 0))
   END AS items,
   (SELECT count(*) FROM paygate_payment p
    WHERE p.link = l.id AND p.received_minor > p.returned_minor) AS paid,
@@ -166,9 +171,22 @@ def insert(tx: Tx, link: NewLink) -> None:
     }
     tx.run(_INSERT, checksums.signed(checksums.LINK, params))
     for position, item in enumerate(link.items):
-        facts = {"link": link.id, "position": position, "item": item}
-        tx.run(_INSERT_ITEM, checksums.signed(checksums.LINK_ITEM, facts))
-        tx.run(_MARK_LINKED, {"id": item})
+        _insert_item(tx, link.id, position, item)
+
+
+def _insert_item(tx: Tx, link: str, position: int, item: str) -> None:
+    facts = {"link": link, "position": position, "item": item}
+    tx.run(_INSERT_ITEM, checksums.signed(checksums.LINK_ITEM, facts))
+    tx.run(_MARK_LINKED, {"id": item})
+
+
+def lead_to(tx: Tx, link: str, items: Iterable[str]) -> bool:
+    """Store that a link leads to *items*; return False if all of that is stored already."""
+    stored = [row["item"] for row in tx.all(_LEADS_TO, {"link": link})]
+    new = [item for item in items if item not in stored]
+    for position, item in enumerate(new, start=len(stored)):
+        _insert_item(tx, link, position, item)
+    return bool(new)
 
 
 def customer_of(tx: Tx, id_: str) -> list[str]:
@@ -280,8 +298,11 @@ def key_of_payment(tx: Tx, payment: str) -> str | None:
 def link_of(tx: Tx, row: Row) -> PaymentLink:
     """Return the link of a row, without its token; an active one may have expired by now."""
     currency: str = row["currency"]
+    rows: list[list[Any]] = sorted(json.loads(row["items"]))
     of = LinkFor(row["kind"])
-    items = tuple(_items(row["items"], currency))
+    if of is LinkFor.PREPAYMENT and all(kind == "invoice" for _, _, kind, *_ in rows):
+        of = LinkFor.INVOICES
+    items = tuple(_items(rows, currency))
     open_ = sum(each.open.minor for each in items)
     expires_at = read_instant_or_none(row["expires_at"])
     status = LinkStatus(row["status"])
@@ -318,9 +339,8 @@ def link_of(tx: Tx, row: Row) -> PaymentLink:
     )
 
 
-def _items(text: str, currency: str) -> Iterable[LinkItem]:
-    found: list[list[Any]] = json.loads(text)
-    for _, id_, kind, number, key, total, open_, claimed in sorted(found):
+def _items(rows: Iterable[list[Any]], currency: str) -> Iterable[LinkItem]:
+    for _, id_, kind, number, key, total, open_, claimed in rows:
         yield LinkItem(
             id=id_,
             name=key if kind == "prepayment" else number,

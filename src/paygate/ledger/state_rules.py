@@ -71,9 +71,9 @@ STATE_RULES: Final = (
     ),
     Rule(
         "links-follow-their-items",
-        "a payment link is used if nothing of it is open or it was paid as often as it can be, "
-        "superseded if an invoice has replaced its prepayment, and active otherwise, unless it was "
-        "revoked or has expired",
+        "a payment link is used if nothing of it is open or it was paid as often as it can be, and "
+        "active otherwise, unless it was revoked or has expired; what is open of a prepayment that "
+        "an invoice has replaced is what is open of the invoice",
         """
         SELECT l.id AS subject, 'it is ' || l.status || '; open: ' || coalesce(o.open, 0)
           || ', paid: ' || coalesce(p.paid, 0) AS detail
@@ -81,18 +81,20 @@ STATE_RULES: Final = (
         LEFT JOIN (
           SELECT x.link, sum(CASE i.status WHEN 'open' THEN i.total_minor - i.allocated_minor
               - i.written_off_minor - i.moved_minor ELSE 0 END) AS open,
-            max(CASE WHEN i.kind = 'prepayment' AND i.status = 'void' THEN 1 ELSE 0 END) AS closed,
-            max(CASE WHEN i.status = 'replaced' AND i.allocated_minor + i.moved_minor
-              < i.total_minor THEN 1 ELSE 0 END) AS replaced
-          FROM paygate_link_item x JOIN paygate_item i ON i.id = x.item GROUP BY x.link) o
+            max(CASE WHEN i.kind = 'prepayment' AND i.status = 'void' THEN 1 ELSE 0 END) AS closed
+          FROM paygate_link k JOIN paygate_link_item x ON x.link = k.id
+            JOIN paygate_item e ON e.id = x.item
+            LEFT JOIN paygate_prepayment r ON r.item = e.id AND e.status = 'replaced'
+            JOIN paygate_item i ON i.id = coalesce(r.replaced_by, e.id)
+          WHERE k.tenant = :tenant AND (k.kind <> 'prepayment' OR x.position = 0)
+          GROUP BY x.link) o
           ON o.link = l.id
         LEFT JOIN (
           SELECT link, count(*) AS paid FROM paygate_payment
           WHERE link IS NOT NULL AND received_minor > returned_minor GROUP BY link) p
           ON p.link = l.id
-        WHERE l.tenant = :tenant AND l.status IN ('active', 'used', 'superseded')
+        WHERE l.tenant = :tenant AND l.status IN ('active', 'used')
           AND l.status <> CASE WHEN o.closed = 1 THEN 'revoked'
-            WHEN o.replaced = 1 THEN 'superseded'
             WHEN l.kind <> 'balance' AND o.open = 0 OR coalesce(p.paid, 0) >= l.uses THEN 'used'
             ELSE 'active' END
         """,

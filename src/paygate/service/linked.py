@@ -1,11 +1,13 @@
 """Links that are followed: their status, and the look-up of the tokens in addresses.
 
 The status of a link follows from what it is for. Nothing open any more, or as many payments as it
-allows: it is *used*, and if money goes back it is active again. An invoice has taken the place of
-its prepayment: it is *superseded*, because the invoice is paid instead; if that invoice is voided,
-it is active again. So the status is computed at the end of each unit of work that changed an item
-or a payment of the link, and stored with an event. Only the host *revokes*, and only time lets a
-link *expire*.
+allows: it is *used*, and if money goes back it is active again. So the status is computed at the
+end of each unit of work that changed an item or a payment of the link, and stored with an event.
+Only the host *revokes*, and only time lets a link *expire*.
+
+When an invoice replaces a prepayment, the payer has the address of the prepayment in a mail. It
+leads to the invoice from then on, and back to the prepayment if that invoice is voided. So the
+prepayment cannot be paid in addition to its invoice, and nobody has to send another address.
 
 A token is looked up by its digest. It leads to its link as long as it is the latest one of the
 link, the key from which it was derived is here, and the link can be paid or was paid not long ago.
@@ -54,15 +56,13 @@ def follow(tx: Tx) -> None:
             _follow(tx, read(tx, id_), stored)
 
 
-_FOLLOWING: Final = (LinkStatus.ACTIVE, LinkStatus.USED, LinkStatus.SUPERSEDED)
-_EVENTS: Final = {
-    LinkStatus.ACTIVE: "link.activated",
-    LinkStatus.USED: "link.used",
-    LinkStatus.SUPERSEDED: "link.superseded",
-}
+_FOLLOWING: Final = (LinkStatus.ACTIVE, LinkStatus.USED)
+_EVENTS: Final = {LinkStatus.ACTIVE: "link.activated", LinkStatus.USED: "link.used"}
 
 
 def _follow(tx: Tx, link: PaymentLink, stored: LinkStatus) -> None:
+    if link.of is LinkFor.INVOICES and links.lead_to(tx, link.id, [each.id for each in link.items]):
+        emit(tx, "link.moved", link)
     now = _standing(tx, link)
     if now is stored:
         return
@@ -83,8 +83,6 @@ def _standing(tx: Tx, link: PaymentLink) -> LinkStatus:
         assert prepayment is not None, "prepayments are never deleted"
         if prepayment.status is PrepaymentStatus.CLOSED:
             return LinkStatus.REVOKED
-        if prepayment.is_replaced and prepayment.paid < prepayment.amount:
-            return LinkStatus.SUPERSEDED
     nothing = link.of is not LinkFor.BALANCE and not link.open.minor
     return LinkStatus.USED if spent or nothing else LinkStatus.ACTIVE
 

@@ -194,7 +194,7 @@ def reissue_in(tx: Tx, which: str, expires_at: datetime | None) -> PaymentLink:
     page_keys = linked.keys_of(tx)
     holding.hold(tx, customers=links.customer_of(tx, which))
     found = linked.read(tx, which)
-    if found.status in (LinkStatus.REVOKED, LinkStatus.SUPERSEDED):
+    if found.status is LinkStatus.REVOKED:
         raise linked.ended(found)
     until = expires_at or found.expires_at
     if until is not None and until <= tx.now:

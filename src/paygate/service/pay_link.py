@@ -222,13 +222,19 @@ def _check_amount(link: PaymentLink, given: GivenTry, amount: Money | None) -> N
 
 
 def _admit(tx: Tx, link: PaymentLink, given: GivenTry, amount: Money | None) -> None:
-    """Check in the transaction that stores the intent what has been checked before."""
+    """Check in the transaction that stores the intent what has been checked before.
+
+    If an invoice has replaced the prepayment in the meantime, the payer confirms that first.
+    """
     now = _active(tx, link.id)
     if now.generation != link.generation:
         linked.not_found()
     if link.uses is not None:
         _check_uses(tx, now)
-    if amount is not None and now.of is not LinkFor.BALANCE and amount > now.open:
+    if now.of is LinkFor.BALANCE:
+        return
+    moved = [each.id for each in now.items] != [each.id for each in link.items]
+    if moved or (amount is not None and amount > now.open):
         raise _changed(now, given)
 
 
@@ -249,7 +255,8 @@ def _check_uses(tx: Tx, link: PaymentLink) -> None:
 
 def _changed(link: PaymentLink, given: GivenTry) -> OpenAmountChanged:
     return OpenAmountChanged(
-        f"{link.open} is open, not {given.amount} as expected; show the payer the current amount",
+        f"{link.open} is open on {', '.join(each.name for each in link.items)}, and the payer was "
+        f"shown {given.amount}; show the page again",
         expected=given.amount,
         open=link.open,
     )

@@ -163,7 +163,7 @@ CREATE TABLE paygate_link (
   language text COLLATE "C" NOT NULL,
   metadata text COLLATE "C" NOT NULL, -- JSON, of the host
   return_to text COLLATE "C" NOT NULL,
-  status text COLLATE "C" NOT NULL CHECK (status IN ('active', 'used', 'superseded', 'revoked', 'expired')),
+  status text COLLATE "C" NOT NULL CHECK (status IN ('active', 'used', 'revoked', 'expired')),
   changed_at text COLLATE "C" NOT NULL, -- when its status changed
   reason text COLLATE "C" NOT NULL, -- why it was revoked
   generation bigint NOT NULL, -- of its token, which a new one replaces
@@ -179,7 +179,8 @@ CREATE INDEX paygate_link_by_status ON paygate_link (tenant, status, created_at,
 CREATE INDEX paygate_link_ending ON paygate_link (tenant, expires_at, id)
   WHERE status = 'active' AND expires_at IS NOT NULL;
 
--- What a link is for; a link to the whole balance of a customer has no rows.
+-- What a link is for; a link to the whole balance of a customer has no rows. One of a prepayment
+-- has more rows for the invoices that replaced it: it leads to the one that does so now.
 CREATE TABLE paygate_link_item (
   link text COLLATE "C" NOT NULL REFERENCES paygate_link (id),
   position bigint NOT NULL,
