@@ -21,8 +21,9 @@ nox.options.sessions = ["lint", "types", "tests", "docs"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-# One file per process: the examples of one page share their names.
-IN_PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
+# One file per process: the examples of one page share their names. Files that take long are the
+# first ones (see tests/conftest.py), not those with many tests.
+IN_PARALLEL = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]
 # Tests of the tests: wrong drivers fail in the kit, and the package of a new driver passes.
 PROOFS = [
     "tests/testing/conformance/test_wrong.py",

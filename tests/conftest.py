@@ -31,7 +31,36 @@ settings.load_profile(
 ROOT = Path(__file__).parent.parent
 ON_POSTGRES: Final = "--postgres"
 
+LONGEST: Final = (
+    "tests/service/test_properties.py",
+    "tests/service/test_prepayment_properties.py",
+    "tests/ledger/postgres/test_lost_commit.py",
+    "tests/ledger/postgres/test_server_faults.py",
+    "tests/ledger/postgres/test_copying.py",
+    "tests/ledger/postgres/test_races.py",
+    "tests/ordeal",
+    "tests/cli/test_simulate.py",
+    "tests/cli/test_work.py",
+    "docs/how-to/run-on-postgresql.md",
+    "tests/cli/test_unserved.py",
+    "tests/cli/test_demo.py",
+    "tests/service/test_publish_at_once.py",
+    "tests/service/test_receive.py",
+    "tests/ledger/test_interrupted.py",
+    "tests/service/test_pairs.py",
+    "tests/test_examples.py",
+)
+"""Files that take long; they begin first, so that no core waits for one of them at the end."""
+
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        found = (at for at, name in enumerate(LONGEST) if item.nodeid.startswith(name))
+        return next(found, len(LONGEST))
+
+    items.sort(key=rank)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
