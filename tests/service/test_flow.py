@@ -59,7 +59,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_before_the_money_request_every_fault_means_unsent(fault: Exception) -> None:
-    assert isinstance(run(ask("card", three_steps()), fault), Unsent)
+    assert isinstance(run(ask("card", three_steps(), what="charge"), fault), Unsent)
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_before_the_money_request_every_fault_means_unsent(fault: Exception) -> 
 def test_at_the_money_request_only_what_provably_never_left_is_unsent(
     fault: Exception, means: type
 ) -> None:
-    assert isinstance(run(ask("card", three_steps()), OK, fault), means)
+    assert isinstance(run(ask("card", three_steps(), what="charge"), OK, fault), means)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_after_the_money_request_every_fault_means_unknown(fault: Exception) -> None:
-    assert isinstance(run(ask("card", three_steps()), OK, OK, fault), Unknown)
+    assert isinstance(run(ask("card", three_steps(), what="charge"), OK, OK, fault), Unknown)
 
 
 def test_a_driver_may_answer_a_fault_itself() -> None:
@@ -86,7 +86,9 @@ def test_a_driver_may_answer_a_fault_itself() -> None:
             yield TELL
         return Pending(reference="found")
 
-    assert run(ask("card", patient()), NoResponse("timeout"), OK) == Pending(reference="found")
+    assert run(ask("card", patient(), what="charge"), NoResponse("timeout"), OK) == Pending(
+        reference="found"
+    )
 
 
 BUGS: dict[str, Callable[[Response], object]] = {
@@ -105,7 +107,9 @@ def test_a_bug_of_the_driver_after_the_money_request_means_unknown(
         return BUGS[bug](response)
 
     with caplog.at_level(logging.DEBUG):
-        answer = run(ask("card", buggy()), Response(status=200, body=b'{"secret": "sk_1"}'))
+        answer = run(
+            ask("card", buggy(), what="charge"), Response(status=200, body=b'{"secret": "sk_1"}')
+        )
 
     assert isinstance(answer, Unknown)
     assert "sk_1" not in caplog.text + answer.reason
@@ -117,14 +121,14 @@ def test_a_bug_of_the_driver_before_anything_was_sent_means_unsent() -> None:
         yield settings["sk_live_secret"]
         return None
 
-    answer = run(ask("card", buggy()))
+    answer = run(ask("card", buggy(), what="charge"))
 
     assert isinstance(answer, Unsent)
     assert "sk_live_secret" not in answer.reason
 
 
 def test_a_dialogue_that_asks_nothing_is_answered_at_once() -> None:
-    assert run(ask("card", at_once(Pending()))) == Pending()
+    assert run(ask("card", at_once(Pending()), what="charge")) == Pending()
 
 
 def test_a_note_is_written_down_before_the_dialogue_goes_on() -> None:
@@ -134,7 +138,7 @@ def test_a_note_is_written_down_before_the_dialogue_goes_on() -> None:
         yield PAY
         return Pending(reference="pi_1")
 
-    flow = ask("card", noting(), about=About(attempt="att_1"))
+    flow = ask("card", noting(), what="charge", about=About(attempt="att_1"))
     steps = [next(flow), flow.send(OK)]
     steps.append(flow.send(None))
     with pytest.raises(StopIteration) as end:
@@ -146,7 +150,7 @@ def test_a_note_is_written_down_before_the_dialogue_goes_on() -> None:
 
 def test_what_leads_to_the_money_request_is_bound_to_the_lease() -> None:
     lease = Lease(datetime(2026, 1, 1, tzinfo=UTC), timedelta(seconds=90), None)
-    flow = ask("card", three_steps(), lease=lease)
+    flow = ask("card", three_steps(), what="charge", lease=lease)
 
     steps = [next(flow), flow.send(OK), flow.send(OK)]
 
@@ -163,7 +167,7 @@ def test_the_dialogue_is_closed_when_the_flow_is() -> None:
             closed.append(True)
         return Pending()
 
-    flow = ask("card", watching())
+    flow = ask("card", watching(), what="charge")
     next(flow)
     flow.close()
 
@@ -175,8 +179,8 @@ def test_the_dialogue_is_closed_when_the_flow_is() -> None:
     list(zip(FAULTS, Fault, strict=True)),
 )
 def test_the_class_of_a_fault_is_an_attribute(error: Exception, fault: Fault) -> None:
-    before = run(ask("card", three_steps()), error)
-    after = run(ask("card", three_steps()), OK, OK, error)
+    before = run(ask("card", three_steps(), what="charge"), error)
+    after = run(ask("card", three_steps(), what="charge"), OK, OK, error)
 
     assert isinstance(before, Unsent)
     assert isinstance(after, Unknown)

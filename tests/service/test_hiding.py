@@ -276,7 +276,7 @@ def test_credentials_that_only_a_request_shows_are_hidden() -> None:
         yield Request(method="GET", url="http://x.invalid", step="look", headers=headers)
         return Unknown(reason="bad token at_9f8e7d6c5b", reference="order-77001")
 
-    flow = ask("card", repeating())
+    flow = ask("card", repeating(), what="look_up")
     next(flow)
     with pytest.raises(StopIteration) as end:
         flow.send(Response(status=401))

@@ -77,7 +77,7 @@ def ask(
     account: str,
     dialogue: Dialogue[T],
     *,
-    what: str = "other",
+    what: str,
     door: Door[T] | None = None,
     hidden: Hidden | None = None,
     about: logs.About = logs.NOTHING,

@@ -90,7 +90,9 @@ def conclude(
         assert isinstance(step, Exchange), "without an attempt nothing is written"
         return respond(next(numbers), step.request)
 
-    return Player(reply).play(ask("conformance", deferred(begin), all_matter=all_matter))
+    return Player(reply).play(
+        ask("conformance", deferred(begin), what="conformance", all_matter=all_matter)
+    )
 
 
 def scripted(case: Case, replies: Sequence[Response]) -> Callable[[int, Request], Response]:
