@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.support.mutants import doubt, endings, money, prepaid, sending, telling
+from tests.support.mutants import doubt, endings, linked, money, prepaid, sending, telling
 
 if TYPE_CHECKING:
     from tests.support.mutants.mutant import Mutant
@@ -14,6 +14,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *doubt.MUTANTS,
     *money.MUTANTS,
     *prepaid.MUTANTS,
+    *linked.MUTANTS,
     *endings.MUTANTS,
     *telling.MUTANTS,
 )

@@ -94,7 +94,7 @@ def open_page(world: World, name: str, rolls: Dice, wanted: Sequence[str] = ()) 
 
 def top_up(world: World, name: str, rolls: Dice) -> None:
     """Pay into the balance, without an invoice."""
-    account, more = _through(world, rolls)
+    account, more = through(world, rolls)
     amount = Money("USD", rolls.choice((100, 777, 2000)))
     key = f"top-up-{name}"
     order = KeyedCall(
@@ -237,7 +237,7 @@ def _collect(world: World, name: str, rolls: Dice, verb: str, wanted: Sequence[s
         numbers = [str(row["number"]) for row in world.invoices()]
     if not numbers:
         return
-    account, more = _through(world, rolls)
+    account, more = through(world, rolls)
     profile = world.profiles[account]
     if not profile.traits.offers(profile.kind, Operation.AUTHORIZE):
         verb = "collect"
@@ -331,7 +331,7 @@ def _place(world: World, name: str, order: KeyedCall, rolls: Dice) -> None:
     world.count(f"actor:{order.verb}")
 
 
-def _through(world: World, rolls: Dice) -> tuple[str, dict[str, Any]]:
+def through(world: World, rolls: Dice) -> tuple[str, dict[str, Any]]:
     """Return a drawn account, and the arguments that it needs for the payer's method."""
     account = rolls.choice(list(world.profiles))
     profile = world.profiles[account]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from paygate.domain.event import Event
+    from paygate.ledger.page_keys import PageKeys
     from paygate.ledger.vault import Vault
     from paygate.service.account import GatewayAccount, Timing
     from paygate.testing.clock import ProcessorClock
@@ -72,6 +73,7 @@ class Host(Desk):
         timing: Timing,
         consumer: Callable[[Event], Any],
         vault: Vault,
+        page_keys: PageKeys,
     ) -> None:
         self.name = name
         self.clock = clock
@@ -81,6 +83,7 @@ class Host(Desk):
             clock=clock,
             ids=ids,
             vault=vault,
+            page_keys=page_keys,
             stopwatch=TrueStopwatch(clock.true),
         )
         self._context = self.context

@@ -33,7 +33,7 @@ def lost_void_won(world: World, name: str, rolls: Dice) -> None:
         bank.decide(world, account, order, won=False)
     _hear(world, f"{name}.h", account, rolls)
     clerk.void_lost(world, f"{name}.v", rolls)
-    _go_on(world, rolls)
+    go_on(world, rolls)
     if rolls.random() < 0.8:
         bank.decide(world, account, order, won=True)
         _hear(world, f"{name}.w", account, rolls)
@@ -69,7 +69,7 @@ def refund_then_dispute(world: World, name: str, rolls: Dice) -> None:
         return
     account, order = found
     clerk.refund(world, f"{name}.r", rolls, payment=order.payment)
-    _go_on(world, rolls)
+    go_on(world, rolls)
     if bank.can_be_disputed(order):
         bank.take(world, account, order, rolls)
         _hear(world, f"{name}.h", account, rolls)
@@ -88,7 +88,7 @@ def refund_in_dispute(world: World, name: str, rolls: Dice) -> None:
     bank.open_one(world, account, order, rolls)
     _hear(world, f"{name}.h", account, rolls)
     clerk.refund_disputed(world, f"{name}.r", rolls)
-    _go_on(world, rolls)
+    go_on(world, rolls)
     if rolls.random() < 0.7:
         if bank.can_be_disputed(order) and rolls.random() < 0.5:
             bank.take(world, account, order, rolls)
@@ -110,10 +110,10 @@ def come_back_unpaid(world: World, name: str, rolls: Dice) -> None:
     account, order = found
     host = rolls.choice(world.hosts)
     world.begin(f"{name}.b", host, host.complete(order.payment), rolls)
-    _go_on(world, rolls)
+    go_on(world, rolls)
     if rolls.random() < 0.6:
         customers.pay(world, f"{name}.p", rolls)
-        _go_on(world, rolls)
+        go_on(world, rolls)
     shown = (account, order.reference) in world.shown
     if rolls.random() < 0.6 and order.state in PAYABLE and shown:
         world.gateways[account].pay(order.reference)
@@ -138,7 +138,7 @@ def paid_late(world: World, name: str, rolls: Dice) -> None:
             pass
     _hear(world, f"{name}.h", account, rolls)
     customers.pay(world, f"{name}.p", rolls)
-    _go_on(world, rolls)
+    go_on(world, rolls)
     if (account, order.reference) in world.shown and (
         order.state in PAYABLE or customers.can_be_late(order)
     ):
@@ -156,7 +156,7 @@ def other_money_goes_back(world: World, name: str, rolls: Dice) -> None:
     if row is None:
         return
     clerk.give_back_other(world, f"{name}.g", rolls)
-    _go_on(world, rolls)
+    go_on(world, rolls)
     if rolls.random() < 0.3:
         clerk.assign(world, f"{name}.a", rolls)
     _hear(world, f"{name}.h", str(row["account"]), rolls)
@@ -180,25 +180,25 @@ def withdraw_debit(world: World, name: str, rolls: Dice) -> None:
 def prepaid_order(world: World, name: str, rolls: Dice) -> None:
     """Prepay an order, pay it, and issue its invoice, in some order; then something goes wrong."""
     customers.prepay(world, f"{name}.o", rolls)
-    _go_on(world, rolls)
-    steps = [_pay_ahead, _pay_ahead, _issue_for]
+    go_on(world, rolls)
+    steps = [_pay_ahead, _pay_ahead, issue_for]
     rolls.shuffle(steps)
     for number, step in enumerate(steps):
         step(world, f"{name}.{number}", rolls)
         if rolls.random() < 0.7:
-            _go_on(world, rolls)
+            go_on(world, rolls)
         if rolls.random() < 0.3:
             _hear(world, f"{name}.{number}h", rolls.choice(list(world.profiles)), rolls)
     for number in range(rolls.choice((0, 1, 2))):
         rolls.choice(_AFTERWARDS)(world, f"{name}.a{number}", rolls)
-        _go_on(world, rolls)
+        go_on(world, rolls)
     world.count("saga:prepaid order")
 
 
 def wrong_invoice(world: World, name: str, rolls: Dice) -> None:
     """Pay ahead, issue a wrong invoice, void it and issue the right one; banks go on meanwhile."""
     customers.prepay(world, f"{name}.o", rolls)
-    _go_on(world, rolls)
+    go_on(world, rolls)
     found = world.prepayments()
     if not found:
         return
@@ -206,9 +206,9 @@ def wrong_invoice(world: World, name: str, rolls: Dice) -> None:
     whose = (str(made["customer"]), str(made["assignment_key"]))
     for number in range(rolls.choice((1, 1, 2))):
         customers.pay(world, f"{name}.p{number}", rolls, [str(made["number"])])
-        _go_on(world, rolls)
+        go_on(world, rolls)
     clerk.issue(world, f"{name}.w", rolls, whose)
-    _go_on(world, rolls)
+    go_on(world, rolls)
     if rolls.random() < 0.3:
         rolls.choice(_AFTERWARDS)(world, f"{name}.a", rolls)
     for number in range(rolls.choice((1, 2))):
@@ -216,32 +216,32 @@ def wrong_invoice(world: World, name: str, rolls: Dice) -> None:
         for account in world.profiles:
             _hear(world, f"{name}.{number}{account}h", account, rolls)
         clerk.void_wrong(world, f"{name}.v{number}", rolls, f"INV-{name}.w")
-        _go_on(world, rolls)
+        go_on(world, rolls)
     if rolls.random() < 0.3:
         clerk.undo_reversal(world, f"{name}.u", rolls)
     clerk.issue(world, f"{name}.r", rolls, whose)
-    _go_on(world, rolls)
+    go_on(world, rolls)
     world.count("saga:wrong invoice")
 
 
 def bounced_check(world: World, name: str, rolls: Dice) -> None:
     """Pay an invoice by check and then its prepayment; the check of the invoice bounces."""
     customers.prepay(world, f"{name}.o", rolls)
-    _go_on(world, rolls)
-    _issue_for(world, f"{name}.i", rolls)
-    _go_on(world, rolls)
+    go_on(world, rolls)
+    issue_for(world, f"{name}.i", rolls)
+    go_on(world, rolls)
     pairs = world.store.look(_PAIRS)
     if not pairs:
         return
     pair = rolls.choice(pairs)
     clerk.record(world, f"{name}.c", rolls, str(pair["invoice"]))
-    _go_on(world, rolls)
+    go_on(world, rolls)
     clerk.record(world, f"{name}.p", rolls, str(pair["prepayment"]))
-    _go_on(world, rolls)
+    go_on(world, rolls)
     for row in world.payments("kind = 'check'"):
         if row["key"] == f"check-{name}.c":
             clerk.reverse(world, f"{name}.r", rolls, str(row["id"]))
-    _go_on(world, rolls)
+    go_on(world, rolls)
     world.count("saga:bounced check of a prepaid invoice")
 
 
@@ -253,7 +253,7 @@ def _pay_ahead(world: World, name: str, rolls: Dice) -> None:
         customers.pay(world, name, rolls)
     elif rolls.random() < 0.3:
         customers.open_page(world, name, rolls, numbers)
-        _go_on(world, rolls)
+        go_on(world, rolls)
         customers.act_on_page(world, f"{name}a", rolls)
     elif rolls.random() < 0.3:
         clerk.record(world, name, rolls)
@@ -261,7 +261,7 @@ def _pay_ahead(world: World, name: str, rolls: Dice) -> None:
         customers.pay(world, name, rolls, numbers)
 
 
-def _issue_for(world: World, name: str, rolls: Dice) -> None:
+def issue_for(world: World, name: str, rolls: Dice) -> None:
     """Issue an invoice with the key of a prepayment, now and then for another customer."""
     found = world.store.look(_WITH_KEY)
     if found:
@@ -289,7 +289,7 @@ _AFTERWARDS: Final = (
     clerk.close_prepayment,
     clerk.undo_credit,
     customers.prepay,
-    _issue_for,
+    issue_for,
     _pay_ahead,
 )
 _COLLECTS: Final = ("charge", "authorize")
@@ -330,7 +330,7 @@ def _page(
     found = _one(world, rolls, wanted)
     if found is None:
         customers.open_page(world, f"{name}.o", rolls)
-        _go_on(world, rolls)
+        go_on(world, rolls)
         found = _one(world, rolls, wanted)
     return found
 
@@ -341,10 +341,10 @@ def _hear(world: World, name: str, account: str, rolls: Dice) -> None:
         workers.send_callback(world, f"{name}{index}", account, index, rolls)
     host = rolls.choice(world.hosts)
     world.begin(f"{name}r", host, host.recover(), rolls)
-    _go_on(world, rolls)
+    go_on(world, rolls)
 
 
-def _go_on(world: World, rolls: Dice) -> None:
+def go_on(world: World, rolls: Dice) -> None:
     """Let the tasks go on, mostly to their end."""
     for _ in range(rolls.choice((6, 200, 200))):
         if not world.tasks:

@@ -118,6 +118,21 @@ WHERE NOT EXISTS (
     AND o.position > r.position AND o.position < s.position)
 """
 
+# A payment that was started although its link had been revoked, or its time had passed.
+_PAID_TOO_LATE: Final = """
+SELECT p.id, p.link, 'was revoked' AS why FROM paygate_payment p
+JOIN paygate_outbox s ON s.aggregate = p.id AND s.type = 'payment.started'
+JOIN paygate_outbox r ON r.aggregate = p.link AND r.type = 'link.revoked'
+  AND r.position < s.position
+UNION ALL
+SELECT p.id, p.link, 'had expired' FROM paygate_payment p
+JOIN paygate_link l ON l.id = p.link WHERE p.created_at >= l.expires_at
+"""
+_PAID_TWICE: Final = """
+SELECT key, count(*) AS payments FROM paygate_payment WHERE link IS NOT NULL
+GROUP BY key HAVING count(*) > 1
+"""
+
 # A clerk refunded a debit by hand while it was clearing, and then the bank returned it.
 _BACK_TWICE: Final = """
 SELECT 1 FROM paygate_receipt hand JOIN paygate_receipt bank ON bank.payment = hand.payment
@@ -169,6 +184,7 @@ def check_end(world: World) -> None:
     _check_claims(world)
     _check_charged_once(world)
     _check_prepayments(world)
+    _check_links(world)
     _check_fees(world)
     _check_mail(world)
     _check_secrets(world)
@@ -411,6 +427,16 @@ def _check_prepayments(world: World) -> None:
         world.violated(
             "prepayments", f"{row['payment']} claims {row['item']} after an invoice replaced it"
         )
+
+
+def _check_links(world: World) -> None:
+    """Check that only links that could be paid were paid, and each form once."""
+    for row in world.store.look(_PAID_TOO_LATE):
+        world.violated("links", f"{row['id']} was started after link {row['link']} {row['why']}")
+    for row in world.store.look(_PAID_TWICE):
+        world.violated("links", f"the form {row['key']} made {row['payments']} payments")
+    for row in world.store.look("SELECT status FROM paygate_link"):
+        world.count(f"link {row['status']}")
 
 
 def _check_kept_for_the_next(world: World) -> None:

@@ -28,6 +28,7 @@ from paygate.errors import (
     StoreError,
     UsageError,
 )
+from paygate.ledger.page_keys import PageKeys
 from paygate.ledger.vault import Vault
 from paygate.service.account import GatewayAccount, Timing
 from paygate.service.flow import Deliver, Exchange, InThread, Read, Together, Write
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from paygate.domain.job import Job
+    from paygate.domain.link import LinkTry
+    from paygate.domain.secret import Secret
     from paygate.gateway import Reply
     from paygate.service.flow import Flow
     from paygate.testing.processor.order import Order
@@ -59,6 +62,7 @@ STOP_AFTER: Final = 20_000
 """The number of steps after which a schedule that has not ended is itself a violation."""
 
 _VAULT: Final = Vault([b"c2ltdWxhdGVkIGtleSBmb3IgdG9rZW5zIGF0IHJlc3Q="])
+_PAGE_KEYS: Final = PageKeys([b"c2ltdWxhdGVkIGtleSBmb3IgcGF5bWVudCBsaW5rcyE="])
 _WAITING: Final = object()
 _STRANGERS: Final = 0.35
 """The probability that some host lacks an account."""
@@ -83,6 +87,17 @@ class KeyedCall:
     answered: bool = False
     payment: str = ""
     items: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Tab:
+    """The page of a payment link in a payer's browser, with its form and how it was sent."""
+
+    token: Secret[str]
+    given: LinkTry
+    chosen: bool
+    ways: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    order: KeyedCall | None = None
 
 
 @dataclass(slots=True)
@@ -133,6 +148,8 @@ class World:
     """How many events each account had when sending was stopped; None if it is not stopped."""
     jobs: list[Job] = field(default_factory=list["Job"])
     """The jobs that workers have taken; each may be done again at any time."""
+    tabs: list[Tab] = field(default_factory=list[Tab])
+    """The pages of links that payers have opened; they can send each form at any time."""
     judged: set[str] = field(default_factory=set[str])
     """Payments that a clerk decided by hand."""
 
@@ -224,6 +241,7 @@ class World:
             self.timing,
             self.take,
             _VAULT,
+            _PAGE_KEYS,
         )
 
     def take(self, event: Any) -> None:
