@@ -103,6 +103,13 @@ def given_invoice(world: InMemory, cashier: Cashier) -> None:
     issue(cashier)
 
 
+def given_link(world: InMemory, cashier: Cashier) -> None:
+    issue(cashier)
+    link = cashier.link("INV-1", key="link")
+    assert link.token is not None
+    world.known |= {"link": link.id, "token": link.token.reveal()}
+
+
 def given_credit(world: InMemory, cashier: Cashier) -> None:
     issue(cashier)
     for number, amount in enumerate(("4.00", "6.00")):
@@ -226,6 +233,14 @@ def collect(via: str = "card", method: str | None = "tok_visa", **more: Any) -> 
         return cashier.collect("INV-1", via=via, key=key, **wanted)
 
     return act
+
+
+def send_form(world: InMemory, cashier: Cashier, key: str) -> Payment:
+    """Send the form of a link; its payer gets another form for another *key*."""
+    known = world.known
+    if key not in known:
+        known[key] = cashier.begin_try(known["link"]).value
+    return cashier.pay_link(known["token"], given=known[key], via="card", method="tok_visa")
 
 
 def authorize(world: InMemory, cashier: Cashier, key: str) -> Payment:
@@ -428,6 +443,7 @@ STORIES = [
     Story("charge with credit", collect(credit=usd("5.00")), given_credit),
     Story("charge more than is open", collect(amount=usd("50.00")), given_invoice),
     Story("charge an e-check", collect("e_check", "tok_bank"), given_invoice),
+    Story("pay by a link", send_form, given_link),
     Story("show a page", collect("redirect", None), given_invoice, payer_pays),
     Story("show a page to complete", collect("page", None), given_invoice, payer_pays),
     Story("charge a stored method", charge_stored, given_method),

@@ -180,7 +180,7 @@ class InMemory(World):
     def _opened(self) -> Cashier:
         """Open an empty ledger; to copy one takes a tenth of the time to make one."""
         if not _EMPTY:
-            opened = Cashier.in_memory(token_keys=[KEY])
+            opened = Cashier.in_memory(token_keys=[KEY], page_keys=[KEY])
             empty = sqlite3.connect(":memory:")
             _connection(opened).backup(empty)
             # Opening a ledger with accounts writes whether they are live; these come later.

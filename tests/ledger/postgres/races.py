@@ -39,7 +39,8 @@ class Office:
         self.page = FakeGateway(Kind.REDIRECT, habits=Habits(needs_complete=True))
         gateways = {"card": self.card, "page": self.page}
         self.cashiers = [
-            Cashier.open(url, gateways=gateways, token_keys=[KEY]) for _ in range(WRITERS)
+            Cashier.open(url, gateways=gateways, token_keys=[KEY], page_keys=[KEY])
+            for _ in range(WRITERS)
         ]
         self.first = self.cashiers[0]
         self._numbers = count(1)
