@@ -149,6 +149,9 @@ NOTES = {"reason", "evidence", "force_reason", "description"}
 # What each verb needs besides, to come as far as the argument that is tried.
 NEEDS: dict[str, Any] = {
     "callback": 1,
+    "link": "L",
+    "given": "g",
+    "token": "t",
     "number": "N-1",
     "assignment_key": "O-1",
     "prepayment": "p",
@@ -179,7 +182,7 @@ NEEDS: dict[str, Any] = {
 # A look-up finds nothing by it.
 READS_OF_CUSTOMERS = {
     *("methods", "invoices", "open_invoices", "payments", "credits", "balance", "erase_contact"),
-    *("payer_numbers", "prepayments"),
+    *("payer_numbers", "prepayments", "links"),
 }
 
 

@@ -46,6 +46,7 @@ def names(folder: Path) -> Names:
         merchants=Merchants(lambda _: gateways),
         clock=clock,
         token_keys=[KEY],
+        page_keys=[KEY],
         timing=Timing(feed_pause=None),
     ) as cashier:
         found = _filled(cashier.for_tenant("north"), gateways)

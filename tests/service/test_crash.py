@@ -308,8 +308,8 @@ STORIES = [
     Story("undo write-off", 2, act_undo_write_off, given=given_write_off),
     Story("reverse with fee and bank charge", 2, act_reverse, given=given_check),
     Story("inquire", 6, act_inquire, given=given_unknown),
-    Story("recover", 7, act_recover, given=given_unknown_and_due),
-    Story("recover by sending again", 9, act_recover, given_page_never_asked_for, payer_pays),
+    Story("recover", 8, act_recover, given=given_unknown_and_due),
+    Story("recover by sending again", 10, act_recover, given_page_never_asked_for, payer_pays),
     Story("resolve as paid", 2, resolved_as(paid=True), given_doubt("tok_unknown_executed")),
     Story("resolve as declined", 2, resolved_as(paid=False), given_doubt("tok_unknown_lost")),
 ]

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from paygate.service.account import GatewayAccount
     from paygate.service.readers import ConfiguredSink
 
-_USED_LATER = ("paygate.transport", "cryptography.fernet", "tenacity")
+_USED_LATER = (
+    "paygate.transport",
+    "cryptography.fernet",
+    "cryptography.hazmat.primitives.kdf.hkdf",
+    "tenacity",
+)
 """What verbs import when they are called, in addition to use cases and tables."""
 
 
