@@ -20,6 +20,7 @@ from paygate import (
     PaymentLink,
     PaymentStatus,
     Secret,
+    Share,
 )
 from paygate.errors import (
     AlreadyPaid,
@@ -192,6 +193,22 @@ def test_a_second_payer_is_refused_while_the_first_payment_is_under_way(shop: Sh
         shop.pay(link)
 
     assert busy.value.payments == [first.id]
+
+
+def test_a_payer_is_shown_and_charged_what_no_other_payment_holds(shop: Shop) -> None:
+    link = shop.link("A")
+    before = shop.shown(link)
+    part = Share("A", usd("12"))
+    shop.cashier.collect([part], via="bank", method="tok_bank", key="part")
+
+    with pytest.raises(OpenAmountChanged) as changed:
+        shop.pay(link, before)
+    assert (changed.value.expected, changed.value.open) == (usd("30"), usd("18"))
+    assert shop.card.moved("USD") == usd("0")
+
+    now = shop.shown(link)
+    assert now.amount == usd("18")
+    assert shop.pay(link, now).amount == usd("18")
 
 
 def test_a_form_is_valid_for_a_day(shop: Shop) -> None:

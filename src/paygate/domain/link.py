@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from paygate.domain.money import Money
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.domain.customer import PayerField
     from paygate.domain.kind import Kind
-    from paygate.domain.money import Money
     from paygate.domain.secret import Secret
 
 
@@ -105,6 +106,12 @@ class PaymentLink:
         """Whether the payer chooses the amount."""
         return self.minimum is not None
 
+    @property
+    def payable(self) -> Money:
+        """What is open and not held by a payment under way; if all of it is held, what is open."""
+        free = sum(each.open.minor - each.claimed.minor for each in self.items if each.open.minor)
+        return Money(self.currency, free) if free > 0 else self.open
+
     def address(self, base_url: str) -> str:
         """Return the address to hand out; *base_url* is where the payment pages are mounted.
 
@@ -124,8 +131,9 @@ class PaymentLink:
 class LinkTry:
     """One try to pay a link: a signed text for a form, valid once, and the amount shown.
 
-    `value` is for the form on the page, and is passed to `pay_link`. `amount` is what is open: it
-    is charged only if it is still the same, unless the payer chooses the amount.
+    `value` is for the form on the page, and is passed to `pay_link`. `amount` is what can be paid
+    now (`PaymentLink.payable`): it is charged only if it is still the same, unless the payer
+    chooses the amount.
     """
 
     value: str

@@ -6,8 +6,9 @@ Nothing is stored when a page is shown, because mail scanners open links too. Th
 the key under which the payment is stored: the same form returns the same payment, whatever else it
 says by then, and never charges again.
 
-The amount that was shown is charged, or nothing: if what is open has changed meanwhile, the payer
-is asked again. If the payer chooses the amount, it must be within the bounds that hold now.
+The amount that was shown is charged, or nothing: if what can be paid has changed meanwhile, because
+of a payment or of one that is under way, the payer is asked again. If the payer chooses the amount,
+it must be within the bounds that hold now.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ class GivenTry:
 
 
 def begin(tx: Tx, link: PaymentLink) -> LinkTry:
-    """Return a new try of *link*, for what is open on it now."""
-    text = f"{tx.new_id('try')}.{link.open.minor}.{int(tx.now.timestamp())}"
-    return LinkTry(value=f"{text}.{_signature(tx, link, text)}", amount=link.open)
+    """Return a new try of *link*, for what can be paid on it now."""
+    amount = link.payable
+    text = f"{tx.new_id('try')}.{amount.minor}.{int(tx.now.timestamp())}"
+    return LinkTry(value=f"{text}.{_signature(tx, link, text)}", amount=amount)
 
 
 def read(tx: Tx, link: PaymentLink, value: str) -> GivenTry:

@@ -148,7 +148,6 @@ def pay(
         kind=order.kind,
         method=order.method,
         amount=order.amount,
-        expect=None if link.chosen_by_payer else given.amount,
         customer=link.customer,
         payer=order.payer,
         return_url=order.return_url,
@@ -185,7 +184,9 @@ def _prepare(tx: Tx, order: PayLinkOrder) -> Payment | _Ready:
         raise linked.ended(link)
     link_tries.check_age(tx, link, given)
     _check_amount(link, given, order.amount)
-    if not link.open.minor and not link.chosen_by_payer:
+    if link.chosen_by_payer:
+        return _Ready(link=link, given=given)
+    if not link.open.minor:
         raise AlreadyPaid(f"nothing is open on payment link {link.id}", item=link.id)
     return _Ready(link=link, given=given)
 
@@ -231,10 +232,12 @@ def _admit(tx: Tx, link: PaymentLink, given: GivenTry, amount: Money | None) -> 
         linked.not_found()
     if link.uses is not None:
         _check_uses(tx, now)
+    if amount is None and now.payable != given.amount:
+        raise _changed(now, given)
     if now.of is LinkFor.BALANCE:
         return
     moved = [each.id for each in now.items] != [each.id for each in link.items]
-    if moved or (amount is not None and amount > now.open):
+    if moved or (amount is not None and amount > now.payable):
         raise _changed(now, given)
 
 
@@ -255,8 +258,8 @@ def _check_uses(tx: Tx, link: PaymentLink) -> None:
 
 def _changed(link: PaymentLink, given: GivenTry) -> OpenAmountChanged:
     return OpenAmountChanged(
-        f"{link.open} is open on {', '.join(each.name for each in link.items)}, and the payer was "
-        f"shown {given.amount}; show the page again",
+        f"{link.payable} can be paid on {', '.join(each.name for each in link.items)}, and the "
+        f"payer was shown {given.amount}; show the page again",
         expected=given.amount,
-        open=link.open,
+        open=link.payable,
     )
