@@ -12,7 +12,7 @@ import pytest
 from paygate.web.languages import LANGUAGES
 from paygate.web.pages.samples import SAMPLES
 from tests.browser.conftest import Show, html_of
-from tests.browser.tools import axe, vnu
+from tests.browser.tools import axe, until, vnu
 
 ALL = [*SAMPLES, "receipt"]
 # One of each template, and of each part that changes the layout.
@@ -114,6 +114,6 @@ def test_the_script_shows_what_it_can_do(show: Show) -> None:
     page = show("bitcoin", permissions=["clipboard-read", "clipboard-write"]).page
 
     page.get_by_role("button", name="Copy").first.click()
-    page.wait_for_function("document.getElementById('news').textContent")
+    until(page, "document.getElementById('news').textContent")
     assert page.get_by_role("status").inner_text() == "Copied"
     assert page.evaluate("navigator.clipboard.readText()").startswith("bc1q")

@@ -12,6 +12,7 @@ from paygate.web.pages.samples import SAMPLES
 from paygate.web.pages.views import Does, Post
 from tests.browser.conftest import Shown
 from tests.browser.sites import Sites
+from tests.browser.tools import until
 
 Browse = Callable[..., Shown]
 
@@ -40,7 +41,7 @@ def pending(sites: Sites, browse: Browse) -> Any:
 
 def poll(page: Any, seconds: int) -> None:
     """Let time pass until the script has asked for the state."""
-    page.wait_for_function("waiting === 1")
+    until(page, "waiting === 1")
     with page.expect_response("**/state"):
         page.clock.fast_forward(seconds * 1_000)
 
@@ -84,7 +85,7 @@ def test_a_page_is_not_asked_for_while_its_version_stays(sites: Sites, browse: B
     for seconds in (2, 5, 10, 30, 30):
         poll(page, seconds)
 
-    page.wait_for_function("waiting === 1")
+    until(page, "waiting === 1")
     assert sites.pages.count(STATE) == 5
     assert sites.pages.count("GET /pay/p/one") == 1
     assert page.get_by_role("status").inner_text() == ""
@@ -206,10 +207,10 @@ def test_the_popup_opens_the_page_in_a_dialog(sites: Sites, browse: Browse) -> N
     inside = dialog.frame_locator("iframe")
     inside.get_by_role("heading", name="Paid. Thank you.").wait_for()
     assert page.url == f"{sites.shop.origin}/"
-    page.wait_for_function("results.length")
+    until(page, "results.length")
     assert page.evaluate("results") == ["signed"]
     # The frame is as high as the page in it.
-    page.wait_for_function("document.querySelector('iframe').style.height.startsWith('min(')")
+    until(page, "document.querySelector('iframe').style.height.startsWith('min(')")
 
 
 def test_the_close_button_closes_the_popup_and_the_focus_returns(
@@ -238,7 +239,7 @@ def test_escape_closes_the_popup_and_the_focus_returns(
 
     page.keyboard.press("Escape")
 
-    page.wait_for_function(f"!({OPENED})")
+    until(page, f"!({OPENED})")
     assert page.evaluate("document.activeElement.id") == "pay"
 
 
@@ -260,7 +261,7 @@ def test_forged_messages_are_ignored(sites: Sites, browse: Browse) -> None:
     page = shop(sites, browse, replace(PAID, result="signed"), '<iframe id="other"></iframe>')
     page.evaluate("window.arrived = 0; addEventListener('message', () => arrived++)")
     page.get_by_role("link", name="Pay now").click()
-    page.wait_for_function("results.length")
+    until(page, "results.length")
     forged = "{paygate: 1, kind: 'result', value: 'forged'}"
     before = page.evaluate("arrived")
 
@@ -269,12 +270,12 @@ def test_forged_messages_are_ignored(sites: Sites, browse: Browse) -> None:
     page.evaluate(
         "(url) => { document.getElementById('other').src = url }", f"{sites.web.root}/p/one"
     )
-    page.wait_for_function(f"arrived > {before} + 1")
+    until(page, f"arrived > {before} + 1")
     genuine = page.locator("dialog iframe").element_handle().content_frame()
     for odd in ("null", "'result'", "{paygate: 2, kind: 'result', value: 'forged'}"):
         genuine.evaluate(f"parent.postMessage({odd}, '*')")
     genuine.evaluate("parent.postMessage({paygate: 1, kind: 'result', value: 'last'}, '*')")
-    page.wait_for_function("results.includes('last')")
+    until(page, "results.includes('last')")
 
     assert page.evaluate("results") == ["signed", "last"]
 
@@ -287,7 +288,7 @@ def test_a_frame_that_left_our_pages_is_not_believed(sites: Sites, browse: Brows
     frame.goto(f"{sites.processor.origin}/checkout")
 
     frame.evaluate("parent.postMessage({paygate: 1, kind: 'result', value: 'forged'}, '*')")
-    page.wait_for_function("arrived.some((each) => each.value === 'forged')")
+    until(page, "arrived.some((each) => each.value === 'forged')")
 
     assert page.evaluate("results") == []
 

@@ -10,18 +10,23 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 TOOLS = Path(os.environ.get("PAYGATE_BROWSER_TOOLS", "")) / "node_modules"
 CHROMIUM = os.environ.get("PAYGATE_CHROMIUM", "/usr/bin/chromium")
 # Chromium refuses to run as root in its sandbox, and CI is root in a container.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--font-render-hinting=none"]
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -85,3 +90,16 @@ def vnu(files: Sequence[Path]) -> list[Finding]:
         for each in messages
         if each["type"] == "error"
     ]
+
+
+def until(page: Page, condition: str) -> None:
+    """
+    Wait until *condition* holds in *page*.
+
+    `Page.wait_for_function` evaluates its text again in a task of the page if it does not hold at
+    once, and the policy of these pages forbids that.
+    """
+    end = time.monotonic() + PATIENCE_S
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"this has not come true: {condition}"
+        page.wait_for_timeout(20)
