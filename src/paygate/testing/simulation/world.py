@@ -300,7 +300,7 @@ class World:
         return self.begin(name, host, order.call(host), rolls, then, failed)
 
     def _is_undone(self, one: str, two: str) -> bool:
-        """Return whether one of two reversals was undone: then the payment is reversed anew."""
+        """Return whether one of two reversals was undone: then the payment is reversed again."""
         sql = "SELECT 1 FROM paygate_reversal WHERE id IN (:one, :two) AND undone_at IS NOT NULL"
         return bool(self.store.look(sql, one=one, two=two))
 
