@@ -90,6 +90,7 @@ def _send_before_intent(original: Any) -> Any:
         asking: Flow[Any] = service.ask(
             order.account.name,
             sent.dialogue,
+            what=order.operation.value,
             door=service.door.outcome(order.account, order.operation),
             hidden=order.account.hidden.of(sent.method),
             about=logs.About(attempt=sent.attempt),
