@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -234,7 +233,6 @@ def recover_all(ledger: Path, url: str) -> None:
 
 
 def kill(process: BaseProcess) -> None:
-    """Send SIGKILL, which no process can catch, and wait for the end."""
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
+    """Send SIGKILL, which no process can catch, and wait for the end; it may have come already."""
+    process.kill()
     process.join()
