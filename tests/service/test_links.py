@@ -40,6 +40,7 @@ from paygate.errors import (
     TryNotValid,
     WayNotOffered,
 )
+from paygate.service import withdrawing
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.prepaying import BACK, usd
 
@@ -397,6 +398,26 @@ def test_a_link_expires(shop: Shop) -> None:
     assert shop.events(link) == ["created", "expired"]
     assert shop.cashier.payment(page).status is PaymentStatus.CANCELED
     assert [each.id for each in shop.cashier.links(status="expired")] == [link.id]
+
+
+def test_a_process_that_dies_while_a_link_expires_leaves_no_page_open(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = shop.link("A", expires=shop.clock.now() + timedelta(minutes=5))
+    page = shop.pay(link, via="page")
+    shop.clock.advance(timedelta(minutes=5))
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(withdrawing, "withdraw_pages", die)
+        with pytest.raises(KeyboardInterrupt):
+            shop.cashier.recover()
+    shop.cashier.recover()
+
+    assert shop.cashier.payment(page).status is PaymentStatus.CANCELED
+    assert shop.events(link) == ["created", "expired"]
 
 
 def test_a_revoked_link_leads_nowhere_and_its_page_is_withdrawn(shop: Shop) -> None:

@@ -224,13 +224,18 @@ def revoke_in(tx: Tx, which: str, reason: str) -> PaymentLink:
     return now
 
 
+def is_to_expire(tx: Tx, which: str) -> bool:
+    """Return whether the time of an active link has passed, which is not stored yet."""
+    stored = links.stored_status(tx, which)
+    return stored is LinkStatus.ACTIVE and linked.read(tx, which).status is LinkStatus.EXPIRED
+
+
 def expire_in(tx: Tx, which: str) -> PaymentLink | None:
     """Store that a link has expired, in this transaction; None if it has not."""
     holding.hold(tx, customers=links.customer_of(tx, which))
-    stored = links.stored_status(tx, which)
-    found = linked.read(tx, which)
-    if stored is not LinkStatus.ACTIVE or found.status is not LinkStatus.EXPIRED:
+    if not is_to_expire(tx, which):
         return None
+    found = linked.read(tx, which)
     links.set_status(tx, which, LinkStatus.EXPIRED)
     linked.emit(tx, "link.expired", found)
     return found

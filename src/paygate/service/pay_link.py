@@ -107,11 +107,16 @@ def revoke(
 
 
 def expire(which: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[bool]:
-    """Let a link expire whose time has passed, and withdraw its pages; return whether it had."""
-    expired = yield from transact(lambda tx: making.expire_in(tx, which))
-    if expired is not None:
-        yield from close_pages(which, accounts, timing)
-    return expired is not None
+    """
+    Withdraw the pages of a link whose time has passed, and let it expire; return whether it had.
+
+    No new page opens after that time. So the pages come first: if the process dies in between, the
+    link is still due, and the rest is done later.
+    """
+    if not (yield from look(lambda tx: making.is_to_expire(tx, which))):
+        return False
+    yield from close_pages(which, accounts, timing)
+    return (yield from transact(lambda tx: making.expire_in(tx, which))) is not None
 
 
 def close_pages(which: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[None]:
