@@ -398,6 +398,12 @@ def smtp_settings() -> Iterator[Row]:
     return settings_of(SmtpSettings)
 
 
+def standard_webhooks_settings() -> Iterator[Row]:
+    from paygate.sinks.standard_webhooks import StandardWebhooksSettings
+
+    return settings_of(StandardWebhooksSettings)
+
+
 def authorize_net_settings() -> Iterator[Row]:
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
@@ -666,6 +672,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "bitcoin-settings": bitcoin_settings,
     "authorize-net-settings": authorize_net_settings,
     "smtp-settings": smtp_settings,
+    "standard-webhooks-settings": standard_webhooks_settings,
     "authorize-net-checks": authorize_net_checks,
     "authorize-net-refusals": authorize_net_refusals,
     "fake-settings": lambda: settings_of(FakeGateway.settings_model),
