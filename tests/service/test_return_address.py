@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
-from paygate import Cashier, Kind, Money
-from paygate.dialogue import Dialogue
+from paygate import Cashier, Kind, Money, PaymentStatus
+from paygate.dialogue import Dialogue, Request, Response
 from paygate.domain.outcome import Outcome
-from paygate.errors import InvalidValue
+from paygate.errors import InvalidValue, PageKeysMissing
 from paygate.gateway import Charge, Enrollment
 from paygate.testing import FakeClock, FakeGateway
 
@@ -150,3 +151,69 @@ def test_kinds_that_need_no_page_still_fill_it_in(shop: Shop) -> None:
     )
 
     assert shop.sent == [f"{BACK}/{payment.id}"]
+
+
+@pytest.mark.sqlite
+def test_the_token_of_the_page_is_sent_and_not_stored() -> None:
+    sent: list[str] = []
+
+    class Asked(FakeGateway):
+        def charge(self, charge: Charge) -> Dialogue[Outcome]:
+            sent.append(charge.return_url)
+            return super().charge(charge)
+
+        def answer(self, request: Request) -> Response:
+            if len(sent) == 1 and request.step == "charge":
+                raise KeyboardInterrupt
+            return super().answer(request)
+
+    clock = FakeClock()
+    page = Asked("redirect", clock=clock)
+    cashier = Cashier.in_memory(
+        gateways={"page": page}, clock=clock, page_keys=[Fernet.generate_key()]
+    )
+    cashier.issue(number="A", customer="C-1", total=Money.of("USD", "30.00"), due="2031-12-01")
+    back = "https://shop.example/pay/p/{page}/back?of={payment}"
+
+    # The process is stopped before it sends, and the request is rebuilt from the ledger.
+    with pytest.raises(KeyboardInterrupt):
+        cashier.collect("A", via="page", key="k", return_url=back)
+    [payment] = cashier.payments()
+    stored = cashier._store.read(cashier._context, stored_texts)
+    sent.append("")
+    clock.advance(timedelta(minutes=3))
+    cashier.inquire(payment)
+
+    token = cashier.payment_page(payment).token.reveal()
+    here = f"https://shop.example/pay/p/{token}/back?of={payment.id}"
+    assert sent == [here, "", here]
+    assert cashier.payment_of_page(token).id == payment.id
+    assert "{page}" in stored
+    assert token not in stored
+    assert cashier.payment(payment).status is PaymentStatus.REQUIRES_ACTION
+    assert cashier.fsck() == []
+
+
+def stored_texts(tx: Any) -> str:
+    """Return everything that the ledger stores as text."""
+    named = tx.all("SELECT name FROM sqlite_master WHERE type = 'table'", {})
+    rows = [
+        [row[name] for name in row.keys()]  # noqa: SIM118  (iterating over a row yields values)
+        for each in named
+        for row in tx.all(f"SELECT * FROM {each['name']}", {})  # noqa: S608
+    ]
+    return repr(rows)
+
+
+def test_without_keys_there_is_no_page_to_come_back_to(shop: Shop) -> None:
+    with pytest.raises(PageKeysMissing):
+        shop.cashier.collect("INV-1", via="redirect", key="k", return_url=f"{BACK}/{{page}}")
+
+    assert shop.sent == []
+    assert shop.cashier.payments() == []
+
+
+@pytest.mark.parametrize("written", ["https://{page}.example/", "https://shop.example/{result}"])
+def test_a_page_is_named_after_the_host_only(shop: Shop, written: str) -> None:
+    with pytest.raises(InvalidValue, match="return_url"):
+        shop.cashier.collect("INV-1", via="redirect", key="k", return_url=written)

@@ -65,8 +65,9 @@ class Collecting(OnAccounts):
 
         *method* is a one-time token (a `str` is one) or a stored `PaymentMethod`. An account
         whose payers pay on the processor's page needs *return_url* instead: the full URL of the
-        page to which the payer comes back; ``{payment}`` in it is replaced by the payment's id.
-        *kind* is required if the account has several kinds of payment.
+        page to which the payer comes back; ``{payment}`` in it is replaced by the payment's id, and
+        ``{page}`` by the token of its payment page. *kind* is required if the account has several
+        kinds of payment.
 
         *save_method* also stores the method. Give the payer's *mandate* if you want to charge it
         later without the payer: with ``payer_present=False``. *reason* says under which

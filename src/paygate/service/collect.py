@@ -7,7 +7,7 @@ restored from a backup cannot charge again under a new key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ from paygate.service import (
     events,
     finding,
     merge,
+    page_tokens,
     requests,
     return_address,
     withdrawing,
@@ -299,6 +300,7 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
     claims.insert(tx, id_, plan.claims)
     attempt = tx.new_id("att")
     lease = tx.lease(timing.lease)
+    back = return_address.filled(order.return_url, id_)
     charge = Charge(
         key=digest_key(tx.tenant, order.name, order.key),
         our_ref=attempt,
@@ -309,7 +311,7 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         payer=payer,
         invoices=tuple(plan.numbers.values()),
         description=order.description,
-        return_url=return_address.filled(order.return_url, id_),
+        return_url=page_tokens.filled(tx, back, id_),
         browser=order.browser,
         store_method=order.save_method,
         payer_present=order.payer_present,
@@ -346,7 +348,7 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         lease=lease,
         # A method to be stored gets its id now, so that it is stored once.
         method=tx.new_id("met") if order.save_method else stored,
-        request=requests.write_charge(charge, stored) if stored or method is None else None,
+        request=_kept(charge, back, stored) if stored or method is None else None,
         person=payment.payer,
         offers=order.account.offered(kind),
         method_facts=_facts_of(order.method),
@@ -362,6 +364,11 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         method=method,
         payer=payer,
     )
+
+
+def _kept(charge: Charge, back: str, stored: str | None) -> str:
+    """Return *charge* as it is stored: with the address *back*, which contains no token."""
+    return requests.write_charge(replace(charge, return_url=back), stored)
 
 
 def _payer(tx: Tx, order: CollectOrder, customer: str) -> tuple[Customer | None, str]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.domain.link import LinkTry
 from paygate.domain.money import Money
 from paygate.errors import TryExpired, TryNotValid
-from paygate.service import linked
+from paygate.service import page_tokens
 
 if TYPE_CHECKING:
     from paygate.domain.link import PaymentLink
@@ -80,7 +80,7 @@ def check_age(tx: Tx, link: PaymentLink, given: GivenTry) -> None:
 
 def _signature(tx: Tx, link: PaymentLink, text: str) -> str:
     of = f"{link.id}\0{link.generation}\0{text}"
-    return linked.keys_of(tx).signature(_PURPOSE, tx.tenant, of, link.key_id)
+    return page_tokens.keys_of(tx).signature(_PURPOSE, tx.tenant, of, link.key_id)
 
 
 def _not_valid() -> TryNotValid:

@@ -22,16 +22,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from paygate.domain.link import LinkFor, LinkStatus, PaymentLink
 from paygate.domain.prepayment import PrepaymentStatus
-from paygate.errors import LinkEnded, LinkNotFound, PageKeysMissing, PageNotFound
+from paygate.errors import LinkEnded, LinkNotFound, PageNotFound
 from paygate.ledger import items, links, outbox, prepayments
 from paygate.ledger.page_keys import digest_of, is_token
 from paygate.printing import shown
-from paygate.service import finding
+from paygate.service import finding, page_tokens
 
 if TYPE_CHECKING:
     from paygate.domain.payment import Payment
     from paygate.ledger.links import TokenFacts
-    from paygate.ledger.page_keys import PageKeys
     from paygate.ledger.tx import Tx
 
 SHOWN_AFTER: Final = timedelta(days=30)
@@ -135,7 +134,7 @@ def payment_by_token(tx: Tx, token: str) -> Payment:
 
 
 def _facts_of(tx: Tx, token: str, kind: str) -> TokenFacts:
-    page_keys = keys_of(tx)
+    page_keys = page_tokens.keys_of(tx)
     facts = links.token(tx, digest_of(token)) if is_token(token) else None
     if facts is None or facts.kind != kind or not page_keys.has(facts.key_id):
         not_found()
@@ -158,16 +157,6 @@ def ended(link: PaymentLink) -> LinkEnded:
         status=link.status.value,
         payment=link.payment or "",
     )
-
-
-def keys_of(tx: Tx) -> PageKeys:
-    """Return the keys of payment pages, or raise `PageKeysMissing`."""
-    if tx.page_keys is None:
-        raise PageKeysMissing(
-            "tokens of payment links are derived from keys, but none is set; open the cashier with "
-            "page_keys=[…], or set PAYGATE_PAGE_KEYS for the command paygate"
-        )
-    return tx.page_keys
 
 
 # --- Events ---------------------------------------------------------------------------------

@@ -17,12 +17,10 @@ from paygate.domain.prepayment import Prepayment
 from paygate.errors import (
     InvalidAmount,
     InvalidValue,
-    PageKeysMissing,
 )
 from paygate.ledger import customers, holding, keys, links
-from paygate.ledger.links import NewLink, TokenFacts
-from paygate.ledger.page_keys import digest_of
-from paygate.service import claiming, finding, linked
+from paygate.ledger.links import NewLink
+from paygate.service import claiming, finding, linked, page_tokens
 from paygate.service.flow import Flow, look, repeatable, transact
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from paygate.domain.money import Money
     from paygate.domain.payable import OpenItem, Payable
     from paygate.domain.payment import Payment
-    from paygate.ledger.page_keys import PageKeys
     from paygate.ledger.tx import Tx
 
 
@@ -64,7 +61,7 @@ def create(order: LinkOrder) -> Flow[PaymentLink]:
 
 def create_in(tx: Tx, order: LinkOrder) -> PaymentLink:
     """Make a link in this transaction."""
-    page_keys = linked.keys_of(tx)
+    page_keys = page_tokens.keys_of(tx)
     finding.hold(tx, order.items, order.customer)
     found = [_linkable(tx, each) for each in order.items]
     id_ = tx.new_id("lnk")
@@ -95,7 +92,7 @@ def create_in(tx: Tx, order: LinkOrder) -> PaymentLink:
         key_id=page_keys.first,
     )
     links.insert(tx, new)
-    _store_token(tx, page_keys, "link", id_, 1)
+    page_tokens.store(tx, "link", id_, 1)
     made = linked.read(tx, id_)
     linked.emit(tx, "link.created", made)
     return made
@@ -191,7 +188,7 @@ def reissue(which: str, expires_at: datetime | None) -> Flow[PaymentLink]:
 
 def reissue_in(tx: Tx, which: str, expires_at: datetime | None) -> PaymentLink:
     """Give a link another token in this transaction."""
-    page_keys = linked.keys_of(tx)
+    page_keys = page_tokens.keys_of(tx)
     holding.hold(tx, customers=links.customer_of(tx, which))
     found = linked.read(tx, which)
     if found.status is LinkStatus.REVOKED:
@@ -203,7 +200,7 @@ def reissue_in(tx: Tx, which: str, expires_at: datetime | None) -> PaymentLink:
             argument="expires",
         )
     links.renew(tx, found.id, page_keys.first, until)
-    _store_token(tx, page_keys, "link", found.id, found.generation + 1)
+    page_tokens.store(tx, "link", found.id, found.generation + 1)
     if found.status is LinkStatus.EXPIRED:
         links.set_status(tx, found.id, LinkStatus.ACTIVE)
         tx.links[found.id] = None  # it may have been used in the meantime
@@ -251,28 +248,13 @@ def page_of(which: str) -> Flow[PaymentPage]:
 
 def page_in(tx: Tx, which: str) -> PaymentPage:
     """Return the page of a payment, and store its token in this transaction."""
-    page_keys = linked.keys_of(tx)
+    _ = page_tokens.keys_of(tx)
     holding.hold_payment(tx, which)
     payment = finding.payment(tx, which)
-    key_id = links.key_of_payment(tx, payment.id)
-    if key_id is None:
-        key_id = page_keys.first
-        _store_token(tx, page_keys, "payment", payment.id, 1)
-    if not page_keys.has(key_id):
-        raise PageKeysMissing(
-            f"the page of payment {payment.id} has a token of a key that is not among the "
-            "page_keys; add that key"
-        )
-    token = page_keys.token("payment", tx.tenant, payment.id, 1, key_id)
+    token = page_tokens.of_payment(tx, payment.id)
     return PaymentPage(payment=payment.id, token=token)
 
 
 def payment_of_page(token: str) -> Flow[Payment]:
     """Return the payment to whose page a token leads, or raise `PageNotFound`."""
     return (yield from look(lambda tx: linked.payment_by_token(tx, token)))
-
-
-def _store_token(tx: Tx, page_keys: PageKeys, kind: str, subject: str, generation: int) -> None:
-    token = page_keys.token(kind, tx.tenant, subject, generation, page_keys.first)
-    facts = TokenFacts(kind=kind, subject=subject, generation=generation, key_id=page_keys.first)
-    links.insert_token(tx, digest_of(token.reveal()), facts)

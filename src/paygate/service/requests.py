@@ -23,9 +23,10 @@ from paygate.domain.customer import Browser
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.secret import Sealed, Secret
-from paygate.errors import PaygateError, TokenKeysMissing, TokenUnreadable
+from paygate.errors import PageKeysMissing, PaygateError, TokenKeysMissing, TokenUnreadable
 from paygate.gateway import Charge, Enrollment, Forgetting, StoredToken
 from paygate.ledger import customers, methods, stored_requests
+from paygate.service import page_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +151,11 @@ def rebuild_charge(tx: Tx, attempt: str) -> Charge | None:
     if not text:  # not stored, or its personal facts were erased
         return None
     charge, stored = read_charge(text)
-    charge = replace(charge, asked_at=tx.now)
+    try:
+        back = page_tokens.filled(tx, charge.return_url, charge.payment)
+    except PageKeysMissing:
+        return None
+    charge = replace(charge, asked_at=tx.now, return_url=back)
     if stored is None:
         return charge
     found = methods.by_id(tx, stored)
