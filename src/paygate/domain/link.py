@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.money import Money
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from paygate.domain.customer import PayerField
     from paygate.domain.kind import Kind
@@ -47,7 +47,7 @@ class LinkItem:
 
     `name` is what the payer knows it by: the number of an invoice, or the assignment key of a
     prepayment. `open` is what can still be paid, and `claimed` the part of that which live payments
-    hold.
+    hold. `due` is the due date of an invoice.
     """
 
     id: str
@@ -55,6 +55,7 @@ class LinkItem:
     total: Money
     open: Money
     claimed: Money
+    due: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

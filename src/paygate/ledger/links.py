@@ -10,7 +10,7 @@ from paygate.domain.link import LinkFor, LinkItem, LinkStatus, PaymentLink
 from paygate.domain.money import Money
 from paygate.errors import LinkNotFound
 from paygate.ledger import checksums, paging
-from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
+from paygate.ledger.codec import read_date, read_instant, read_instant_or_none, write_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ _MARK_LINKED = "UPDATE paygate_item SET linked = 1 WHERE id = :id"
 _OPEN: Final = """CASE i.status WHEN 'open'
   THEN i.total_minor - i.allocated_minor - i.written_off_minor - i.moved_minor ELSE 0 END"""
 _ITEM: Final = f"""i.id, i.kind, i.number, i.assignment_key, i.total_minor, {_OPEN},
-       i.claimed_minor"""
+       i.claimed_minor, i.due"""
 # A payment brought money that did not go back if more of it came than went. The currency is
 # compared as an expression, so that SQLite searches by customer and not by currency. An invoice
 # that has replaced a prepayment stands in its place; `lead_to` adds it to the rows.
@@ -340,11 +340,12 @@ def link_of(tx: Tx, row: Row) -> PaymentLink:
 
 
 def _items(rows: Iterable[list[Any]], currency: str) -> Iterable[LinkItem]:
-    for _, id_, kind, number, key, total, open_, claimed in rows:
+    for _, id_, kind, number, key, total, open_, claimed, due in rows:
         yield LinkItem(
             id=id_,
             name=key if kind == "prepayment" else number,
             total=Money(currency, total),
             open=Money(currency, open_),
             claimed=Money(currency, claimed),
+            due=read_date(due) if kind == "invoice" else None,
         )
