@@ -158,6 +158,22 @@ def play(at: Play) -> None:
     issue = ("INV-1", "--customer", "C-1", "--total", "30.00 USD", "--due", "2026-12-01")
     run("invoice issue", *issue)
     run("invoice import", "invoices.csv")
+    Path("lines.json").write_text(
+        '{"currency": "USD", "lines": [{"description": "Support", "quantity": "3", "unit": "h", '
+        '"unit_price": "40.00", "tax_category": "S"}], '
+        '"tax": [{"name": "VAT", "rate": "20", "category": "S"}]}'
+    )
+    lines = ("--lines", "lines.json")
+    draft = run(
+        "invoice draft", *("--customer", "C-1", "--due", "2026-12-01"), *lines, "--key", "draft-1"
+    )
+    run("invoice change-draft", draft["invoice"]["id"], "--due", "2026-12-15")
+    run("invoice finalize", draft["invoice"]["id"], "--series", "S-{n:04}")
+    Path("terms.txt").write_text("Thirty days net.")
+    run("invoice attach", "S-0001", "terms.txt")
+    Path("letterhead.toml").write_text('name = "Acme"\naddress = ["1 Main Street", "Springfield"]')
+    run("letterhead set", "letterhead.toml")
+    run("letterhead show")
     ahead = ("--assignment-key", "ORDER-7", "--key", "entry-7", "--data", '{"basket": 7}')
     entry = run("prepayment create", "C-1", "20.00 USD", *ahead)
     run("prepayment show", entry["prepayment"]["id"])

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from paygate.domain.charging import ChargeReason
     from paygate.domain.credit import Balance, Credit, CreditReason
     from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
+    from paygate.domain.document import Document, Letterhead, StoredDocument
     from paygate.domain.event import DeadLetter, Event
     from paygate.domain.invoice import Invoice, InvoiceStatus
+    from paygate.domain.invoice_lines import InvoiceLine, InvoiceText, Rounding, TaxLine
     from paygate.domain.job import Job, JobKind, WaitingJobs
     from paygate.domain.kind import Kind, Operation
     from paygate.domain.link import (
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     )
     from paygate.domain.money import Money
     from paygate.domain.movement import Movement, MovementKind, Sighting
+    from paygate.domain.number_series import NumberSeries
     from paygate.domain.outcome import (
         Approved,
         Authorized,
@@ -100,6 +103,7 @@ if TYPE_CHECKING:
         PrepaymentStatusWord,
         RecordedBy,
         RefundToWord,
+        RoundingWord,
         SentBackBy,
     )
     from paygate.errors import PaygateError, Refused, StoreError, UsageError
@@ -180,6 +184,15 @@ _HOMES = {
     "PayerField": "domain.customer",
     "DeadLetter": "domain.event",
     "Event": "domain.event",
+    "Document": "domain.document",
+    "Letterhead": "domain.document",
+    "StoredDocument": "domain.document",
+    "InvoiceLine": "domain.invoice_lines",
+    "InvoiceText": "domain.invoice_lines",
+    "Rounding": "domain.invoice_lines",
+    "TaxLine": "domain.invoice_lines",
+    "NumberSeries": "domain.number_series",
+    "RoundingWord": "domain.words",
     "Invoice": "domain.invoice",
     "InvoiceStatus": "domain.invoice",
     "Job": "domain.job",
@@ -357,6 +370,7 @@ __all__ = [
     "Dispute",
     "DisputeState",
     "DisputeStateWord",
+    "Document",
     "Ended",
     "Ending",
     "Event",
@@ -373,8 +387,10 @@ __all__ = [
     "InboxStateWord",
     "InquiryBy",
     "Invoice",
+    "InvoiceLine",
     "InvoiceStatus",
     "InvoiceStatusWord",
+    "InvoiceText",
     "InvoiceTotals",
     "Job",
     "JobKind",
@@ -386,6 +402,7 @@ __all__ = [
     "Late",
     "LateRule",
     "LedgerStatus",
+    "Letterhead",
     "Limits",
     "LinkFor",
     "LinkItem",
@@ -402,6 +419,7 @@ __all__ = [
     "MovementKind",
     "Network",
     "NotIdempotent",
+    "NumberSeries",
     "OnRest",
     "OnRestWord",
     "OneTimeToken",
@@ -452,6 +470,8 @@ __all__ = [
     "Review",
     "ReviewCause",
     "Rotated",
+    "Rounding",
+    "RoundingWord",
     "ScriptStep",
     "Secret",
     "SentBackBy",
@@ -466,8 +486,10 @@ __all__ = [
     "StoreError",
     "StoredAccount",
     "StoredCallback",
+    "StoredDocument",
     "StoredMethod",
     "StoredToken",
+    "TaxLine",
     "Timing",
     "Traits",
     "Transport",

@@ -231,6 +231,19 @@ class NumberReused(UsageError):
     differs: Sequence[str]
 
 
+class InvoiceDoesNotAddUp(UsageError):
+    """The lines, tax and total of an invoice do not agree.
+
+    `where` says which line, tax or sum is wrong, `given` what it says, `expected` what the others
+    make, and `difference` by how much it is too large; it is negative if it is too small.
+    """
+
+    where: str
+    given: Any  # Money, which this layer does not know
+    expected: Any
+    difference: Any
+
+
 class KeyReused(UsageError):
     """The idempotency key was already used for something else."""
 
@@ -302,6 +315,21 @@ class AlreadyPaid(Refused):
 
 class InvoiceIsVoid(Refused):
     """The invoice was voided; issue a new one."""
+
+    item: str
+
+
+class InvoiceIsDraft(Refused):
+    """The invoice is a draft, and nothing can be paid on it; finalize it first."""
+
+    item: str
+
+
+class InvoiceIsFinal(Refused):
+    """The invoice is no draft any more, and cannot be changed; void it and issue another one.
+
+    `item` is its number.
+    """
 
     item: str
 

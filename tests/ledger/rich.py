@@ -6,7 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from paygate import Cashier, Customer, Kind, Money
+from paygate import (
+    Cashier,
+    Customer,
+    Document,
+    InvoiceLine,
+    Kind,
+    Letterhead,
+    Money,
+    TaxLine,
+)
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.action import PayToAddress
 from paygate.domain.method import Mandate, MandateScope
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
     from paygate.domain.payment import Payment
     from paygate.domain.prepayment import Prepayment
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
 KEYS = ["cGF5Z2F0ZS1hLXJpY2gtbGVkZ2VyLWZvci10ZXN0cyE="]
 BACK = "https://shop.example/back"
 PAYER = Customer(id="C-1", name="Ada Lovelace", email="ada@example.org", zone="America/Toronto")
@@ -297,6 +307,37 @@ def _prepayments(office: Office) -> None:
     cashier.close_prepayment(closed, reason="canceled")
 
 
+def _documents(office: Office) -> None:
+    cashier = office.cashier
+    cashier.set_letterhead(Letterhead(name="Acme", address=("1 Main Street",), logo=PNG))
+    lines = [
+        InvoiceLine.of("Support", "40.00", "USD", quantity=3, unit="h", tax_category="S"),
+        InvoiceLine.of("Discount", "-5.00", "USD"),
+    ]
+    tax = [TaxLine.of("VAT", "20", lines, category="S")]
+    terms = Document(content=b"Thirty days net.", media_type="text/plain", name="terms.txt")
+    made = cashier.draft(
+        customer=PAYER, due="2026-03-01", key=office.key(), lines=lines, tax=tax, document=terms
+    )
+    cashier.change_draft(made, due="2026-04-01")
+    office.pay(cashier.finalize(made, series="INV-{year}-{n:05}").number)
+    for _ in range(2):
+        cashier.issue(
+            customer=PAYER,
+            due="2026-03-01",
+            lines=lines,
+            tax=tax,
+            series="INV-{year}-{n:05}",
+            key=office.key(),
+        )
+    left, gone = (
+        cashier.draft(customer=PAYER, due="2026-03-01", key=office.key(), total=usd("5"))
+        for _ in range(2)
+    )
+    cashier.attach_documents(left, terms)
+    cashier.void(gone, reason="not ordered")
+
+
 def _links(office: Office) -> None:
     cashier = office.cashier
     cashier.link([office.issue("10"), office.issue("5")], key=office.key(), uses=2)
@@ -539,6 +580,7 @@ _PARTS = (
     _pages,
     _credits,
     _prepayments,
+    _documents,
     _links,
     _settling,
     _by_hand,

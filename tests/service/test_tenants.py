@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from paygate import Cashier, Customer, Kind, Mandate, Merchants, Money, Timing
+from paygate import Cashier, Customer, Document, Kind, Mandate, Merchants, Money, Timing
 from paygate.cashier.verbs import each_verb
 from paygate.domain.method import MandateScope
 from paygate.domain.outcome import Approved, Ended, Ending
@@ -188,6 +188,15 @@ CALLS: dict[str, list[Call]] = {
         lambda c, n: c.void(n.number, reason="typo"),
         lambda c, n: c.void(n.invoice, reason="typo"),
     ],
+    "change_draft": [lambda c, n: c.change_draft(n.invoice, due="2031-04-01")],
+    "finalize": [
+        lambda c, n: c.finalize(n.number, number="N-70"),
+        lambda c, n: c.finalize(n.invoice, series="S-{n}"),
+    ],
+    "invoice_text": [lambda c, n: c.invoice_text(n.number)],
+    "attach_documents": [
+        lambda c, n: c.attach_documents(n.number, Document(content=b"x", media_type="text/plain")),
+    ],
     "record": [
         lambda c, n: c.record(n.number, by="cash", key="s-1"),
         lambda c, n: c.record(Share(n.invoice, usd("1.00")), by="cash", key="s-2"),
@@ -324,6 +333,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "invoices": lambda c: c.invoices(),
     "prepayments": lambda c: c.prepayments(),
     "links": lambda c: c.links(),
+    "letterhead": lambda c: [] if c.letterhead() is None else [c.letterhead()],
     "payments": lambda c: c.payments(),
     "receipt_lines": lambda c: c.receipt_lines(),
     "chargebacks": lambda c: c.chargebacks(),
@@ -346,6 +356,8 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
 # These make records of the caller's own, or are about the file or the wallet as a whole.
 OWN = {
     "issue",
+    "draft",
+    "set_letterhead",
     "prepay",
     "import_invoices",
     "save_customer",

@@ -17,7 +17,18 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paygate import Cashier, Customer, Kind, Mandate, MandateScope, Merchants, Money, Timing
+from paygate import (
+    Cashier,
+    Customer,
+    Document,
+    Kind,
+    Letterhead,
+    Mandate,
+    MandateScope,
+    Merchants,
+    Money,
+    Timing,
+)
 from paygate.cashier.verbs import each_verb
 from paygate.domain.outcome import Approved, Ended, Ending
 from paygate.errors import PaygateError
@@ -135,6 +146,9 @@ def values(town: Town) -> dict[str, Sequence[Any]]:
         "verb": ["collect", "authorize"],
         "settings": [{"driver": "fake"}, {"signing_key": "k" * 20}],
         "total": [usd("30.00")],
+        "series": ["S-{n}"],
+        "document": [Document(content=b"terms", media_type="text/plain", name="terms.txt")],
+        "letterhead": [Letterhead(name="Acme")],
         "amount": [usd("1.00"), usd("30.00")],
         "due": ["2031-03-01"],
         "reason": ["they asked for it"],

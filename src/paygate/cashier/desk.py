@@ -10,6 +10,7 @@ from paygate.cashier.collecting import Collecting
 from paygate.cashier.credits import Credits
 from paygate.cashier.customers import Customers
 from paygate.cashier.decisions import Decisions
+from paygate.cashier.drafts import Drafts
 from paygate.cashier.due_work import Agenda, DueWork
 from paygate.cashier.enrolling import Enrolling
 from paygate.cashier.events import Outbox, Publishing
@@ -30,6 +31,7 @@ from paygate.cashier.write_offs import WriteOffs
 
 class BookDesk(
     Invoices,
+    Drafts,
     Prepayments,
     Links,
     ByHand,

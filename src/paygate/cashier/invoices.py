@@ -11,12 +11,16 @@ from paygate.domain.text import note
 from paygate.service.flow import look
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from paygate.domain.customer import Customer
+    from paygate.domain.document import Document
     from paygate.domain.invoice import Invoice, InvoiceStatus
+    from paygate.domain.invoice_lines import InvoiceLine, Rounding, TaxLine
     from paygate.domain.money import Money
-    from paygate.domain.words import InvoiceStatusWord
+    from paygate.domain.number_series import NumberSeries
+    from paygate.domain.words import InvoiceStatusWord, RoundingWord
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
     from paygate.service.import_invoices import Imported
@@ -29,12 +33,18 @@ class Invoices(OnLedger):
     def issue(
         self,
         *,
-        number: str,
         customer: Customer | str,
-        total: Money,
         due: date | str,
+        number: str | None = None,
+        total: Money | None = None,
         on: date | str | None = None,
         assignment_key: str | None = None,
+        lines: Sequence[InvoiceLine] = (),
+        tax: Sequence[TaxLine] = (),
+        rounding: Rounding | RoundingWord = "half_up",
+        document: Document | Sequence[Document] = (),
+        series: NumberSeries | str | None = None,
+        key: str = "",
     ) -> Flow[Invoice]:
         """
         Issue an invoice, once per number.
@@ -44,18 +54,27 @@ class Invoices(OnLedger):
         prepayments with that key, and replaces them: see `prepay`. Raises `NumberReused` for
         different facts under the same number, `InvalidAmount` for a total that is not more than
         zero, and `AssignmentConflict` for the key of another customer.
+
+        With *lines* and *tax* the total can be left out; they must add up to the minor unit, with
+        each product rounded by *rounding*, or `InvoiceDoesNotAddUp` is raised. A *document* is a
+        file of yours that goes to the customer. Instead of a number, a *series* gives the next one
+        without a gap; *key* then makes it safe to call again.
         """
-        from paygate.domain import prepayment
         from paygate.service import issue
 
-        key = None if assignment_key is None else prepayment.assignment_key(assignment_key)
+        text = arguments.invoice_text(lines, tax, rounding)
+        numbered = arguments.numbered(number, series)
         bill = issue.Bill(
-            number=arguments.number(number, "number"),
+            number="" if number is None else arguments.number(number, "number"),
             customer=arguments.customer(customer, "customer"),
-            total=arguments.money(total, "total"),
             due=arguments.day(due, "due"),
             on=arguments.maybe(arguments.day, on, "on"),
-            assignment_key=key,
+            assignment_key=arguments.assignment_key(assignment_key),
+            text=text,
+            series=numbered,
+            key=arguments.key_of_series(key, numbered),
+            documents=arguments.documents(document, "document"),
+            total=arguments.total(total, text),
         )
         return (yield from issue.issue(bill))
 
@@ -97,7 +116,7 @@ class Invoices(OnLedger):
     @verb
     def void(self, invoice: Invoice | str, *, reason: str) -> Flow[Invoice]:
         """
-        Void an invoice that should not have been issued.
+        Void an invoice that should not have been issued, or a draft that is not needed.
 
         Money that was allocated to it becomes credit of the customer; `Invoice.credited` says how
         much that was. Money that came from a prepayment returns to it, for the next invoice with

@@ -44,13 +44,24 @@ EVERYDAY: Final[Mapping[str, Command]] = {
 
 NOUNS: Final[Mapping[str, Noun]] = {
     "invoice": Noun(
-        "Issue, import, list, show and void invoices.",
+        "Issue, draft, import, list, show and void invoices.",
         {
             "issue": Command("invoices", "issue", "Issue an invoice, once per number."),
             "import": Command("invoices", "import_", "Issue the invoices of a CSV file."),
             "list": Command("invoices", "list_", "List invoices, the last issued first."),
             "show": Command("invoices", "show_", "Show an invoice, and what was put on it."),
             "void": Command("invoices", "void", "Void an invoice that was issued by mistake."),
+            "draft": Command("drafts", "draft", "Make a draft, which can be changed."),
+            "change-draft": Command("drafts", "change_draft", "Change a draft."),
+            "finalize": Command("drafts", "finalize", "Issue a draft: give it its number."),
+            "attach": Command("drafts", "attach", "Add documents of yours to an invoice."),
+        },
+    ),
+    "letterhead": Noun(
+        "Say who issues invoices: set and show it.",
+        {
+            "set": Command("letterhead", "set_", "Store who issues invoices."),
+            "show": Command("letterhead", "show_", "Show who issues invoices."),
         },
     ),
     "prepayment": Noun(

@@ -208,17 +208,27 @@ def show_(
     where: Where,
     number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
 ) -> None:
-    """Show an invoice, its allocations and what was taken off again, and its write-offs."""
+    """Show an invoice: lines and tax, what was put on it and taken off again, and write-offs."""
     with where.open() as cashier:
         found = cashier.invoice(number)
         allocations = cashier.allocations(found)
         given_up = cashier.write_offs(found)
+        text = cashier.invoice_text(found)
     if where.as_json:
-        made = {"invoice": facts.invoice(found), "allocations": allocations}
-        show.write_json({**made, "write_offs": given_up})
+        made = {"invoice": facts.invoice(found), "lines": text.lines, "tax": text.tax}
+        show.write_json({**made, "allocations": allocations, "write_offs": given_up})
         return
     console = show.console()
-    _write(found)
+    write_invoice(found)
+    if text:
+        table = show.table("Line", ">Quantity", ">Unit price", ">Amount")
+        for line in text.lines:
+            price = "" if line.unit_price is None else f"{line.unit_price:f}"
+            show.add(table, line.description, f"{line.quantity:f} {line.unit}", price, line.amount)
+        for tax in text.tax:
+            show.add(table, f"{tax.name} {tax.rate:f} %", "", "", tax.amount)
+        console.print()
+        console.print(table)
     if allocations:
         table = show.table("When", "From", ">Amount")
         for one in allocations:
@@ -238,10 +248,11 @@ def _tell(made: Invoice, where: Where) -> None:
     if where.as_json:
         show.write_json({"invoice": facts.invoice(made)})
     else:
-        _write(made)
+        write_invoice(made)
 
 
-def _write(of: Invoice) -> None:
+def write_invoice(of: Invoice) -> None:
+    """Print the facts of an invoice."""
     show.write_sheet(
         {
             "Invoice": of.number,

@@ -63,6 +63,9 @@ class DeadLetter:
 
 
 EVENT_TYPES: Final[Mapping[str, str]] = {
+    "invoice.drafted": "A draft of an invoice was made, which nobody owes yet.",
+    "invoice.draft_changed": "A draft of an invoice was changed.",
+    "invoice.finalized": "A draft got its number; invoice.generated follows.",
     "invoice.generated": "An invoice was issued.",
     "invoice.voided": "An invoice was voided; money on it became credit.",
     "invoice.paid": "An invoice has nothing open any more.",

@@ -199,6 +199,9 @@ _BY_KIND: Final[Mapping[str, tuple[EventField, ...]]] = {
     "payer_number": _OF_PAYER_NUMBER,
 }
 _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
+    "invoice.generated": _sometimes(
+        EventField("documents", Shape.LIST, "The names of its documents.", ["invoice.pdf"]),
+    ),
     "invoice.voided": (
         _whole("credited_minor", "What became credit of the customer, in minor units.", 0),
         _REASON,

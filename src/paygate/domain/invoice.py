@@ -16,7 +16,7 @@ class InvoiceStatus(StrEnum):
     """The state of an invoice; only draft, open and void are stored, the others are derived."""
 
     DRAFT = "draft"
-    """It is not issued yet."""
+    """It is not issued yet: it has no number and cannot be paid; its id stands for the number."""
     OPEN = "open"
     """It is issued, and nothing of it is paid."""
     PARTIALLY_PAID = "partially_paid"
@@ -59,8 +59,8 @@ class Invoice:
 
     @property
     def open(self) -> Money:
-        """What is still to be paid; zero on a void invoice."""
-        if self.status is InvoiceStatus.VOID:
+        """What is still to be paid; zero on a void invoice and on a draft."""
+        if self.status in (InvoiceStatus.VOID, InvoiceStatus.DRAFT):
             return Money.zero(self.total.currency)
         minor = self.total.minor - self.allocated.minor - self.written_off.minor
         return Money(self.total.currency, minor)

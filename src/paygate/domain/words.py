@@ -141,3 +141,6 @@ KeyedVerb: TypeAlias = Literal[
     "cancel",
 ]
 """The verbs whose payment can be found by the key of a call."""
+
+RoundingWord: TypeAlias = Literal["half_up", "half_even"]
+"""How a product is rounded to the minor unit: see `Rounding`."""

@@ -68,6 +68,13 @@ ITEM: Final = _facts(
     "credited_minor autopay method effective issued_at=at actor",
 )
 PREPAYMENT: Final = _facts("prepayment", "item; on_rest description data replaced_by")
+INVOICE: Final = _facts(
+    "invoice", "item; tenant lines tax rounding series period place letterhead key"
+)
+LETTERHEAD: Final = _facts("letterhead", "tenant version; facts logo created_at=at actor")
+DOCUMENT: Final = _facts(
+    "document", "item position; tenant name media_type digest created_at=at actor"
+)
 LINK: Final = _facts(
     "link",
     "id; tenant customer kind currency min_minor max_minor uses expires_at accounts immediate_only "
@@ -195,6 +202,9 @@ ALL: Final = (
     KEY,
     ITEM,
     PREPAYMENT,
+    INVOICE,
+    LETTERHEAD,
+    DOCUMENT,
     LINK,
     LINK_ITEM,
     PAGE_TOKEN,

@@ -28,7 +28,7 @@ INSERT INTO paygate_item (
   id, tenant, kind, number, customer, currency, total_minor, due, status, assignment_key,
   reversal, effective, issued_at, actor, checksum)
 VALUES (
-  :id, :tenant, 'invoice', :number, :customer, :currency, :total, :due, 'open', :assignment_key,
+  :id, :tenant, 'invoice', :number, :customer, :currency, :total, :due, :status, :assignment_key,
   :reversal, :effective, :at, :actor, :checksum)
 ON CONFLICT (tenant, kind, number) DO NOTHING
 """
@@ -77,6 +77,17 @@ _VOID = """
 UPDATE paygate_item SET status = 'void', credited_minor = allocated_minor - :back
 WHERE id = :id AND status = 'open' AND claimed_minor = 0
 """
+_VOID_DRAFT = "UPDATE paygate_item SET status = 'void' WHERE id = :id AND status = 'draft'"
+_CHANGE_DRAFT = """
+UPDATE paygate_item SET total_minor = :total, due = :due, assignment_key = :assignment_key
+WHERE id = :id AND status = 'draft'
+"""
+_FINALIZE = """
+UPDATE paygate_item
+SET status = 'open', number = :number, due = :due, effective = :effective, issued_at = :at,
+  actor = :actor
+WHERE id = :id AND status = 'draft'
+"""
 _MARK_DISPUTED = """
 UPDATE paygate_item SET disputed = CASE WHEN EXISTS (
   SELECT 1 FROM paygate_chargeback_item c JOIN paygate_chargeback k ON k.id = c.chargeback
@@ -124,6 +135,7 @@ _OWED = paging.listing(
 def insert(
     tx: Tx,
     *,
+    id_: str,
     number: str,
     customer: str,
     total: Money,
@@ -131,9 +143,9 @@ def insert(
     effective: date,
     assignment_key: str | None = None,
     reversal: str | None = None,
-) -> str | None:
-    """Store a new invoice and return its id; None if the number is taken."""
-    id_ = tx.new_id("inv")
+    draft: bool = False,
+) -> bool:
+    """Store a new invoice; return False if the number is taken."""
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -142,6 +154,7 @@ def insert(
         "currency": total.currency,
         "total": total.minor,
         "due": write_date(due),
+        "status": "draft" if draft else "open",
         "kind": "invoice",
         "assignment_key": assignment_key,
         "reversal": reversal,
@@ -152,7 +165,44 @@ def insert(
         "at": tx.at,
         "actor": tx.actor,
     }
-    return id_ if tx.run(_INSERT, checksums.signed(checksums.ITEM, params)) else None
+    return bool(tx.run(_INSERT, checksums.signed(checksums.ITEM, params)))
+
+
+def change_draft(tx: Tx, id_: str, *, total: Money, due: date, assignment_key: str | None) -> None:
+    """Change the facts of a draft."""
+    params = {
+        "id": id_,
+        "total": total.minor,
+        "due": write_date(due),
+        "assignment_key": assignment_key,
+    }
+    _change(tx, _CHANGE_DRAFT, params)
+    checksums.renew(tx, checksums.ITEM, id_)
+
+
+def finalize(tx: Tx, id_: str, *, number: str, due: date, effective: date) -> None:
+    """
+    Make a draft an invoice with a number.
+
+    The caller has checked that the number is free. If another transaction takes it meanwhile, the
+    database refuses this one, and it runs again.
+    """
+    params = {
+        "id": id_,
+        "number": number,
+        "due": write_date(due),
+        "effective": write_date(effective),
+        "at": tx.at,
+        "actor": tx.actor,
+    }
+    _change_open(tx, _FINALIZE, params)
+    checksums.renew(tx, checksums.ITEM, id_)
+
+
+def void_draft(tx: Tx, id_: str) -> None:
+    """Void a draft, which nothing can be paid on."""
+    _change(tx, _VOID_DRAFT, {"id": id_})
+    checksums.renew(tx, checksums.ITEM, id_)
 
 
 def by_number(tx: Tx, number: str) -> Invoice | None:

@@ -105,8 +105,10 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
             "paygate_credit",
             "paygate_customer",
             "paygate_customer_reference",
+            "paygate_document",
             "paygate_early_return",
             "paygate_hold",
+            "paygate_invoice",
             "paygate_item",
             "paygate_link",
             "paygate_link_item",
@@ -140,6 +142,8 @@ ROOTLESS: Final[Mapping[str, str]] = {
     "paygate_key": "A key is unique: the second caller waits, then reads the result of the first.",
     "paygate_assignment_key": "A key is unique: the second caller waits, then reads whose it is.",
     "paygate_sequence": "One statement increments the value and locks the row.",
+    "paygate_file": "A file is named by its digest, so who writes it writes the same.",
+    "paygate_letterhead": "A version is unique, and never changed.",
     "paygate_account": "Each statement writes one fact of one row, and the last one wins.",
     "paygate_account_settings": (
         "A name is unique, and a change takes effect only on the revision from which it was made."

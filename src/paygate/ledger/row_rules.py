@@ -40,12 +40,16 @@ _COUNTED: Final = [
     "claim",
     "credit",
     "customer",
+    "document",
     "early_return",
     "feed",
+    "file",
     "hold",
     "inbox",
+    "invoice",
     "item",
     "key",
+    "letterhead",
     "link",
     "link_item",
     "mandate",
@@ -444,14 +448,21 @@ _BY_HAND: Final = f"'{RECORDED}', 'credit'"
 _CALLS: Final = (
     Rule(
         "keys-are-kept",
-        "every payment, capture, refund, void and withdrawal has the key of its call, so that a "
-        "repeated call does nothing, and every key names the result of its call",
+        "every payment, capture, refund, void and withdrawal has the key of its call, and so has "
+        "every invoice that got no number of the host's, so that a repeated call does nothing, and "
+        "every key names the result of its call",
         (
             """
             SELECT p.id AS subject, 'the key of its call is missing' AS detail
             FROM paygate_payment p LEFT JOIN (
               SELECT DISTINCT result FROM paygate_key WHERE tenant = :tenant) k ON k.result = p.id
             WHERE p.tenant = :tenant AND k.result IS NULL
+            """,
+            """
+            SELECT d.item AS subject, 'the key of its call is missing' AS detail
+            FROM paygate_invoice d LEFT JOIN (
+              SELECT DISTINCT result FROM paygate_key WHERE tenant = :tenant) k ON k.result = d.item
+            WHERE d.tenant = :tenant AND d.key <> '' AND k.result IS NULL
             """,
             # A refund may be sent in parts; the key names the first one.
             """
@@ -470,10 +481,10 @@ _CALLS: Final = (
             LEFT JOIN paygate_payment p ON p.id = k.result AND p.tenant = k.tenant
             LEFT JOIN paygate_attempt a ON a.id = k.result AND a.tenant = k.tenant
             LEFT JOIN paygate_write_off w ON w.id = k.result AND w.tenant = k.tenant
-            LEFT JOIN paygate_prepayment v ON v.item = k.result
+            LEFT JOIN paygate_item v ON v.id = k.result AND v.tenant = k.tenant
             LEFT JOIN paygate_link l ON l.id = k.result AND l.tenant = k.tenant
             WHERE k.tenant = :tenant AND k.operation <> 'record_refund'
-              AND p.id IS NULL AND a.id IS NULL AND w.id IS NULL AND v.item IS NULL
+              AND p.id IS NULL AND a.id IS NULL AND w.id IS NULL AND v.id IS NULL
               AND l.id IS NULL
             """,
         ),

@@ -309,15 +309,17 @@ STATE_RULES: Final = (
     ),
     Rule(
         "voids-are-posted",
-        "an invoice is void if its voiding was posted, otherwise open; a prepayment is closed if "
-        "there is an event of that",
+        "an invoice is void if its voiding was posted, open if it was issued, and a draft or a "
+        "void draft otherwise; a prepayment is closed if there is an event of that",
         """
         SELECT i.number AS subject, i.kind || ' is ' || i.status AS detail
         FROM paygate_item i LEFT JOIN (
-          SELECT DISTINCT item FROM paygate_posting
-          WHERE tenant = :tenant AND entry = 'void:' || item) v ON v.item = i.id
+          SELECT item, max(CASE WHEN entry = item THEN 1 ELSE 2 END) AS stage FROM paygate_posting
+          WHERE tenant = :tenant AND (entry = item OR entry = 'void:' || item)
+          GROUP BY item) v ON v.item = i.id
         WHERE i.tenant = :tenant AND i.kind = 'invoice'
-          AND i.status <> CASE WHEN v.item IS NULL THEN 'open' ELSE 'void' END
+          AND CASE v.stage WHEN 1 THEN i.status <> 'open' WHEN 2 THEN i.status <> 'void'
+            ELSE i.status NOT IN ('draft', 'void') END
         UNION ALL
         SELECT i.id, i.kind || ' is ' || i.status FROM paygate_item i
         WHERE i.tenant = :tenant AND i.kind = 'prepayment'
@@ -463,8 +465,9 @@ STATE_RULES: Final = (
     ),
     Rule(
         "numbers-are-counted",
-        "the sequence of reversals equals the number of reversals, and the count of addresses "
-        "covers the last one that was issued or paid to",
+        "the sequence of reversals equals the number of reversals, each series of invoices has "
+        "the numbers 1, 2, 3 … without a gap, and the count of addresses covers the last one that "
+        "was issued or paid to",
         """
         SELECT coalesce(s.name, 'reversal') AS subject,
           'counted to ' || coalesce(s.value, 0) || ', but ' || v.given || ' were issued' AS detail
@@ -474,7 +477,17 @@ STATE_RULES: Final = (
         WHERE coalesce(s.value, 0) <> v.given
         UNION ALL
         SELECT name, 'a sequence with this name is not used' FROM paygate_sequence
-        WHERE tenant = :tenant AND name <> 'reversal'
+        WHERE tenant = :tenant AND name <> 'reversal' AND name NOT LIKE 'invoice:%'
+        UNION ALL
+        SELECT name, 'counted to ' || max(value) || ', but ' || sum(given) || ' were given, the '
+          || 'last of them ' || max(place)
+        FROM (
+          SELECT name, value, 0 AS given, 0 AS place FROM paygate_sequence
+          WHERE tenant = :tenant AND name LIKE 'invoice:%'
+          UNION ALL
+          SELECT 'invoice:' || series || ':' || period, 0, 1, place FROM paygate_invoice
+          WHERE tenant = :tenant AND series <> '') AS numbers
+        GROUP BY name HAVING max(value) <> sum(given) OR max(value) <> max(place)
         UNION ALL
         SELECT p.source, 'counted to ' || coalesce(c.allotted, 0) || ', but address ' || p.last
           || ' was issued'

@@ -23,7 +23,7 @@ SUM_RULES: Final = (
         SELECT max(subject) AS subject,
           'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
         FROM (
-          SELECT id, number AS subject, CASE status WHEN 'void' THEN 0 ELSE
+          SELECT id, number AS subject, CASE WHEN status IN ('void', 'draft') THEN 0 ELSE
             total_minor - allocated_minor - written_off_minor END AS stored, 0 AS found
           FROM paygate_item WHERE tenant = :tenant AND kind = 'invoice'
           UNION ALL

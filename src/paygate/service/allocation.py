@@ -7,7 +7,7 @@ that one entry documents a whole event.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.credit import CreditReason
 from paygate.domain.invoice import Invoice, InvoiceStatus
@@ -245,11 +245,16 @@ def _take_rooms(tx: Tx, item: str, wanted: int) -> dict[str, int]:
     return parts
 
 
+_NOT_OWED: Final = (
+    *(InvoiceStatus.DRAFT, InvoiceStatus.VOID, InvoiceStatus.WRITTEN_OFF),
+    PrepaymentStatus.CLOSED,
+)
+
+
 def _why_short(tx: Tx, item: str) -> CreditReason:
     """Return why an item takes no more: it is paid, held, or no longer owed."""
     found = items.by_id(tx, item)
-    not_owed = (InvoiceStatus.VOID, InvoiceStatus.WRITTEN_OFF, PrepaymentStatus.CLOSED)
-    if found is not None and found.status in not_owed:
+    if found is not None and found.status in _NOT_OWED:
         return CreditReason.NOT_OWED
     if found is not None and found.claimed.minor:
         return CreditReason.BEING_PAID

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paygate.domain.customer import Customer
+from paygate.domain.invoice import InvoiceStatus
 from paygate.errors import AlreadyPaid, CurrencyMismatch, InvalidValue, NothingToAssign
 from paygate.ledger import claims, customers, payments, posting, receipts, reviews
 from paygate.ledger.claims import Claim
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.printing import shown
-from paygate.service import allocation, events, finding, identifying, settle, taking
+from paygate.service import allocation, claiming, events, finding, identifying, settle, taking
 from paygate.service.flow import Flow, transact
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def assign_in(
     invoices = [finding.invoice(tx, each, "invoices") for each in wanted]
     payment = _identified(tx, payment, invoices, customer)
     allocation.release(tx, payment.id, claims.of_payment(tx, payment.id))
+    drafts = [each for each in invoices if each.status is InvoiceStatus.DRAFT]
+    if drafts:
+        raise claiming.is_draft(drafts[0])
     for receipt in waiting:
         if receipt.unallocated.minor < 0:
             _owe(tx, payment, receipt)

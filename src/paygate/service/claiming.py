@@ -33,6 +33,7 @@ from paygate.errors import (
     CurrencyMismatch,
     InvalidAmount,
     InvalidValue,
+    InvoiceIsDraft,
     InvoiceIsVoid,
     NotEnoughCredit,
     NotEnoughOpen,
@@ -156,6 +157,8 @@ def check_open(wanted: Sequence[OpenItem]) -> None:
     for item in wanted:
         if isinstance(item, Prepayment):
             check_payable(item)
+        elif item.status is InvoiceStatus.DRAFT:
+            raise is_draft(item)
         elif item.status is InvoiceStatus.VOID:
             raise InvoiceIsVoid(
                 f"invoice {item.number} is void and cannot be paid", item=item.number
@@ -164,6 +167,14 @@ def check_open(wanted: Sequence[OpenItem]) -> None:
             written_off = item.status is InvoiceStatus.WRITTEN_OFF
             how = "written off" if written_off else "paid already"
             raise AlreadyPaid(f"{label_of(item)} is {how}", item=item_name(item))
+
+
+def is_draft(invoice: Invoice) -> InvoiceIsDraft:
+    """Return the error that nothing can be done with a draft."""
+    return InvoiceIsDraft(
+        f"invoice {invoice.id} is a draft, which nobody owes yet; finalize it first",
+        item=invoice.id,
+    )
 
 
 def check_payable(prepayment: Prepayment) -> None:

@@ -175,6 +175,8 @@ def _require_amount(short: Sequence[ItemPart]) -> None:
         item = each.item
         if isinstance(item, Prepayment):
             claiming.check_payable(item)
+        elif item.status is InvoiceStatus.DRAFT:
+            raise claiming.is_draft(item)
         error = InvoiceIsVoid if item.status is InvoiceStatus.VOID else AlreadyPaid
         raise error(
             f"{label_of(item)} is {standing(item)}; pass the amount= received, "

@@ -1,4 +1,11 @@
-"""Issue an invoice, and void one."""
+"""Issue an invoice, and void one.
+
+An invoice gets its number from the host, or from a series of ours. The count of a series is
+incremented in the transaction that issues the invoice, so a number is neither skipped nor given
+twice: what is rolled back gives its number back, and others wait for the row of the count. It is
+taken after the customer is locked, and several invoices of one transaction lock all customers
+first, so that nobody waits in a circle.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +16,26 @@ from typing import TYPE_CHECKING
 from paygate.domain.credit import CreditReason
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice, InvoiceStatus
+from paygate.domain.invoice_lines import NO_TEXT, InvoiceText, write_lines, write_tax
 from paygate.domain.money import AMOUNT_MAX, Money
 from paygate.domain.prepayment import assignment_key
 from paygate.domain.text import identifier, spelled_alike
 from paygate.errors import AssignmentConflict, InvalidAmount, InvalidValue, NumberReused
-from paygate.ledger import allocations, claims, customers, items, lots, outbox, posting, reversals
+from paygate.ledger import (
+    allocations,
+    claims,
+    customers,
+    documents,
+    invoice_texts,
+    items,
+    keys,
+    letterheads,
+    lots,
+    outbox,
+    posting,
+    reversals,
+)
+from paygate.ledger.invoice_texts import Details
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, assignment, claiming, crediting, finding, ways
 from paygate.service.flow import Flow, repeatable, transact
@@ -23,6 +45,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.allocation import Allocation
+    from paygate.domain.document import Document
+    from paygate.domain.number_series import NumberSeries
     from paygate.ledger.tx import Tx
 
 NUMBER_LENGTH_MAX = 100
@@ -30,15 +54,24 @@ NUMBER_LENGTH_MAX = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """The facts of an invoice to be issued."""
+    """
+    The facts of an invoice to be issued.
 
-    number: str
+    It has a number of the host's, or gets one of a `series`; then `key` makes it safe to issue
+    again.
+    """
+
+    number: str = ""
     customer: Customer | str
     total: Money
     due: date
     on: date | None = None
     reversal: str | None = None
     assignment_key: str | None = None
+    text: InvoiceText = NO_TEXT
+    series: NumberSeries | None = None
+    key: str = ""
+    documents: tuple[Document, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "number", spelled_alike(self.number))
@@ -46,6 +79,16 @@ class Bill:
             object.__setattr__(self, "assignment_key", assignment_key(self.assignment_key))
         if isinstance(self.customer, str):
             object.__setattr__(self, "customer", spelled_alike(self.customer))
+
+    @property
+    def customer_id(self) -> str:
+        """The id of the customer."""
+        return self.customer if isinstance(self.customer, str) else self.customer.id
+
+    @property
+    def label(self) -> str:
+        """How a message names the invoice."""
+        return f"invoice {self.number}" if self.number else f"the invoice with key {self.key}"
 
 
 def issue(bill: Bill) -> Flow[Invoice]:
@@ -73,11 +116,21 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
     check(bill)
     customer = customers.save(tx, bill.customer)
     on = bill.on or customers.today(tx, customer)
+    id_ = tx.new_id("inv")
+    if bill.series is not None:
+        before = keys.take(tx, "issue", bill.key, print_of(bill), id_)
+        if before is not None:
+            return finding.invoice(tx, before)
     if bill.assignment_key is not None:
         assignment.own_key(tx, bill.total.currency, bill.assignment_key, customer)
-    id_ = items.insert(
+    place = None if bill.series is None else invoice_texts.next_place(tx, bill.series, on)
+    number = bill.number
+    if place is not None and bill.series is not None:
+        number = bill.series.number(place.count, on)
+    made = items.insert(
         tx,
-        number=bill.number,
+        id_=id_,
+        number=number,
         customer=customer,
         total=bill.total,
         due=bill.due,
@@ -85,41 +138,85 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         reversal=bill.reversal,
         assignment_key=bill.assignment_key,
     )
-    if id_ is None:
-        found = already_issued(tx, bill)
-        assert found is not None, "the number is taken"
+    if not made:
+        found = already_issued(tx, bill) if place is None else None
+        if found is None:
+            raise number_taken(number)
         return found
+    if place is not None or bill.text or bill.documents:
+        version = letterheads.newest_version(tx)
+        invoice_texts.save(tx, id_, Details(bill.text, place, version, bill.key))
+        documents.add(tx, id_, bill.documents)
+    return booked(tx, id_, customer, bill.total, on)
+
+
+def booked(tx: Tx, id_: str, customer: str, total: Money, on: date) -> Invoice:
+    """Post an invoice that has just got its number, emit it, and let it take what waits for it."""
     lines = [
-        PostingLine(LedgerAccount.RECEIVABLE, bill.total.minor, item=id_),
-        PostingLine(LedgerAccount.BILLED, -bill.total.minor, item=id_),
+        PostingLine(LedgerAccount.RECEIVABLE, total.minor, item=id_),
+        PostingLine(LedgerAccount.BILLED, -total.minor, item=id_),
     ]
-    posting.post(
-        tx, lines, entry=id_, currency=bill.total.currency, customer=customer, effective=on
-    )
-    outbox.emit(tx, "invoice.generated", id_, allocation.item_data(tx, id_))
+    posting.post(tx, lines, entry=id_, currency=total.currency, customer=customer, effective=on)
     issued = finding.invoice(tx, id_)
-    if bill.assignment_key is None:
+    outbox.emit(tx, "invoice.generated", id_, allocation.facts_of(issued) | _attached(tx, id_))
+    if issued.assignment_key is None:
         return issued
     if assignment.on_issue(tx, issued):
         allocation.emit_invoices(tx, [id_])
     return finding.invoice(tx, id_)
 
 
+def _attached(tx: Tx, id_: str) -> dict[str, list[str]]:
+    """Return the names of the documents of an invoice, for its event."""
+    names = [each.name for each in documents.of_item(tx, id_)]
+    return {"documents": names} if names else {}
+
+
+def print_of(bill: Bill, **more: str) -> str:
+    """Return the fingerprint of the facts that must be the same if a key is used again."""
+    series = None if bill.series is None else [bill.series.name, bill.series.format]
+    return keys.fingerprint(
+        customer=bill.customer_id,
+        total=str(bill.total),
+        due=bill.due,
+        assignment_key=bill.assignment_key,
+        lines=write_lines(bill.text),
+        tax=write_tax(bill.text),
+        series=series,
+        documents=[each.digest for each in bill.documents],
+        **more,
+    )
+
+
 def check(bill: Bill) -> None:
     """Raise if *bill* cannot become an invoice."""
-    number = identifier(bill.number, "number", length_max=NUMBER_LENGTH_MAX)
-    identifier(bill.customer if isinstance(bill.customer, str) else bill.customer.id, "customer")
+    label = bill.label
+    if bill.series is None:
+        label = f"invoice {identifier(bill.number, 'number', length_max=NUMBER_LENGTH_MAX)}"
+    identifier(bill.customer_id, "customer")
     if bill.total.minor <= 0:
         raise InvalidAmount(
-            f"the total of invoice {number} is {bill.total}; it must be more than zero",
+            f"the total of {label} is {bill.total}; it must be more than zero",
             argument="total",
         )
     if not bill.total.is_payable:
         raise InvalidAmount(
-            f"the total of invoice {number} is {bill.total}; the maximum is "
+            f"the total of {label} is {bill.total}; the maximum is "
             f"{Money(bill.total.currency, AMOUNT_MAX)}",
             argument="total",
         )
+    if bill.text:
+        bill.text.check_total(bill.total)
+
+
+def number_taken(number: str) -> NumberReused:
+    """Return the error that another invoice has *number*."""
+    return NumberReused(
+        f"another invoice has the number {number}; use another number, or give the series a "
+        "format that only it writes",
+        number=number,
+        differs=["number"],
+    )
 
 
 def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
@@ -127,9 +224,8 @@ def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
     found = items.by_number(tx, bill.number)
     if found is None:
         return None
-    customer = bill.customer if isinstance(bill.customer, str) else bill.customer.id
     facts = {
-        "customer": (found.customer, customer),
+        "customer": (found.customer, bill.customer_id),
         "total": (found.total, bill.total),
         "due": (found.due, bill.due),
         "assignment_key": (found.assignment_key, bill.assignment_key),
@@ -137,12 +233,29 @@ def already_issued(tx: Tx, bill: Bill) -> Invoice | None:
     differs = [name for name, (there, given) in facts.items() if there != given]
     if differs:
         there = ", ".join(f"{name} {facts[name][0]}" for name in differs)
+    else:
+        differs = _other_text(tx, found, bill)
+        there = " and ".join(f"other {name}" for name in differs)
+    if differs:
         raise NumberReused(
             f"invoice {bill.number} exists with {there}; use another number, or the same facts",
             number=bill.number,
             differs=differs,
         )
     return found
+
+
+def _other_text(tx: Tx, found: Invoice, bill: Bill) -> list[str]:
+    """Return which of lines, tax and documents of an invoice differ from those of *bill*."""
+    text = invoice_texts.of_item(tx, found.id).text
+    given = {each.digest for each in bill.documents}
+    there = {each.digest for each in documents.of_item(tx, found.id)} if given else given
+    pairs = {
+        "lines": text.lines == bill.text.lines,
+        "tax": text.tax == bill.text.tax,
+        "documents": given <= there,
+    }
+    return [name for name, same in pairs.items() if not same]
 
 
 def void(which: Invoice | str, *, reason: str) -> Flow[Invoice]:
@@ -158,6 +271,8 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     invoice = finding.invoice(tx, which)
     if invoice.status is InvoiceStatus.VOID:
         return invoice
+    if invoice.status is InvoiceStatus.DRAFT:
+        return _void_draft(tx, invoice, reason)
     its_money = allocations.standing_of_item(tx, invoice.id)
     returned = [each for each in its_money if assignment.goes_back(tx, each)]
     if not items.void(tx, invoice.id, back=sum(each.amount.minor for each in returned)):
@@ -184,6 +299,15 @@ def void_in(tx: Tx, which: Invoice | str, *, reason: str) -> Invoice:
     facts = {"credited_minor": voided.credited.minor, "reason": reason}
     outbox.emit(tx, "invoice.voided", invoice.id, allocation.facts_of(voided) | facts)
     allocation.emit_invoices(tx, assignment.after_void(tx, prepaid))
+    return voided
+
+
+def _void_draft(tx: Tx, draft: Invoice, reason: str) -> Invoice:
+    """Void a draft, on which nothing was posted."""
+    items.void_draft(tx, draft.id)
+    voided = finding.invoice(tx, draft.id)
+    facts = {"credited_minor": 0, "reason": reason}
+    outbox.emit(tx, "invoice.voided", draft.id, allocation.facts_of(voided) | facts)
     return voided
 
 

@@ -8,7 +8,7 @@ from paygate.domain.invoice import InvoiceStatus
 from paygate.errors import AlreadyPaid, InvalidAmount, InvalidValue, InvoiceIsVoid, NotEnoughOpen
 from paygate.ledger import customers, holding, items, keys, outbox, posting, reversals
 from paygate.ledger.posting import LedgerAccount, PostingLine
-from paygate.service import allocation, finding
+from paygate.service import allocation, claiming, finding
 from paygate.service.flow import Flow, look, repeatable, transact
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def write_off_in(
     before = keys.take(tx, "write_off", key, print_, id_)
     if before is not None:
         return finding.write_off(tx, before)
+    if invoice.status is InvoiceStatus.DRAFT:
+        raise claiming.is_draft(invoice)
     wanted = invoice.open if amount is None else amount
     if amount is None and not wanted.minor:
         raise AlreadyPaid(f"nothing is open on invoice {invoice.number}", item=invoice.number)

@@ -25,6 +25,15 @@ from paygate.cashier.arguments.amounts import (
 from paygate.cashier.arguments.charging import charge_reason, metadata, return_url, statement_suffix
 from paygate.cashier.arguments.files import content, decimal_mark, delimiter, encoding
 from paygate.cashier.arguments.inbound import callback, parameters
+from paygate.cashier.arguments.invoices import (
+    assignment_key,
+    documents,
+    invoice_text,
+    key_of_series,
+    letterhead,
+    numbered,
+    total,
+)
 from paygate.cashier.arguments.links import bounds, language, link, moment, return_to, token_of
 from paygate.cashier.arguments.listings import how_many, page, page_by_due, position
 from paygate.cashier.arguments.methods import (
@@ -108,6 +117,7 @@ __all__ = [
     "address_of_ledger",
     "aggregate",
     "any_money",
+    "assignment_key",
     "attempt",
     "bounds",
     "browser",
@@ -127,6 +137,7 @@ __all__ = [
     "day",
     "decimal_mark",
     "delimiter",
+    "documents",
     "encoding",
     "environment",
     "event",
@@ -137,15 +148,18 @@ __all__ = [
     "instant",
     "invoice",
     "invoice_id",
+    "invoice_text",
     "invoices",
     "item",
     "items",
     "job",
     "jobs",
     "key",
+    "key_of_series",
     "kind",
     "language",
     "lease",
+    "letterhead",
     "link",
     "link_id",
     "mandate",
@@ -160,6 +174,7 @@ __all__ = [
     "new_method",
     "number",
     "number_of_callback",
+    "numbered",
     "outcome",
     "outcome_of_method",
     "page",
@@ -186,6 +201,7 @@ __all__ = [
     "tenant",
     "token_keys",
     "token_of",
+    "total",
     "url",
     "whole",
     "write_off",

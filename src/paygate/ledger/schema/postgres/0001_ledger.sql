@@ -136,6 +136,62 @@ CREATE TABLE paygate_prepayment (
 CREATE INDEX paygate_prepayment_by_invoice ON paygate_prepayment (replaced_by)
   WHERE replaced_by IS NOT NULL;
 
+-- What an invoice says besides its total: lines and tax, and its place in a series of numbers. An
+-- invoice that has none of these has no row.
+CREATE TABLE paygate_invoice (
+  item text COLLATE "C" PRIMARY KEY REFERENCES paygate_item (id),
+  tenant text COLLATE "C" NOT NULL,
+  lines text COLLATE "C" NOT NULL, -- JSON
+  tax text COLLATE "C" NOT NULL, -- JSON
+  rounding text COLLATE "C" NOT NULL,
+  series text COLLATE "C" NOT NULL, -- empty if the host gave the number
+  period text COLLATE "C" NOT NULL, -- in which the series counts: a year, a month, or empty
+  place bigint CHECK (place > 0), -- its place in the series
+  letterhead bigint, -- the version with which it was issued
+  key text COLLATE "C" NOT NULL, -- of the call that made the draft, or issued it without a number
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, series, period, place),
+  CHECK ((series = '') = (place IS NULL))
+);
+
+-- Who issues the invoices of a tenant, as their documents show it. A version is never changed.
+CREATE TABLE paygate_letterhead (
+  tenant text COLLATE "C" NOT NULL,
+  version bigint NOT NULL CHECK (version > 0),
+  facts text COLLATE "C" NOT NULL, -- JSON
+  logo text COLLATE "C", -- the digest of its file
+  created_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, version)
+);
+
+-- Files of the host, such as its own documents and logos, each once.
+CREATE TABLE paygate_file (
+  tenant text COLLATE "C" NOT NULL,
+  digest text COLLATE "C" NOT NULL, -- SHA-256, hexadecimal
+  size bigint NOT NULL CHECK (size > 0),
+  content bytea NOT NULL,
+  PRIMARY KEY (tenant, digest),
+  CHECK (length(content) = size)
+);
+
+-- The documents that the host gave for an invoice, in that order.
+CREATE TABLE paygate_document (
+  item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
+  position bigint NOT NULL CHECK (position > 0),
+  tenant text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  media_type text COLLATE "C" NOT NULL,
+  digest text COLLATE "C" NOT NULL,
+  created_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (item, position),
+  FOREIGN KEY (tenant, digest) REFERENCES paygate_file (tenant, digest)
+);
+CREATE INDEX paygate_document_by_file ON paygate_document (tenant, digest);
+
 -- The customer to whom each assignment key belongs; that never changes.
 CREATE TABLE paygate_assignment_key (
   tenant text COLLATE "C" NOT NULL,
@@ -1065,12 +1121,16 @@ INSERT INTO paygate_row_count (name, shard, written) VALUES
   ('paygate_claim', 0, 0),
   ('paygate_credit', 0, 0),
   ('paygate_customer', 0, 0),
+  ('paygate_document', 0, 0),
   ('paygate_early_return', 0, 0),
   ('paygate_feed', 0, 0),
+  ('paygate_file', 0, 0),
   ('paygate_hold', 0, 0),
   ('paygate_inbox', 0, 0),
+  ('paygate_invoice', 0, 0),
   ('paygate_item', 0, 0),
   ('paygate_key', 0, 0),
+  ('paygate_letterhead', 0, 0),
   ('paygate_link', 0, 0),
   ('paygate_link_item', 0, 0),
   ('paygate_mandate', 0, 0),
@@ -1122,17 +1182,25 @@ CREATE TRIGGER paygate_credit_counted AFTER INSERT ON paygate_credit
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_customer_counted AFTER INSERT ON paygate_customer
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_document_counted AFTER INSERT ON paygate_document
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_early_return_counted AFTER INSERT ON paygate_early_return
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_feed_counted AFTER INSERT ON paygate_feed
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_file_counted AFTER INSERT ON paygate_file
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_hold_counted AFTER INSERT ON paygate_hold
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_inbox_counted AFTER INSERT ON paygate_inbox
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_invoice_counted AFTER INSERT ON paygate_invoice
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_item_counted AFTER INSERT ON paygate_item
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_key_counted AFTER INSERT ON paygate_key
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_letterhead_counted AFTER INSERT ON paygate_letterhead
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_link_counted AFTER INSERT ON paygate_link
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();

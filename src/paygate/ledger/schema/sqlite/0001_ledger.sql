@@ -134,6 +134,62 @@ CREATE TABLE paygate_prepayment (
 CREATE INDEX paygate_prepayment_by_invoice ON paygate_prepayment (replaced_by)
   WHERE replaced_by IS NOT NULL;
 
+-- What an invoice says besides its total: lines and tax, and its place in a series of numbers. An
+-- invoice that has none of these has no row.
+CREATE TABLE paygate_invoice (
+  item TEXT PRIMARY KEY REFERENCES paygate_item (id),
+  tenant TEXT NOT NULL,
+  lines TEXT NOT NULL, -- JSON
+  tax TEXT NOT NULL, -- JSON
+  rounding TEXT NOT NULL,
+  series TEXT NOT NULL, -- empty if the host gave the number
+  period TEXT NOT NULL, -- in which the series counts: a year, a month, or empty
+  place INTEGER CHECK (place > 0), -- its place in the series
+  letterhead INTEGER, -- the version with which it was issued
+  key TEXT NOT NULL, -- of the call that made the draft, or issued it without a number
+  checksum INTEGER NOT NULL,
+  UNIQUE (tenant, series, period, place),
+  CHECK ((series = '') = (place IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- Who issues the invoices of a tenant, as their documents show it. A version is never changed.
+CREATE TABLE paygate_letterhead (
+  tenant TEXT NOT NULL,
+  version INTEGER NOT NULL CHECK (version > 0),
+  facts TEXT NOT NULL, -- JSON
+  logo TEXT, -- the digest of its file
+  created_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, version)
+) STRICT, WITHOUT ROWID;
+
+-- Files of the host, such as its own documents and logos, each once.
+CREATE TABLE paygate_file (
+  tenant TEXT NOT NULL,
+  digest TEXT NOT NULL, -- SHA-256, hexadecimal
+  size INTEGER NOT NULL CHECK (size > 0),
+  content BLOB NOT NULL,
+  PRIMARY KEY (tenant, digest),
+  CHECK (length(content) = size)
+) STRICT, WITHOUT ROWID;
+
+-- The documents that the host gave for an invoice, in that order.
+CREATE TABLE paygate_document (
+  item TEXT NOT NULL REFERENCES paygate_item (id),
+  position INTEGER NOT NULL CHECK (position > 0),
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  media_type TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (item, position),
+  FOREIGN KEY (tenant, digest) REFERENCES paygate_file (tenant, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_document_by_file ON paygate_document (tenant, digest);
+
 -- The customer to whom each assignment key belongs; that never changes.
 CREATE TABLE paygate_assignment_key (
   tenant TEXT NOT NULL,
@@ -1026,12 +1082,16 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_claim', 0),
   ('paygate_credit', 0),
   ('paygate_customer', 0),
+  ('paygate_document', 0),
   ('paygate_early_return', 0),
   ('paygate_feed', 0),
+  ('paygate_file', 0),
   ('paygate_hold', 0),
   ('paygate_inbox', 0),
+  ('paygate_invoice', 0),
   ('paygate_item', 0),
   ('paygate_key', 0),
+  ('paygate_letterhead', 0),
   ('paygate_link', 0),
   ('paygate_link_item', 0),
   ('paygate_mandate', 0),
@@ -1075,18 +1135,26 @@ CREATE TRIGGER paygate_credit_counted AFTER INSERT ON paygate_credit
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_credit'; END;
 CREATE TRIGGER paygate_customer_counted AFTER INSERT ON paygate_customer
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_customer'; END;
+CREATE TRIGGER paygate_document_counted AFTER INSERT ON paygate_document
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_document'; END;
 CREATE TRIGGER paygate_early_return_counted AFTER INSERT ON paygate_early_return
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_early_return'; END;
 CREATE TRIGGER paygate_feed_counted AFTER INSERT ON paygate_feed
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_feed'; END;
+CREATE TRIGGER paygate_file_counted AFTER INSERT ON paygate_file
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_file'; END;
 CREATE TRIGGER paygate_hold_counted AFTER INSERT ON paygate_hold
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_hold'; END;
 CREATE TRIGGER paygate_inbox_counted AFTER INSERT ON paygate_inbox
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_inbox'; END;
+CREATE TRIGGER paygate_invoice_counted AFTER INSERT ON paygate_invoice
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_invoice'; END;
 CREATE TRIGGER paygate_item_counted AFTER INSERT ON paygate_item
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_item'; END;
 CREATE TRIGGER paygate_key_counted AFTER INSERT ON paygate_key
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_key'; END;
+CREATE TRIGGER paygate_letterhead_counted AFTER INSERT ON paygate_letterhead
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_letterhead'; END;
 CREATE TRIGGER paygate_link_counted AFTER INSERT ON paygate_link
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_link'; END;
 CREATE TRIGGER paygate_link_item_counted AFTER INSERT ON paygate_link_item
