@@ -28,6 +28,7 @@ NOT_SHOWN = {
     "drivers": "what is installed differs from machine to machine",
     "sink installed": "what is installed differs from machine to machine",
     "simulate": "prints how long it took",
+    "sink log": "says how long each try took",
     "web inventory": "prints digests that differ with each version",
     "work": "counts what is due at that moment",
     "bitcoin check": "queries a node",
@@ -249,12 +250,14 @@ def play(at: Play) -> None:
     run("payment show", paid["payment"]["id"])
     run("receipt list", "--limit", "1")
     run("receipt export")
-    run("event list", "--limit", "1")
+    [first] = run("event list", "--limit", "1")["events"]
     run("event publish")
     run("dead-letter list")
     run("dead-letter replay", "books")
     run("sink list")
     run("sink check")
+    run("sink resend", "books", first["id"])
+    run("sink resume", "books")
     at.remove_a_subscriber()
     run("sink forget", "mail")
     run("payment recover")

@@ -54,6 +54,8 @@ PUBLIC = [
     "DeclineCode",
     "Declined",
     "DedupWindow",
+    "DeliveryOutcome",
+    "DeliveryTry",
     "Dispute",
     "Document",
     "DisputeState",

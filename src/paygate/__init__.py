@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from paygate.domain.credit import Balance, Credit, CreditReason
     from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
     from paygate.domain.document import Document, Letterhead, StoredDocument
-    from paygate.domain.event import DeadLetter, Event
+    from paygate.domain.event import DeadLetter, DeliveryOutcome, DeliveryTry, Event
     from paygate.domain.invoice import Invoice, InvoiceStatus
     from paygate.domain.invoice_lines import InvoiceLine, InvoiceText, Rounding, TaxLine
     from paygate.domain.job import Job, JobKind, WaitingJobs
@@ -183,6 +183,8 @@ _HOMES = {
     "Customer": "domain.customer",
     "PayerField": "domain.customer",
     "DeadLetter": "domain.event",
+    "DeliveryOutcome": "domain.event",
+    "DeliveryTry": "domain.event",
     "Event": "domain.event",
     "Document": "domain.document",
     "Letterhead": "domain.document",
@@ -367,6 +369,8 @@ __all__ = [
     "Declined",
     "DedupWindow",
     "Delivery",
+    "DeliveryOutcome",
+    "DeliveryTry",
     "Dispute",
     "DisputeState",
     "DisputeStateWord",

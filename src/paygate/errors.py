@@ -626,6 +626,10 @@ class EventRefused(PaygateError):
     final: bool = False
 
 
+class EndpointGone(PaygateError):
+    """The system behind a sink wants no more events: the sink stops until somebody resumes it."""
+
+
 # --- Callbacks ------------------------------------------------------------------
 
 

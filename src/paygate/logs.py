@@ -70,6 +70,7 @@ LEVELS: Final[Mapping[str, int]] = {
     "callback.failed": WARNING,
     "callback.conflicted": WARNING,
     "feed.failing": WARNING,
+    "sink.stopped": WARNING,
     "ledger.sending_stopped": WARNING,
     "payment.started": DEBUG,
     "payment.seen": DEBUG,

@@ -38,6 +38,7 @@ class SinkTraits:
     - `in_flight`: how many deliveries, of different aggregates, an `AsyncCashier` may make at once;
       for a blocking sink it is always one.
     - `deadline_s`: how long one `send` or `check` of a blocking sink may take.
+    - `keeps_log`: every try to deliver an event is stored for a month, for `delivery_log`.
     - `protocol_version`: the version of this protocol for which the sink was written.
     """
 
@@ -46,6 +47,7 @@ class SinkTraits:
     only_new: bool = False
     in_flight: int = 1
     deadline_s: float = 60.0
+    keeps_log: bool = False
     protocol_version: int = SINK_PROTOCOL_VERSION
 
 
@@ -78,7 +80,8 @@ class Sink(Protocol):
         The same event may be delivered again, so pass on its id. Raise `EventRefused` if the other
         side refuses the event: it is retried for some days and is then a dead letter, or at once
         if the refusal is ``final``. Raise `NoResponse` if the other side is down, or says so: the
-        event is retried until it is accepted.
+        event is retried until it is accepted. Raise `EndpointGone` if it wants no more events:
+        the sink is stopped until a person resumes it.
         """
         ...
 

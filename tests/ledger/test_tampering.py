@@ -32,7 +32,12 @@ ALWAYS_NULL = {
 }
 """The columns that say nothing in any row of the ledger that is tampered with, and why."""
 
-EMPTY = {"paygate_report_line", "paygate_refused_callback", "paygate_job"}
+EMPTY = {
+    "paygate_report_line",
+    "paygate_refused_callback",
+    "paygate_job",
+    "paygate_delivery_try",
+}
 """The tables to which nothing is written yet, or nothing about money: none of it is checked."""
 
 

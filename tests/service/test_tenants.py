@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from paygate import Cashier, Customer, Document, Kind, Mandate, Merchants, Money, Timing
+from paygate import Cashier, Customer, Document, Event, Kind, Mandate, Merchants, Money, Timing
 from paygate.cashier.verbs import each_verb
 from paygate.domain.method import MandateScope
 from paygate.domain.outcome import Approved, Ended, Ending
@@ -316,9 +316,16 @@ OBJECTS: dict[str, Callable[[Two], Any]] = {
     "top_up": lambda two: two.south.top_up(
         "C-south", usd("3.00"), via="card", method=two.north.method(two.names.method), key="s-16"
     ),
+    "resend_event": lambda two: resent(two.south, two.north.events(limit=1)[0]),
     "void": lambda two: two.south.void(two.north.invoice("N-7"), reason="typo"),
     "refund": lambda two: two.south.refund(two.north.payment(two.names.payment), key="s-17"),
 }
+
+
+def resent(cashier: Cashier, event: Event) -> None:
+    cashier.subscribe("crm", lambda _: None)
+    cashier.publish()
+    cashier.resend_event("crm", event)
 
 
 def replayed(cashier: Cashier) -> int:
@@ -340,6 +347,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "events": lambda c: c.events(),
     "dead_letters": lambda c: c.dead_letters(),
     "replay_dead_letters": lambda c: [None] * replayed(c),
+    "delivery_log": lambda c: [None] * replayed(c) + c.delivery_log("crm"),
     "callbacks": lambda c: c.callbacks(),
     "stored_accounts": lambda c: c.stored_accounts(),
     "orphans": lambda c: c.orphans(),
@@ -379,6 +387,7 @@ OWN = {
     "work",  # a job names its tenant
     "check_sink",
     "forget_sink",
+    "resume_sink",
     "give_back",
     "accounts",
     "public_settings",

@@ -22,12 +22,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from paygate import AsyncCashier, Cashier, Money
+from paygate import AsyncCashier, Cashier, DeliveryOutcome, Money
 from paygate.dialogue import Request, Response
 from paygate.domain.event import Event
 from paygate.driver import Secret
 from paygate.errors import (
     CredentialsRejected,
+    EndpointGone,
     EventRefused,
     InvalidSettings,
     NoResponse,
@@ -264,6 +265,28 @@ def test_an_endpoint_that_takes_nothing_now_is_waited_for(status: int) -> None:
     assert (done.delayed, done.unreached) == (1, ("hook",))
 
 
+def test_an_endpoint_that_is_gone_gets_nothing_more() -> None:
+    clock = FakeClock()
+    with served(says(410)) as endpoint, cashier_of(endpoint.url, clock) as cashier:
+        issue(cashier)
+        cashier.publish()
+        clock.advance(hours=24 * 30)
+        [paused] = cashier.publish().paused
+        [tried] = cashier.delivery_log("hook")
+
+    assert (paused.until, len(endpoint.seen)) == (None, 1)
+    assert (tried.status, tried.outcome) == (410, DeliveryOutcome.UNREACHED)
+
+
+def test_the_log_has_the_status_of_each_answer() -> None:
+    with served(says(202)) as endpoint, cashier_of(endpoint.url) as cashier:
+        issue(cashier)
+        cashier.publish()
+        [tried] = cashier.delivery_log("hook")
+
+    assert (tried.status, tried.outcome, tried.error) == (202, DeliveryOutcome.DELIVERED, "")
+
+
 def test_an_answer_of_ten_megabytes_is_not_read() -> None:
     with served(says(200, b"x" * 10_000_000)) as endpoint:
         done = outcome(endpoint.url)
@@ -384,7 +407,7 @@ def test_wrong_settings_are_refused_without_their_secret(wrong: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("status", "raised"),
     [(200, None), (204, None), (404, None), (405, None), (401, CredentialsRejected),
-     (302, EventRefused), (410, NoResponse), (503, NoResponse), (500, EventRefused)],
+     (302, EventRefused), (410, EndpointGone), (503, NoResponse), (500, EventRefused)],
 )  # fmt: skip
 def test_a_check_asks_for_options_and_sends_no_event(
     status: int, raised: type[PaygateError] | None

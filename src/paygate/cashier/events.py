@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from paygate.domain.event import DeadLetter, Event
+    from paygate.domain.event import DeadLetter, DeliveryTry, Event
     from paygate.domain.invoice import Invoice
     from paygate.domain.method import PaymentMethod
     from paygate.domain.payment import Payment
@@ -92,6 +92,37 @@ class Outbox(OnLedger):
         only = arguments.maybe(arguments.event, event, "event")
         return (yield from transact(lambda tx: publish.replay(tx, which, only)))
 
+    @verb
+    def delivery_log(
+        self,
+        sink: str,
+        *,
+        event: Event | str | None = None,
+        after: DeliveryTry | str = "",
+        limit: int = 100,
+    ) -> Flow[list[DeliveryTry]]:
+        """
+        List the tries to deliver events to *sink*, the newest first; with *event* only its tries.
+
+        Only sinks whose traits say `keeps_log` have a log, of the last 30 days. Pass the last try
+        as *after* for the next page. Raises `SinkNotFound` if no sink with this name has ever read
+        events, and `RecordNotFound` for an event or a try that does not exist.
+        """
+        from paygate.ledger import delivery_tries
+        from paygate.service import finding
+
+        which = arguments.named(sink, "sink")
+        only = arguments.maybe(arguments.event, event, "event")
+        behind = arguments.delivery_try(after, "after")
+        most = arguments.how_many(limit)
+
+        def work(tx: Tx) -> list[DeliveryTry]:
+            name = finding.sink(tx, which)
+            place = None if only is None else finding.event(tx, only)
+            return delivery_tries.of_sink(tx, name, place, behind, most)
+
+        return (yield from look(work))
+
 
 class Publishing(OnAccounts):
     """Verbs that deliver events."""
@@ -140,6 +171,41 @@ class Publishing(OnAccounts):
 
         lease = TimedIds().new("lease")
         return (yield from publish.publish(list(self._readers.values()), lease))
+
+    @verb
+    def resend_event(self, sink: str, event: Event | str) -> Flow[None]:
+        """
+        Send *event* to *sink* once more at the next `publish`, with the same id.
+
+        For an event that the other side has lost. A dead letter is retried. Raises
+        `NothingToReplay` if the event still waits, `InvalidValue` if the sink does not receive
+        its type, `SinkNotFound` if no sink with this name has ever read events, and
+        `RecordNotFound` if the event does not exist.
+        """
+        from paygate.service import publish
+
+        which, id_ = arguments.named(sink, "sink"), arguments.event(event, "event")
+        configured = self._sinks.get(which)
+
+        def wants(type_: str) -> bool:
+            return configured is None or configured.wants(type_)
+
+        yield from publish.place()
+        yield from transact(lambda tx: publish.resend(tx, which, id_, wants))
+
+    @verb
+    def resume_sink(self, sink: str) -> Flow[bool]:
+        """
+        Try *sink* again at the next `publish`; return whether it was left alone until now.
+
+        For a sink that is stopped because the other side wanted no more events, or that pauses
+        because it was not reached. Raises `SinkNotFound` if no sink with this name has ever read
+        events.
+        """
+        from paygate.service import publish
+
+        which = arguments.named(sink, "sink")
+        return (yield from transact(lambda tx: publish.resume(tx, which)))
 
     @verb
     def check_sink(self, sink: str) -> Flow[None]:

@@ -60,7 +60,11 @@ def publish(where: Where) -> None:
     console = show.console()
     console.print(f"{done.delivered} delivered, {done.delayed} delayed, {done.dead} dead")
     for one in done.paused:
-        text = f"{one.name} cannot be reached, and pauses until {one.until:%Y-%m-%d %H:%M:%S} UTC"
+        if one.until is None:
+            text = f"{one.name} is stopped until 'paygate sink resume {one.name}'"
+        else:
+            until = f"{one.until:%Y-%m-%d %H:%M:%S} UTC"
+            text = f"{one.name} cannot be reached, and pauses until {until}"
         show.say(f"{text}: {one.reason}", style="yellow")
     for name in done.busy:
         show.say(f"another process delivers to {name} right now", style="yellow")

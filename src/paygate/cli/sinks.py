@@ -104,6 +104,62 @@ def check(
 
 
 @with_ledger
+def log(
+    where: Where,
+    sink: Annotated[str, typer.Argument(help="Name of the sink.")],
+    event: Annotated[str | None, typer.Option(help="Id of one event.")] = None,
+    limit: options.LimitOption = 100,
+) -> None:
+    """List the tries to deliver events to a sink, the newest first."""
+    with where.open() as cashier:
+        found = cashier.delivery_log(sink, event=event, limit=limit)
+    if where.as_json:
+        show.write_json({"deliveries": found})
+        return
+    if not found:
+        show.console().print("No tries in the log.")
+        return
+    table = show.table("When", ">ms", "What, and about what", "Result")
+    for one in found:
+        when = f"{one.at:%Y-%m-%d %H:%M:%S}"
+        what = f"{one.type}\n  {one.aggregate}\n  {one.event}"
+        status = "" if one.status is None else f" ({one.status})"
+        result = f"{one.outcome}{status}" + (f": {one.error}" if one.error else "")
+        show.add(table, when, one.took_ms, what, result, style="red" if one.error else "")
+    show.console().print(table)
+
+
+@with_gateways
+def resend(
+    where: Where,
+    sink: Annotated[str, typer.Argument(help="Name of the sink.")],
+    event: Annotated[str, typer.Argument(help="Id of the event.")],
+) -> None:
+    """Send an event to a sink once more, at the next 'paygate event publish'."""
+    with where.open() as cashier:
+        cashier.resend_event(sink, event)
+    if where.as_json:
+        show.write_json({"resend": {"sink": sink, "event": event}})
+        return
+    show.console().print(f"{event} will be sent to {sink} again at the next publish")
+
+
+@with_ledger
+def resume(
+    where: Where,
+    sink: Annotated[str, typer.Argument(help="Name of the sink.")],
+) -> None:
+    """Try a sink that is stopped, or pauses, at the next 'paygate event publish'."""
+    with where.open() as cashier:
+        was_left_alone = cashier.resume_sink(sink)
+    if where.as_json:
+        show.write_json({"resume": {"sink": sink, "was_left_alone": was_left_alone}})
+        return
+    text = "will be tried at the next publish" if was_left_alone else "was not stopped or paused"
+    show.console().print(f"{sink} {text}")
+
+
+@with_ledger
 def forget(
     where: Where,
     sink: Annotated[str, typer.Argument(help="Name of the sink.")],
@@ -135,6 +191,8 @@ def _listed(cashier: Cashier) -> list[Listed]:
 def _state(status: SinkStatus | None) -> str:
     if status is None:
         return ""
+    if status.stopped:
+        return f"stopped: {status.fault}"
     if status.unreached_since is not None:
         return f"not reached since {status.unreached_since:%Y-%m-%d %H:%M} UTC: {status.fault}"
     if status.behind_since is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -60,6 +61,37 @@ class DeadLetter:
     error: str
     tries: int
     since: datetime
+
+
+class DeliveryOutcome(StrEnum):
+    """What came of one try to deliver an event."""
+
+    DELIVERED = "delivered"
+    """The other side has it."""
+    REFUSED = "refused"
+    """The other side refused it."""
+    UNREACHED = "unreached"
+    """The other side was not reached, or said that it is down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryTry:
+    """One try to deliver an event to a sink, as the delivery log has it.
+
+    It began at `at` and took `took_ms` milliseconds. `status` is that of the last answer over HTTP,
+    if there was one, and `error` the reason if the event was not delivered. `event` is its id.
+    """
+
+    id: str
+    sink: str
+    event: str
+    type: str
+    aggregate: str
+    at: datetime
+    took_ms: int
+    outcome: DeliveryOutcome
+    status: int | None
+    error: str
 
 
 EVENT_TYPES: Final[Mapping[str, str]] = {
@@ -159,6 +191,8 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "feed.failing": "A feed has not been readable for an hour.",
     "feed.rescanned": "An operator had a feed read again from another position.",
     "feed.recovered": "A feed that was failing was read to its end again.",
+    "sink.stopped": "The system behind a sink wants no more events; somebody must resume it.",
+    "sink.resumed": "An operator resumed a sink that was stopped.",
     "receipt.booked": "Money moved and was booked.",
     "receipt.settled": "Money of a receipt reached us, or its fee was reported.",
     "credit.created": "A customer got credit.",

@@ -64,6 +64,7 @@ _PAYMENT: Final = _text("payment", "The id of the payment.", "pay_0661842f8a26b1
 _ACCOUNT: Final = _text("account", "The gateway account; recorded money has none.", "card")
 _AMOUNT: Final = _whole("amount_minor", "The amount of the event, in minor units.", 3000)
 _CURRENCY: Final = _text("currency", "The currency of the amounts, as ISO 4217.", "USD")
+_SINK: Final = _text("sink", "The name of the sink.", "crm")
 _REASON: Final = _text("reason", "Why, in words for people.", "insufficient funds")
 _WHY: Final = _text("why", "The reason that the clerk gave.", "the bank's letter of 3 May")
 _ATTEMPT: Final = _text("attempt", "The id of the attempt.", "att_0661842fb8c7c374a3df")
@@ -288,6 +289,8 @@ _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
         _text("since", "Since when it cannot be read.", "2026-01-01T12:10:00+00:00"),
         _REASON,
     ),
+    "sink.stopped": (_SINK, _REASON),
+    "sink.resumed": (_SINK,),
     "feed.rescanned": (
         _text("start", "From where it is read again.", "840000"),
         EventField("before", Shape.TEXT_OR_NULL, "Where it was.", "850000"),

@@ -116,7 +116,8 @@ class SinkStatus:
 
     `behind_since` is when the first undelivered event happened, `set_aside` how
     many events wait for another try, and `due_since` when the first of them became due.
-    `unreached_since` is when it was first not reached, `paused_until` when it is tried next.
+    `unreached_since` is when it was first not reached, `paused_until` when it is tried next. With
+    `stopped` the other side wants no more events, and a person must resume it.
     `error` is the reason given for the last dead letter.
     """
 
@@ -126,6 +127,7 @@ class SinkStatus:
     due_since: datetime | None
     unreached_since: datetime | None
     paused_until: datetime | None
+    stopped: bool
     fault: str
     dead_letters: int
     dead_since: datetime | None

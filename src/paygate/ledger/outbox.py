@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 from paygate import logs
 from paygate.domain.event import EVENT_TYPES, SCHEMA_VERSION, DeadLetter, Event
 from paygate.domain.money import Money
-from paygate.ledger import checksums
-from paygate.ledger.codec import read_instant, write_instant
+from paygate.ledger import checksums, delivery_tries
+from paygate.ledger.codec import read_instant, read_instant_or_none, write_instant
 from paygate.ledger.roots import EVENTS
 from paygate.ledger.tx import LOGGER
 
@@ -136,11 +136,17 @@ UPDATE paygate_delivery SET dead = 0, tries = 0, silences = 0, next_try_at = NUL
 WHERE tenant = :tenant AND sink = :sink AND position = :position AND dead = 1
 """
 _PLACE_OF = """
-SELECT o.position, d.sink AS set_aside,
+SELECT o.position, o.type, d.sink AS set_aside,
   (SELECT s.position FROM paygate_sink s WHERE s.tenant = :tenant AND s.name = :sink) AS read
 FROM paygate_outbox o
 LEFT JOIN paygate_delivery d ON d.tenant = :tenant AND d.sink = :sink AND d.position = o.position
 WHERE o.tenant = :tenant AND o.id = :id
+"""
+_POSITION = "SELECT position FROM paygate_outbox WHERE tenant = :tenant AND id = :id"
+_RESEND = """
+INSERT INTO paygate_delivery (tenant, sink, position, aggregate, since)
+SELECT :tenant, :sink, o.position, o.aggregate, :at FROM paygate_outbox o
+WHERE o.tenant = :tenant AND o.position = :position
 """
 _FORGET_DELIVERIES = "DELETE FROM paygate_delivery WHERE tenant = :tenant AND sink = :sink"
 _FORGET = """
@@ -153,12 +159,20 @@ UPDATE paygate_sink SET fault = :fault, unreached_since = coalesce(unreached_sin
   silences = silences + 1, pause_until = :until
 WHERE tenant = :tenant AND name = :sink
 """
+_STOP = """
+UPDATE paygate_sink SET fault = :fault, unreached_since = coalesce(unreached_since, :at),
+  silences = silences + 1, pause_until = :never
+WHERE tenant = :tenant AND name = :name
+"""
 _REACHED = """
 UPDATE paygate_sink SET fault = '', unreached_since = NULL, silences = 0, pause_until = NULL
 WHERE tenant = :tenant AND name = :sink AND silences > 0
 """
 _SILENCES = "SELECT silences FROM paygate_sink WHERE tenant = :tenant AND name = :sink"
 
+
+NEVER: Final = "9999-12-31T23:59:59.999999+00:00"
+"""The end of the pause of a sink that is stopped."""
 
 ERROR_MAX: Final = 500
 """The number of characters of a sink's error message that are stored."""
@@ -303,16 +317,21 @@ def release_sink(tx: Tx, name: str, lease: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Until when a sink is left alone, and the fault for which."""
+    """Until when a sink is left alone, and the fault for which; a stopped one has no end."""
 
-    until: datetime
+    until: datetime | None
     fault: str
 
 
 def pause_of(tx: Tx, name: str) -> Pause | None:
     """Return the pause of sink *name*; None if it is not left alone."""
     row = tx.one(_PAUSE, {"tenant": tx.tenant, "name": name, "at": tx.at})
-    return None if row is None else Pause(read_instant(row["pause_until"]), row["fault"])
+    return None if row is None else Pause(end_of_pause(row["pause_until"]), row["fault"])
+
+
+def end_of_pause(until: str | None) -> datetime | None:
+    """Return when a pause ends; None without one, or if only a person ends it."""
+    return None if until == NEVER else read_instant_or_none(until)
 
 
 def blocked(tx: Tx, sink: str, aggregates: Iterable[str]) -> set[str]:
@@ -373,6 +392,18 @@ def unreached(tx: Tx, sink: str, fault: str, pauses: Sequence[timedelta]) -> boo
     return not silences
 
 
+def stop(tx: Tx, sink: str, fault: str) -> None:
+    """Stop *sink*, so that no process publishes to it, until somebody resumes it."""
+    params = {"tenant": tx.tenant, "name": sink, "at": tx.at, "fault": fault[:ERROR_MAX]}
+    tx.execute(_STOP, params | {"never": NEVER})
+
+
+def is_stopped(tx: Tx, sink: str) -> bool:
+    """Return whether *sink* is stopped."""
+    row = tx.one(_SINK, {"tenant": tx.tenant, "name": sink})
+    return row is not None and row["pause_until"] == NEVER
+
+
 def reached(tx: Tx, sink: str) -> bool:
     """Store that *sink* was reached; return whether it was unreachable before."""
     return bool(tx.run(_REACHED, {"tenant": tx.tenant, "sink": sink}))
@@ -410,11 +441,23 @@ def revive_one(tx: Tx, sink: str, position: int) -> bool:
     return bool(tx.run(_REVIVE_ONE, {"tenant": tx.tenant, "sink": sink, "position": position}))
 
 
+def position_of(tx: Tx, event: str) -> int | None:
+    """Return the position of an event; None if the id belongs to no event."""
+    row = tx.one(_POSITION, {"tenant": tx.tenant, "id": event})
+    return None if row is None else int(row["position"] or 0)
+
+
+def resend(tx: Tx, sink: str, position: int) -> None:
+    """Let *sink* have an event that it was done with once more; it is due at once."""
+    tx.execute(_RESEND, {"tenant": tx.tenant, "sink": sink, "position": position, "at": tx.at})
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The position of an event, and whether *sink* still has to take it."""
+    """The position and type of an event, and whether *sink* still has to take it."""
 
     position: int
+    type: str
     waiting: bool
 
 
@@ -425,13 +468,14 @@ def place_of(tx: Tx, sink: str, event: str) -> Place | None:
         return None
     position = row["position"] or 0
     unread = row["position"] is None or row["read"] is None or row["read"] < position
-    return Place(position, unread or row["set_aside"] is not None)
+    return Place(position, row["type"], unread or row["set_aside"] is not None)
 
 
 def forget(tx: Tx, sink: str) -> int:
     """Forget *sink*; return how many events were set aside for it."""
     params = {"tenant": tx.tenant, "sink": sink, "at": tx.at}
     dropped = tx.run(_FORGET_DELIVERIES, params)
+    delivery_tries.forget(tx, sink)
     tx.run(_FORGET, params)
     return dropped
 

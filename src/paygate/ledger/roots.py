@@ -134,6 +134,7 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
     "paygate_feed_memory": frozenset({RootKind.FEED}),
     "paygate_sink": frozenset({RootKind.SINK}),
     "paygate_delivery": frozenset({RootKind.SINK}),
+    "paygate_delivery_try": frozenset({RootKind.SINK}),
     "paygate_meta": frozenset(),
 }
 """The kinds of roots by table: a write requires one of them, or the ledger."""

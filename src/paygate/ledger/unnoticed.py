@@ -79,6 +79,21 @@ UNNOTICED: Final[dict[str, str]] = {
     "paygate_delivery.next_try_at": _DELIVERY,
     "paygate_delivery.dead": _DELIVERY,
     "paygate_delivery.error": _DELIVERY,
+    **{
+        f"paygate_delivery_try.{name}": "The delivery log is for people; nothing depends on it."
+        for name in (
+            "tenant",
+            "sink",
+            "position",
+            "id",
+            "at",
+            "took_ms",
+            "outcome",
+            "status",
+            "error",
+            "DELETE",
+        )
+    },
     "paygate_delivery.DELETE": "It is deleted once the sink has taken the event.",
     "paygate_feed.version": "It counts the changes, so that one of two readers starts over.",
     "paygate_feed_memory.DELETE": (

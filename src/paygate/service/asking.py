@@ -60,13 +60,18 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Heard:
-    """The processor's id of the request that moved money, or else of the last one."""
+    """The processor's id of the request that moved money, or else of the last one.
+
+    `status` is that of the last response.
+    """
 
     request_id: str = ""
+    status: int | None = None
     _moved: bool = False
 
     def hear(self, request: Request, response: Response, hidden: Hidden) -> None:
-        """Store the processor's id of *request*, if the response has one."""
+        """Store the status, and the processor's id of *request* if the response has one."""
+        self.status = response.status
         if self._moved:
             return
         self._moved = request.moves_money
@@ -120,7 +125,9 @@ def ask(
     return result
 
 
-def converse(account: str, dialogue: Dialogue[T], *, hidden: Hidden) -> Flow[T | Unsent | Unknown]:
+def converse(
+    account: str, dialogue: Dialogue[T], *, hidden: Hidden, heard: Heard | None = None
+) -> Flow[T | Unsent | Unknown]:
     """Run *dialogue* with a sink; see `ask`."""
     return _converse(
         account,
@@ -128,7 +135,7 @@ def converse(account: str, dialogue: Dialogue[T], *, hidden: Hidden) -> Flow[T |
         door=None,
         hidden=hidden,
         about=logs.NOTHING,
-        heard=None,
+        heard=heard,
         lease=None,
         all_matter=False,
     )

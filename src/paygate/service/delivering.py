@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.dialogue import deferred
+from paygate.domain.event import DeliveryOutcome
 from paygate.domain.outcome import Fault, Unknown, Unsent
 from paygate.driving import contained, raised
 from paygate.errors import (
     BadResponse,
     CredentialsRejected,
+    EndpointGone,
     EventRefused,
     GatewayError,
     NoResponse,
@@ -27,7 +31,8 @@ from paygate.errors import (
     Unsupported,
     UsageError,
 )
-from paygate.service.asking import converse
+from paygate.ledger.delivery_tries import Tried
+from paygate.service.asking import Heard, converse
 from paygate.service.flow import Deliver, InThread
 from paygate.service.hiding import Hidden
 from paygate.service.readers import Subscriber
@@ -52,6 +57,7 @@ class Failure:
     """
     Why an event was not accepted: `silent` if the reader was not reached, `final` if it is refused.
 
+    `stops` says that the reader wants no more events at all.
     `logged` is the text for the log: the text of a host's own exception may contain a secret.
     `kind` is the error by which a check reports it.
     """
@@ -59,6 +65,7 @@ class Failure:
     reason: str
     silent: bool = False
     final: bool = False
+    stops: bool = False
     logged: str = ""
     kind: type[PaygateError] | None = None
 
@@ -70,18 +77,59 @@ def is_async(handler: Callable[[Event], Any]) -> bool:
     return inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004
 
 
-def hand_over(reader: Reader, delivery: Delivery) -> Flow[Failure | None]:
-    """Make one delivery; return why the event was not accepted, or None if it was."""
+def hand_over(reader: Reader, delivery: Delivery, tried: list[Ended]) -> Flow[Failure | None]:
+    """
+    Make one delivery; return why the event was not accepted, or None if it was.
+
+    If the reader keeps a log, *tried* gets an entry for it.
+    """
     if isinstance(reader, Subscriber):
         return (yield from _call(reader, delivery.event))
-    return (yield from _hand_to_sink(reader, delivery))
+    if not reader.traits.keeps_log:
+        return (yield from _hand_to_sink(reader, delivery, None))
+    heard, began = Heard(), perf_counter()
+    failure = yield from _hand_to_sink(reader, delivery, heard)
+    tried.append(Ended(delivery.event, failure, heard.status, began, perf_counter()))
+    return failure
 
 
-def _hand_to_sink(reader: ConfiguredSink, delivery: Delivery) -> Flow[Failure | None]:
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A try that has ended, by the stopwatch of this process."""
+
+    event: Event
+    failure: Failure | None
+    status: int | None
+    began_s: float
+    ended_s: float
+
+    def as_tried(self) -> Tried:
+        """Return the entry for the log, which is written now."""
+        failure = self.failure
+        match failure:
+            case None:
+                outcome = DeliveryOutcome.DELIVERED
+            case Failure(silent=True):
+                outcome = DeliveryOutcome.UNREACHED
+            case _:
+                outcome = DeliveryOutcome.REFUSED
+        return Tried(
+            event=self.event,
+            outcome=outcome,
+            error="" if failure is None else failure.reason,
+            status=self.status,
+            took=timedelta(seconds=self.ended_s - self.began_s),
+            ago=timedelta(seconds=perf_counter() - self.ended_s),
+        )
+
+
+def _hand_to_sink(
+    reader: ConfiguredSink, delivery: Delivery, heard: Heard | None
+) -> Flow[Failure | None]:
     hidden = reader.hidden.about(delivery.contact)
     if reader.http is not None:
         deliver = partial(reader.http.deliver, delivery)
-        return (yield from _converse(reader, _told(deferred(deliver)), hidden))
+        return (yield from _converse(reader, _told(deferred(deliver)), hidden, heard))
     assert reader.blocking is not None, "a sink has one of the two methods"
     send = partial(reader.blocking.send, delivery)
     failure = yield from _run(InThread(reader.name, send, reader.traits.deadline_s), hidden)
@@ -89,9 +137,12 @@ def _hand_to_sink(reader: ConfiguredSink, delivery: Delivery) -> Flow[Failure | 
 
 
 def _converse(
-    sink: ConfiguredSink, dialogue: Dialogue[Failure | None], hidden: Hidden
+    sink: ConfiguredSink,
+    dialogue: Dialogue[Failure | None],
+    hidden: Hidden,
+    heard: Heard | None = None,
 ) -> Flow[Failure | None]:
-    answer = yield from converse(sink.route, dialogue, hidden=hidden)
+    answer = yield from converse(sink.route, dialogue, hidden=hidden, heard=heard)
     if not isinstance(answer, Unsent | Unknown):
         return answer
     fault = answer.fault or Fault.OTHER
@@ -156,6 +207,8 @@ def _failure_of(error: BaseException) -> Failure:
     error = raised(error)
     if isinstance(error, EventRefused):
         return Failure(_text_of(error), final=error.final)
+    if isinstance(error, EndpointGone):
+        return Failure(_text_of(error), silent=True, stops=True, kind=EndpointGone)
     if isinstance(error, PaygateError):
         kind = type(error) if isinstance(error, GatewayError) else None
         return Failure(_text_of(error), silent=isinstance(error, _SILENT), kind=kind)

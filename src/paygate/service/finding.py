@@ -186,6 +186,14 @@ def of_account(tx: Tx, account: str | None, found: Sequence[T]) -> list[T]:
     return list(found)
 
 
+def event(tx: Tx, id_: str) -> int:
+    """Return the position of an event, or raise `RecordNotFound`."""
+    position = outbox.position_of(tx, id_)
+    if position is None:
+        raise RecordNotFound(f"there is no event {shown(id_)} in this ledger", argument="event")
+    return position
+
+
 def sink(tx: Tx, name: str) -> str:
     """Return *name* if a sink or subscriber of that name exists, or raise `SinkNotFound`."""
     known = outbox.sinks(tx)

@@ -16,8 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from paygate import logs, telemetry
-from paygate.errors import NothingToReplay, RecordNotFound
-from paygate.ledger import customers, holding, outbox, roots
+from paygate.errors import InvalidValue, NothingToReplay, RecordNotFound
+from paygate.ledger import customers, delivery_tries, holding, outbox, roots
 from paygate.ledger.codec import write_instant
 from paygate.printing import shown
 from paygate.service import finding
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.event import Event
     from paygate.ledger.tx import Tx
-    from paygate.service.delivering import Failure
+    from paygate.service.delivering import Ended, Failure
     from paygate.service.flow import Flow
     from paygate.service.readers import ConfiguredSink, Reader
 
@@ -60,10 +60,13 @@ _LEASE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PausedSink:
-    """A sink or subscriber that could not be reached, and is tried again after `until`."""
+    """A sink or subscriber that could not be reached, and is tried again after `until`.
+
+    If `until` is None, the other side wants no more events, and the sink is stopped.
+    """
 
     name: str
-    until: datetime
+    until: datetime | None
     reason: str
 
 
@@ -164,6 +167,43 @@ def subscribe_in(tx: Tx, name: str, *, from_beginning: bool) -> None:
     outbox.add_sink(tx, name, from_beginning=from_beginning)
 
 
+def resume(tx: Tx, sink: str) -> bool:
+    """Let *sink* be tried at the next pass; return whether it was left alone."""
+    holding.hold_sink(tx, sink)
+    finding.sink(tx, sink)
+    if outbox.is_stopped(tx, sink):
+        outbox.emit(tx, "sink.resumed", _aggregate(sink), {"sink": sink})
+    return outbox.reached(tx, sink)
+
+
+def _aggregate(sink: str) -> str:
+    return f"sink:{sink}"
+
+
+def resend(tx: Tx, sink: str, event: str, wants: Callable[[str], bool]) -> None:
+    """Let *sink* have an event again that it was done with, or that is its dead letter."""
+    holding.hold_sink(tx, sink)
+    finding.sink(tx, sink)
+    place = outbox.place_of(tx, sink, event)
+    if place is None:
+        raise RecordNotFound(f"there is no event {shown(event)} in this ledger", argument="event")
+    if outbox.revive_one(tx, sink, place.position):
+        return
+    if place.waiting:
+        raise NothingToReplay(
+            f"the event {event} still waits for the sink {shown(sink)}, and is sent by itself",
+            sink=sink,
+            event=event,
+            state="waiting",
+        )
+    if not wants(place.type):
+        raise InvalidValue(
+            f"the sink {shown(sink)} does not receive {place.type}: its setting events says so",
+            argument="event",
+        )
+    outbox.resend(tx, sink, place.position)
+
+
 def replay(tx: Tx, sink: str, event: str | None) -> int:
     """Make the dead letters of *sink* due again, or only *event*; return how many there are."""
     holding.hold_sink(tx, sink)
@@ -228,7 +268,13 @@ def _end(
     """Release the sink for other processes, and record whether it was reached."""
     holding.hold_sink(tx, name)
     outbox.release_sink(tx, name, lease)
-    if silence:
+    if done.delivered:
+        delivery_tries.forget_old(tx, name)
+    if silence and silence.stops:
+        outbox.stop(tx, name, silence.reason)
+        data = {"sink": name, "reason": silence.reason}
+        outbox.emit(tx, "sink.stopped", _aggregate(name), data)
+    elif silence:
         if outbox.unreached(tx, name, silence.reason, SILENCE_PAUSES):
             tx.log("sink.unreached", f"{name}: {_in_log(silence)}", logs.NOTHING)
     elif (done.delivered or done.delayed or done.dead) and outbox.reached(tx, name):
@@ -252,7 +298,8 @@ def _next_batch(
     last, deliveries, blocked = yield from look(waiting)
     if not last:
         return None
-    done = yield from _hand_over_each(reader, deliveries, blocked)
+    tried: list[Ended] = []
+    done = yield from _hand_over_each(reader, deliveries, blocked, tried)
     last, failed = done.last or last, done.failed
 
     def advance(tx: Tx) -> int | None:
@@ -260,6 +307,7 @@ def _next_batch(
         until = write_instant(tx.now + _LEASE)
         if not outbox.advance_sink(tx, name, lease, last, until):
             return None
+        delivery_tries.add(tx, name, [each.as_tried() for each in tried])
         dead = 0
         for event, failure in failed:
             if failure is None:  # it waits behind another event of its aggregate
@@ -303,7 +351,7 @@ class _HandedOver:
 
 
 def _hand_over_each(
-    reader: Reader, deliveries: Sequence[Delivery], blocked: set[str]
+    reader: Reader, deliveries: Sequence[Delivery], blocked: set[str], tried: list[Ended]
 ) -> Flow[_HandedOver]:
     """
     Make *deliveries* until the reader does not respond, except those of *blocked* aggregates.
@@ -323,7 +371,7 @@ def _hand_over_each(
         for delivery in lane:
             if any(failure.silent for failure in refused.values()):
                 return
-            failure = yield from hand_over(reader, delivery)
+            failure = yield from hand_over(reader, delivery, tried)
             if failure is not None:
                 refused[delivery.event.position] = failure
                 return
@@ -331,7 +379,7 @@ def _hand_over_each(
 
     at_once = reader.in_flight
     if at_once == 1:  # in the order of all events, which is more than a sink is promised
-        yield from _one_by_one(reader, deliveries, blocked, accepted, refused)
+        yield from _one_by_one(reader, deliveries, blocked, accepted, refused, tried)
     else:
         yield from together((partial(run, lane) for lane in lanes.values()), at_once)
     silence = next((each for each in refused.values() if each.silent), None)
@@ -350,6 +398,7 @@ def _one_by_one(
     blocked: set[str],
     accepted: set[int],
     refused: dict[int, Failure],
+    tried: list[Ended],
 ) -> Flow[None]:
     """Make *deliveries* in their order, and note what was *accepted* and *refused*."""
     waiting = set(blocked)
@@ -357,7 +406,7 @@ def _one_by_one(
         event = delivery.event
         if event.aggregate in waiting:
             continue
-        failure = yield from hand_over(reader, delivery)
+        failure = yield from hand_over(reader, delivery, tried)
         if failure is None:
             accepted.add(event.position)
             continue
@@ -391,29 +440,35 @@ def _retry_due(reader: Reader) -> Flow[tuple[Published, Failure | None, bool]]:
             if not reader.wants(waiting.event.type):
                 yield from transact(_done(name, waiting.event))
                 continue
-            failure = yield from hand_over(reader, delivery)
+            tried: list[Ended] = []
+            failure = yield from hand_over(reader, delivery, tried)
             if failure is None:
-                yield from transact(_done(name, waiting.event))
+                yield from transact(_done(name, waiting.event, tried))
                 total, silence = total + Published(delivered=1), None
                 continue
-            dead = yield from transact(partial(_set_aside, name=name, of=waiting, why=failure))
+            work = partial(_set_aside, name=name, of=waiting, why=failure, tried=tried)
+            dead = yield from transact(work)
             total += Published(dead=1) if dead else Published(delayed=1)
-            if failure.silent and silence is not None:
+            if failure.stops or (failure.silent and silence is not None):
                 return total, failure, True
             silence = failure if failure.silent else None
 
 
-def _done(sink: str, event: Event) -> Callable[[Tx], None]:
+def _done(sink: str, event: Event, tried: Sequence[Ended] = ()) -> Callable[[Tx], None]:
     def work(tx: Tx) -> None:
         holding.hold_sink(tx, sink)
         outbox.done(tx, sink, event)
+        delivery_tries.add(tx, sink, [each.as_tried() for each in tried])
 
     return work
 
 
-def _set_aside(tx: Tx, name: str, of: outbox.SetAside, why: Failure) -> bool:
+def _set_aside(
+    tx: Tx, name: str, of: outbox.SetAside, why: Failure, tried: Sequence[Ended] = ()
+) -> bool:
     """Delay an event, or give it up after its last refusal; return whether it was given up."""
     holding.hold_sink(tx, name)
+    delivery_tries.add(tx, name, [each.as_tried() for each in tried])
     tries, silences = of.tries, of.silences
     if why.silent:
         pause: timedelta | None = SILENCE_PAUSES[min(silences, len(SILENCE_PAUSES) - 1)]

@@ -196,7 +196,12 @@ def _of_reviews(reviews: FlaggedPayments, changes: list[str]) -> Iterator[Concer
 
 def _of_sink(one: SinkStatus, now: datetime) -> Iterator[Concern]:
     waits = _unattended_since(one)
-    if waits is not None and now - waits >= OVERDUE_AFTER:
+    if one.stopped:
+        text = (
+            f"{one.fault}; correct it and run 'paygate sink resume {one.name}', or remove the sink"
+        )
+        yield Concern(name="sink-stopped", subject=one.name, text=text, since=one.unreached_since)
+    elif waits is not None and now - waits >= OVERDUE_AFTER:
         text = (
             "no process publishes events to it; if it was removed, run "
             f"'paygate sink forget {one.name}'"

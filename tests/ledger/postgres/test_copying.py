@@ -139,6 +139,10 @@ def test_a_ledger_that_went_to_a_server_and_back_has_the_same_rows(
         connection.execute(
             "INSERT INTO paygate_report_line VALUES ('main', 'card', 'r', '1', '', '', NULL, '')"
         )
+        connection.execute(
+            "INSERT INTO paygate_delivery_try"
+            " VALUES ('dtr_1', 'main', 'crm', 1, 'a', 7, 'delivered', 200, '')"
+        )
     back = tmp_path / "back.db"
     there = copy_ledger(f"sqlite:///{file}", url)
     again = copy_ledger(url, f"sqlite:///{back}")

@@ -188,6 +188,13 @@ def event(value: object, name: str) -> str:
     return _id(value, name, Event)
 
 
+def delivery_try(value: object, name: str) -> str:
+    """Return the id of a try to deliver an event; empty for none."""
+    from paygate.domain.event import DeliveryTry
+
+    return "" if isinstance(value, str) and not value else _id(value, name, DeliveryTry)
+
+
 def _id(value: object, name: str, *kinds: type) -> str:
     if isinstance(value, str):
         return named(value, name)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate._version import __version__
 from paygate.driver import CredentialsRejected, NoResponse, Request
-from paygate.errors import EventRefused
+from paygate.errors import EndpointGone, EventRefused
 from paygate.sink import SinkTraits
 from paygate.sinks.standard_webhooks.settings import StandardWebhooksSettings
 from paygate.sinks.standard_webhooks.signing import signed_headers
@@ -53,7 +53,7 @@ class StandardWebhooks:
         self._settings = settings
         self._now = now
         self._keys = tuple(settings.keys())
-        self._traits = SinkTraits(in_flight=settings.in_flight)
+        self._traits = SinkTraits(in_flight=settings.in_flight, keeps_log=True)
 
     @property
     def traits(self) -> SinkTraits:
@@ -120,7 +120,7 @@ def _read(answer: Response) -> None:
     if status == 401:
         raise CredentialsRejected("the endpoint does not accept the signature (401)")
     if status == GONE:
-        raise NoResponse("the endpoint asks for no more events (410)")
+        raise EndpointGone("the endpoint asks for no more events (410)")
     if status in BUSY:
         raise NoResponse(f"the endpoint takes no events at the moment ({status})")
     if 300 <= status < 400:

@@ -1022,6 +1022,22 @@ CREATE TABLE paygate_delivery (
 CREATE INDEX paygate_delivery_by_aggregate ON paygate_delivery (tenant, sink, aggregate, position);
 CREATE INDEX paygate_delivery_dead ON paygate_delivery (tenant, sink, position) WHERE dead = 1;
 
+-- The tries to deliver events to sinks that ask for a log, of the last month; for people only.
+CREATE TABLE paygate_delivery_try (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  sink TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  at TEXT NOT NULL, -- when it began
+  took_ms INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  status INTEGER, -- of the last answer over HTTP
+  error TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_delivery_try_by_time ON paygate_delivery_try (tenant, sink, at, id);
+CREATE INDEX paygate_delivery_try_by_event
+  ON paygate_delivery_try (tenant, sink, position, at, id);
+
 -- The due jobs that a process has taken, and until when no other takes them. A row says only who
 -- does a job: what is due is in the tables above, and a job without a row is free.
 CREATE TABLE paygate_job (
