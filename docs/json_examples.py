@@ -248,7 +248,8 @@ def play(at: Play) -> None:
     run("invoice show", "INV-2")
     run("payment list", "--limit", "1")
     run("payment show", paid["payment"]["id"])
-    run("receipt list", "--limit", "1")
+    listed = run("receipt list", "--limit", "1")
+    run("receipt number", listed["receipts"][0]["id"], "R-2026-1")
     run("receipt export")
     [first] = run("event list", "--limit", "1")["events"]
     run("event publish")

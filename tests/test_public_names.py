@@ -134,6 +134,7 @@ PUBLIC = [
     "PaymentStatus",
     "PaymentStatusWord",
     "PaymentTotals",
+    "PrepaymentTotals",
     "Pays",
     "PaysWord",
     "AddressCounts",

@@ -203,7 +203,7 @@ def _tried() -> list[tuple[str, str]]:
         for verb, source in each_verb(Cashier).items()
         for argument in inspect.signature(source.flow).parameters
         if argument in NAMES | NOTES
-        and (verb, argument) != ("invoice", "number")
+        and (verb, argument) not in (("invoice", "number"), ("payment_by_reference", "reference"))
         and not (argument == "customer" and verb in READS_OF_CUSTOMERS)
     ]
 

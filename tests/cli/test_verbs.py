@@ -83,6 +83,8 @@ COMMANDS: Final = {
     "rescan": "bitcoin rescan",
     "callbacks": "callback list",
     "payment_by_key": "payment show",
+    "payment_by_reference": "payment show",
+    "number_receipt": "receipt number",
     "orphans": "callback list",
     "replay_callback": "callback replay",
     "dismiss_callback": "callback dismiss",

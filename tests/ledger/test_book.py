@@ -89,7 +89,7 @@ DAMAGE_OF_MORE = {
     "reversals-match-payments": "UPDATE paygate_payment SET reversal = NULL",
     "money-goes-back-once": """
         CREATE TEMP TABLE twice AS SELECT * FROM paygate_receipt WHERE kind = 'reversal';
-        UPDATE twice SET id = id || '-2', kind = 'refund', movement_id = 'till';
+        UPDATE twice SET id = id || '-2', kind = 'refund', movement_id = 'till', number = 10000;
         INSERT INTO paygate_receipt SELECT * FROM twice LIMIT 1;
     """,
     "one-default-method": (

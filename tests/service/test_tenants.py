@@ -49,6 +49,7 @@ class Names:
     write_off: str = "wof_of_nobody"
     customer: str = "C-none"
     key: str = "key-of-nobody"
+    reference: str = "0000-0000"
     callback: int = 4_000_000
     payer_number: str = "VA-of-nobody"
     stored: str = "account-of-nobody"
@@ -173,6 +174,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
         write_off=given_up.id,
         customer=who.id,
         key=paid.key,
+        reference=paid.short_reference,
         callback=callback.id,
         payer_number="VA-7",
         stored=north.add_account("till-7", settings={"driver": "fake"}).name,
@@ -269,6 +271,8 @@ CALLS: dict[str, list[Call]] = {
         lambda c, n: c.payments(after=n.payment),
     ],
     "payment_by_key": [lambda c, n: c.payment_by_key(n.key)],
+    "payment_by_reference": [lambda c, n: c.payment_by_reference(n.reference)],
+    "number_receipt": [lambda c, n: c.number_receipt(n.refund, "R-1")],
     "events": [lambda c, n: c.events(aggregate=n.payment)],
     "attempts": [lambda c, n: c.attempts(n.payment)],
     "receipts": [lambda c, n: c.receipts(n.payment)],

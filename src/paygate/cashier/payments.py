@@ -37,6 +37,19 @@ class Payments(OnLedger):
         return (yield from look(lambda tx: finding.payment(tx, which)))
 
     @verb
+    def payment_by_reference(self, reference: str) -> Flow[Payment]:
+        """
+        Return the payment with a short reference, which a payer reads from a page or a receipt.
+
+        It is read in any case, with or without its hyphen, and with the letters O, I and L for the
+        digits that they look like. Raises `PaymentNotFound`.
+        """
+        from paygate.service import finding
+
+        wanted = arguments.named(reference, "reference")
+        return (yield from look(lambda tx: finding.payment_by_reference(tx, wanted)))
+
+    @verb
     def payment_by_key(self, key: str, *, verb: KeyedVerb = "collect") -> Flow[Payment]:
         """
         Return the payment that a call with the idempotency *key* created or changed.

@@ -35,6 +35,21 @@ class Receipts(OnLedger):
         return (yield from found)
 
     @verb
+    def number_receipt(self, receipt: Receipt | str, number: str) -> Flow[Receipt]:
+        """
+        Give a receipt its number in a series of yours, for example one that the law asks for.
+
+        `Receipt.number` increases but may have gaps. A handler of ``receipt.booked`` can give
+        numbers in the order of the events. The same number again changes nothing. Raises
+        `NumberReused` if the receipt has another number, or another receipt has this one.
+        """
+        from paygate.service import number_receipt
+
+        which = arguments.receipt(receipt, "receipt")
+        given = arguments.number(number, "number")
+        return (yield from number_receipt.number_receipt(which, given))
+
+    @verb
     def receipt_lines(
         self,
         *,

@@ -85,7 +85,10 @@ def _show_status(found: LedgerStatus) -> None:
         show.say(text, style="bold yellow")
     if not found.concerns:
         console.print("Nothing needs attention.")
-    for table in (_invoices(found), _payments(found), _accounts(found), _sinks(found)):
+    for table in (
+        *(_invoices(found), _prepayments(found), _payments(found)),
+        *(_accounts(found), _sinks(found)),
+    ):
         if table.row_count:
             console.print()
             console.print(table)
@@ -106,6 +109,14 @@ def _invoices(found: LedgerStatus) -> Grid:
     for row in found.invoices:
         counts = (row.open, row.partially_paid, row.paid, row.void, row.overdue)
         show.add(table, row.currency, *counts, _total(row.still_open))
+    return table
+
+
+def _prepayments(found: LedgerStatus) -> Grid:
+    table = show.table("Prepayments", ">Open", ">Paid", ">Waiting", ">Still open")
+    for row in found.prepayments:
+        counts = (row.open + row.partially_paid, row.paid)
+        show.add(table, row.currency, *counts, _total(row.waiting), _total(row.still_open))
     return table
 
 

@@ -149,6 +149,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
         {
             "list": Command("receipts", "list_", "List receipts by booking time."),
             "export": Command("receipts", "export", "Write all receipts as CSV."),
+            "number": Command("receipts", "number", "Give a receipt a number of yours."),
         },
     ),
     "method": Noun(

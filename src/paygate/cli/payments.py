@@ -11,6 +11,7 @@ from paygate.cli import facts, options, pages, show, steps, timeline
 from paygate.cli.commands import OF_VERBS
 from paygate.cli.exits import FINDINGS, hide, without_secrets
 from paygate.cli.opening import Where, read_amount, with_gateways, with_ledger
+from paygate.domain import short_reference
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import InvalidValue
 
@@ -189,7 +190,12 @@ def list_(
 def show_(
     where: Where,
     id_: Annotated[
-        str | None, typer.Argument(metavar="PAYMENT", help="Id of the payment, without --key.")
+        str | None,
+        typer.Argument(metavar="PAYMENT", help="Id of the payment."),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option("--reference", help="Or the eight characters that its payer was shown."),
     ] = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Idempotency key of the call that created it.")
@@ -199,12 +205,15 @@ def show_(
     ] = "collect",
     qr: options.QrOption = False,
 ) -> None:
-    """Show a payment, by its id or by --key, and its whole history as a timeline."""
-    if (id_ is None) is (key is None):
-        raise InvalidValue("name the payment by its id, or by --key")
+    """Show a payment, by its id, --reference or --key, and its whole history as a timeline."""
+    if sum(each is not None for each in (id_, key, reference)) != 1:
+        raise InvalidValue("name the payment by its id, by --reference, or by --key")
     with where.open() as cashier:
-        found = id_ if key is None else cashier.payment_by_key(key, verb=cast("KeyedVerb", verb)).id
-        history = cashier.history(cast("str", found))
+        if key is not None:
+            id_ = cashier.payment_by_key(key, verb=cast("KeyedVerb", verb)).id
+        elif reference is not None:
+            id_ = cashier.payment_by_reference(reference).id
+        history = cashier.history(cast("str", id_))
     line = timeline.moments(history)
     if where.as_json:
         show.write_json(
@@ -246,6 +255,7 @@ def rows(of: Payment) -> dict[str, object]:
     """Return what is shown of a payment, by name; None is left out."""
     return {
         "Payment": of.id,
+        "Short reference": short_reference.written(of.short_reference),
         "Customer": of.customer or "not known; 'paygate payment assign' sets it",
         "Paid to": of.payer_number or None,
         "Via": f"{of.account} ({show.words(of.kind)})",

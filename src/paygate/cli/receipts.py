@@ -179,3 +179,19 @@ def _amount(money: Money | None) -> tuple[str, str]:
 
 def _date(on: date | None) -> str:
     return "" if on is None else on.isoformat()
+
+
+@with_ledger
+def number(
+    where: Where,
+    receipt: Annotated[str, typer.Argument(help="Id of the receipt, such as rcp_….")],
+    number: Annotated[str, typer.Argument(help="Its number in a series of yours.")],
+) -> None:
+    """Give a receipt its number in a series of yours, such as one that the law asks for."""
+    with where.open() as cashier:
+        made = cashier.number_receipt(receipt, number)
+    if where.as_json:
+        show.write_json({"receipt": made})
+    else:
+        facts = {"Receipt": made.id, "Number": made.number, "Your number": made.host_number}
+        show.write_sheet({**facts, "Amount": made.amount})

@@ -123,6 +123,7 @@ _OF_LINK: Final = (
 )
 _OF_PAYMENT: Final = (
     _PAYMENT,
+    _text("short_reference", "Eight characters by which the payer names it.", "7KQ2M4TD"),
     _PAYER,
     _ACCOUNT,
     _text("kind", "The kind of payment, such as card.", "card"),
@@ -317,6 +318,7 @@ _WHOLE_TYPES: Final[Mapping[str, tuple[EventField, ...]]] = {
     ),
     "receipt.booked": (
         *_OF_RECEIPT,
+        _whole("receipt_number", "Its number, which increases for each merchant.", 42),
         *_MOVEMENT,
         _AMOUNT,
         _CURRENCY,

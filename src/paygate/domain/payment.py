@@ -95,6 +95,8 @@ class ForeignMoney:
 class Payment:
     """One effort to collect an amount from a payer, or money recorded by hand.
 
+    - `short_reference` has eight characters, by which the payer names it to your support;
+      `payment_by_reference` finds it.
     - `amount` is the requested amount, `received` what came in, and `returned` what went
       out again (voids, refunds, returns, reversals). All amounts are in the currency of `amount`;
       money that arrived in another one is in `foreign`, by currency.
@@ -128,6 +130,7 @@ class Payment:
     """
 
     id: str
+    short_reference: str
     customer: str
     payer: str
     account: str

@@ -19,11 +19,14 @@ class Receipt:
     `awaiting` is the part that counts only when it has settled. `settled` is what
     has reached us so far, `fee` what the processor kept, `in_transit` what is still between
     the processor and us, negative for money that is yet to be taken from us. `by` is how money
-    was sent back by hand, without a gateway. If the money was for a quote, `quantity` is how much
+    was sent back by hand, without a gateway. `number` increases for each merchant, with gaps, and
+    is shown to payers; `host_number` is one of a series of the host's, if `number_receipt`
+    gave it. If the money was for a quote, `quantity` is how much
     it was in the other currency, and `rate`, from `rate_source`, the price at which it is counted.
     """
 
     id: str
+    number: int
     payment: str
     account: str
     kind: MovementKind
@@ -43,6 +46,7 @@ class Receipt:
     quantity: Money | None = None
     rate: str = ""
     rate_source: str = ""
+    host_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,25 @@ class InvoiceTotals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrepaymentTotals:
+    """How many prepayments of one currency are in each state, and what is on them.
+
+    `waiting` is the money that waits for invoices, and `still_open` is what can still be paid on
+    them. Each is None if it is more than an amount can be.
+    """
+
+    currency: str
+    open: int
+    partially_paid: int
+    paid: int
+    balanced: int
+    replaced: int
+    closed: int
+    waiting: Money | None
+    still_open: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTotals:
     """How many payments of one currency have a status, and the sums of their amounts.
 
@@ -154,6 +173,7 @@ class LedgerStatus:
     at: datetime
     concerns: Sequence[Concern]
     invoices: Sequence[InvoiceTotals]
+    prepayments: Sequence[PrepaymentTotals]
     payments: Sequence[PaymentTotals]
     reviews: FlaggedPayments
     methods_need_review: Sequence[str]

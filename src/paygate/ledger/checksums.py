@@ -87,7 +87,7 @@ PAGE_TOKEN: Final = _facts(
 ASSIGNMENT_KEY: Final = _facts("assignment_key", "tenant currency key; customer created_at=at")
 PAYMENT: Final = _facts(
     "payment",
-    "id; tenant customer payer account kind currency amount_minor=amount credit_on "
+    "id; tenant customer payer short_reference account kind currency amount_minor=amount credit_on "
     "refundable_after settles_within_s settle_check_at authorized_minor voiding hold_over "
     "reference method mandate key payer_number superseded seen_minor reversal link created_at=at "
     "actor",
@@ -113,7 +113,7 @@ HOLD: Final = _facts("hold", "attempt credit; amount_minor=amount state")
 REFUND_ITEM: Final = _facts("refund_item", "attempt position; item amount_minor=amount")
 RECEIPT: Final = _facts(
     "receipt",
-    "id; tenant payment attempt customer account kind inward movement_id currency "
+    "id; tenant host_number payment attempt customer account kind inward movement_id currency "
     "amount_minor=amount undoes by_hand code cost_minor=cost rate rate_source settled_minor "
     "settled_currency fee_minor fee_currency settled_on effective booked_at=at actor",
 )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.domain import short_reference
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
@@ -39,13 +40,16 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO paygate_payment (
-  id, tenant, customer, payer, account, kind, currency, amount_minor, credit_on,
+  id, tenant, customer, payer, short_reference, account, kind, currency, amount_minor, credit_on,
   refundable_after, settles_within_s, status, reference, method, mandate, key, payer_number,
   link, created_at, actor, checksum)
 VALUES (
-  :id, :tenant, :customer, :payer, :account, :kind, :currency, :amount, :credit_on,
-  :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key,
+  :id, :tenant, :customer, :payer, :short_reference, :account, :kind, :currency, :amount,
+  :credit_on, :refundable_after, :settles_within_s, :status, :reference, :method, :mandate, :key,
   :payer_number, :link, :at, :actor, :checksum)
+"""
+_BY_SHORT_REFERENCE = """
+SELECT id FROM paygate_payment WHERE tenant = :tenant AND short_reference = :reference
 """
 # Both subqueries stop at the first row that decides, however many receipts there are.
 _SETTLED = """
@@ -219,6 +223,27 @@ _AT_FIRST: Final = {
 """The columns of a new payment whose values come from the schema's defaults."""
 
 
+def _short_reference(tx: Tx, id_: str) -> str:
+    """
+    Return a reference that no other payment has.
+
+    There are 10^12 of them, so a million payments come upon one that is taken every other time.
+    PostgreSQL refuses it, and the unit runs again with another id; SQLite is asked before.
+    """
+    found = short_reference.derived(id_)
+    attempt = 0
+    while not tx.runs_again and by_short_reference(tx, found) is not None:
+        attempt += 1
+        found = short_reference.derived(id_, attempt)
+    return found
+
+
+def by_short_reference(tx: Tx, reference: str) -> str | None:
+    """Return the id of the payment with a short reference, or None."""
+    row = tx.one(_BY_SHORT_REFERENCE, {"tenant": tx.tenant, "reference": reference})
+    return None if row is None else str(row["id"])
+
+
 def insert(
     tx: Tx,
     *,
@@ -240,11 +265,13 @@ def insert(
     link: str | None = None,
 ) -> Payment:
     """Store a new payment, for which no money has moved yet, and return it."""
+    short = _short_reference(tx, id_)
     params = {
         "id": id_,
         "tenant": tx.tenant,
         "customer": customer,
         "payer": payer,
+        "short_reference": short,
         "account": account,
         "kind": kind.value,
         "currency": amount.currency,
@@ -267,6 +294,7 @@ def insert(
     nothing = Money.zero(amount.currency)
     return Payment(
         id=id_,
+        short_reference=short,
         customer=customer,
         payer=payer,
         account=account,
@@ -525,6 +553,7 @@ def payment_of(row: Row) -> Payment:
     )
     return Payment(
         id=row["id"],
+        short_reference=row["short_reference"],
         customer=row["customer"],
         payer=row["payer"],
         account=row["account"],

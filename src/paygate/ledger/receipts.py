@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paygate.domain.kind import Operation
 from paygate.domain.money import Money
@@ -25,16 +25,30 @@ if TYPE_CHECKING:
     from paygate.domain.movement import Movement
     from paygate.ledger.tx import Row, Tx
 
-_INSERT = """
+NEXT_NUMBER: Final = (
+    "(SELECT coalesce(max(number), 0) + 1 FROM paygate_receipt WHERE tenant = :tenant)"
+)
+"""The number of a new receipt in SQLite, in which one transaction writes at a time."""
+BOOK: Final = f"""
 INSERT INTO paygate_receipt (
-  id, tenant, payment, attempt, customer, account, kind, inward, movement_id, currency,
+  id, tenant, number, payment, attempt, customer, account, kind, inward, movement_id, currency,
   amount_minor, in_transit_minor, undoes, by_hand, code, cost_minor, rate, rate_source, effective,
   booked_at, actor, checksum)
 VALUES (
-  :id, :tenant, :payment, :attempt, :customer, :account, :kind, :inward, :movement_id, :currency,
-  :amount, :in_transit, :undoes, :by_hand, :code, :cost, :rate, :rate_source, :effective,
-  :at, :actor, :checksum)
+  :id, :tenant, {NEXT_NUMBER}, :payment, :attempt, :customer, :account, :kind, :inward,
+  :movement_id, :currency, :amount, :in_transit, :undoes, :by_hand, :code, :cost, :rate,
+  :rate_source, :effective, :at, :actor, :checksum)
 ON CONFLICT (tenant, account, kind, movement_id) DO NOTHING
+RETURNING number
+"""
+"""Books a receipt, and returns its number."""
+_NUMBER = "SELECT number FROM paygate_receipt WHERE id = :id"
+_SET_HOST_NUMBER = """
+UPDATE paygate_receipt SET host_number = :number WHERE id = :id AND host_number = ''
+"""
+_BY_HOST_NUMBER = """
+SELECT id FROM paygate_receipt
+WHERE tenant = :tenant AND host_number <> '' AND host_number = :number
 """
 _BOOKED = """
 SELECT currency, amount_minor, payment, attempt, settled_minor, settled_currency, fee_minor,
@@ -193,6 +207,7 @@ def book(
         "cost": None if price is None else price.cost.minor,
         "rate": "" if price is None else price.rate,
         "rate_source": "" if price is None else price.source,
+        "host_number": "",
         "settled_minor": None,
         "settled_currency": None,
         "fee_minor": None,
@@ -202,7 +217,35 @@ def book(
         "at": tx.at,
         "actor": tx.actor,
     }
-    return id_ if tx.run(_INSERT, checksums.signed(checksums.RECEIPT, params)) else None
+    row = tx.one(BOOK, checksums.signed(checksums.RECEIPT, params))
+    if row is None:
+        return None
+    tx.known["receipt_number", id_] = row["number"]
+    return id_
+
+
+def number_of(tx: Tx, id_: str) -> int:
+    """Return the number of a receipt."""
+    known: int | None = tx.known.get(("receipt_number", id_))
+    if known is not None:
+        return known
+    row = tx.one(_NUMBER, {"id": id_})
+    assert row is not None, "receipts are never deleted"
+    return int(row["number"])
+
+
+def set_host_number(tx: Tx, id_: str, number: str) -> bool:
+    """Store the number of a receipt in the host's series; return False if it has one."""
+    done = bool(tx.run(_SET_HOST_NUMBER, {"id": id_, "number": number}))
+    if done:
+        checksums.renew(tx, checksums.RECEIPT, id_)
+    return done
+
+
+def by_host_number(tx: Tx, number: str) -> str | None:
+    """Return the id of the receipt with this number of the host's series, or None."""
+    row = tx.one(_BY_HOST_NUMBER, {"tenant": tx.tenant, "number": number})
+    return None if row is None else str(row["id"])
 
 
 def booked(
@@ -391,6 +434,7 @@ def receipt_of(row: Row) -> Receipt:
     known = settlement_of(row)
     return Receipt(
         id=row["id"],
+        number=row["number"],
         payment=row["payment"],
         account=row["account"],
         kind=MovementKind(row["kind"]),
@@ -410,6 +454,7 @@ def receipt_of(row: Row) -> Receipt:
         quantity=_quantity(row, known),
         rate=row["rate"],
         rate_source=row["rate_source"],
+        host_number=row["host_number"],
     )
 
 

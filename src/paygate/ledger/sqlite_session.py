@@ -36,6 +36,7 @@ class Alone:
     __slots__ = ()
 
     locks = False
+    runs_again = False
 
     def hold(self, roots: Iterable[Root]) -> None:
         """Do nothing."""

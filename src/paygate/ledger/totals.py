@@ -12,6 +12,7 @@ from paygate.domain.status import (
     FlaggedPayments,
     InvoiceTotals,
     PaymentTotals,
+    PrepaymentTotals,
     SinkStatus,
     UnknownOutcomes,
 )
@@ -38,6 +39,15 @@ SELECT currency, count(*) AS count,
 FROM paygate_item INDEXED BY paygate_item_unpaid
 WHERE tenant = :tenant AND kind = 'invoice' AND status = 'open' AND {_LEFT} > 0
 GROUP BY currency ORDER BY currency
+"""
+_PREPAYMENTS = f"""
+SELECT currency, standing, count(*) AS count,
+  sum(allocated_minor / {_PART}) AS high, sum(allocated_minor % {_PART}) AS low,
+  sum(CASE WHEN status = 'open' THEN ({_LEFT} - moved_minor) / {_PART} ELSE 0 END) AS high_open,
+  sum(CASE WHEN status = 'open' THEN ({_LEFT} - moved_minor) % {_PART} ELSE 0 END) AS low_open
+FROM paygate_item INDEXED BY paygate_item_prepaid_by_standing
+WHERE tenant = :tenant AND kind = 'prepayment' GROUP BY currency, standing
+ORDER BY currency, standing
 """
 _PAYMENTS = f"""
 SELECT status, currency, count(*) AS count,
@@ -122,6 +132,31 @@ def _totals(currency: str, count: dict[str, int], unpaid: Row | dict[str, int]) 
         void=count.get("void", 0),
         overdue=unpaid["overdue"],
         still_open=_sum(currency, unpaid["high"], unpaid["low"]),
+    )
+
+
+def prepayments(tx: Tx) -> list[PrepaymentTotals]:
+    """Return the number of prepayments by status and the money on them, for each currency."""
+    found: dict[str, list[Row]] = {}
+    for row in tx.all(_PREPAYMENTS, {"tenant": tx.tenant}):
+        found.setdefault(row["currency"], []).append(row)
+    return [_prepayments_of(currency, rows) for currency, rows in found.items()]
+
+
+def _prepayments_of(currency: str, rows: list[Row]) -> PrepaymentTotals:
+    counts = {row["standing"]: row["count"] for row in rows}
+    return PrepaymentTotals(
+        currency=currency,
+        open=counts.get("open", 0),
+        partially_paid=counts.get("partially_paid", 0),
+        paid=counts.get("paid", 0),
+        balanced=counts.get("balanced", 0),
+        replaced=counts.get("replaced", 0),
+        closed=counts.get("closed", 0),
+        waiting=_sum(currency, sum(r["high"] for r in rows), sum(r["low"] for r in rows)),
+        still_open=_sum(
+            currency, sum(r["high_open"] for r in rows), sum(r["low_open"] for r in rows)
+        ),
     )
 
 

@@ -80,6 +80,9 @@ class Connection(Protocol):
     locks: bool
     """Whether transactions that write are concurrent, so that roots must be locked: see `roots`."""
 
+    runs_again: bool
+    """Whether a unit whose row another transaction has just written is run again."""
+
     def hold(self, roots: Iterable[Root]) -> None:
         """Lock *roots*, in their order, until the transaction ends."""
         ...
@@ -185,6 +188,7 @@ class Tx:
         "peek",
         "reading_all",
         "run",
+        "runs_again",
         "tenant",
         "vault",
         "zone",
@@ -193,6 +197,7 @@ class Tx:
     def __init__(self, connection: Connection, context: Context) -> None:
         self._connection = connection
         self.locks = connection.locks
+        self.runs_again = connection.runs_again
         self.peek = connection.peek
         self._all = connection.all
         self.execute = connection.execute

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from paygate import logs
 from paygate.domain.credit import CreditReason
-from paygate.ledger import items, outbox
+from paygate.ledger import items, outbox, receipts
 from paygate.ledger.posting import LedgerAccount
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def emit(
     """
     data: dict[str, object] = {
         "payment": payment.id,
+        "short_reference": payment.short_reference,
         "customer": payment.customer,
         "account": payment.account,
         "kind": payment.kind.value,
@@ -65,6 +66,7 @@ def emit_receipt(
         "customer": payment.customer,
         "account": payment.account,
         "receipt": receipt,
+        "receipt_number": receipts.number_of(tx, receipt),
         "kind": movement.kind.value,
         **of_movement(movement),
         "currency": movement.amount.currency,

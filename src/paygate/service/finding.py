@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from paygate import logs
+from paygate.domain import short_reference
 from paygate.domain.customer import Customer
 from paygate.domain.invoice import Invoice
 from paygate.domain.payable import OpenItem, Payable, Share
@@ -29,6 +30,7 @@ from paygate.ledger import (
     outbox,
     payments,
     prepayments,
+    receipts,
     reversals,
 )
 from paygate.printing import shown
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.method import PaymentMethod
     from paygate.domain.payment import Payment
+    from paygate.domain.receipt import Receipt
     from paygate.domain.reversal import WriteOff
     from paygate.ledger.tx import Tx
 
@@ -72,6 +75,30 @@ def payment(tx: Tx, which: str) -> Payment:
         hint = "" if which.startswith("pay_") else hint
         raise PaymentNotFound(
             f"there is no payment {shown(which)} in this ledger{hint}", payment=which
+        )
+    return found
+
+
+def payment_by_reference(tx: Tx, written: str) -> Payment:
+    """Return the payment with a short reference, or raise `PaymentNotFound`."""
+    reference = short_reference.read(written)
+    id_ = None if reference is None else payments.by_short_reference(tx, reference)
+    if id_ is None:
+        what = "it is not eight letters and digits" if reference is None else "nobody has it"
+        raise PaymentNotFound(
+            f"there is no payment with the reference {shown(written)} in this ledger: {what}",
+            reference=written,
+            argument="reference",
+        )
+    return payment(tx, id_)
+
+
+def receipt(tx: Tx, which: str) -> Receipt:
+    """Return a receipt by its id, or raise `RecordNotFound`."""
+    found = receipts.by_id(tx, which)
+    if found is None:
+        raise RecordNotFound(
+            f"there is no receipt {shown(which)} in this ledger", argument="receipt"
         )
     return found
 

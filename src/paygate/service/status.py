@@ -57,6 +57,7 @@ def status(tx: Tx) -> LedgerStatus:
         at=tx.now,
         concerns=concerns,
         invoices=totals.invoices(tx),
+        prepayments=totals.prepayments(tx),
         payments=totals.payments(tx),
         reviews=reviews,
         methods_need_review=changes,

@@ -149,6 +149,7 @@ class Session:
     __slots__ = ("_holding", "_on", "_opened")
 
     locks = True
+    runs_again = True
 
     def __init__(self, on: Statements, held: frozenset[Root] = frozenset()) -> None:
         self._on = on

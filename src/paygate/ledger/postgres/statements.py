@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.ledger.jobs import TO_TAKE
 from paygate.ledger.outbox import PLACE, UNPLACED
+from paygate.ledger.receipts import BOOK, NEXT_NUMBER
 from paygate.ledger.row_rules import FILE, MISSING_REFERENCES, NUMBERS
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ _NEXT_NUMBERS: Final = " UNION ALL ".join(
     f"|| ', but the next number is already taken' AS detail FROM paygate_{table} t "
     f"HAVING max(t.{column}) > coalesce("
     f"pg_sequence_last_value(pg_get_serial_sequence('paygate_{table}', '{column}')), 0)"
-    for table, column in (("posting", "id"), ("inbox", "id"), ("outbox", "number"))
+    for table, column in (
+        *(("posting", "id"), ("inbox", "id"), ("outbox", "number"), ("receipt", "number")),
+    )
 )
 
 _UNPLACED: Final = """
@@ -88,6 +91,8 @@ FOREIGN_KEYS: Final = (
     ("allocation", "receipt", "receipt"),
     ("allocation", "credit", "credit"),
     ("allocation", "prepayment", "item"),
+    ("invoice", "item", "item"),
+    ("document", "item", "item"),
     ("prepayment", "item", "item"),
     ("prepayment", "replaced_by", "item"),
     ("write_off", "item", "item"),
@@ -122,6 +127,8 @@ OVERRIDES: Final[Mapping[str, str]] = {
     NUMBERS: _NEXT_NUMBERS,
     MISSING_REFERENCES: _MISSING,
     PLACE: _PLACE,
+    # Payments of one tenant are booked at once; the next number must not make them wait.
+    BOOK: BOOK.replace(NEXT_NUMBER, "DEFAULT"),
     UNPLACED: _UNPLACED,
 }
 """The statements with a separate text for PostgreSQL, by their text for SQLite."""

@@ -185,8 +185,7 @@ CREATE TABLE paygate_document (
   created_at TEXT NOT NULL,
   actor TEXT NOT NULL,
   checksum INTEGER NOT NULL,
-  PRIMARY KEY (item, position),
-  FOREIGN KEY (tenant, digest) REFERENCES paygate_file (tenant, digest)
+  PRIMARY KEY (item, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_document_by_file ON paygate_document (tenant, digest);
 
@@ -264,6 +263,7 @@ CREATE TABLE paygate_payment (
   tenant TEXT NOT NULL,
   customer TEXT NOT NULL,
   payer TEXT NOT NULL,
+  short_reference TEXT NOT NULL, -- by which its payer names it
   account TEXT NOT NULL,
   kind TEXT NOT NULL,
   currency TEXT NOT NULL,
@@ -297,6 +297,8 @@ CREATE TABLE paygate_payment (
   actor TEXT NOT NULL,
   checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX paygate_payment_by_short_reference
+  ON paygate_payment (tenant, short_reference);
 CREATE INDEX paygate_payment_unsettled ON paygate_payment (tenant, account, settle_check_at)
   WHERE settle_check_at IS NOT NULL;
 CREATE INDEX paygate_payment_listed ON paygate_payment (tenant, created_at, id);
@@ -465,6 +467,8 @@ CREATE TABLE paygate_refund_item (
 CREATE TABLE paygate_receipt (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
+  number INTEGER NOT NULL, -- increasing; there may be gaps
+  host_number TEXT NOT NULL DEFAULT '', -- of a series of the host's
   payment TEXT REFERENCES paygate_payment (id),
   attempt TEXT,
   customer TEXT NOT NULL,
@@ -498,6 +502,9 @@ CREATE TABLE paygate_receipt (
   CHECK (amount_minor > 0 OR amount_minor = 0 AND cost_minor IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX paygate_receipt_by_payment ON paygate_receipt (payment, booked_at, id);
+CREATE UNIQUE INDEX paygate_receipt_by_number ON paygate_receipt (tenant, number);
+CREATE UNIQUE INDEX paygate_receipt_by_host_number ON paygate_receipt (tenant, host_number)
+  WHERE host_number <> '';
 CREATE INDEX paygate_receipt_listed ON paygate_receipt (tenant, booked_at, id);
 CREATE INDEX paygate_receipt_by_account ON paygate_receipt (tenant, account, booked_at, id);
 -- A payment may have thousands of receipts (small amounts to one address), and each of its
@@ -1061,7 +1068,7 @@ BEGIN SELECT RAISE(ABORT, 'allocations are append-only'); END;
 CREATE TRIGGER paygate_receipt_no_delete BEFORE DELETE ON paygate_receipt
 BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END;
 CREATE TRIGGER paygate_receipt_no_rewrite BEFORE UPDATE OF
-  kind, inward, movement_id, currency, amount_minor, account, cost_minor, rate ON paygate_receipt
+  number, kind, inward, movement_id, currency, amount_minor, account, cost_minor, rate ON paygate_receipt
 BEGIN SELECT RAISE(ABORT, 'the booked facts of a receipt cannot be changed'); END;
 CREATE TRIGGER paygate_arrival_no_delete BEFORE DELETE ON paygate_arrival
 BEGIN SELECT RAISE(ABORT, 'arrivals cannot be deleted'); END;
