@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
-from typing_extensions import TypeIs
-
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from paygate.dialogue import Dialogue
     from paygate.domain.customer import Customer
     from paygate.domain.event import Event

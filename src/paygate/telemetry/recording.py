@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -49,6 +48,9 @@ def recorder() -> Recorder | None:
     """
     if find_spec("opentelemetry") is None:
         return None
+    # Importing it takes as long as a sixth of the rest of paygate.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         found = version(_PACKAGE)
     except PackageNotFoundError:
