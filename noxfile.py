@@ -42,6 +42,7 @@ MANY = [
     "tests/simulation",
     "tests/cashier/test_five_hundred.py",
     "tests/ordeal/test_on_sqlite.py",
+    "tests/ordeal/test_below.py",
 ]
 # What is about PostgreSQL, and needs a server.
 ON_POSTGRES = ["tests/ledger/postgres", "tests/integrations", "tests/ordeal/test_on_postgres.py"]

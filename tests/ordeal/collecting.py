@@ -80,15 +80,15 @@ def total_of(number: int) -> Money:
     return Money("USD", 1_000 + number)
 
 
-def pay(cashier: Cashier, number: int) -> None:
+def pay(cashier: Cashier, number: int) -> Payment:
     """Pay an invoice, in the way that its number says; another process may be doing the same."""
     name = f"INV-{number}"
     if number % ROUND == HELD:
         held = cashier.authorize(name, via="card", method="tok_visa", key=f"hold-{number}")
         cashier.capture(held, key=f"take-{number}")
-    else:
-        token = TOKENS.get(number % ROUND, "tok_visa")
-        cashier.collect(name, via="card", method=token, key=f"pay-{number}")
+        return cashier.payment(held.id)
+    token = TOKENS.get(number % ROUND, "tok_visa")
+    return cashier.collect(name, via="card", method=token, key=f"pay-{number}")
 
 
 class Worker:
@@ -215,7 +215,9 @@ class Crew:
         killed = 0
         stops = sorted(chance.sample(range(self.size.kills), self.size.stops))
         for round_ in range(self.size.kills):
-            wait_for(hears, chance.randrange(1, max(2, 2 * steps // (self.size.kills + 1))))
+            wait_for(
+                hears.fileno(), chance.randrange(1, max(2, 2 * steps // (self.size.kills + 1)))
+            )
             if round_ in stops:
                 stop_server()
             victim = running.pop(chance.randrange(len(running)))
@@ -233,13 +235,14 @@ class Crew:
         return killed
 
 
-def wait_for(hears: Connection, dots: int) -> None:
+def wait_for(hears: int, dots: int) -> None:
     """Wait until the workers have done so many steps, or nothing happens any more."""
     while dots > 0:
-        ready, _, _ = select.select([hears.fileno()], [], [], 5)
-        if not ready:
+        ready, _, _ = select.select([hears], [], [], 5)
+        read = os.read(hears, dots) if ready else b""
+        if not read:
             return
-        dots -= len(os.read(hears.fileno(), dots))
+        dots -= len(read)
 
 
 # --- The end ------------------------------------------------------------------------------------
