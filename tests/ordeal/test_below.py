@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -105,7 +105,7 @@ class Stage:
     @contextmanager
     def clerk(
         self, before: Sequence[str], numbers: range, **environment: str
-    ) -> Iterator[subprocess.Popen[bytes]]:
+    ) -> Generator[subprocess.Popen[bytes]]:
         """Let a clerk collect some invoices; at the end it must have ended as it should."""
         asked = [*before, sys.executable, "-m", "tests.ordeal.clerk", str(self.folder)]
         asked += [self.running.url, str(numbers.start), str(numbers.stop)]
@@ -172,7 +172,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def staged(folder: Path, size: Size) -> Iterator[Stage]:
+def staged(folder: Path, size: Size) -> Generator[Stage]:
     with processor(folder / "journal.jsonl") as running:
         made = Stage(folder, running, size)
         made.disk.mkdir(exist_ok=True)
