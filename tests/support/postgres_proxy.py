@@ -31,6 +31,12 @@ class Loss(Enum):
     """The server never reads the message, and sees the connection end."""
     LATE = "the request is late"
     """The server reads the message only when the next transaction begins to write."""
+    SILENCE = "nobody answers any more"
+    """The server never reads the message, and neither side sees the connection end."""
+
+
+ENDED: Final = (Loss.ANSWER, Loss.REQUEST, Loss.LATE)
+"""The losses after which the connection is seen to end."""
 
 
 @dataclass
@@ -50,6 +56,7 @@ class Proxy:
         self._also: Callable[[], None] = lambda: None
         self._held: list[Callable[[], None]] = []
         self._sockets: list[socket.socket] = []
+        self._silent: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.own / _NAME))
         self._listener.listen(50)
@@ -78,6 +85,12 @@ class Proxy:
     def count(self, wanted: Callable[[bytes], bool]) -> None:
         """Count the messages that are *wanted* from now on, and lose none."""
         self.lose(Loss.ANSWER, 0, wanted)
+
+    def hang_up(self) -> None:
+        """End the connections on which nobody answers, as the server does in the end."""
+        for each in self._silent:
+            _end(each)
+        self._silent.clear()
 
     def close(self) -> None:
         """Close all connections."""
@@ -121,6 +134,11 @@ class Proxy:
                 if loss is None:
                     server.sendall(message)
                     continue
+                if loss is Loss.SILENCE:
+                    mute.set()
+                    self._silent += [client, server]
+                    self._also()
+                    return
                 if loss is not Loss.REQUEST and message[:1] != b"Q":
                     message += _up_to_sync(client)
                 mute.set()

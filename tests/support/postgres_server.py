@@ -44,6 +44,7 @@ _SETTINGS: Final[Mapping[str, str]] = {
 }
 _HBA: Final = (
     f"local all {LOCKED} scram-sha-256\nlocal all all trust\nlocal replication all trust\n"
+    "host all all 127.0.0.0/8 trust\n"
 )
 
 

@@ -87,6 +87,7 @@ def world_of(
             return cashier
 
     def empty() -> None:
+        behind.hang_up()
         while opened:
             opened.pop().close()
         ledgers.empty()
@@ -110,4 +111,5 @@ def database_behind(ledgers: Databases, behind: Proxy) -> Iterator[str]:
     """The name of a database with an empty ledger."""
     yield _name(ledgers)
     behind.count(says_commit)
+    behind.hang_up()
     ledgers.empty()

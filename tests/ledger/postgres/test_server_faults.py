@@ -16,11 +16,12 @@ from paygate.ledger.dialects import open_store
 from paygate.ledger.postgres.errors import translated
 from paygate.ledger.postgres.store import PostgresStore
 from paygate.ledger.schema_files import POSTGRES
+from paygate.ledger.store import BUSY_S
 from paygate.testing import FakeGateway
 from tests.ledger.postgres.conftest import PROFILE
 from tests.ledger.postgres.test_schema import newer
 from tests.support.postgres_proxy import Loss, Proxy, is_statement, says_commit
-from tests.support.postgres_server import LOCKED, PASSWORD, Server, binaries
+from tests.support.postgres_server import LOCKED, PASSWORD, ROLE, Server, binaries
 from tests.sweep.run import Case, check, play_to_the_end
 from tests.sweep.stories import BY_NAME
 from tests.sweep.world import InMemory
@@ -65,6 +66,80 @@ def test_a_connection_that_is_lost_at_any_statement_of_a_collect_does_no_harm(
         behind.count(says_commit)
         cashier = play_to_the_end(story, world)
         check(Case("charge", PROFILE), world, cashier)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the ledger wait two seconds for a server that is silent."""
+    monkeypatch.setattr(PostgresStore, "silence_s", 2 - BUSY_S)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("name", ["charge", "refund", "complete"])
+def test_a_network_that_falls_silent_at_a_commit_does_no_harm(
+    name: str, behind: Proxy, world_of: Callable[[str], InMemory]
+) -> None:
+    story, silent = BY_NAME[name], 0
+    for at in count(1):
+        world = world_of(name)
+        story.given(world, world.process())
+        behind.lose(Loss.SILENCE, at, says_commit)
+        # It is looked at again, but the session that nobody hears of still holds the customer.
+        with suppress(CommitUnknown, StoreBusy):
+            story.act(world, world.process(), "key-0")
+        fired = behind.fired
+        behind.count(says_commit)
+        if not fired:
+            break
+        silent += 1
+        behind.hang_up()
+        cashier = play_to_the_end(story, world)
+        check(Case(name, PROFILE), world, cashier)
+    assert silent >= 2
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("at", [1, 5, 20])
+def test_a_network_that_falls_silent_within_a_transaction_is_not_waited_for(
+    at: int, behind: Proxy, world_of: Callable[[str], InMemory]
+) -> None:
+    story, world = BY_NAME["charge"], world_of("charge")
+    story.given(world, world.process())
+    behind.lose(Loss.SILENCE, at, is_statement)
+    cashier = world.process()
+
+    with pytest.raises(StoreBusy, match="has not answered for 2 seconds; this step wrote nothing"):
+        story.act(world, cashier, "key-0")
+
+    behind.count(says_commit)
+    behind.hang_up()
+    check(Case("charge", PROFILE), world, play_to_the_end(story, world))
+
+
+def test_both_sides_notice_within_a_minute_that_the_network_is_gone(
+    own: Server, place: str
+) -> None:
+    address = "127.83.19.7"  # an address of this machine that no other server uses
+    own.kill()
+    own.start(listen_addresses=address)
+    with closing(open_store(f"postgresql://{ROLE}@{address}/{place}")) as store:
+        assert isinstance(store, PostgresStore)
+        server = store._transact(
+            (b"BEGIN",), lambda on: [on.records(each)[0][0] for each in _SHOWN]
+        )
+        with store._open_pool().connection() as connection:
+            ours = connection.info.get_parameters()
+
+    assert server == ["30", "10", "3", "60000"]
+    assert ours["tcp_user_timeout"] == "60000"
+
+
+_SHOWN = (
+    b"SHOW tcp_keepalives_idle",
+    b"SHOW tcp_keepalives_interval",
+    b"SHOW tcp_keepalives_count",
+    b"SHOW tcp_user_timeout",
+)
 
 
 def test_a_check_of_the_books_whose_connection_is_lost_is_made_again(

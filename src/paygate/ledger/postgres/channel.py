@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from psycopg.pq.abc import PGconn, PGresult
 
+    from paygate.ledger.postgres.session import LedgerConnection
     from paygate.ledger.tx import Row
 
 Params: TypeAlias = "Mapping[str, Any]"
@@ -63,6 +64,10 @@ def _indexes(names: tuple[str, ...]) -> Mapping[str, int]:
 class Statements(Protocol):
     """Executes statements in a transaction, in the order in which they are given."""
 
+    def take_time(self) -> None:
+        """Let answers take as long as they need until the transaction ends."""
+        ...
+
     def send(self, sql: bytes, params: Params = NOTHING, /) -> None:
         """Execute a statement now or later, but before any that is given afterwards."""
         ...
@@ -90,6 +95,10 @@ class Cursors:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
+
+    def take_time(self) -> None:
+        """Let answers take as long as they need until the transaction ends."""
+        self._connection.silence_s = None
 
     def send(self, sql: bytes, params: Params = NOTHING, /) -> None:
         """Execute a statement."""
@@ -126,7 +135,7 @@ class Channel:
     Between `begin` and `end` or `abandon`, only the channel may use its connection.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: LedgerConnection) -> None:
         self._connection = connection
         self._pgconn: PGconn = connection.pgconn
         self._transformer = Transformer(connection)
@@ -182,6 +191,10 @@ class Channel:
             self._connection.close()
 
     # --- A statement --------------------------------------------------------------------------
+
+    def take_time(self) -> None:
+        """Let answers take as long as they need until the transaction ends."""
+        self._connection.silence_s = None
 
     def send(self, sql: bytes, params: Params = NOTHING, /) -> None:
         """Execute a statement together with the next one that is answered."""

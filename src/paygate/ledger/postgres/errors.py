@@ -37,6 +37,12 @@ _CLASSES: Final = {
         "stop every process that uses it, restore a backup, and check it with paygate fsck",
     ),
 }
+
+
+class ServerSilent(psycopg.OperationalError):
+    """The server, or what is in between, keeps the connection open and does not answer."""
+
+
 # libpq does not pass on the code of an error that ends the attempt to connect, only its text.
 _UNREACHABLE: Final = (
     "correct what this says, or check that the server is running and reachable, and try again"
@@ -57,6 +63,8 @@ def translated(error: BaseException, name: str = "the ledger") -> BaseException:
     if state.startswith("23"):
         return LedgerCorrupt(f"{text}; a constraint of the ledger refused it, nothing was written")
     meaning = _MEANINGS.get(state) or _CLASSES.get(state[:2])
+    if isinstance(error, ServerSilent):
+        meaning = (StoreBusy, "look whether the server or a proxy hangs, and try again")
     if meaning is None and is_lost(error):
         meaning = (StoreError, _UNREACHABLE)
     if meaning is None:

@@ -231,6 +231,9 @@ class _AsyncCursor(_Adapted, psycopg.AsyncCursor[Any]): ...
 class HostConnection:
     """The interface that `Cursors` needs, on a connection that the host lends."""
 
+    silence_s: float | None = None
+    """Not used: how long to wait for the server is the host's choice."""
+
     def __init__(self, driver: Any) -> None:
         self.driver = driver
 

@@ -39,6 +39,7 @@ from paygate.ledger.postgres.errors import (
     CONFLICTS,
     OUTDATED_PLAN,
     TAKEN_MEANWHILE,
+    ServerSilent,
     is_lost,
     message_of,
     translated,
@@ -70,10 +71,12 @@ _DEFAULTS: Final = {
     "application_name": "paygate",
     "client_encoding": "UTF8",
     "connect_timeout": f"{_CONNECT_S:.0f}",
-    # Detects a server that has vanished within a minute.
+    # Detect a server that has vanished within a minute: while it is waited for, and while it has
+    # not acknowledged what was sent, during which TCP sends no keepalives.
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
 }
 """Connection parameters, unless the URL sets them."""
 
@@ -102,6 +105,20 @@ class PostgresStore(Store):
     schema_files: ClassVar[SchemaFiles] = POSTGRES
     """The schema files of the ledger; a test adds one."""
     session_class: ClassVar[type[Session]] = Session
+    silence_s: ClassVar[float] = 60.0
+    """
+    How many seconds longer than for a lock we wait for a server that is connected and silent.
+
+    It hangs, or a proxy before it does. What reads whole tables waits as long as it takes.
+    """
+    idle_s: ClassVar[float] = 20.0
+    """
+    After how many seconds the server ends a transaction in which it is told nothing more.
+
+    Less than others wait for its locks. A unit of work computes for milliseconds, and one whose
+    connection was ended is run again. The server applies it behind a pooler; in pipeline mode it
+    notices by TCP alone that a client has vanished.
+    """
     """The class that executes statements; a test has one that locks nothing."""
 
     def __init__(
@@ -217,6 +234,8 @@ class PostgresStore(Store):
         if error.sqlstate in (TAKEN_MEANWHILE, OUTDATED_PLAN):
             return _RERUNS_MAX
         # Every idle connection of the pool may be closed.
+        if isinstance(error, ServerSilent):
+            return 0  # it would be waited for as long again
         return self._connections_max if is_lost(error) else 0
 
     def _transact(self, first: Sequence[bytes], work: Callable[[Statements], T]) -> T:
@@ -244,6 +263,7 @@ class PostgresStore(Store):
         begin, *rest = first
         # Behind a pooler, settings hold for one transaction.
         settings = () if connection.is_direct else (self._settings(here=True),)
+        connection.silence_s = self._busy_s + self.silence_s
         connection.begin_unit((begin, *settings, *rest))
         result = work(connection.statements)
         if begin == _BEGIN:
@@ -328,7 +348,11 @@ class PostgresStore(Store):
     def _settings(self, *, here: bool) -> bytes:
         """Return the statement that sets how to wait for locks and the disk, and how to plan."""
         until = b"true" if here else b"false"
-        return _SETTINGS % {b"wait": int(self._busy_s * 1000), b"here": until}
+        return _SETTINGS % {
+            b"wait": int(self._busy_s * 1000),
+            b"idle": int(self.idle_s * 1000),
+            b"here": until,
+        }
 
     def _migrate(self) -> None:
         try:
@@ -357,11 +381,17 @@ _ABOUT_SESSION: Final = b"SELECT pg_backend_pid() = %(pid)s AS direct"
 # A statement is planned once, because it finds its rows by the same index whatever its parameters
 # are.
 _PLANNED_ONCE: Final = b"SET plan_cache_mode = force_generic_plan"
+# A transaction whose client vanished would hold its locks until TCP notices, which takes hours.
 # A commit always waits for the disk, even if the server's default is not to. Plans use indexes
 # (see SCANS_AVOIDED), and none is worth workers or compiling:
 # what it costs is estimated far too high.
 _SETTINGS: Final = b"""
 SELECT set_config('lock_timeout', '%(wait)dms', %(here)b),
+  set_config('idle_in_transaction_session_timeout', '%(idle)dms', %(here)b),
+  set_config('tcp_keepalives_idle', '30', %(here)b),
+  set_config('tcp_keepalives_interval', '10', %(here)b),
+  set_config('tcp_keepalives_count', '3', %(here)b),
+  set_config('tcp_user_timeout', '60000', %(here)b),
   set_config('synchronous_commit', CASE current_setting('synchronous_commit')
     WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, %(here)b),
   set_config('enable_seqscan', 'off', %(here)b), set_config('enable_bitmapscan', 'off', %(here)b),
