@@ -113,7 +113,7 @@ class PostgresStore(Store):
     """
     idle_s: ClassVar[float] = 20.0
     """
-    After how many seconds the server ends a transaction in which it is told nothing more.
+    After how many seconds the server ends a transaction in which it receives nothing more.
 
     Less than others wait for its locks. A unit of work computes for milliseconds, and one whose
     connection was ended is run again. The server applies it behind a pooler; in pipeline mode it
