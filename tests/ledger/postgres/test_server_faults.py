@@ -10,16 +10,18 @@ import psycopg
 import pytest
 
 from paygate import Cashier, Money
+from paygate.domain.secret import Sealed
 from paygate.errors import CommitUnknown, LedgerCorrupt, StoreBusy, StoreError
 from paygate.gateway import NotIdempotent
 from paygate.ledger.dialects import open_store
 from paygate.ledger.postgres.errors import translated
-from paygate.ledger.postgres.store import PostgresStore
+from paygate.ledger.postgres.store import PostgresStore, connect
 from paygate.ledger.schema_files import POSTGRES
 from paygate.ledger.store import BUSY_S
 from paygate.testing import FakeGateway
 from tests.ledger.postgres.conftest import PROFILE
 from tests.ledger.postgres.test_schema import newer
+from tests.stores import rows_of
 from tests.support.postgres_proxy import Loss, Proxy, is_statement, says_commit
 from tests.support.postgres_server import LOCKED, PASSWORD, ROLE, Server, binaries
 from tests.sweep.run import Case, check, play_to_the_end
@@ -122,24 +124,16 @@ def test_both_sides_notice_within_a_minute_that_the_network_is_gone(
     address = "127.83.19.7"  # an address of this machine that no other server uses
     own.kill()
     own.start(listen_addresses=address)
-    with closing(open_store(f"postgresql://{ROLE}@{address}/{place}")) as store:
-        assert isinstance(store, PostgresStore)
-        server = store._transact(
-            (b"BEGIN",), lambda on: [on.records(each)[0][0] for each in _SHOWN]
-        )
-        with store._open_pool().connection() as connection:
-            ours = connection.info.get_parameters()
+    url = f"postgresql://{ROLE}@{address}/{place}"
+    names = ["tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"]
+    names.append("tcp_user_timeout")
+    with Cashier.open(url) as cashier:
+        shown = [rows_of(cashier, f"SELECT current_setting('{name}') AS it") for name in names]
+    with closing(connect(Sealed(url))[0]) as connection:
+        ours = connection.info.get_parameters()
 
-    assert server == ["30", "10", "3", "60000"]
-    assert ours["tcp_user_timeout"] == "60000"
-
-
-_SHOWN = (
-    b"SHOW tcp_keepalives_idle",
-    b"SHOW tcp_keepalives_interval",
-    b"SHOW tcp_keepalives_count",
-    b"SHOW tcp_user_timeout",
-)
+    assert [row["it"] for [row] in shown] == ["30", "10", "3", "60000"]
+    assert [ours[name] for name in ("keepalives_idle", "tcp_user_timeout")] == ["30", "60000"]
 
 
 def test_a_check_of_the_books_whose_connection_is_lost_is_made_again(
