@@ -92,7 +92,7 @@ print([each for each in sys.modules if each.startswith(("opentelemetry.", "payga
 def test_a_package_that_is_too_old_is_left_alone_and_said_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(recording, "version", lambda _: "1.9.2")
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "1.9.2")
     recording.recorder.cache_clear()
     try:
         with caplog.at_level(logging.WARNING, "paygate"):
