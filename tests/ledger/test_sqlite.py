@@ -61,10 +61,16 @@ def test_a_ledger_keeps_its_promises_to_the_disk(path: Path) -> None:
 
     found = {
         name: connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("journal_mode", "synchronous", "foreign_keys")
+        for name in ("journal_mode", "synchronous", "fullfsync", "checkpoint_fullfsync")
     }
 
-    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "fullfsync": 1,
+        "checkpoint_fullfsync": 1,
+    }
+    assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
     store.close()
 
 

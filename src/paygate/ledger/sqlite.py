@@ -57,6 +57,9 @@ MEMORY: Final = ":memory:"
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
+    # On macOS fsync leaves the data in the memory of the disk; elsewhere these two do nothing.
+    "fullfsync=ON",
+    "checkpoint_fullfsync=ON",
     "foreign_keys=ON",
     "temp_store=MEMORY",
     OVERWRITE,

@@ -98,7 +98,7 @@ async def _run(
             os._exit(_KILLED_BY + number)
 
     for each in _SIGNALS:
-        loop.add_signal_handler(each, stop, each)
+        _handle(loop, each, stop)
     try:
         async with AsyncExitStack() as stack:
             if health is not None:
@@ -112,6 +112,29 @@ async def _run(
         return await call(cashier, cashier.status) if with_status else None
     finally:
         for each in _SIGNALS:
-            loop.remove_signal_handler(each)
+            _release(loop, each)
         if isinstance(cashier, AsyncCashier):
             await cashier.aclose(deadline_s=0)
+
+
+def _handle(
+    loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: Callable[[signal.Signals], None]
+) -> None:
+    """Call *stop* in *loop* when the signal comes."""
+
+    def pass_on(*_: object) -> None:
+        loop.call_soon_threadsafe(stop, number)
+
+    try:
+        loop.add_signal_handler(number, stop, number)
+    except NotImplementedError:  # event loops on Windows have no signals
+        signal.signal(number, pass_on)
+
+
+def _release(loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
+    """Let the signal do again what it does in a new process."""
+    try:
+        loop.remove_signal_handler(number)
+    except NotImplementedError:
+        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, usual)
