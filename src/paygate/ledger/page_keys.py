@@ -64,13 +64,18 @@ class PageKeys:
         """Return a signature of *text* that is valid for one *purpose* and one tenant."""
         return _written(self._mac(key_id, purpose, tenant, text)[:_TOKEN_BYTES])
 
-    def _mac(self, key_id: str, purpose: str, tenant: str, text: str) -> bytes:
+    def key(self, purpose: str, tenant: str, key_id: str) -> Secret[bytes]:
+        """Return the key for one *purpose* and one tenant."""
         found = self._derived.get((key_id, purpose, tenant))
         if found is None:
             found = _derived(self._masters[key_id], purpose, tenant)
             if len(self._derived) >= _DERIVED_MAX:
                 self._derived.clear()
             self._derived[key_id, purpose, tenant] = found
+        return found
+
+    def _mac(self, key_id: str, purpose: str, tenant: str, text: str) -> bytes:
+        found = self.key(purpose, tenant, key_id)
         return hmac.digest(found.reveal(), text.encode(), "sha256")
 
 

@@ -45,6 +45,7 @@ caption, th, td { text-align: left; padding: .5rem 1rem .5rem 0; vertical-align:
 _WAYS: Final = {
     "pay": "Pay",
     "decline": "Decline this try",
+    "refuse": "Decline, and go back",
     "cancel": "Cancel, and go back",
     "lose": "Pay, and lose the return and the callback",
     "late": "Go back unpaid, and pay late",
@@ -118,6 +119,8 @@ class Pages:
                 case "decline":
                     play("decline_try", reference=reference)
                     return _page_of(order, "The bank declined. You can try again.", 422)
+                case "refuse":
+                    play("decline_try", reference=reference, final=True)
                 case "cancel":
                     play("cancel", reference=reference)
                 case "lose":

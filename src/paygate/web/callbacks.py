@@ -12,13 +12,10 @@ the callbacks of processors are answered.
 
 from __future__ import annotations
 
-import inspect
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from paygate.domain.kind import Operation
 from paygate.domain.payment import PaymentStatus
@@ -37,6 +34,8 @@ from paygate.errors import (
     UsageError,
 )
 from paygate.gateway import Callback
+from paygate.web.bodies import TooMuch, read_body, read_fields
+from paygate.web.calling import call, of_this_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -62,8 +61,6 @@ if TYPE_CHECKING:
         Callable[[Mapping[str, str]], Told] | Callable[[str, Mapping[str, str]], Told]
     )
 
-T = TypeVar("T")
-
 BODY_BYTES_MAX: Final = 1_000_000
 """Far more than any processor's callback; a longer one is refused unread."""
 
@@ -76,8 +73,6 @@ RETURN_THREADS: Final = 40
 
 TENANT_THREADS: Final = 5
 """How many callbacks and returning payers of one tenant are served at once, of many tenants."""
-
-_FIELDS_MAX: Final = 1000
 
 _PAID: Final = (PaymentStatus.SUCCEEDED, PaymentStatus.AUTHORIZED)
 _SAYS: Final[Mapping[PaymentStatus, str]] = {
@@ -267,11 +262,11 @@ class _Desk:
             return _plain(200, _SAYS.get(payment.status, "This payment was not made."))
         return RedirectResponse(to, status_code=303, headers={"cache-control": "no-store"})
 
-    async def _told(self, visit: _Visit, call: Callable[..., Told], about: object) -> str | None:
+    async def _told(self, visit: _Visit, verb: Callable[..., Told], about: object) -> str | None:
         """Return what a function of the host says; if all tenants are served, of which tenant."""
         tenant = [] if visit.tenant is None else [visit.tenant]
         try:
-            said: str | None = await self._run(visit, call, *tenant, about)
+            said: str | None = await self._run(visit, verb, *tenant, about)
         except LookupError:
             raise _NotThereError from None
         return said
@@ -305,7 +300,7 @@ class _Desk:
         # A page that ended unpaid, as far as the ledger knows, may have been paid nevertheless.
         if payment.status in _PAID:
             return payment
-        looks = _of_this_loop(self._looks, lambda: Looks(self._look_pause, self._cashier.now))
+        looks = of_this_loop(self._looks, lambda: Looks(self._look_pause, self._cashier.now))
 
         async def look() -> None:
             await self._look(visit, account, payment, parameters)
@@ -342,50 +337,33 @@ class _Desk:
 
     async def _form(self, request: Request) -> dict[str, str] | Response:
         """Return the fields of a form that a processor makes the payer's browser post."""
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if request.method != "POST" or kind != "application/x-www-form-urlencoded":
+        if request.method != "POST":
             return {}
-        body = await self._read(request)
-        if not isinstance(body, bytes):
-            return body
-        text = body.decode("utf-8", "replace")
         try:
-            fields = parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS_MAX)
-        except ValueError:
-            return _plain(400, "refused")
-        return dict(fields)
+            return await read_fields(
+                request, bytes_max=self._bytes_max, seconds_max=self._timeout_s
+            )
+        except TooMuch as much:
+            return _refused(request, much)
 
     async def _read(self, request: Request) -> bytes | Response:
-        from anyio import move_on_after
-        from starlette.requests import ClientDisconnect
+        try:
+            return await read_body(request, bytes_max=self._bytes_max, seconds_max=self._timeout_s)
+        except TooMuch as much:
+            return _refused(request, much)
 
-        announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._bytes_max:
-            return _hang_up(request, 413, "too long")
-        body = bytearray()
-        with move_on_after(self._timeout_s):
-            try:
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > self._bytes_max:
-                        return _hang_up(request, 413, "too long")
-            except ClientDisconnect:
-                return _plain(400, "refused")
-            return bytes(body)
-        return _hang_up(request, 408, "too slow")
-
-    async def _take(self, visit: _Visit, call: Callable[..., Any], *args: Any) -> Any:
-        """Run *call* for a processor."""
+    async def _take(self, visit: _Visit, verb: Callable[..., Any], *args: Any) -> Any:
+        """Run *verb* for a processor."""
         async with self._share(visit):
-            return await _call(self._callback_threads(), call, *args)
+            return await call(self._callback_threads(), verb, *args)
 
-    async def _run(self, visit: _Visit, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        """Run *call* for a returning payer."""
+    async def _run(self, visit: _Visit, verb: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """Run *verb* for a returning payer."""
         from anyio import CapacityLimiter
 
-        threads = _of_this_loop(self._for_returns, lambda: CapacityLimiter(RETURN_THREADS))
+        threads = of_this_loop(self._for_returns, lambda: CapacityLimiter(RETURN_THREADS))
         async with self._share(visit):
-            return await _call(threads, call, *args, **more)
+            return await call(threads, verb, *args, **more)
 
     def _share(self, visit: _Visit) -> AbstractAsyncContextManager[None]:
         """Return the block in which something is done for one of many tenants."""
@@ -393,32 +371,12 @@ class _Desk:
 
         if visit.tenant is None:
             return nullcontext()
-        return _of_this_loop(self._shares, lambda: Shares(TENANT_THREADS)).of(visit.tenant)
+        return of_this_loop(self._shares, lambda: Shares(TENANT_THREADS)).of(visit.tenant)
 
     def _callback_threads(self) -> CapacityLimiter:
         from anyio import CapacityLimiter
 
-        return _of_this_loop(self._for_callbacks, lambda: CapacityLimiter(CALLBACK_THREADS))
-
-
-async def _call(threads: CapacityLimiter, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
-    """Await a coroutine function, and run any other in a thread, because it may block."""
-    from anyio.to_thread import run_sync
-
-    if inspect.iscoroutinefunction(call):
-        return await call(*args, **more)
-    result = await run_sync(partial(call, *args, **more), limiter=threads)
-    return await result if inspect.isawaitable(result) else result
-
-
-def _of_this_loop(held: RunVar[T], make: Callable[[], T]) -> T:
-    """Return the value that *held* has for the running event loop; made on first use."""
-    try:
-        return held.get()
-    except LookupError:
-        made = make()
-        held.set(made)
-        return made
+        return of_this_loop(self._for_callbacks, lambda: CapacityLimiter(CALLBACK_THREADS))
 
 
 def _headers(request: Request) -> dict[str, str]:
@@ -427,6 +385,14 @@ def _headers(request: Request) -> dict[str, str]:
     for name, text in request.headers.items():
         headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers
+
+
+def _refused(request: Request, much: TooMuch) -> Response:
+    """Return the reply to a body that is too long, too slow, or not a form."""
+    texts = {413: "too long", 408: "too slow"}
+    if much.status in texts:
+        return _hang_up(request, much.status, texts[much.status])
+    return _plain(much.status, "refused")
 
 
 def _hang_up(request: Request, status: int, text: str) -> Response:

@@ -8,13 +8,15 @@ soon after it read the ledger.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime, timedelta
+
+T = TypeVar("T")
 
 _MANY: Final = 256
 """How many looks are kept before the expired ones are removed."""
@@ -25,6 +27,7 @@ class _Look:
     done: anyio.Event = field(default_factory=anyio.Event)
     at: datetime | None = None
     failure: Exception | None = None
+    found: Any = None
 
 
 class Looks:
@@ -35,9 +38,9 @@ class Looks:
         self._now = now
         self._last: dict[str, _Look] = {}
 
-    async def at(self, payment: str, look: Callable[[], Awaitable[None]]) -> None:
+    async def at(self, payment: str, look: Callable[[], Awaitable[T]]) -> T:
         """
-        Return as soon as a recent look at *payment* has ended: an earlier one, or *look*.
+        Return what a recent look at *payment* has found: an earlier one, or *look*.
 
         An exception of *look* is raised for everyone who waited for it, and is not remembered.
         """
@@ -47,21 +50,25 @@ class Looks:
             if last.failure is not None:
                 raise last.failure
             if last.at is not None:
-                return
+                break
             # The look was canceled. The first of those who waited takes over.
             last = self._last.get(payment)
-        if last is None or not self._counts(last):
-            await self._begin(payment, look)
+        if last is not None and self._counts(last):
+            found: T = last.found
+            return found
+        return await self._begin(payment, look)
 
-    async def _begin(self, payment: str, look: Callable[[], Awaitable[None]]) -> None:
+    async def _begin(self, payment: str, look: Callable[[], Awaitable[T]]) -> T:
         self._forget()
         mine = self._last[payment] = _Look()
         try:
-            await look()
-            mine.at = self._now()
+            found = await look()
         except Exception as error:
             mine.failure = error
             raise
+        else:
+            mine.found, mine.at = found, self._now()
+            return found
         finally:
             if mine.at is None:
                 del self._last[payment]

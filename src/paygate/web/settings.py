@@ -5,19 +5,25 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from paygate.domain.customer import zone_of
 from paygate.domain.origin import origin_of
+from paygate.domain.secret import as_secret
 from paygate.domain.text import line
 from paygate.errors import InvalidValue
+from paygate.ledger.page_keys import PageKeys
 from paygate.printing import shown_value
 from paygate.web.languages import LANGUAGES
 from paygate.web.theme import Theme
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from paygate.domain.secret import Secret
 
 LOGO_BYTES_MAX: Final = 2_500
 """The largest logo: it is part of every page, and a page has at most 14 kB."""
@@ -42,6 +48,13 @@ class WebSettings:
       can show the pages in a frame.
     - *logo* is an SVG or PNG file, *theme* the colors. Times are shown in *zone*.
     - *languages* are those that the pages offer; the first is used if the payer accepts none.
+    - *processors* are the names by which payers know the processors, by gateway account.
+    - *keys* sign the results that payers bring home, in the form of ``page_keys``, which you can
+      give here, too; the first one signs.
+    - *tries_per_day* is how many payments can be started on a link within a day, and
+      *misses_per_minute* how many addresses that lead nowhere a visitor can open within a minute.
+      A visitor is the peer of the connection, or what the *trusted_proxies* (networks such as
+      ``10.0.0.0/8``) say. Each process counts by itself.
 
     Raises `InvalidValue` for anything that the pages could not show or keep safe.
     """
@@ -57,6 +70,11 @@ class WebSettings:
     theme: Theme = field(default_factory=Theme)
     zone: str = "UTC"
     languages: Sequence[str] = tuple(LANGUAGES)
+    processors: Mapping[str, str] = field(default_factory=dict[str, str])
+    keys: Sequence[Secret[str] | str | bytes] = field(default=(), repr=False)
+    tries_per_day: int = 20
+    misses_per_minute: int = 30
+    trusted_proxies: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.payee.strip() or not line(self.payee):
@@ -74,6 +92,15 @@ class WebSettings:
             raise _invalid("languages", f"some of {', '.join(LANGUAGES)}", unknown)
         zone_of(self.zone)
         logo_source(self.logo)
+        if self.keys:
+            # Nothing prints a key that is given as text.
+            object.__setattr__(self, "keys", tuple(as_secret(each) for each in self.keys))
+            _ = PageKeys(self.keys)
+        for name in ("tries_per_day", "misses_per_minute"):
+            if getattr(self, name) < 1:
+                raise _invalid(name, "a number above zero", getattr(self, name))
+        for each in self.trusted_proxies:
+            _require_network(each)
 
     @property
     def root(self) -> str:
@@ -84,6 +111,10 @@ class WebSettings:
     def origin(self) -> str:
         """The origin of the pages, as browsers send it."""
         return origin_of(self.base_url)
+
+    def local_date(self, at: datetime) -> date:
+        """Return the date at *at* in the zone of the pages."""
+        return at.astimezone(zone_of(self.zone)).date()
 
 
 def is_safe(url: str) -> bool:
@@ -129,6 +160,13 @@ def _require_url(url: str) -> None:
     parts = urlsplit(url)
     if not is_safe(url) or parts.query or parts.fragment:
         raise _invalid("base_url", "the https address of the pages, without a query", url)
+
+
+def _require_network(given: str) -> None:
+    try:
+        ip_network(given)
+    except ValueError:
+        raise _invalid("trusted_proxies", "networks such as 10.0.0.0/8", given) from None
 
 
 def _invalid(argument: str, what: str, given: object) -> InvalidValue:

@@ -118,8 +118,8 @@ class FakeDialogues:
         return {Kind.CARD: card, Kind.E_CHECK: debit}
 
     def charge(self, charge: Charge) -> Dialogue[Outcome]:
-        """Collect the amount, or start to; an e-check is created before it is debited."""
-        if charge.kind is Kind.E_CHECK:
+        """Collect the amount, or start to; an e-check with a method is created before its debit."""
+        if charge.kind is Kind.E_CHECK and charge.method is not None:
             opened = answers.parse_opened((yield requests.build_open(self._base, charge)))
             if isinstance(opened, Rejected):
                 return opened

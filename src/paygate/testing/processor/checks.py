@@ -122,8 +122,10 @@ class Admission:
             )
         if rail.needs_return_url and not body.get("return_url"):
             raise ProcessorRefusal(RejectCause.VALIDATION, "return_url is missing")
-        if not rail.methods:
-            return "", Plan()
+        if body.get("method") is None and (not rail.methods or type(None) in rail.methods):
+            # A card or bank account that is not named is entered on the processor's page.
+            on_page = kind in DEFAULT_TOKENS
+            return "", Plan(verdict=Verdict.ASK_PAYER) if on_page else Plan()
         token = self._token(kind, body.get("method"))
         return token, MAGIC[token].plan
 

@@ -47,6 +47,9 @@ _PREFIXES: Final[Mapping[str, str]] = {
 }
 
 
+_ENTERED: Final = (Kind.CARD, Kind.E_CHECK)
+"""Kinds whose card or bank account is a token, or is entered on the page."""
+
 _LAST4: Final[Mapping[str, str]] = {"visa": "4242", "mastercard": "4444", "amex": "0005"}
 
 
@@ -117,7 +120,7 @@ class Effects:
         else:
             order = self.open(operation, body, token, now)
         order.plan = _kept(plan)
-        if operation in ("charge", "authorize") and order.kind in (Kind.CARD, Kind.E_CHECK):
+        if token and operation in ("charge", "authorize") and order.kind in _ENTERED:
             order.details["paid_with"] = _shown_method(token, order.kind)
         if plan.checks:
             names = ("address", "postal_code", "security_code")
@@ -145,6 +148,15 @@ class Effects:
             self._wait(order, settles)
         else:
             self._approvals[order.operation](order, share(order.minor, plan.percent), now)
+
+    def pay_on_page(self, order: Order, now: datetime) -> None:
+        """Take the card or bank account that a payer entered on the page of *order*."""
+        order.details["paid_with"] = _shown_method("", order.kind)
+        if order.kind == Kind.E_CHECK:
+            self._wait(order, now + self._habits.e_check_settles_after)
+            self._truth.tell(order.state, order, now)
+        else:
+            self.approve(order, order.minor, now)
 
     def _wait(self, order: Order, until: datetime) -> None:
         self._truth.change(order, State.PENDING, expected_at=until.isoformat())

@@ -99,6 +99,8 @@ class Stage:
             self._truth.tell(order.state, order, now)
         elif order.kind in PAGES:
             self._pay_page(order, minor, currency, now)
+        elif order.state in PAYABLE and not order.token and order.operation == "charge":
+            self._effects.pay_on_page(order, now)
         elif order.state in PAYABLE or self._holds_late(order):
             self._effects.approve(order, order.minor, now)
         else:

@@ -1,1 +1,5 @@
-"""Pages on which payers pay: what each state says, and how it looks in every language."""
+"""Pages on which payers pay: the application, what each state says, and how it looks."""
+
+from paygate.web.pages.application import pages
+
+__all__ = ["pages"]

@@ -203,8 +203,18 @@ class Renderer:
             language=language,
             site=self._site,
             style=Markup(self.style),  # noqa: S704  (it is ours; the theme was checked)
-            scripts=self._scripts,
+            scripts=self._scripts_of(context.get("view")),
             icons=ICONS,
+        )
+
+    def _scripts_of(self, view: PageView | None) -> tuple[PageScript, ...]:
+        """Return the scripts of a page: ours, and on a `ScriptStep` that of the processor."""
+        step = None if view is None else view.script
+        # Its processor changes it, so its digest cannot be known.
+        return (
+            self._scripts
+            if step is None or not step.url
+            else (*self._scripts, PageScript(step.url))
         )
 
     def _title(self, title: Text, language: Language, *, wrong: bool) -> str:

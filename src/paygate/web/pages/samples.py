@@ -217,7 +217,7 @@ def _samples() -> dict[str, PageView]:
         "script": replace(
             found["script"],
             script=ScriptSource(
-                url="https://js.processor.example/v3",
+                url="",  # a sample loads no script of a processor
                 publishable_key="pk_sample",
                 client_secret="cs_sample",  # noqa: S106  (a sample)
                 return_to="https://alder.example/pay/p/sample/back",
