@@ -125,13 +125,21 @@ def given_up(
         text = "its outcome could not be determined; ask the processor and resolve it"
     elif _is_overdue(tx, before, changes):
         text = "it was accepted, but its outcome is not reported; ask the processor and resolve it"
-    elif next_check_at is None and waits_late(before, changes):
+    elif _is_left_to_people(before, changes, reading):
         text = "money is on its way to a payment that had ended; ask the processor and resolve it"
     elif next_check_at is None and _page_over(tx, before, changes, reading.timing):
         text = "the page is still open after its expiry; withdraw it, or resolve it"
     else:
         return changes
     return replace(changes, review=changes.review or text)
+
+
+def _is_left_to_people(before: AttemptRow, changes: Changes, reading: AnswerSource) -> bool:
+    """Return whether money is on its way after the end, and from now on nobody inquires."""
+    if reading.can_inquire or not waits_late(before, changes):
+        return False
+    # A later report does not repeat the review: the next one is when it is overdue.
+    return changes.hold_late or before.attempt.next_check_at != before.overdue_at
 
 
 def _nobody_answers(tx: Tx, before: AttemptRow, reading: AnswerSource) -> bool:
@@ -163,7 +171,7 @@ def next_check(
     state = changes.state or before.attempt.state
     asked = checks(tx, before, reading)
     late = waits_late(before, changes)
-    if not reading.can_inquire and state is AttemptState.PENDING:
+    if not reading.can_inquire and (state is AttemptState.PENDING or late):
         return overdue  # the gateway has no inquiry, so it is looked at when it is overdue
     if (state.final and not late) or not reading.can_inquire:
         return None
