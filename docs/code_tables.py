@@ -398,6 +398,24 @@ def smtp_settings() -> Iterator[Row]:
     return settings_of(SmtpSettings)
 
 
+def odoo_settings() -> Iterator[Row]:
+    from paygate.sinks.odoo import OdooSettings
+
+    return settings_of(OdooSettings)
+
+
+def odoo_effect() -> Iterator[Row]:
+    from paygate.sinks.odoo import Effect
+
+    return settings_of(Effect)
+
+
+def odoo_activity() -> Iterator[Row]:
+    from paygate.sinks.odoo import Activity
+
+    return settings_of(Activity)
+
+
 def standard_webhooks_settings() -> Iterator[Row]:
     from paygate.sinks.standard_webhooks import StandardWebhooksSettings
 
@@ -673,6 +691,9 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "authorize-net-settings": authorize_net_settings,
     "smtp-settings": smtp_settings,
     "standard-webhooks-settings": standard_webhooks_settings,
+    "odoo-settings": odoo_settings,
+    "odoo-effect": odoo_effect,
+    "odoo-activity": odoo_activity,
     "authorize-net-checks": authorize_net_checks,
     "authorize-net-refusals": authorize_net_refusals,
     "fake-settings": lambda: settings_of(FakeGateway.settings_model),

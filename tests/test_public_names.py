@@ -10,7 +10,7 @@ import paygate
 import paygate.driver
 import paygate.testing
 from paygate.domain.quoting import Valuation
-from paygate.sink import Checkable
+from paygate.sink import Checkable, LooksAhead
 from tests.support import reach
 
 PUBLIC = [
@@ -227,6 +227,7 @@ OF_THE_ENGINE = {
     # At which price money is counted: `Movement` carries it from one use case to the next.
     "Valuation",
     "Checkable",
+    "LooksAhead",
 }
 
 
@@ -234,7 +235,7 @@ def verbs_that_name(face: type) -> dict[str, set[str]]:
     """Return each class of ours that a host meets at *face*, with the verbs that lead to it."""
     met: dict[str, set[str]] = {}
     # What a sink does is for its author, and for HTTP it is a dialogue, as in a driver.
-    stop = {*CAPABILITIES, paygate.Sink, paygate.BlockingSink, Checkable, Valuation}
+    stop = {*CAPABILITIES, paygate.Sink, paygate.BlockingSink, Checkable, LooksAhead, Valuation}
     for name, function in reach.public_functions_of(face):
         for annotation in reach.written(function):
             for each in reach.classes_in(annotation, function.__module__, stop=stop):

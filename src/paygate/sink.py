@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from typing_extensions import TypeIs
 
     from paygate.dialogue import Dialogue
@@ -82,6 +84,20 @@ class Sink(Protocol):
         if the refusal is ``final``. Raise `NoResponse` if the other side is down, or says so: the
         event is retried until it is accepted. Raise `EndpointGone` if it wants no more events:
         the sink is stopped until a person resumes it.
+        """
+        ...
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+    """A sink for HTTP whose system can answer one question about many events."""
+
+    def look_ahead(self, deliveries: Sequence[Delivery]) -> Dialogue[None]:
+        """
+        Prepare for *deliveries*, which follow now, such as by looking for them all at once.
+
+        It may fail: then each delivery meets the fault itself. What it found may be used for these
+        deliveries only, and only soon, because another process may deliver the same events later.
         """
         ...
 

@@ -39,7 +39,7 @@ from paygate.service.readers import Subscriber
 from paygate.service.secrets import secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from paygate.dialogue import Dialogue
     from paygate.domain.event import Event
@@ -91,6 +91,14 @@ def hand_over(reader: Reader, delivery: Delivery, tried: list[Ended]) -> Flow[Fa
     failure = yield from _hand_to_sink(reader, delivery, heard)
     tried.append(Ended(delivery.event, failure, heard.status, began, perf_counter()))
     return failure
+
+
+def look_ahead(reader: Reader, deliveries: Sequence[Delivery]) -> Flow[None]:
+    """Let *reader* prepare for *deliveries*; if it cannot, each of them meets the fault itself."""
+    if isinstance(reader, Subscriber) or reader.looks_ahead is None:
+        return
+    prepare = partial(reader.looks_ahead.look_ahead, deliveries)
+    yield from _converse(reader, _told(deferred(prepare)), reader.hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from paygate.ledger import customers, delivery_tries, holding, outbox, roots
 from paygate.ledger.codec import write_instant
 from paygate.printing import shown
 from paygate.service import finding
-from paygate.service.delivering import hand_over
+from paygate.service.delivering import hand_over, look_ahead
 from paygate.service.flow import look, together, transact
 from paygate.service.readers import Subscriber
 from paygate.sink import Delivery
@@ -298,6 +298,7 @@ def _next_batch(
     last, deliveries, blocked = yield from look(waiting)
     if not last:
         return None
+    yield from look_ahead(reader, [d for d in deliveries if d.event.aggregate not in blocked])
     tried: list[Ended] = []
     done = yield from _hand_over_each(reader, deliveries, blocked, tried)
     last, failed = done.last or last, done.failed
@@ -436,6 +437,7 @@ def _retry_due(reader: Reader) -> Flow[tuple[Published, Failure | None, bool]]:
         due = yield from look(waiting_in)
         if not due:
             return total, silence, False
+        yield from look_ahead(reader, [each for _, each in due if reader.wants(each.event.type)])
         for waiting, delivery in due:
             if not reader.wants(waiting.event.type):
                 yield from transact(_done(name, waiting.event))

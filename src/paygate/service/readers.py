@@ -12,7 +12,7 @@ from paygate.errors import InvalidSettings, Unsupported
 from paygate.printing import shown, shown_value
 from paygate.service.hiding import Hidden
 from paygate.service.secrets import secrets_in
-from paygate.sink import ROUTE, SINK_PROTOCOL_VERSION, BlockingSink, Checkable, Sink
+from paygate.sink import ROUTE, SINK_PROTOCOL_VERSION, BlockingSink, Checkable, LooksAhead, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,8 @@ class ConfiguredSink:
 
     `events` are the patterns of the event types that it receives. `from_beginning` says whether a
     new sink starts with the first event of the ledger or with the next one. `hidden` are its
-    secrets. Either `http` or `blocking` is the sink, and `checkable` is if it can check itself.
+    secrets. Either `http` or `blocking` is the sink, `checkable` is if it can check itself, and
+    `looks_ahead` if it prepares for many events.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ConfiguredSink:
     http: Sink | None
     blocking: BlockingSink | None
     checkable: Checkable | None
+    looks_ahead: LooksAhead | None
     traits: SinkTraits
     events: tuple[str, ...]
     from_beginning: bool
@@ -91,6 +93,7 @@ class ConfiguredSink:
             http=http,
             blocking=sink if http is None and isinstance(sink, BlockingSink) else None,
             checkable=sink if isinstance(sink, Checkable) else None,
+            looks_ahead=sink if http is not None and isinstance(sink, LooksAhead) else None,
             traits=traits,
             events=_patterns(name, traits.events if events is None else events),
             from_beginning=not traits.only_new if from_beginning is None else from_beginning,

@@ -10,8 +10,8 @@ from email.policy import SMTP
 from typing import TYPE_CHECKING, Final
 
 from paygate.errors import EventRefused
+from paygate.sinks.filling import in_one_line, values_of
 from paygate.sinks.smtp.settings import address, ascii_domain
-from paygate.sinks.smtp.templates import in_one_line, values_of
 
 if TYPE_CHECKING:
     from paygate.sink import Delivery
