@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from paygate.dialogue import Request, Response
 from paygate.domain.kind import Kind
+from paygate.domain.movement import MovementKind
 from paygate.errors import NoResponse, NotSent
 from paygate.gateway import Keyed
 from paygate.testing.processor.keys import Call
@@ -347,12 +348,11 @@ class SimulatedNetwork:
             if body["minor"] > rest:
                 self.world.violated("I3", f"capture of {body['minor']}, but only {rest} is held")
         if request.step == "refund" and not self.world.bank_acted(about):
-            came = [
-                entry
-                for entry in truth.journal
-                if entry.payment == about.payment and entry.kind.inward and not entry.undoes
-            ]
-            rest = sum(truth.rest(entry) for entry in came)
+            moved = [entry for entry in truth.journal if entry.payment == about.payment]
+            came = [entry for entry in moved if entry.kind.inward and not entry.undoes]
+            # We may not have heard yet of what a bank has returned.
+            returned = [entry for entry in moved if entry.kind is MovementKind.RETURN]
+            rest = sum(truth.rest(entry) for entry in came + returned)
             if body["minor"] > rest:
                 self.world.violated("I10", f"refund of {body['minor']}, but only {rest} is left")
 
