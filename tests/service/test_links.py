@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,13 +52,19 @@ BASE = "https://pay.example/pay/"
 class Shop:
     """A cashier in memory with three invoices of C-1 and a way to follow links to them."""
 
-    def __init__(self, *, page_keys: Any = (KEY,), tenant: str = "main") -> None:
+    def __init__(
+        self, *, page_keys: Any = (KEY,), tenant: str = "main", debits_count: str = "accepted"
+    ) -> None:
         self.clock = FakeClock()
         self.card = FakeGateway(Kind.CARD, clock=self.clock)
         self.page = FakeGateway(Kind.REDIRECT, clock=self.clock)
         self.bank = FakeGateway(Kind.E_CHECK, clock=self.clock)
         self.cashier = Cashier.in_memory(
-            gateways={"card": self.card, "page": self.page, "bank": self.bank},
+            gateways={
+                "card": self.card,
+                "page": self.page,
+                "bank": {"gateway": self.bank, "credit_on": debits_count},
+            },
             clock=self.clock,
             page_keys=list(page_keys),
             tenant=tenant,
@@ -361,6 +367,57 @@ def test_money_that_goes_back_makes_the_link_active_again(shop: Shop) -> None:
     assert shop.events(link) == ["created", "used", "activated"]
     shop.pay(link)
     assert shop.status(link) is LinkStatus.USED
+
+
+def test_a_debit_that_is_returned_before_it_counts_makes_the_link_active_again() -> None:
+    """The invoice was held and never paid, so nothing of it changes when the debit comes back."""
+    shop = Shop(debits_count="settled")
+    link = shop.link("A", uses=1)
+    paid = shop.pay(link, via="bank", method="tok_bank")
+    shop.clock.advance(timedelta(days=3))
+    shop.hear()
+    assert (shop.status(link), shop.open("A")) == (LinkStatus.USED, "30.00")
+
+    shop.bank.return_check(paid.reference)
+    shop.hear()
+
+    assert shop.status(link) is LinkStatus.ACTIVE
+    assert shop.events(link) == ["created", "used", "activated"]
+    assert shop.cashier.fsck() == []
+    shop.pay(link)
+    assert (shop.status(link), shop.open("A")) == (LinkStatus.USED, "0.00")
+    shop.cashier.close()
+
+
+GOES_BACK: dict[str, Callable[[Shop, Payment], object]] = {
+    "the bank returns it": lambda shop, paid: shop.bank.return_check(paid.reference),
+    "the bank takes it in a dispute": lambda shop, paid: shop.card.dispute(paid.reference),
+    "a clerk reverses it": lambda shop, paid: shop.cashier.reverse(
+        paid, reason="never came", force=True
+    ),
+    "a clerk refunds it": lambda shop, paid: shop.cashier.refund(paid, key="back"),
+    "a clerk sends it back by hand": lambda shop, paid: shop.cashier.record_refund(
+        paid, by="cash", reference="till 2", key="back"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", GOES_BACK)
+def test_credit_that_goes_back_makes_the_link_active_again(shop: Shop, how: str) -> None:
+    """What was paid on a balance without an invoice is on no item, and its link follows it too."""
+    link = shop.link(customer="C-2", amount=(usd("10"), usd("50")), uses=1)
+    by: dict[str, Any] = {"via": "bank", "method": "tok_bank"} if "returns" in how else {}
+    paid = shop.pay(link, amount=usd("20"), **by)
+    shop.clock.advance(timedelta(days=3))
+    shop.hear()
+    assert shop.status(link) is LinkStatus.USED
+    assert shop.cashier.balance("C-2") == {"USD": usd("20")}
+
+    GOES_BACK[how](shop, paid)
+    shop.hear()
+
+    assert shop.status(link) is LinkStatus.ACTIVE
+    assert shop.events(link) == ["created", "used", "activated"]
 
 
 def test_a_link_to_a_void_invoice_is_used(shop: Shop) -> None:

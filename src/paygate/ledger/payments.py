@@ -446,10 +446,12 @@ def clear_conflict(tx: Tx, payment: str) -> None:
 
 
 def add_moved(
-    tx: Tx, payment: str, *, received: int = 0, returned: int = 0, collected: int = 0
+    tx: Tx, payment: Payment, *, received: int = 0, returned: int = 0, collected: int = 0
 ) -> None:
     """Add to the money received and returned, and to the part that was collected from the payer."""
-    params = {"id": payment, "received": received, "returned": returned, "collected": collected}
+    if payment.link:
+        tx.links[payment.link] = None
+    params = {"id": payment.id, "received": received, "returned": returned, "collected": collected}
     tx.execute(_ADD_RECEIVED, params)
 
 

@@ -233,6 +233,7 @@ def move(tx: Tx, id_: str, minor: int, *, to_credit: bool = False) -> None:
 
 def unmove(tx: Tx, id_: str, minor: int) -> None:
     """Count *minor* that had moved to an invoice as money that was taken off the prepayment."""
+    tx.linked[id_] = None
     tx.run(_UNMOVE, {"id": id_, "amount": minor})
 
 

@@ -159,7 +159,7 @@ class Tx:
 
     `freed` names the items of which something became free in this transaction, in that order,
     `linked` the items whose amounts changed and that a payment link may be for, and `links` the
-    links whose payments changed.
+    links for whose payments money moved.
 
     `execute` is for a statement whose count is not needed: on PostgreSQL, it is sent with the next
     statement that is answered. `run` returns the count, which costs a wait for the server.

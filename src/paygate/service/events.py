@@ -43,7 +43,6 @@ def emit(
     }
     if payment.link:
         data["link"] = payment.link
-        tx.links[payment.link] = None
     if about.attempt:
         data |= {"attempt": about.attempt, "operation": about.operation}
     if payment.checks is not None:

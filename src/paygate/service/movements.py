@@ -446,10 +446,10 @@ def _count(tx: Tx, payment: Payment, movement: Movement) -> None:
         return
     minor = movement.amount.minor
     if movement.kind in (MovementKind.CHARGE, MovementKind.CAPTURE):
-        payments.add_moved(tx, payment.id, received=minor, collected=minor)
+        payments.add_moved(tx, payment, received=minor, collected=minor)
     elif movement.kind is MovementKind.UNDONE:
-        payments.add_moved(tx, payment.id, returned=-minor)
+        payments.add_moved(tx, payment, returned=-minor)
     elif movement.kind.inward:
-        payments.add_moved(tx, payment.id, received=minor)
+        payments.add_moved(tx, payment, received=minor)
     else:
-        payments.add_moved(tx, payment.id, returned=minor)
+        payments.add_moved(tx, payment, returned=minor)

@@ -129,7 +129,7 @@ def _book(tx: Tx, payment: Payment, claims: Sequence[Claim], on: date) -> Placed
     )
     assert receipt is not None, "the id of the payment is new, and it is the movement id"
     minor = payment.amount.minor
-    payments.add_moved(tx, payment.id, received=minor, collected=minor)
+    payments.add_moved(tx, payment, received=minor, collected=minor)
     source = PostingLine(allocation.cash_account(payment), minor, receipt=receipt)
     placed = allocation.place(tx, payment, receipt, payment.amount, claims, source=source, on=on)
     events.emit_receipt(tx, payment, receipt, movement)

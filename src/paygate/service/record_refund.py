@@ -259,7 +259,7 @@ def _book(
     )
     assert receipt is not None, "the name of a recorded refund is new"
     if amount.currency == payment.amount.currency:
-        payments.add_moved(tx, payment.id, returned=amount.minor)
+        payments.add_moved(tx, payment, returned=amount.minor)
     events.emit_receipt(tx, payment, receipt, movement)
     out = Outgo(receipt=receipt, amount=amount, on=on, to=to, items=items, credits=credits_)
     movements.send_off(tx, payment, out, cash)

@@ -117,7 +117,7 @@ def confirm(tx: Tx, payment: Payment, receipt: str, movement: Movement) -> Money
             in_transit=False,
         )
         if undone.amount.currency == payment.amount.currency:
-            payments.add_moved(tx, payment.id, returned=-minor)
+            payments.add_moved(tx, payment, returned=-minor)
         if cash is LedgerAccount.IN_TRANSIT:
             transit.set_minor(tx, each.id, each.in_transit.minor + minor)
         lines += [

@@ -110,7 +110,7 @@ def reverse_in(tx: Tx, wish: ReverseOrder) -> Reversal:
         )
         assert booked is not None, "the id of the reversal is new"
         if receipt.amount.currency == payment.amount.currency:
-            payments.add_moved(tx, payment.id, returned=receipt.amount.minor)
+            payments.add_moved(tx, payment, returned=receipt.amount.minor)
     opposite.document(tx, payment, inward, on, reversal, number, print_, wish, brought=brought)
     if not payment.customer:
         identifying.follow_up(tx, payment)

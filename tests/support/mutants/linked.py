@@ -29,6 +29,18 @@ def _still_active(ended: LinkStatus) -> Callable[[Any], Any]:
     return make
 
 
+def _follows_no_money_out(original: Any) -> Any:
+    """Note that a payment of a link changed only if money came in."""
+
+    def add_moved(tx: Tx, payment: Any, *, returned: int = 0, **more: int) -> None:
+        before = dict(tx.links)
+        original(tx, payment, returned=returned, **more)
+        if returned > 0:
+            tx.links = before
+
+    return add_moved
+
+
 def _a_new_one_each_time(original: Any) -> Any:
     """Read a form as if it had not been sent before."""
 
@@ -38,6 +50,7 @@ def _a_new_one_each_time(original: Any) -> Any:
     return read
 
 
+_TAKEN_BACK: Final = Bias(actions={"linked order": 60}, kinds=frozenset({"card"}))
 _LINKING: Final = Bias(
     actions={"linked order": 30, "open link": 4, "send form": 4, "end link": 4},
 )
@@ -76,5 +89,13 @@ MUTANTS: Final = (
         shows="a payer sends a form that was shown before the link expired",
         patches=(Patch("ledger.links", "link_of", _still_active(LinkStatus.EXPIRED)),),
         bias=_LINKING,
+    ),
+    Mutant(
+        name="link-forgets-its-payment",
+        plants="a link does not follow money of its payment that goes back",
+        breaks="a payment taken back makes its link active again",
+        shows="the payment of a link that can be paid once is taken back before it settles",
+        patches=(Patch("ledger.payments", "add_moved", _follows_no_money_out),),
+        bias=_TAKEN_BACK,
     ),
 )

@@ -34,9 +34,20 @@ def return_check(world: World, _: str, rolls: Dice) -> None:
         ),
     )
     if found:
-        account, order = rolls.choice(found)
-        _act(world, order, "return")
-        world.gateways[account].return_check(order.reference, "R01")
+        _return(world, *rolls.choice(found))
+
+
+def _return(world: World, account: str, order: Order) -> None:
+    _act(world, order, "return")
+    world.gateways[account].return_check(order.reference, "R01")
+
+
+def take_back(world: World, account: str, order: Order, rolls: Dice) -> None:
+    """Take back the money of *order* in the way of its kind, if there is one."""
+    if order.kind == Kind.E_CHECK:
+        _return(world, account, order)
+    elif can_be_disputed(order):
+        take(world, account, order, rolls)
 
 
 def return_early(world: World, _: str, rolls: Dice) -> None:

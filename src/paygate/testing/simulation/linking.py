@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.money import Money
-from paygate.testing.simulation import customers, sagas, workers
+from paygate.testing.simulation import bank, clerk, customers, sagas, workers
 from paygate.testing.simulation.dice import weighted
 from paygate.testing.simulation.world import KeyedCall, Tab
 
@@ -153,7 +153,25 @@ def linked_order(world: World, name: str, rolls: Dice) -> None:
             meanwhile(world, f"{name}.m{number}", rolls)
         send_form(world, f"{name}.p{number}", rolls)
         sagas.go_on(world, rolls)
+    if rolls.random() < 0.4:
+        take_back(world, f"{name}.b", rolls)
+        sagas.go_on(world, rolls)
     world.count("saga:the link of an order")
+
+
+def take_back(world: World, name: str, rolls: Dice) -> None:
+    """Take back what was paid through a link: the payer's bank takes it, or a clerk returns it."""
+    rows = world.payments("link IS NOT NULL AND received_minor > returned_minor")
+    paid = [str(row["id"]) for row in rows]
+    if not paid:
+        return
+    found = bank.orders(world, lambda order: order.payment in paid and bank.stands(order))
+    if found and rolls.random() < 0.6:
+        account, order = rolls.choice(found)
+        bank.take_back(world, account, order, rolls)
+    else:
+        clerk.refund(world, name, rolls, rolls.choice(paid))
+    world.count("actor:what was paid through a link goes back")
 
 
 _LINKS: Final = "SELECT id FROM paygate_link ORDER BY id"
