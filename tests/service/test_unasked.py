@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from paygate import Cashier, CreditReason, Kind, Money, Operation, Payment, PaymentStatus, Pays
+from paygate import (
+    Cashier,
+    CreditReason,
+    Kind,
+    Money,
+    Operation,
+    Payment,
+    PaymentStatus,
+    Pays,
+    ReviewCause,
+)
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.attempt import AttemptState
 from paygate.domain.callback import InboxState
@@ -485,6 +495,33 @@ def test_what_comes_back_without_having_gone_out_waits_for_a_person(branch: Bran
     assert (found.unallocated, found.credited, found.needs_review) == (usd("20"), usd("0"), True)
     assert branch.balance("") == usd("0")
     assert branch.cashier.assign(paid, customer="C-5", reason="letter").credited == usd("20")
+
+
+@pytest.mark.parametrize(
+    ("out", "in_again"),
+    [
+        (MovementKind.CHARGEBACK, MovementKind.CHARGEBACK_WON),
+        (MovementKind.REFUND, MovementKind.REFUND_FAILED),
+    ],
+)
+def test_what_comes_back_after_the_rest_was_assigned_is_a_new_decision(
+    branch: Branch, out: MovementKind, in_again: MovementKind
+) -> None:
+    """The bank takes a part before anybody knows whose the money is, and gives it back after."""
+    [paid] = branch.tell(came("84"), reference="tr-1")
+    back(branch, (out, "out-1", "mv-1"))
+    branch.cashier.assign(paid, ["OLD"], reason="letter")
+    assert branch.open("OLD") == "20.00"
+
+    back(branch, (in_again, "in-1", "out-1"))
+
+    found = branch.cashier.payment(paid)
+    assert (found.unallocated, branch.open("OLD"), found.conflicted) == (usd("20"), "20.00", True)
+    [review] = found.reviews
+    assert (review.cause, review.verbs[0]) == (ReviewCause.OTHER_MONEY, "assign")
+    decided = branch.cashier.assign(paid, ["OLD"], reason="they call: it is for the same")
+    assert (branch.open("OLD"), decided.needs_review) == ("0.00", False)
+    assert (decided.unallocated, branch.balance()) == (usd("0"), usd("0"))
 
 
 def test_what_went_back_twice_and_came_back_twice_can_be_assigned(branch: Branch) -> None:

@@ -172,6 +172,7 @@ def test_what_waits_for_a_person_could_not_be_found_out() -> None:
         "review:not found is never final",
         "review:other money came",
         "review:more went back than came",
+        "review:money came back after the rest was assigned",
         "review:the bank changed its mind",
         "review:the original of another payment was returned",
         "review:the original of another operation was returned",

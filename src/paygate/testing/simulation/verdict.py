@@ -140,6 +140,25 @@ WHERE hand.payment = :payment AND hand.kind = 'refund' AND hand.by_hand <> ''
   AND bank.kind = 'return'
 """
 
+# Money went back while nobody knew whose it was, and came in again after a clerk had named the
+# customer and assigned the rest. What becomes of it is a new decision.
+_BACK_AFTER_DECISION: Final = """
+SELECT 1 FROM paygate_payment p
+WHERE p.id = :payment AND p.payer_number <> ''
+  AND EXISTS (SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor > 0)
+  AND NOT EXISTS (
+  SELECT 1 FROM paygate_receipt r WHERE r.payment = p.id AND r.unallocated_minor <> 0
+    AND NOT (r.kind IN ('refund_failed', 'chargeback_won', 'undone') AND EXISTS (
+      SELECT 1 FROM paygate_receipt gone
+      JOIN paygate_outbox went ON went.aggregate = p.id AND went.type = 'receipt.booked'
+        AND json_extract(went.data, '$.receipt') = gone.id
+      JOIN paygate_outbox named ON named.aggregate = p.id AND named.type = 'payment.identified'
+      JOIN paygate_outbox back ON back.aggregate = p.id AND back.type = 'receipt.booked'
+        AND json_extract(back.data, '$.receipt') = r.id
+      WHERE gone.payment = p.id AND gone.movement_id = r.undoes
+        AND went.position < named.position AND named.position < back.position)))
+"""
+
 
 def check_doubts(world: World) -> None:
     """Check that each payment that has not ended is under review for a valid reason."""
@@ -234,7 +253,7 @@ def _why(world: World, row: Any, profile: SimulatedAccount) -> str:
     if not row["customer"]:
         return "nobody knows whose it is"
     if row["conflicted"]:
-        return "other money came" if _other_money(world, row) else ""
+        return _why_conflicted(world, row)
     if row["returned_minor"] > row["received_minor"]:
         if row["id"] in disturbed(world) or world.store.look(_BACK_TWICE, payment=row["id"]):
             return "more went back than came"
@@ -264,6 +283,15 @@ def _why(world: World, row: Any, profile: SimulatedAccount) -> str:
         return "a driver failed, or a key had been used"
     if row["id"] in world.judged:
         return "a clerk decided"
+    return ""
+
+
+def _why_conflicted(world: World, row: Any) -> str:
+    """Return why money of a payment waits for a decision; empty if that could be avoided."""
+    if _other_money(world, row):
+        return "other money came"
+    if world.store.look(_BACK_AFTER_DECISION, payment=row["id"]):
+        return "money came back after the rest was assigned"
     return ""
 
 
