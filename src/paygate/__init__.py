@@ -25,6 +25,18 @@ if TYPE_CHECKING:
     )
     from paygate.domain.allocation import Allocation
     from paygate.domain.attempt import Attempt, AttemptState
+    from paygate.domain.autopay import (
+        AutopayItem,
+        AutopayMethod,
+        AutopayPolicy,
+        ChargeOn,
+        MethodProblem,
+        PageState,
+        PastTry,
+        SkipReason,
+    )
+    from paygate.domain.autopay_plan import AutopayPlan, PlannedCharge, PlannedItem, PlannedSkip
+    from paygate.domain.autopay_run import AutopayCount, AutopayRun
     from paygate.domain.callback import InboxState, Refusal, RefusedCallbacks, StoredCallback
     from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
     from paygate.domain.chargeback import Chargeback, Dispute, DisputeState
@@ -46,14 +58,8 @@ if TYPE_CHECKING:
         PaymentPage,
         WayToPay,
     )
-    from paygate.domain.method import (
-        Mandate,
-        MandateScope,
-        MethodFacts,
-        MethodRequest,
-        PaymentMethod,
-        StoredMethod,
-    )
+    from paygate.domain.mandate import Mandate, MandateChannel, MandateScope
+    from paygate.domain.method import MethodFacts, MethodRequest, PaymentMethod, StoredMethod
     from paygate.domain.money import Money
     from paygate.domain.movement import Movement, MovementKind, Sighting
     from paygate.domain.number_series import NumberSeries
@@ -73,6 +79,7 @@ if TYPE_CHECKING:
     from paygate.domain.quoting import Late, LateRule
     from paygate.domain.receipt import Receipt, ReceiptLine
     from paygate.domain.result import OperationResult, OperationState
+    from paygate.domain.retries import NetworkLimits, RetryPolicy
     from paygate.domain.reversal import Reversal, WriteOff
     from paygate.domain.review import Review, ReviewCause
     from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
@@ -90,6 +97,7 @@ if TYPE_CHECKING:
         UnknownOutcomes,
     )
     from paygate.domain.stored_account import StoredAccount
+    from paygate.domain.subscription import Subscription, SubscriptionStatus
     from paygate.domain.words import (
         ChargeReasonWord,
         DisputeStateWord,
@@ -212,8 +220,27 @@ _HOMES = {
     "PaymentLink": "domain.link",
     "PaymentPage": "domain.link",
     "WayToPay": "domain.link",
-    "Mandate": "domain.method",
-    "MandateScope": "domain.method",
+    "Mandate": "domain.mandate",
+    "MandateScope": "domain.mandate",
+    "AutopayItem": "domain.autopay",
+    "AutopayMethod": "domain.autopay",
+    "AutopayPolicy": "domain.autopay",
+    "ChargeOn": "domain.autopay",
+    "MethodProblem": "domain.autopay",
+    "SkipReason": "domain.autopay",
+    "PageState": "domain.autopay",
+    "PastTry": "domain.autopay",
+    "AutopayPlan": "domain.autopay_plan",
+    "PlannedCharge": "domain.autopay_plan",
+    "PlannedItem": "domain.autopay_plan",
+    "PlannedSkip": "domain.autopay_plan",
+    "AutopayCount": "domain.autopay_run",
+    "AutopayRun": "domain.autopay_run",
+    "MandateChannel": "domain.mandate",
+    "NetworkLimits": "domain.retries",
+    "RetryPolicy": "domain.retries",
+    "Subscription": "domain.subscription",
+    "SubscriptionStatus": "domain.subscription",
     "MethodRequest": "domain.method",
     "MethodFacts": "domain.method",
     "PaymentMethod": "domain.method",
@@ -343,6 +370,12 @@ __all__ = [
     "Attempt",
     "AttemptState",
     "Authorized",
+    "AutopayCount",
+    "AutopayItem",
+    "AutopayMethod",
+    "AutopayPlan",
+    "AutopayPolicy",
+    "AutopayRun",
     "Balance",
     "Bill",
     "BlockingSink",
@@ -353,6 +386,7 @@ __all__ = [
     "CardCheck",
     "CardChecks",
     "Cashier",
+    "ChargeOn",
     "ChargeReason",
     "ChargeReasonWord",
     "Chargeback",
@@ -416,14 +450,17 @@ __all__ = [
     "LinkStatusWord",
     "LinkTry",
     "Mandate",
+    "MandateChannel",
     "MandateScope",
     "Merchants",
     "MethodFacts",
+    "MethodProblem",
     "MethodRequest",
     "Money",
     "Movement",
     "MovementKind",
     "Network",
+    "NetworkLimits",
     "NotIdempotent",
     "NumberSeries",
     "OnRest",
@@ -432,6 +469,8 @@ __all__ = [
     "Operation",
     "OperationResult",
     "OperationState",
+    "PageState",
+    "PastTry",
     "PausedSink",
     "PayToAddress",
     "Payable",
@@ -448,6 +487,9 @@ __all__ = [
     "PaymentTotals",
     "Pays",
     "PaysWord",
+    "PlannedCharge",
+    "PlannedItem",
+    "PlannedSkip",
     "PostForm",
     "PostalAddress",
     "Prepayment",
@@ -473,6 +515,7 @@ __all__ = [
     "Rescan",
     "Resolution",
     "Response",
+    "RetryPolicy",
     "Reversal",
     "Review",
     "ReviewCause",
@@ -489,6 +532,7 @@ __all__ = [
     "Sink",
     "SinkStatus",
     "SinkTraits",
+    "SkipReason",
     "Stopped",
     "StoreError",
     "StoredAccount",
@@ -496,6 +540,8 @@ __all__ = [
     "StoredDocument",
     "StoredMethod",
     "StoredToken",
+    "Subscription",
+    "SubscriptionStatus",
     "TaxLine",
     "Timing",
     "Traits",

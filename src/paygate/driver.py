@@ -36,15 +36,8 @@ from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.currency import SCALES, scale_of
 from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
 from paygate.domain.kind import Kind, Operation
-from paygate.domain.method import (
-    BRANDS,
-    Mandate,
-    MandateScope,
-    MethodFacts,
-    MethodNews,
-    StoredMethod,
-    brand_of,
-)
+from paygate.domain.mandate import Mandate, MandateScope
+from paygate.domain.method import BRANDS, MethodFacts, MethodNews, StoredMethod, brand_of
 from paygate.domain.money import MINOR_MAX, Money
 from paygate.domain.movement import Movement, MovementKind, Sighting
 from paygate.domain.origin import origin_of

@@ -506,6 +506,12 @@ class MethodNotUsable(Refused):
     why: str
 
 
+class NotSubscribed(Refused):
+    """The customer has no subscription, or only a new mandate resumes it."""
+
+    customer: str
+
+
 class NothingToAssign(Refused):
     """No money of this payment is waiting to be assigned by a clerk."""
 

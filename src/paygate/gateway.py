@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from paygate.domain.chargeback import Dispute
     from paygate.domain.charging import ChargeLine, ChargeReason
     from paygate.domain.customer import Browser, Customer, PayerField
-    from paygate.domain.method import Mandate, MethodNews
+    from paygate.domain.mandate import Mandate
+    from paygate.domain.method import MethodNews
     from paygate.domain.movement import Movement, MovementKind, Sighting
     from paygate.domain.outcome import Finding, Outcome
     from paygate.domain.quoting import Price

@@ -85,7 +85,8 @@ class Shop:
         for number in ("N-1", "N-2", "N-3"):
             cashier.issue(number=number, customer="K-9", total=usd("84.00"), due="2031-03-01")
         paid = cashier.collect("N-1", via="card", method="tok_visa", key="paid")
-        cashier.enroll("K-9", via="card", method="tok_visa", key="stored")
+        agreed = Mandate(text_version="1", accepted_at=clock.now())
+        cashier.enroll("K-9", via="card", method="tok_visa", key="stored", mandate=agreed)
         cashier.write_off("N-3", reason="goodwill", key="given-up", amount=usd("1.00"))
         cashier.collect("N-2", via="page", key="open", return_url=BACK)
         return cls(cashier, paid, cashier.methods("K-9")[0], itertools.count())
@@ -126,6 +127,8 @@ class Shop:
             ("mandate", "method"): lambda: self.stored,
             ("set_default_method", "method"): lambda: self.stored,
             ("forget_method", "method"): lambda: self.stored,
+            ("start_autopay", "method"): lambda: self.stored,
+            ("replace_method", "method"): lambda: self.stored,
             ("receive", "callback"): lambda: Callback(
                 method="POST", path="/", headers={}, body=b"", received_at=cashier.now()
             ),
@@ -191,6 +194,8 @@ class Shop:
             "settings": lambda: {"driver": "fake"},
             "document": lambda: Document(content=b"terms", media_type="text/plain", name="a.txt"),
             "letterhead": lambda: Letterhead(name="Acme"),
+            "mandate": lambda: Mandate(text_version="1", accepted_at=cashier.now()),
+            "replacement": lambda: self.stored,
         }
         return (special.get((verb, parameter)) or usual[parameter])()
 
@@ -236,7 +241,7 @@ WRONG: Mapping[str, Callable[[Shop], Any]] = {
 
 NAMES_RECORD = {
     *("payment", "prepayment", "invoice", "method", "change", "receipt", "write_off_", "attempt"),
-    *("link", "token", "id_"),
+    *("link", "token", "id_", "replacement"),
 }
 """They find a record: a text that none has is *not found*, which is no fault of the call."""
 

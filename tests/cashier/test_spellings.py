@@ -177,6 +177,7 @@ NEEDS: dict[str, Any] = {
     "account": "till",
     "reason": "because",
     "evidence": "seen",
+    "replacement": "r",
     "document": Document(content=b"terms", media_type="text/plain", name="terms.txt"),
     "letterhead": Letterhead(name="Acme"),
 }

@@ -21,7 +21,7 @@ from paygate import AsyncCashier, Cashier, Money, OneTimeToken, PaymentStatus, S
 from paygate.domain.action import PostForm
 from paygate.domain.attempt import AttemptState
 from paygate.domain.customer import Customer, PostalAddress
-from paygate.domain.method import Mandate
+from paygate.domain.mandate import Mandate
 from paygate.domain.movement import MovementKind
 from paygate.domain.payment import Payment
 from paygate.errors import ItemAlreadyBeingPaid, MethodNotUsable, NotRefundable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from paygate import (
@@ -18,7 +18,7 @@ from paygate import (
 )
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.action import PayToAddress
-from paygate.domain.method import Mandate, MandateScope
+from paygate.domain.mandate import Mandate, MandateScope
 from paygate.domain.movement import Movement, MovementKind, Sighting
 from paygate.domain.outcome import (
     ActionRequired,
@@ -437,6 +437,47 @@ def _methods(office: Office) -> None:
     office.pay(method="tok_visa", save_method=True)
 
 
+def _autopay(office: Office) -> None:
+    """Charge invoices automatically, with each outcome, and end some subscriptions."""
+    cashier = office.cashier
+    cashier.pause_autopay("C-1", reason="the customer asked for it")
+    older = office.issue(customer="A-0", total="5")
+    for name, plan in (
+        ("A-0", "tok_visa"),
+        ("A-1", "tok_declined_insufficient_funds"),
+        ("A-2", "tok_unsent"),
+        ("A-3", "tok_declined_lost_or_stolen"),
+        ("A-4", "tok_declined_mandate_revoked"),
+        ("A-5", "tok_pending"),
+    ):
+        mandate = Mandate(
+            text_version="2026-02",
+            text_digest="sha256:00",
+            language="en",
+            accepted_at=office.clock.now(),
+            scope=MandateScope.FUTURE_AND_PENDING,
+            authenticated="password",
+            basis="the total of each invoice, on its due date",
+            ceiling=usd("500"),
+            notice_days=0,
+        )
+        paid = office.pay(
+            office.issue(customer=name), save_method=True, mandate=mandate, customer=name
+        )
+        number = office.issue(customer=name)
+        cashier.set_autopay(number, method=paid.method)
+        office.card.script(plan, invoice=number)
+    cashier.set_autopay(older, on=False)
+    cashier.set_autopay(older)
+    while office.clock.now().date() < date(2026, 3, 1):
+        office.pass_time(days=1)
+    cashier.run_autopay()
+    cashier.end_autopay("A-0", reason="moved away")
+    office.issue(customer="A-3")
+    office.pass_time(days=1)
+    cashier.run_autopay()
+
+
 def _odd(office: Office) -> None:
     cashier = office.cashier
     paid = office.pay(via="told")
@@ -586,6 +627,7 @@ _PARTS = (
     _by_hand,
     _disputes,
     _methods,
+    _autopay,
     _odd,
     _wallet,
     _elsewhere,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paygate import Cashier, Kind, Money
+from paygate import Cashier, Kind, Mandate, Money
 from paygate.errors import InvalidValue, LedgerCorrupt
 from paygate.ledger.book import NAMED_MAX, RULES, Violation
 from paygate.testing import FakeClock, FakeGateway
@@ -68,6 +68,10 @@ DAMAGE_OF_MORE = {
         WHERE kind = 'invoice'
     """,
     "links-follow-their-items": "UPDATE paygate_link SET status = 'used'",
+    "automatic-payments-are-made-once": (
+        "UPDATE paygate_autopay_item SET outcome = 'live' WHERE outcome = 'paid'"
+    ),
+    "subscriptions-have-mandates": "UPDATE paygate_mandate SET ended_at = accepted_at",
     "links-have-their-tokens": "UPDATE paygate_item SET linked = 1",
     "file-is-sound": "UPDATE paygate_item SET claimed_minor = -1",
     "no-rows-are-missing": "DELETE FROM paygate_attempt_try",
@@ -107,7 +111,13 @@ def path(tmp_path: Path) -> Path:
     """A ledger with a bit of everything: paid, overpaid, unknown, waiting on a page."""
     path, clock = tmp_path / "ledger.db", FakeClock()
     gateways = {"card": FakeGateway(clock=clock), "page": FakeGateway(Kind.REDIRECT, clock=clock)}
-    with Cashier.open(f"sqlite:///{path}", gateways=gateways, clock=clock) as cashier:
+    with Cashier.open(
+        f"sqlite:///{path}", gateways=gateways, clock=clock, token_keys=rich.KEYS
+    ) as cashier:
+        agreed = Mandate(text_version="1", accepted_at=clock.now())
+        cashier.enroll("S", via="card", method="tok_visa", key="S", mandate=agreed)
+        cashier.issue(number="S", customer="S", total=Money.of("USD", 5), due="2026-01-01")
+        cashier.run_autopay()
         for number in "ABCD":
             cashier.issue(number=number, customer="C", total=Money.of("USD", 5), due="2026-02-01")
         over = Money.of("USD", 9)

@@ -106,7 +106,7 @@ CHANGES: dict[
         lambda tx, payment, *_: reviews.finish(tx, payment, "seen"),
     ),
     "the zone of a customer": (
-        lambda tx, *_: customers._zone(tx, "C-1"),
+        lambda tx, *_: customers.zone_of_customer(tx, "C-1"),
         lambda tx, *_: customers.save(tx, Customer("C-1", zone="Asia/Tokyo")),
     ),
     "what is kept to send again": (

@@ -62,6 +62,7 @@ EXCEPTIONS = {
     "payments._LISTING.statements[('', ": "sorts the payments for one invoice",
     "methods._NAMED": "sorts the stored methods that a processor calls by one name",
     "attempts._UNATTENDED": "reads what is to be inquired about",
+    "autopay_runs._SUMS": "counts the payments of one run of automatic payment",
     "outbox._FORGET_DELIVERIES": "deletes all that is set aside for a sink",
     "outbox._REVIVE": "changes all dead letters of a sink, and reads what else is set aside for it",
     "addresses._AT": "sorts the attempts at one address",

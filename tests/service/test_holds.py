@@ -13,7 +13,7 @@ from paygate.dialogue import Dialogue, at_once
 from paygate.domain.action import Redirect
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Kind, Operation
-from paygate.domain.method import Mandate
+from paygate.domain.mandate import Mandate
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
     ActionRequired,

@@ -32,7 +32,8 @@ from paygate.dialogue import Dialogue, at_once
 from paygate.domain.attempt import AttemptState
 from paygate.domain.callback import InboxState
 from paygate.domain.kind import Operation
-from paygate.domain.method import MandateScope, StoredMethod
+from paygate.domain.mandate import MandateScope
+from paygate.domain.method import StoredMethod
 from paygate.domain.movement import Movement
 from paygate.domain.outcome import Approved, Outcome, Unknown
 from paygate.errors import (
@@ -236,7 +237,8 @@ def test_a_payment_stores_its_method_where_that_is_asked(shop: Shop) -> None:
     assert payment.method is None or payment.method == method.id
     assert shop.cashier.payment(payment).method == method.id
     mandate = shop.cashier.mandate(method)
-    assert mandate == replace(MANDATE, id=mandate.id if mandate else "")
+    assert mandate is not None
+    assert mandate == replace(MANDATE, id=mandate.id, first_amount=usd("30"), actor="host")
     shop.invoice("B")
     shop.cashier.collect("B", via="card", method="tok_visa", key="l")
     assert shop.cashier.methods("C-1") == [method]
@@ -412,7 +414,7 @@ def test_a_mandate_is_kept_as_it_was_given(shop: Shop) -> None:
     kept = shop.cashier.mandate(method)
 
     assert kept is not None
-    assert kept == replace(wide, id=kept.id)
+    assert kept == replace(wide, id=kept.id, actor="host")
     assert shop.cashier.mandate(shop.stored(key="f")) is None
 
 

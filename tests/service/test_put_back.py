@@ -10,6 +10,7 @@ import pytest
 
 from paygate import Cashier, Invoice, Money, Payment, Share
 from paygate.dialogue import Dialogue, at_once
+from paygate.domain.banking_days import after_banking_days
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.movement import Movement, MovementKind
 from paygate.domain.outcome import (
@@ -39,7 +40,6 @@ from paygate.errors import (
     StillToDecide,
 )
 from paygate.gateway import Callback, Inquiry, Notice
-from paygate.service.refunds import after_banking_days
 from paygate.testing import FakeClock, FakeGateway
 
 

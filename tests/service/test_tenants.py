@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 
 from paygate import Cashier, Customer, Document, Event, Kind, Mandate, Merchants, Money, Timing
 from paygate.cashier.verbs import each_verb
-from paygate.domain.method import MandateScope
+from paygate.domain.mandate import MandateScope
 from paygate.domain.outcome import Approved, Ended, Ending
 from paygate.domain.payable import Share
 from paygate.errors import PaygateError, PaymentNotFound

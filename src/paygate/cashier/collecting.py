@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from paygate.domain.charging import ChargeReason
     from paygate.domain.customer import Browser, Customer
     from paygate.domain.kind import Kind
-    from paygate.domain.method import Mandate, PaymentMethod
+    from paygate.domain.mandate import Mandate
+    from paygate.domain.method import PaymentMethod
     from paygate.domain.money import Money
     from paygate.domain.payable import Payable
     from paygate.domain.payment import Payment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paygate.cashier.accounts import Accounts
+from paygate.cashier.autopay import Autopay
 from paygate.cashier.books import BookVerbs
 from paygate.cashier.by_hand import ByHand
 from paygate.cashier.callbacks import Callbacks, Inbox
@@ -26,6 +27,7 @@ from paygate.cashier.receipts import Receipts
 from paygate.cashier.recovery import Halting, Recovery
 from paygate.cashier.reversals import Reversals
 from paygate.cashier.stored_accounts import StoredAccounts
+from paygate.cashier.subscriptions import Subscriptions
 from paygate.cashier.write_offs import WriteOffs
 
 
@@ -43,6 +45,7 @@ class BookDesk(
     Decisions,
     Customers,
     Methods,
+    Subscriptions,
     Inbox,
     Halting,
     Outbox,
@@ -57,6 +60,7 @@ class Desk(
     PayingLinks,
     Operations,
     Enrolling,
+    Autopay,
     PayerNumbers,
     Callbacks,
     FeedVerbs,

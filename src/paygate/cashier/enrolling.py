@@ -11,7 +11,8 @@ from paygate.cashier.verbs import verb
 if TYPE_CHECKING:
     from paygate.domain.customer import Customer
     from paygate.domain.kind import Kind
-    from paygate.domain.method import Mandate, MethodRequest, PaymentMethod
+    from paygate.domain.mandate import Mandate
+    from paygate.domain.method import MethodRequest, PaymentMethod
     from paygate.domain.payment import Payment
     from paygate.domain.words import KindWord
     from paygate.gateway import Method

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from paygate.cashier.roster import Served
     from paygate.cashier.routes import Routes
     from paygate.cashier.verbs import verb
+    from paygate.domain.autopay import AutopayPolicy
     from paygate.domain.secret import Secret
     from paygate.errors import PaygateError
     from paygate.gateway import Gateway, SignsIn
@@ -92,6 +93,7 @@ class Face:
         ids: Ids | None = None,
         timing: Timing | None = None,
         period_closed: Callable[[date], bool] | None = None,
+        autopay: AutopayPolicy | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
         page_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
@@ -116,7 +118,8 @@ class Face:
         *merchants* none. *actor* is recorded as the one who acts (see `acting_as`). Calendar dates
         are in the customer's time zone, or in *zone*, the merchant's (an IANA name), if the
         customer's zone is not known. *period_closed* returns whether
-        reversals can no longer be dated on a given day. *token_keys* are Fernet keys for the
+        reversals can no longer be dated on a given day. *autopay* says when and how invoices of
+        subscribed customers are charged: see `run_autopay`. *token_keys* are Fernet keys for the
         tokens of stored methods: the first one encrypts, all of them decrypt. From *page_keys*, in
         the same form, come the addresses of payment links and payment pages: those of new links
         from the first one.
@@ -142,6 +145,7 @@ class Face:
         Raises `InvalidSettings`, `InvalidValue` for an unknown zone, `MissingExtra`,
         `LiveModeMismatch` or a `StoreError`.
         """
+        from paygate.domain.autopay import AutopayPolicy
         from paygate.domain.customer import zone_of
         from paygate.ledger.dialects import open_store
         from paygate.ledger.elapsed import MachineStopwatch
@@ -175,6 +179,8 @@ class Face:
             arguments.called(period_closed, "period_closed", "a date")
         if not isinstance(cast("object", timing), Timing | None):
             arguments.refuse("timing", "a Timing", timing)
+        if not isinstance(cast("object", autopay), AutopayPolicy | None):
+            arguments.refuse("autopay", "an AutopayPolicy", autopay)
         seconds = arguments.seconds(busy_s, "busy_s")
         most = arguments.whole(connections_max, "connections_max", high=1_000)
         ways = {sink.route: readers.open()[name] for name, sink in configured.items()}
@@ -191,6 +197,7 @@ class Face:
             page_keys=None if masters is None else PageKeys(masters),
             # If a test moves the clock, the machine's own time would contradict it.
             stopwatch=MachineStopwatch() if clock is None else None,
+            autopay=autopay or AutopayPolicy(),
         )
         face._accounts = accounts
         if merchants is not None:
@@ -226,6 +233,7 @@ class Face:
         ids: Ids | None = None,
         timing: Timing | None = None,
         period_closed: Callable[[date], bool] | None = None,
+        autopay: AutopayPolicy | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
         page_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
@@ -250,6 +258,7 @@ class Face:
             ids=ids,
             timing=timing,
             period_closed=period_closed,
+            autopay=autopay,
             token_keys=secrets.open()[1],
             page_keys=secrets.open()[4],
             environment=secrets.open()[2],

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from paygate.domain.customer import Customer
-    from paygate.domain.method import Mandate, MethodRequest, PaymentMethod
+    from paygate.domain.mandate import Mandate
+    from paygate.domain.method import MethodRequest, PaymentMethod
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
 
@@ -87,14 +88,14 @@ class Methods(OnLedger):
 
         Raises `MethodNotFound`.
         """
-        from paygate.ledger import methods
+        from paygate.ledger import mandates
         from paygate.service import finding
 
         which = arguments.stored(method, "method")
 
         def work(tx: Tx) -> Mandate | None:
             found = finding.method(tx, which)
-            return None if found.mandate is None else methods.mandate(tx, found.mandate)
+            return None if found.mandate is None else mandates.by_id(tx, found.mandate)
 
         return (yield from look(work))
 

@@ -186,6 +186,29 @@ _OF_PAYER_NUMBER: Final = (
     _text("number", "The number that the payer pays to.", "VA-100"),
     _text("pays", "What its money pays: oldest_due or balance.", "oldest_due"),
 )
+_OF_SUBSCRIPTION: Final = (
+    _text("subscription", "The id of the subscription.", "sub_0661842f88b1f1e50c1d"),
+    _CUSTOMER,
+    _text("mandate", "The id of the mandate that began it.", "man_0661842f88b1f1e50c1d"),
+    *_sometimes(
+        _text("method", "The method that the payer agreed to.", "met_06618431491c210003a1"),
+        _text("scope", "What the payer agreed to.", "future"),
+        _REASON,
+    ),
+)
+_OF_TRY: Final = (
+    _CUSTOMER,
+    EventField("invoices", Shape.LIST, "The numbers of the invoices.", ["INV-7"]),
+    _AMOUNT,
+    _CURRENCY,
+)
+_OF_FAILED_TRY: Final = (
+    *_OF_TRY,
+    _PAYMENT,
+    _CODE,
+    _RAW_CODE,
+    _text("class", "The class of the failure, which decides what follows.", "soft"),
+)
 
 # --- The fields of each type, beyond those of its kind -------------------------
 
@@ -351,6 +374,26 @@ _WHOLE_TYPES: Final[Mapping[str, tuple[EventField, ...]]] = {
         _whole("spent_minor", "What of it had been used already, in minor units.", 0),
     ),
     "credit.used": _OF_PAYMENT,
+    **dict.fromkeys(
+        ("autopay.subscribed", "autopay.unsubscribed", "autopay.paused", "autopay.resumed"),
+        _OF_SUBSCRIPTION,
+    ),
+    "autopay.retry_scheduled": (
+        *_OF_FAILED_TRY,
+        _text("day", "The first day of the next try.", "2026-12-04"),
+        _whole("try", "The number of the try that failed.", 1),
+        _whole("tries", "How many there are at most.", 4),
+    ),
+    "autopay.given_up": _OF_FAILED_TRY,
+    "autopay.no_method": (
+        *_OF_TRY,
+        EventField(
+            "methods",
+            Shape.RESULTS,
+            "Why each stored method cannot be charged.",
+            {"met_06618431491c210003a1": "expired"},
+        ),
+    ),
     "method.requires_action": _OF_METHOD_REQUEST,
     "method.not_stored": _OF_METHOD_REQUEST,
     "method.unknown": _OF_METHOD_REQUEST,

@@ -1,19 +1,13 @@
-"""Stored payment methods and the payer's authorization to use them."""
+"""Stored payment methods."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final, cast
-
-from paygate.domain.text import LENGTH_MAX, NOTE_LENGTH_MAX, encodable, line
-from paygate.errors import InvalidValue
-from paygate.printing import shown_value
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
+    from datetime import date, datetime
 
     from paygate.domain.action import Action
     from paygate.domain.attempt import AttemptState
@@ -125,6 +119,9 @@ class PaymentMethod:
     `expires` is the last day on which it is valid, `mandate` the id of the payer's
     permission to collect without them. A method with `forgotten_at` is not charged any more:
     it was forgotten, or has ended at its gateway.
+
+    With `blocked_for`, the code of a failure, it is not charged automatically until it is replaced
+    or updated, and not before the date `rests_until` if its bank asked for that.
     """
 
     id: str
@@ -138,66 +135,8 @@ class PaymentMethod:
     mandate: str | None
     created_at: datetime
     forgotten_at: datetime | None = None
-
-
-_FIRST_YEAR: Final = 2000
-_LAST_YEAR: Final = 2200
-
-
-class MandateScope(StrEnum):
-    """What the payer allowed us to collect without them.
-
-    It is stored with the mandate. Nothing uses it yet: it is for invoices that are
-    collected automatically when they fall due. Until then the host decides what to charge.
-    """
-
-    FUTURE = "future"
-    """What falls due from now on."""
-    FUTURE_AND_PENDING = "future_and_pending"
-    """What falls due from now on, and what is already open."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mandate:
-    """The payer's authorization: which text, when, from where, and for what.
-
-    The ledger assigns its `id`.
-    """
-
-    text_version: str
-    accepted_at: datetime
-    scope: MandateScope = MandateScope.FUTURE
-    reference: str = ""
-    ip: str = ""
-    user_agent: str = ""
-    id: str = ""
-
-    def __post_init__(self) -> None:
-        given = cast("object", self.accepted_at)
-        aware = isinstance(given, datetime) and given.utcoffset() is not None
-        if not aware or not _FIRST_YEAR <= cast("datetime", given).year <= _LAST_YEAR:
-            raise InvalidValue(
-                "accepted_at of a mandate must be the instant, with its zone, at which the payer "
-                f"agreed, such as datetime.now(UTC), not {shown_value(given)}",
-                argument="mandate",
-            )
-        if not isinstance(cast("object", self.scope), MandateScope):
-            scopes = ", ".join(MandateScope)
-            raise InvalidValue(
-                f"scope of a mandate must be a MandateScope ({scopes}), not "
-                f"{shown_value(self.scope)}",
-                argument="mandate",
-            )
-        for name, least in (("text_version", 1), ("reference", 0), ("ip", 0), ("user_agent", 0)):
-            text = getattr(self, name)
-            most = NOTE_LENGTH_MAX if name == "user_agent" else LENGTH_MAX
-            fits = isinstance(text, str) and least <= len(text) <= most
-            if not fits or not (line(text) or (name == "user_agent" and encodable(text))):
-                raise InvalidValue(
-                    f"{name} of a mandate must be printable text of {least} to {most} characters, "
-                    f"not {shown_value(text)}",
-                    argument="mandate",
-                )
+    blocked_for: str = ""
+    rests_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

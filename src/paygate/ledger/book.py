@@ -46,7 +46,8 @@ def chosen(names: Collection[str] | None) -> Sequence[Rule]:
     for name in names:
         if name not in known:
             raise InvalidValue(
-                f"there is no rule {name!r:.80}; the rules are {', '.join(sorted(known))}",
+                f"there is no rule {name!r:.80}; the reference lists the {len(known)} rules, such "
+                f"as {min(known)}",
                 argument="rules",
             )
     return [rule for rule in RULES if rule.name in names]

@@ -162,12 +162,31 @@ PAYER_NUMBER: Final = _facts(
 )
 MANDATE: Final = _facts(
     "mandate",
-    "id; tenant customer text_version accepted_at scope reference ip user_agent revoked_at",
+    "id; tenant customer text_version text_digest language accepted_at scope pending reference ip "
+    "user_agent authenticated channel actor basis ceiling_currency ceiling_minor notice_days "
+    "network_transaction_id first_currency first_minor ended_at ended_by ended_for",
 )
+SUBSCRIPTION: Final = _facts(
+    "subscription",
+    "id; tenant customer status since mandate pending revoked reason changed_at changed_by "
+    "created_at",
+)
+AUTOPAY_RUN: Final = _facts("autopay_run", "id; tenant run_date started_at actor")
+AUTOPAY_LINE: Final = _facts(
+    "autopay_line",
+    "id; tenant run customer currency account method charged presents payment payments created_at",
+)
+AUTOPAY_ITEM: Final = _facts(
+    "autopay_item",
+    "payment item; line method amount_minor tried_on outcome code ended_on ended_at next_on "
+    "next_at given_up",
+)
+AUTOPAY_NOTICE: Final = _facts("autopay_notice", "tenant kind subject occasion; facts given_at")
 METHOD: Final = _facts(
     "method",
     "id; tenant customer account kind brand last4 expires fingerprint network_transaction_id "
-    "reference mandate is_default reported_at created_at forgotten_at",
+    "reference mandate is_default reported_at created_at forgotten_at blocked_at blocked_for "
+    "rests_until",
 )
 INBOX: Final = _facts(
     "inbox",
@@ -228,6 +247,11 @@ ALL: Final = (
     POSTING,
     PAYER_NUMBER,
     MANDATE,
+    SUBSCRIPTION,
+    AUTOPAY_RUN,
+    AUTOPAY_LINE,
+    AUTOPAY_ITEM,
+    AUTOPAY_NOTICE,
     METHOD,
     INBOX,
     FEED,

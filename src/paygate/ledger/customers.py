@@ -154,14 +154,14 @@ def today(tx: Tx, id_: str) -> date:
 
     It is the date in the customer's time zone, or else in the merchant's.
     """
-    return tx.now.astimezone(_zone(tx, id_)).date()
+    return tx.now.astimezone(zone_of_customer(tx, id_)).date()
 
 
 def date_of(tx: Tx, id_: str, when: datetime | date | None) -> date:
     """Return the calendar date of *when* for the customer *id_*; today for None."""
     if when is None:
         return today(tx, id_)
-    return when.astimezone(_zone(tx, id_)).date() if isinstance(when, datetime) else when
+    return when.astimezone(zone_of_customer(tx, id_)).date() if isinstance(when, datetime) else when
 
 
 def recorded_on(tx: Tx, id_: str, on: date | None) -> date:
@@ -180,7 +180,8 @@ def recorded_on(tx: Tx, id_: str, on: date | None) -> date:
     return now if on is None else on
 
 
-def _zone(tx: Tx, id_: str) -> ZoneInfo:
+def zone_of_customer(tx: Tx, id_: str) -> ZoneInfo:
+    """Return the time zone of a customer, or else the merchant's."""
     own: str | None = tx.known.get(("zone", id_))
     if own is None:
         row = tx.one(_ZONE_OF, {"tenant": tx.tenant, "id": id_})

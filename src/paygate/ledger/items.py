@@ -94,6 +94,7 @@ UPDATE paygate_item SET disputed = CASE WHEN EXISTS (
   WHERE c.item = paygate_item.id AND k.state <> 'won') THEN 1 ELSE 0 END
 WHERE id = :id
 """
+_SET_AUTOPAY = "UPDATE paygate_item SET autopay = :on, method = :method WHERE id = :id"
 _KIND = "SELECT kind FROM paygate_item WHERE id = :id"
 _LISTING = paging.listing(
     f"SELECT {_COLUMNS_OF_INVOICE} FROM paygate_item i",
@@ -331,6 +332,12 @@ def undo_write_off(tx: Tx, item: str, minor: int) -> None:
 def mark_disputed(tx: Tx, item: str) -> None:
     """Store whether *item* has a chargeback that was not won."""
     _change(tx, _MARK_DISPUTED, {"id": item})
+
+
+def set_autopay(tx: Tx, item: str, *, on: bool, method: str | None) -> None:
+    """Store whether *item* is charged automatically, and by which method."""
+    _change(tx, _SET_AUTOPAY, {"id": item, "on": int(on), "method": method})
+    checksums.renew(tx, checksums.ITEM, item)
 
 
 def void(tx: Tx, item: str, *, back: int) -> bool:

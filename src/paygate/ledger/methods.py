@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from paygate.domain.kind import Kind
-from paygate.domain.method import Mandate, MandateScope, PaymentMethod
-from paygate.errors import InvalidValue, MethodNotFound, TokenKeysMissing, TokenUnreadable
+from paygate.domain.method import PaymentMethod
+from paygate.errors import MethodNotFound, TokenKeysMissing, TokenUnreadable
 from paygate.ledger import checksums, paging
 from paygate.ledger.codec import (
     read_date_or_none,
@@ -62,7 +62,8 @@ UPDATE paygate_method SET token_encrypted = :token, brand = :brand, last4 = :las
   expires = :expires, holder = :holder, fingerprint = :fingerprint,
   network_transaction_id = CASE :network_transaction_id
     WHEN '' THEN network_transaction_id ELSE :network_transaction_id END,
-  reference = :reference, mandate = coalesce(:mandate, mandate), reported_at = :reported_at
+  reference = :reference, mandate = coalesce(:mandate, mandate), reported_at = :reported_at,
+  blocked_at = NULL, blocked_for = '', rests_until = NULL
 WHERE id = :id
 """
 _NAMED = """
@@ -95,16 +96,23 @@ WHERE tenant = :tenant AND id > :after AND token_encrypted <> x'' ORDER BY id LI
 """
 _RESEAL = "UPDATE paygate_method SET token_encrypted = :token WHERE id = :id"
 
-_INSERT_MANDATE = """
-INSERT INTO paygate_mandate (
-  id, tenant, customer, text_version, accepted_at, scope, reference, ip, user_agent, checksum)
-VALUES (
-  :id, :tenant, :customer, :text_version, :accepted_at, :scope, :reference, :ip, :user_agent,
-  :checksum)
+_BLOCK = """
+UPDATE paygate_method SET blocked_at = :at, blocked_for = :code
+WHERE id = :id AND blocked_at IS NULL AND forgotten_at IS NULL
 """
-_MANDATE = """
-SELECT * FROM paygate_mandate WHERE tenant = :tenant AND id = :id
+_UNBLOCK = "UPDATE paygate_method SET blocked_at = NULL, blocked_for = '' WHERE id = :id"
+_REST = """
+UPDATE paygate_method SET rests_until = :until
+WHERE id = :id AND (rests_until IS NULL OR rests_until < :until)
 """
+_MOVE_PINS = """
+UPDATE paygate_item SET method = :new
+WHERE tenant = :tenant AND method IS NOT NULL AND method = :old
+"""
+_PINNED = """
+SELECT id FROM paygate_item WHERE tenant = :tenant AND method IS NOT NULL AND method = :old
+"""
+_SET_MANDATE = "UPDATE paygate_method SET mandate = :mandate WHERE id = :id"
 
 
 def vault_of(tx: Tx) -> Vault:
@@ -219,8 +227,11 @@ def change(tx: Tx, method: PaymentMethod, news: MethodNews, at: datetime | None)
     known = (method.brand, method.last4) == (facts["brand"], facts["last_four"])
     if not tx.run(_CHANGE, {"id": method.id, "reported_at": reported_at, **facts}):
         return False
+    changed = not known or expires != method.expires
+    if changed and method.blocked_for:
+        tx.execute(_UNBLOCK, {"id": method.id})  # a new number or expiry may be what was missing
     checksums.renew(tx, checksums.METHOD, method.id)
-    return not known or expires != method.expires
+    return changed
 
 
 def by_id(tx: Tx, id_: str) -> PaymentMethod | None:
@@ -268,6 +279,16 @@ def wipe(tx: Tx, id_: str) -> None:
     tx.execute(_WIPE, {"id": id_})
 
 
+def move_pins(tx: Tx, old: PaymentMethod, new: PaymentMethod) -> None:
+    """Let invoices that are to be charged by *old* be charged by *new*."""
+    params = {"tenant": tx.tenant, "old": old.id, "new": new.id}
+    pinned = [row["id"] for row in tx.all(_PINNED, params)]
+    tx.execute(_MOVE_PINS, params)
+    for item in pinned:
+        tx.known.pop(("item", item), None)
+        checksums.renew(tx, checksums.ITEM, item)
+
+
 def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
     """
     Encrypt tokens of methods after id *after* under the first key, at most *limit*.
@@ -284,48 +305,24 @@ def reseal_page(tx: Tx, after: str, limit: int) -> tuple[str, int, int]:
     return (rows[-1]["id"] if rows else "", len(rows), changed)
 
 
-# --- Mandates --------------------------------------------------------------------------
+def block(tx: Tx, id_: str, code: str) -> bool:
+    """Block a method after a failure; return False if it is blocked already, or forgotten."""
+    news = bool(tx.run(_BLOCK, {"id": id_, "at": tx.at, "code": code}))
+    if news:
+        checksums.renew(tx, checksums.METHOD, id_)
+    return news
 
 
-def insert_mandate(tx: Tx, customer: str, mandate: Mandate) -> str:
-    """Store a mandate and return its id; raise `InvalidValue` if it was accepted in the future."""
-    if mandate.accepted_at > tx.now + timedelta(days=1):
-        raise InvalidValue(
-            f"the mandate was accepted at {mandate.accepted_at:%Y-%m-%d %H:%M}, which is in the "
-            f"future; it is now {tx.now:%Y-%m-%d %H:%M} UTC",
-            argument="mandate",
-        )
-    id_ = tx.new_id("man")
-    params = {
-        "id": id_,
-        "tenant": tx.tenant,
-        "customer": customer,
-        "text_version": mandate.text_version,
-        "accepted_at": write_instant(mandate.accepted_at),
-        "scope": mandate.scope.value,
-        "reference": mandate.reference,
-        "ip": mandate.ip,
-        "user_agent": mandate.user_agent,
-        "revoked_at": None,
-    }
-    tx.execute(_INSERT_MANDATE, checksums.signed(checksums.MANDATE, params))
-    return id_
+def rest(tx: Tx, id_: str, until: date) -> None:
+    """Store the day until which a method is not charged automatically."""
+    tx.execute(_REST, {"id": id_, "until": write_date(until)})
+    checksums.renew(tx, checksums.METHOD, id_)
 
 
-def mandate(tx: Tx, id_: str) -> Mandate | None:
-    """Return the mandate with this id, or None."""
-    row = tx.one(_MANDATE, {"tenant": tx.tenant, "id": id_})
-    if row is None:
-        return None
-    return Mandate(
-        id=row["id"],
-        text_version=row["text_version"],
-        accepted_at=read_instant(row["accepted_at"]),
-        scope=MandateScope(row["scope"]),
-        reference=row["reference"],
-        ip=row["ip"],
-        user_agent=row["user_agent"],
-    )
+def set_mandate(tx: Tx, id_: str, mandate: str) -> None:
+    """Store the payer's authorization to charge a method without them."""
+    tx.execute(_SET_MANDATE, {"id": id_, "mandate": mandate})
+    checksums.renew(tx, checksums.METHOD, id_)
 
 
 # --- Reading rows -------------------------------------------------------------------------
@@ -341,6 +338,8 @@ def method_of(row: Row) -> PaymentMethod:
         brand=row["brand"],
         last4=row["last4"],
         expires=read_date_or_none(row["expires"]),
+        blocked_for=row["blocked_for"],
+        rests_until=read_date_or_none(row["rests_until"]),
         is_default=bool(row["is_default"]),
         mandate=row["mandate"],
         created_at=read_instant(row["created_at"]),

@@ -98,6 +98,9 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
             "paygate_attempt",
             "paygate_attempt_request",
             "paygate_attempt_try",
+            "paygate_autopay_item",
+            "paygate_autopay_line",
+            "paygate_autopay_notice",
             "paygate_chargeback",
             "paygate_chargeback_item",
             "paygate_claim",
@@ -124,6 +127,7 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
             "paygate_refund_item",
             "paygate_reversal",
             "paygate_review",
+            "paygate_subscription",
             "paygate_taken",
             "paygate_write_off",
         ),
@@ -148,6 +152,10 @@ ROOTLESS: Final[Mapping[str, str]] = {
     "paygate_account": "Each statement writes one fact of one row, and the last one wins.",
     "paygate_account_settings": (
         "A name is unique, and a change takes effect only on the revision from which it was made."
+    ),
+    "paygate_autopay_run": (
+        "A day has one run, and only the holder of its lease moves it on; its charges are made "
+        "once, whoever makes them."
     ),
     "paygate_refused_callback": "One statement increments the count.",
     "paygate_address_count": "One statement increments the count and locks the row.",

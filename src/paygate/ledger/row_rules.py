@@ -71,6 +71,11 @@ _COUNTED: Final = [
     "sink",
     "taken",
     "write_off",
+    "autopay_item",
+    "autopay_line",
+    "autopay_notice",
+    "autopay_run",
+    "subscription",
 ]
 """The tables from which no row is ever deleted; a trigger counts the rows written to them."""
 
@@ -123,6 +128,7 @@ _OWNERS: Final = {
     "paygate_taken": "JOIN paygate_receipt o ON o.id = t.receipt",
     "paygate_chargeback_item": "JOIN paygate_chargeback o ON o.id = t.chargeback",
     "paygate_quote": "JOIN paygate_attempt o ON o.id = t.attempt",
+    "paygate_autopay_item": "JOIN paygate_payment o ON o.id = t.payment",
 }
 
 
@@ -236,6 +242,12 @@ REFERENCES: Final[dict[str, tuple[Reference, ...]]] = {
         _reference("payment", "tenant customer"),
     ),
     "method": (_reference("mandate", "tenant customer"),),
+    "subscription": (_reference("mandate", "tenant customer"),),
+    "autopay_line": (
+        _reference("run>autopay_run"),
+        _reference("payment", "tenant customer currency method"),
+        _reference("method", "tenant customer account"),
+    ),
 }
 
 
@@ -318,6 +330,12 @@ _BELONGING: Final = (
             ),
             _compared_with_owner(
                 "link_item", "link", _reference("item", "tenant customer currency")
+            ),
+            _compared_with_owner(
+                "autopay_item",
+                "payment",
+                _reference("item", "tenant customer currency"),
+                _reference("line>autopay_line", "tenant customer currency"),
             ),
             _compared_with_owner("hold", "attempt", _reference("credit", "tenant currency")),
             _compared_with_owner("refund_item", "attempt", _reference("item", "tenant currency")),

@@ -100,6 +100,50 @@ STATE_RULES: Final = (
         """,
     ),
     Rule(
+        "automatic-payments-are-made-once",
+        "an invoice has at most one automatic payment under way, a line of a run at most one that "
+        "was sent, and both follow from the payment",
+        (
+            """
+            SELECT i.number AS subject, count(*) || ' automatic payments under way' AS detail
+            FROM paygate_autopay_item x JOIN paygate_item i ON i.id = x.item
+            WHERE i.tenant = :tenant AND x.outcome = 'live'
+            GROUP BY i.id, i.number HAVING count(*) > 1
+            """,
+            """
+            SELECT l.id AS subject, count(DISTINCT x.payment) || ' payments were sent' AS detail
+            FROM paygate_autopay_line l JOIN paygate_autopay_item x ON x.line = l.id
+            WHERE l.tenant = :tenant AND x.outcome NOT IN ('not_sent', 'refused')
+            GROUP BY l.id HAVING count(DISTINCT x.payment) > 1
+            """,
+            """
+            SELECT l.id AS subject, 'its payment ' || l.payment || ' is of another line' AS detail
+            FROM paygate_autopay_line l LEFT JOIN paygate_autopay_item x
+              ON x.line = l.id AND x.payment = l.payment
+            WHERE l.tenant = :tenant AND x.payment IS NULL
+            """,
+            """
+            SELECT p.id AS subject, 'it is ' || p.status || ', but its try is ' || x.outcome
+              AS detail
+            FROM paygate_autopay_item x JOIN paygate_payment p ON p.id = x.payment
+            WHERE p.tenant = :tenant AND (x.outcome = 'live') <> (p.status IN (
+              'processing', 'unknown', 'pending', 'requires_action', 'authorized'))
+            """,
+        ),
+    ),
+    Rule(
+        "subscriptions-have-mandates",
+        "an active subscription has a method that the payer agreed to",
+        """
+        SELECT s.customer AS subject, 'no method has a mandate' AS detail
+        FROM paygate_subscription s
+        WHERE s.tenant = :tenant AND s.status = 'active' AND NOT EXISTS (
+          SELECT 1 FROM paygate_method m JOIN paygate_mandate a ON a.id = m.mandate
+          WHERE m.tenant = s.tenant AND m.customer = s.customer AND m.forgotten_at IS NULL
+            AND a.ended_at IS NULL)
+        """,
+    ),
+    Rule(
         "links-have-their-tokens",
         "each payment link has its latest token, and its items are marked",
         """

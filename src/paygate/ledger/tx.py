@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from paygate import logs
+from paygate.domain.autopay import AutopayPolicy
 from paygate.ledger.codec import write_instant
 from paygate.ledger.elapsed import Lease
 
@@ -132,8 +133,9 @@ class Connection(Protocol):
 class Context:
     """The tenant, actor, clock and keys of a transaction.
 
-    *zone* is the merchant's, used for customers whose time zone is not known. Without a
-    *stopwatch*, elapsed time is measured by *clock*, such as one that a test moves.
+    *zone* is the merchant's, used for customers whose time zone is not known, and *autopay* the
+    host's policy for automatic payment. Without a *stopwatch*, elapsed time is measured by *clock*,
+    such as one that a test moves.
     """
 
     tenant: str
@@ -144,6 +146,7 @@ class Context:
     vault: Vault | None = None
     page_keys: PageKeys | None = None
     stopwatch: Stopwatch | None = None
+    autopay: AutopayPolicy = field(default_factory=AutopayPolicy)
 
 
 class Tx:
@@ -156,6 +159,8 @@ class Tx:
     `known` caches what this transaction has read or written, so that no row is read twice. Its
     keys are the kind of fact and the id of its owner. Only the module that writes a table caches
     its rows, and each of its statements that changes a row updates or drops the cached value.
+
+    `automatic` names the automatic payments that changed in this transaction.
 
     `freed` names the items of which something became free in this transaction, in that order,
     `linked` the items whose amounts changed and that a payment link may be for, and `links` the
@@ -174,6 +179,8 @@ class Tx:
         "_stopwatch",
         "actor",
         "at",
+        "automatic",
+        "autopay",
         "each",
         "execute",
         "freed",
@@ -216,6 +223,8 @@ class Tx:
         self.known: dict[tuple[str, str], Any] = {}
         self.freed: dict[str, None] = {}
         self.links: dict[str, None] = {}
+        self.autopay = context.autopay
+        self.automatic: dict[str, None] = {}
         self.linked: dict[str, None] = {}
         self._queues: set[str] = set()
         self._at_end: dict[str, list[Mapping[str, Any]]] = {}

@@ -18,9 +18,28 @@ _REFUSED: Final = "Counts of refused callbacks, which have no effect on payments
 _JOB: Final = (
     "Who does a job, and until when. A job may be done twice, late, or by another process."
 )
+_RUN: Final = (
+    "How far a run of automatic payment is, and who works on it. A charge is made once, however "
+    "often the run begins again."
+)
 _NOT_USED: Final = "No row is written to this table yet."
 
 UNNOTICED: Final[dict[str, str]] = {
+    **{
+        f"paygate_autopay_run.{name}": _RUN
+        for name in (
+            "status",
+            "after_customer",
+            "passes",
+            "customers",
+            "skips",
+            "wait_until",
+            "next_at",
+            "lease",
+            "lease_until",
+            "finished_at",
+        )
+    },
     **{
         f"paygate_account.{name}": _ACCOUNT
         for name in (

@@ -33,7 +33,16 @@ from paygate.errors import (
     Unsupported,
 )
 from paygate.gateway import Charge, StoredToken, digest_key
-from paygate.ledger import attempts, chargebacks, claims, customers, keys, methods, payments
+from paygate.ledger import (
+    attempts,
+    chargebacks,
+    claims,
+    customers,
+    keys,
+    mandates,
+    methods,
+    payments,
+)
 from paygate.printing import shown
 from paygate.service import (
     addresses,
@@ -57,7 +66,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from paygate.dialogue import Dialogue
-    from paygate.domain.method import Mandate
+    from paygate.domain.mandate import Mandate
     from paygate.domain.outcome import Outcome
     from paygate.domain.payment import Payment
     from paygate.gateway import Method, Rail
@@ -97,6 +106,10 @@ class CollectOrder:
     link: str | None = None
     admit: Callable[[Tx], None] | None = None
     """Called in the transaction that stores the intent; it may raise."""
+    record: Callable[[Tx, Payment], None] | None = None
+    """Called at the end of that transaction, to store more with the payment."""
+    page_wait: timedelta | None = None
+    """How long a page without an end is waited out, if the payer is not present."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +142,14 @@ def collect(
     def store(tx: Tx) -> Opened:
         opened = open_payment(tx, order, kind, rail, timing)
         if opened.dialogue is not None:
-            payer_present = order.payer_present
-            withdrawing.check(tx, opened.items, accounts, tried, payer_present=payer_present)
+            withdrawing.check(
+                tx,
+                opened.items,
+                accounts,
+                tried,
+                payer_present=order.payer_present,
+                page_wait=order.page_wait,
+            )
         return opened
 
     opened: Opened | None = None
@@ -242,15 +261,18 @@ def _usable(tx: Tx, order: CollectOrder, method: PaymentMethod, customer: str) -
         tx, customer
     ):
         why, text = "expired", f"expired on {found.expires}"
-    elif not order.payer_present and found.mandate is None:
+    elif not order.payer_present and not _is_allowed(tx, found):
         why = "no_mandate"
-        text = (
-            "was stored without a mandate: charge it with the payer present, or store it again "
-            "with mandate="
-        )
+        text = "has no mandate: charge it with the payer present, or call start_autopay with one"
     else:
         return found
     raise MethodNotUsable(f"method {found.id} {text}", method=found.id, why=why)
+
+
+def _is_allowed(tx: Tx, method: PaymentMethod) -> bool:
+    """Return whether the payer has agreed to charges of *method* without them, and still does."""
+    mandate = None if method.mandate is None else mandates.by_id(tx, method.mandate)
+    return mandate is not None and mandate.ended_at is None
 
 
 def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Timing) -> Opened:
@@ -355,6 +377,8 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         address_index=charge.address_index,
     )
     events.emit(tx, "payment.started", payment)
+    if order.record is not None:
+        order.record(tx, payment)
     return Opened(
         payment=payment,
         items=paid,
@@ -400,7 +424,7 @@ def _method(
     mandate = None
     if order.mandate is not None:
         payer = customer if order.payer is None else order.payer.id
-        mandate = methods.insert_mandate(tx, payer, order.mandate)
+        mandate = mandates.insert(tx, payer, order.mandate)
     if not isinstance(order.method, PaymentMethod):
         return order.method, None, mandate
     found = _usable(tx, order, order.method, customer)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from paygate import logs
 from paygate.domain.decide import Source
 from paygate.domain.kind import Kind, Operation
-from paygate.domain.method import Mandate, MethodRequest
+from paygate.domain.mandate import Mandate
+from paygate.domain.method import MethodRequest
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import GatewayNotFound, InvalidValue, MethodNotUsable, NotEnrollable
@@ -30,9 +31,10 @@ from paygate.ledger import (
     holding,
     inbox,
     keys,
+    mandates,
     methods,
 )
-from paygate.service import dialogues, door, finding, keeping, merge, requests
+from paygate.service import agreements, dialogues, door, finding, keeping, merge, requests
 from paygate.service.asking import Heard, ask
 from paygate.service.flow import Flow, intend, look, transact
 from paygate.service.reading import AnswerSource
@@ -156,7 +158,7 @@ def _open(tx: Tx, wish: EnrollOrder, kind: Kind, rail: Rail, timing: Timing) -> 
     reference = "" if wish.from_payment is None else _reference(tx, wish, customer.id)
     mandate = None
     if wish.mandate is not None:
-        mandate = methods.mandate(tx, methods.insert_mandate(tx, customer.id, wish.mandate))
+        mandate = mandates.by_id(tx, mandates.insert(tx, customer.id, wish.mandate))
     enrollment = Enrollment(
         key=digest_key(tx.tenant, "enroll", wish.key),
         our_ref=id_,
@@ -233,9 +235,18 @@ def _fingerprint(wish: EnrollOrder, kind: Kind) -> str:
 
 
 def forget(
-    method: str, key: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+    method: str,
+    key: str,
+    accounts: Mapping[str, GatewayAccount],
+    timing: Timing,
+    *,
+    by: str | None = None,
 ) -> Flow[MethodRequest]:
-    """Forget a method: stop charging it, and have the gateway delete it."""
+    """
+    Forget a method: stop charging it, and have the gateway delete it.
+
+    With *by*, another method of the customer takes its place, in the same transaction.
+    """
     found = yield from look(lambda tx: finding.method(tx, method))
     account = accounts.get(found.account)
     if account is None:
@@ -246,25 +257,31 @@ def forget(
             known=sorted(accounts),
         )
     stored = yield from intend(
-        lambda tx: _open_forget(tx, found, account, key, timing), lambda stored: stored.attempt
+        lambda tx: _open_forget(tx, found, account, key, timing, by),
+        lambda stored: stored.attempt,
     )
     return (yield from _ask(stored, account, timing))
 
 
 def _open_forget(
-    tx: Tx, method: PaymentMethod, account: GatewayAccount, key: str, timing: Timing
+    tx: Tx, method: PaymentMethod, account: GatewayAccount, key: str, timing: Timing, by: str | None
 ) -> StoredEnrollment:
     holding.hold_method(tx, method.id)
+    if by is not None:
+        agreements.check_replacement(tx, method.id, by)
     id_ = tx.new_id("att")
     live = _deletion(tx, method.id)
-    before = keys.take(tx, "forget", key, keys.fingerprint(method=method.id), live or id_)
+    before = keys.take(tx, "forget", key, _forgetting(method.id, by), live or id_)
     if before is not None or live is not None:
         return StoredEnrollment(attempt=before or live or "", operation=Operation.FORGET)
     account.rail(method.kind, Operation.FORGET)
     forgetting = requests.forgetting(tx, id_, digest_key(tx.tenant, "forget", key), method.id)
     dialogue = door.begun(partial(dialogues.begin_method_change, account.gateway, forgetting))
+    if by is not None:
+        agreements.replaced(tx, method.id, by)
     if methods.forget(tx, method.id):
         keeping.emit(tx, "method.forgotten", method.id)
+        agreements.after_forgotten(tx, method.customer)
     lease = tx.lease(timing.lease)
     _insert(
         tx,
@@ -286,6 +303,13 @@ def _open_forget(
         lease=lease,
         secret=forgetting.token,
     )
+
+
+def _forgetting(method: str, by: str | None) -> str:
+    """Return what identifies a repetition of this call."""
+    if by is None:
+        return keys.fingerprint(method=method)
+    return keys.fingerprint(method=method, by=by)
 
 
 def _deletion(tx: Tx, method: str) -> str | None:

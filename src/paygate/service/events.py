@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paygate import logs
 from paygate.domain.credit import CreditReason
@@ -43,6 +43,7 @@ def emit(
     }
     if payment.link:
         data["link"] = payment.link
+    note_automatic(tx, payment)
     if about.attempt:
         data |= {"attempt": about.attempt, "operation": about.operation}
     if payment.checks is not None:
@@ -50,6 +51,16 @@ def emit(
     if payment.code or payment.reason:
         data |= {"code": payment.code, "raw_code": payment.raw_code, "reason": payment.reason}
     outbox.emit(tx, type_, payment.id, data | more, about)
+
+
+def note_automatic(tx: Tx, payment: Payment) -> None:
+    """Let the end of this transaction store what follows if *payment* is an automatic one."""
+    if payment.key.startswith(AUTOPAY):
+        tx.automatic[payment.id] = None
+
+
+AUTOPAY: Final = "autopay/"
+"""How the key of an automatic payment begins; a host's key that does as well has no line."""
 
 
 def emit_receipt(

@@ -99,6 +99,10 @@ def _whole(work: Callable[[Tx], T], tx: Tx) -> T:
         from paygate.service import freed
 
         freed.take_up(tx)
+    if tx.automatic:
+        from paygate.service import autopay_outcome
+
+        autopay_outcome.follow(tx)
     if tx.linked or tx.links:
         from paygate.service import linked
 

@@ -27,9 +27,18 @@ from paygate.domain.outcome import (
     Unsent,
 )
 from paygate.errors import MethodNotFound
-from paygate.ledger import attempts, customers, holding, methods, outbox, payments, stored_requests
+from paygate.ledger import (
+    attempts,
+    customers,
+    holding,
+    mandates,
+    methods,
+    outbox,
+    payments,
+    stored_requests,
+)
 from paygate.printing import shown
-from paygate.service import events
+from paygate.service import agreements, events
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -141,6 +150,7 @@ def keep(
         methods.renew(tx, twin, stored, mandate, answer.network_transaction_id)
         attempts.set_method(tx, row.attempt.id, twin)
         emit(tx, "method.renewed", twin)
+        _agreed(tx, row, answer, customer, mandate, twin)
         return twin
     written = methods.insert(
         tx,
@@ -153,7 +163,27 @@ def keep(
     )
     if written:
         emit(tx, "method.stored", id_)
+        _agreed(tx, row, answer, customer, mandate, id_)
     return id_
+
+
+def _agreed(
+    tx: Tx,
+    row: AttemptRow,
+    answer: Approved | Authorized,
+    customer: str,
+    mandate: str | None,
+    method: str,
+) -> None:
+    """Subscribe a customer who has stored a method with a mandate."""
+    if mandate is None:
+        return
+    stored = answer.method
+    assert stored is not None, "only an answer with a method is kept"
+    amount = row.attempt.amount if row.attempt.payment else None
+    network_id = stored.network_transaction_id or answer.network_transaction_id
+    mandates.set_first(tx, mandate, network_id, amount)
+    agreements.agreed(tx, customer, mandate, method)
 
 
 def hear(tx: Tx, account: str, news: MethodNews, at: datetime | None) -> bool:
@@ -172,6 +202,8 @@ def hear(tx: Tx, account: str, news: MethodNews, at: datetime | None) -> bool:
         if changed:
             known = True
             emit(tx, type_, method.id, news.reason)
+        if changed and news.ended:
+            agreements.after_forgotten(tx, method.customer)
     return known
 
 

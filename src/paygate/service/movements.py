@@ -38,7 +38,14 @@ from paygate.ledger import (
 )
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.service import allocation, dispute, identifying, returned, settle, taking
-from paygate.service.events import alert, alert_credited, emit, emit_receipt, of_movement
+from paygate.service.events import (
+    alert,
+    alert_credited,
+    emit,
+    emit_receipt,
+    note_automatic,
+    of_movement,
+)
 from paygate.service.taking import Outgo, RefundTo
 
 if TYPE_CHECKING:
@@ -139,6 +146,7 @@ def _place(
         case MovementKind.RETURN:
             if not returned.book_return(tx, payment, receipt, movement):
                 _outward(tx, row, payment, receipt, movement)
+            note_automatic(tx, payment)
             return []
         case (
             MovementKind.REFUND

@@ -28,7 +28,7 @@ from paygate.ledger import (
 )
 from paygate.ledger.posting import LedgerAccount, PostingLine
 from paygate.printing import shown
-from paygate.service import allocation, crediting, issue, taking
+from paygate.service import allocation, crediting, events, issue, taking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,6 +117,7 @@ def document(
         )
     _release(tx, payment)
     payments.set_reversal(tx, payment.id, reversal)
+    events.note_automatic(tx, payment)
     outbox.emit(
         tx,
         "payment.reversed",

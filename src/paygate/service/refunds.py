@@ -7,9 +7,9 @@ longer there: it is sent only if the host says how to account for it.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from paygate.domain.banking_days import after_banking_days
 from paygate.domain.chargeback import DisputeState
 from paygate.domain.money import Money
 from paygate.domain.payable import Payable, Share, label_of
@@ -28,13 +28,10 @@ from paygate.service.taking import RefundTo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     from paygate.domain.payment import Payment
     from paygate.domain.receipt import Receipt
     from paygate.ledger.tx import Tx
-
-_SATURDAY = 5
 
 
 def check_dispute(tx: Tx, payment: Payment) -> None:
@@ -71,14 +68,6 @@ def check_returnable(tx: Tx, payment: Payment, sent: Sequence[Receipt], force_re
         payment=payment.id,
         refundable_from=earliest,
     )
-
-
-def after_banking_days(day: date, count: int) -> date:
-    """Return the date *count* banking days after *day*; weekends do not count."""
-    while count > 0:
-        day += timedelta(days=1)
-        count -= day.weekday() < _SATURDAY
-    return day
 
 
 def check_spent(tx: Tx, payment: Payment, amount: Money) -> None:

@@ -25,7 +25,7 @@ from paygate.domain.money import Money
 from paygate.domain.secret import Sealed, Secret
 from paygate.errors import PageKeysMissing, PaygateError, TokenKeysMissing, TokenUnreadable
 from paygate.gateway import Charge, Enrollment, Forgetting, StoredToken
-from paygate.ledger import customers, methods, stored_requests
+from paygate.ledger import customers, mandates, methods, stored_requests
 from paygate.service import page_tokens
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def _rebuild_enrollment(tx: Tx, attempt: str) -> Enrollment | None:
         **facts,
         kind=Kind(kind),
         customer=customers.customer_of(customer),
-        mandate=None if mandate is None else methods.mandate(tx, mandate),
+        mandate=None if mandate is None else mandates.by_id(tx, mandate),
     )
 
 

@@ -22,6 +22,7 @@ from paygate.service.tasks import OperateOrder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import timedelta
 
     from paygate.domain.payment import Payment
     from paygate.ledger.tx import Tx
@@ -43,12 +44,14 @@ def check(
     tried: Collection[str],
     *,
     payer_present: bool,
+    page_wait: timedelta | None = None,
 ) -> None:
     """
     Raise `OpenPages` for pages of the items *wanted* that can be withdrawn and were not *tried*.
 
     A payer who is present does not wait for a page that cannot be withdrawn: the new payment
-    supersedes it. Without the payer, nothing is sent until the page has ended or expired.
+    supersedes it. Without the payer, nothing is sent until the page has ended or expired; one that
+    has no end and cannot be withdrawn is waited out for *page_wait*.
     """
     rows = [page for item in wanted for page in claims.pages_on(tx, item)]
     pages = [finding.payment(tx, page) for page in dict.fromkeys(rows)]
@@ -60,8 +63,7 @@ def check(
     if payer_present:
         return
     for page in pages:
-        over = page.expires_at is not None and page.expires_at < tx.now
-        if not (over and page.id not in tried):
+        if not (is_over(tx, page, page_wait) and page.id not in tried):
             out = ways.out_of(tx, page)
             raise ItemAlreadyBeingPaid(
                 f"payment {page.id} is a page that can still be paid, so nothing is charged "
@@ -71,6 +73,14 @@ def check(
                 ways={page.id: list(out.verbs)},
                 until=out.until,
             )
+
+
+def is_over(tx: Tx, page: Payment, page_wait: timedelta | None) -> bool:
+    """Return whether *page* has expired, or has no end and was waited out."""
+    if page.expires_at is not None:
+        return page.expires_at < tx.now
+    opened = page.created_at
+    return page_wait is not None and opened is not None and opened + page_wait <= tx.now
 
 
 def _numbers(tx: Tx, page: Payment, wanted: Collection[str]) -> list[str]:

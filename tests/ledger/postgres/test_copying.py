@@ -164,6 +164,7 @@ def test_the_tables_that_are_copied_are_those_of_the_schema(rich: Path) -> None:
     left = {"paygate_meta", "paygate_row_count", "paygate_job"}
     assert {table.name for table in copied_tables()} == names - left
     assert {table.name for table in copied_tables() if table.leases} == {
+        "paygate_autopay_run",
         "paygate_feed",
         "paygate_sink",
     }

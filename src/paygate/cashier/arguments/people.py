@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from paygate.domain.customer import Browser, Customer
-    from paygate.domain.method import Mandate
+    from paygate.domain.mandate import Mandate
 
 _FACTS_MAX: Final = 2_000
 
@@ -78,7 +78,7 @@ def browser(value: object, name: str) -> Browser:
 
 def mandate(value: object, name: str) -> Mandate:
     """Return a payer's authorization."""
-    from paygate.domain.method import Mandate
+    from paygate.domain.mandate import Mandate
 
     if not isinstance(value, Mandate):
         refuse(name, "a Mandate", value)

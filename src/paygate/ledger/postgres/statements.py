@@ -105,6 +105,12 @@ FOREIGN_KEYS: Final = (
     ("chargeback_item", "write_off", "write_off"),
     ("quote", "attempt", "attempt"),
     ("arrival", "attempt", "attempt"),
+    ("subscription", "mandate", "mandate"),
+    ("autopay_line", "run", "autopay_run"),
+    ("autopay_line", "payment", "payment"),
+    ("autopay_item", "payment", "payment"),
+    ("autopay_item", "item", "item"),
+    ("autopay_item", "line", "autopay_line"),
 )
 """The foreign keys of the schema: table, column, and the table whose `id` the column holds."""
 

@@ -17,7 +17,7 @@ from paygate._version import __version__
 from paygate.domain.attempt import AttemptState
 from paygate.domain.customer import Customer, PostalAddress
 from paygate.domain.kind import Kind, Operation
-from paygate.domain.method import Mandate
+from paygate.domain.mandate import Mandate
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.result import OperationState

@@ -117,6 +117,7 @@ CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, du
 CREATE INDEX paygate_item_by_assignment_key
   ON paygate_item (tenant, assignment_key, kind, issued_at, id)
   WHERE assignment_key IS NOT NULL;
+CREATE INDEX paygate_item_pinned ON paygate_item (tenant, method) WHERE method IS NOT NULL;
 CREATE INDEX paygate_item_prepaid ON paygate_item (tenant, issued_at, id)
   WHERE kind = 'prepayment';
 CREATE INDEX paygate_item_prepaid_by_customer ON paygate_item (tenant, customer, issued_at, id)
@@ -740,19 +741,58 @@ CREATE INDEX paygate_payer_number_by_customer
 CREATE INDEX paygate_payer_number_by_account
   ON paygate_payer_number (tenant, account, assigned_at, id) WHERE released_at IS NULL;
 
+-- The payer's authorizations to charge a method without them.
 CREATE TABLE paygate_mandate (
   id text COLLATE "C" PRIMARY KEY,
   tenant text COLLATE "C" NOT NULL,
   customer text COLLATE "C" NOT NULL,
   text_version text COLLATE "C" NOT NULL,
+  text_digest text COLLATE "C" NOT NULL,
+  language text COLLATE "C" NOT NULL,
   accepted_at text COLLATE "C" NOT NULL,
   scope text COLLATE "C" NOT NULL,
+  pending text COLLATE "C" NOT NULL, -- JSON: the numbers of the open invoices that the payer agreed to
   reference text COLLATE "C" NOT NULL,
   ip text COLLATE "C" NOT NULL,
   user_agent text COLLATE "C" NOT NULL,
-  revoked_at text COLLATE "C",
+  authenticated text COLLATE "C" NOT NULL, -- how the payer was identified
+  channel text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL, -- who noted it
+  basis text COLLATE "C" NOT NULL, -- how amount and date follow
+  ceiling_currency text COLLATE "C",
+  ceiling_minor bigint CHECK (ceiling_minor > 0),
+  notice_days bigint,
+  network_transaction_id text COLLATE "C" NOT NULL DEFAULT '', -- of the first transaction
+  first_currency text COLLATE "C",
+  first_minor bigint, -- the amount of the first transaction
+  ended_at text COLLATE "C",
+  ended_by text COLLATE "C" NOT NULL DEFAULT '',
+  ended_for text COLLATE "C" NOT NULL DEFAULT '', -- the reason
   checksum bigint NOT NULL
 );
+CREATE INDEX paygate_mandate_live ON paygate_mandate (tenant, customer, id)
+  WHERE ended_at IS NULL;
+
+-- Customers whose invoices are charged automatically.
+CREATE TABLE paygate_subscription (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL CHECK (status IN ('active', 'paused', 'ended')),
+  since text COLLATE "C" NOT NULL, -- invoices issued from then on are charged
+  mandate text COLLATE "C" NOT NULL REFERENCES paygate_mandate (id), -- that began it
+  pending text COLLATE "C" NOT NULL, -- JSON: the numbers of older invoices that are charged as well
+  revoked bigint NOT NULL DEFAULT 0, -- the payer withdrew an authorization
+  reason text COLLATE "C" NOT NULL DEFAULT '', -- why it is paused or has ended
+  changed_at text COLLATE "C" NOT NULL,
+  changed_by text COLLATE "C" NOT NULL,
+  created_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL
+);
+CREATE UNIQUE INDEX paygate_subscription_live ON paygate_subscription (tenant, customer)
+  WHERE status <> 'ended';
+CREATE INDEX paygate_subscription_by_customer
+  ON paygate_subscription (tenant, customer, created_at, id);
 
 -- The processor's latest reference of each customer, by account.
 CREATE TABLE paygate_customer_reference (
@@ -783,6 +823,9 @@ CREATE TABLE paygate_method (
   is_default bigint NOT NULL DEFAULT 0,
   reported_at text COLLATE "C" NOT NULL, -- the time of the processor's latest report
   created_at text COLLATE "C" NOT NULL,
+  blocked_at text COLLATE "C", -- since when a failure has blocked it
+  blocked_for text COLLATE "C" NOT NULL DEFAULT '', -- the code of that failure
+  rests_until text COLLATE "C", -- its bank asked not to charge it before this date
   forgotten_at text COLLATE "C",
   checksum bigint NOT NULL
 );
@@ -792,6 +835,85 @@ CREATE UNIQUE INDEX paygate_method_default ON paygate_method (tenant, customer)
 CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
 CREATE INDEX paygate_method_by_reference ON paygate_method (tenant, account, reference)
   WHERE reference <> '';
+
+-- Runs of automatic payment, one for each day, which can be interrupted and resumed.
+CREATE TABLE paygate_autopay_run (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  run_date text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL CHECK (status IN ('running', 'finished')),
+  after_customer text COLLATE "C" NOT NULL DEFAULT '', -- the last customer that this pass has done
+  passes bigint NOT NULL DEFAULT 0, -- how often all customers were gone through
+  customers bigint NOT NULL DEFAULT 0,
+  skips text COLLATE "C" NOT NULL DEFAULT '{}', -- JSON: how many invoices were skipped in this pass, by reason
+  wait_until text COLLATE "C", -- the earliest instant for which this pass has left something
+  next_at text COLLATE "C", -- when the next pass begins; NULL if it is finished
+  lease text COLLATE "C" NOT NULL DEFAULT '',
+  lease_until text COLLATE "C",
+  started_at text COLLATE "C" NOT NULL,
+  finished_at text COLLATE "C",
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, run_date)
+);
+CREATE INDEX paygate_autopay_run_due ON paygate_autopay_run (tenant, next_at, id)
+  WHERE status = 'running';
+
+-- A line of a run: one charge of a method, stored with its payment. It has another payment only
+-- after the one before was never sent or was refused by the processor.
+CREATE TABLE paygate_autopay_line (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  run text COLLATE "C" NOT NULL REFERENCES paygate_autopay_run (id),
+  customer text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL, -- empty if credit paid it all
+  method text COLLATE "C", -- NULL if credit paid it all
+  charged text COLLATE "C" NOT NULL, -- the method, or empty
+  presents text COLLATE "C" NOT NULL, -- the returned payment that is presented again, or empty
+  payment text COLLATE "C" NOT NULL REFERENCES paygate_payment (id),
+  payments bigint NOT NULL, -- how many it has had
+  created_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  UNIQUE (run, customer, currency, account, charged, presents)
+);
+CREATE INDEX paygate_autopay_line_by_customer
+  ON paygate_autopay_line (tenant, customer, created_at, id);
+
+-- The automatic payments of an invoice, and what follows from each.
+CREATE TABLE paygate_autopay_item (
+  payment text COLLATE "C" NOT NULL REFERENCES paygate_payment (id),
+  item text COLLATE "C" NOT NULL REFERENCES paygate_item (id),
+  line text COLLATE "C" NOT NULL REFERENCES paygate_autopay_line (id),
+  method text COLLATE "C",
+  amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+  tried_on text COLLATE "C" NOT NULL, -- the date in the customer's zone
+  outcome text COLLATE "C" NOT NULL DEFAULT 'live', -- live, paid, or the class of the failure
+  code text COLLATE "C" NOT NULL DEFAULT '',
+  ended_on text COLLATE "C",
+  ended_at text COLLATE "C",
+  next_on text COLLATE "C", -- the first day of the next try
+  next_at text COLLATE "C", -- or its instant, if the request was never sent
+  given_up bigint NOT NULL DEFAULT 0,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (payment, item)
+);
+CREATE INDEX paygate_autopay_item_by_item ON paygate_autopay_item (item, payment);
+CREATE INDEX paygate_autopay_item_by_method ON paygate_autopay_item (method, ended_on)
+  WHERE method IS NOT NULL;
+CREATE INDEX paygate_autopay_item_by_line ON paygate_autopay_item (line);
+
+-- Notices to customers, so that each is given once.
+CREATE TABLE paygate_autopay_notice (
+  tenant text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  subject text COLLATE "C" NOT NULL, -- an invoice, a method or a charge
+  occasion text COLLATE "C" NOT NULL,
+  facts text COLLATE "C" NOT NULL, -- JSON
+  given_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, kind, subject, occasion)
+);
 
 -- Callbacks, as received and as parsed, before they are applied. The raw callback may contain a
 -- token, so it is stored encrypted; without a token key, only its digest is stored. The parsed
@@ -1174,6 +1296,11 @@ INSERT INTO paygate_row_count (name, shard, written) VALUES
   ('paygate_review', 0, 0),
   ('paygate_sink', 0, 0),
   ('paygate_taken', 0, 0),
+  ('paygate_autopay_item', 0, 0),
+  ('paygate_autopay_line', 0, 0),
+  ('paygate_autopay_notice', 0, 0),
+  ('paygate_autopay_run', 0, 0),
+  ('paygate_subscription', 0, 0),
   ('paygate_write_off', 0, 0);
 CREATE FUNCTION paygate_count_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -1266,4 +1393,14 @@ CREATE TRIGGER paygate_sink_counted AFTER INSERT ON paygate_sink
 CREATE TRIGGER paygate_taken_counted AFTER INSERT ON paygate_taken
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_write_off_counted AFTER INSERT ON paygate_write_off
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_autopay_item_counted AFTER INSERT ON paygate_autopay_item
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_autopay_line_counted AFTER INSERT ON paygate_autopay_line
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_autopay_notice_counted AFTER INSERT ON paygate_autopay_notice
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_autopay_run_counted AFTER INSERT ON paygate_autopay_run
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_subscription_counted AFTER INSERT ON paygate_subscription
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();

@@ -115,6 +115,7 @@ CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, du
 CREATE INDEX paygate_item_by_assignment_key
   ON paygate_item (tenant, assignment_key, kind, issued_at, id)
   WHERE assignment_key IS NOT NULL;
+CREATE INDEX paygate_item_pinned ON paygate_item (tenant, method) WHERE method IS NOT NULL;
 CREATE INDEX paygate_item_prepaid ON paygate_item (tenant, issued_at, id)
   WHERE kind = 'prepayment';
 CREATE INDEX paygate_item_prepaid_by_customer ON paygate_item (tenant, customer, issued_at, id)
@@ -738,19 +739,58 @@ CREATE INDEX paygate_payer_number_by_customer
 CREATE INDEX paygate_payer_number_by_account
   ON paygate_payer_number (tenant, account, assigned_at, id) WHERE released_at IS NULL;
 
+-- The payer's authorizations to charge a method without them.
 CREATE TABLE paygate_mandate (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
   customer TEXT NOT NULL,
   text_version TEXT NOT NULL,
+  text_digest TEXT NOT NULL,
+  language TEXT NOT NULL,
   accepted_at TEXT NOT NULL,
   scope TEXT NOT NULL,
+  pending TEXT NOT NULL, -- JSON: the numbers of the open invoices that the payer agreed to
   reference TEXT NOT NULL,
   ip TEXT NOT NULL,
   user_agent TEXT NOT NULL,
-  revoked_at TEXT,
+  authenticated TEXT NOT NULL, -- how the payer was identified
+  channel TEXT NOT NULL,
+  actor TEXT NOT NULL, -- who noted it
+  basis TEXT NOT NULL, -- how amount and date follow
+  ceiling_currency TEXT,
+  ceiling_minor INTEGER CHECK (ceiling_minor > 0),
+  notice_days INTEGER,
+  network_transaction_id TEXT NOT NULL DEFAULT '', -- of the first transaction
+  first_currency TEXT,
+  first_minor INTEGER, -- the amount of the first transaction
+  ended_at TEXT,
+  ended_by TEXT NOT NULL DEFAULT '',
+  ended_for TEXT NOT NULL DEFAULT '', -- the reason
   checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_mandate_live ON paygate_mandate (tenant, customer, id)
+  WHERE ended_at IS NULL;
+
+-- Customers whose invoices are charged automatically.
+CREATE TABLE paygate_subscription (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('active', 'paused', 'ended')),
+  since TEXT NOT NULL, -- invoices issued from then on are charged
+  mandate TEXT NOT NULL REFERENCES paygate_mandate (id), -- that began it
+  pending TEXT NOT NULL, -- JSON: the numbers of older invoices that are charged as well
+  revoked INTEGER NOT NULL DEFAULT 0, -- the payer withdrew an authorization
+  reason TEXT NOT NULL DEFAULT '', -- why it is paused or has ended
+  changed_at TEXT NOT NULL,
+  changed_by TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX paygate_subscription_live ON paygate_subscription (tenant, customer)
+  WHERE status <> 'ended';
+CREATE INDEX paygate_subscription_by_customer
+  ON paygate_subscription (tenant, customer, created_at, id);
 
 -- The processor's latest reference of each customer, by account.
 CREATE TABLE paygate_customer_reference (
@@ -781,6 +821,9 @@ CREATE TABLE paygate_method (
   is_default INTEGER NOT NULL DEFAULT 0,
   reported_at TEXT NOT NULL, -- the time of the processor's latest report
   created_at TEXT NOT NULL,
+  blocked_at TEXT, -- since when a failure has blocked it
+  blocked_for TEXT NOT NULL DEFAULT '', -- the code of that failure
+  rests_until TEXT, -- its bank asked not to charge it before this date
   forgotten_at TEXT,
   checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -790,6 +833,85 @@ CREATE UNIQUE INDEX paygate_method_default ON paygate_method (tenant, customer)
 CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
 CREATE INDEX paygate_method_by_reference ON paygate_method (tenant, account, reference)
   WHERE reference <> '';
+
+-- Runs of automatic payment, one for each day, which can be interrupted and resumed.
+CREATE TABLE paygate_autopay_run (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  run_date TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('running', 'finished')),
+  after_customer TEXT NOT NULL DEFAULT '', -- the last customer that this pass has done
+  passes INTEGER NOT NULL DEFAULT 0, -- how often all customers were gone through
+  customers INTEGER NOT NULL DEFAULT 0,
+  skips TEXT NOT NULL DEFAULT '{}', -- JSON: how many invoices were skipped in this pass, by reason
+  wait_until TEXT, -- the earliest instant for which this pass has left something
+  next_at TEXT, -- when the next pass begins; NULL if it is finished
+  lease TEXT NOT NULL DEFAULT '',
+  lease_until TEXT,
+  started_at TEXT NOT NULL,
+  finished_at TEXT,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  UNIQUE (tenant, run_date)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_autopay_run_due ON paygate_autopay_run (tenant, next_at, id)
+  WHERE status = 'running';
+
+-- A line of a run: one charge of a method, stored with its payment. It has another payment only
+-- after the one before was never sent or was refused by the processor.
+CREATE TABLE paygate_autopay_line (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  run TEXT NOT NULL REFERENCES paygate_autopay_run (id),
+  customer TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  account TEXT NOT NULL, -- empty if credit paid it all
+  method TEXT, -- NULL if credit paid it all
+  charged TEXT NOT NULL, -- the method, or empty
+  presents TEXT NOT NULL, -- the returned payment that is presented again, or empty
+  payment TEXT NOT NULL REFERENCES paygate_payment (id),
+  payments INTEGER NOT NULL, -- how many it has had
+  created_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  UNIQUE (run, customer, currency, account, charged, presents)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_autopay_line_by_customer
+  ON paygate_autopay_line (tenant, customer, created_at, id);
+
+-- The automatic payments of an invoice, and what follows from each.
+CREATE TABLE paygate_autopay_item (
+  payment TEXT NOT NULL REFERENCES paygate_payment (id),
+  item TEXT NOT NULL REFERENCES paygate_item (id),
+  line TEXT NOT NULL REFERENCES paygate_autopay_line (id),
+  method TEXT,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  tried_on TEXT NOT NULL, -- the date in the customer's zone
+  outcome TEXT NOT NULL DEFAULT 'live', -- live, paid, or the class of the failure
+  code TEXT NOT NULL DEFAULT '',
+  ended_on TEXT,
+  ended_at TEXT,
+  next_on TEXT, -- the first day of the next try
+  next_at TEXT, -- or its instant, if the request was never sent
+  given_up INTEGER NOT NULL DEFAULT 0,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (payment, item)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_autopay_item_by_item ON paygate_autopay_item (item, payment);
+CREATE INDEX paygate_autopay_item_by_method ON paygate_autopay_item (method, ended_on)
+  WHERE method IS NOT NULL;
+CREATE INDEX paygate_autopay_item_by_line ON paygate_autopay_item (line);
+
+-- Notices to customers, so that each is given once.
+CREATE TABLE paygate_autopay_notice (
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL, -- an invoice, a method or a charge
+  occasion TEXT NOT NULL,
+  facts TEXT NOT NULL, -- JSON
+  given_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, kind, subject, occasion)
+) STRICT, WITHOUT ROWID;
 
 -- Callbacks, as received and as parsed, before they are applied. The raw callback may contain a
 -- token, so it is stored encrypted; without a token key, only its digest is stored. The parsed
@@ -1135,6 +1257,11 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_review', 0),
   ('paygate_sink', 0),
   ('paygate_taken', 0),
+  ('paygate_autopay_item', 0),
+  ('paygate_autopay_line', 0),
+  ('paygate_autopay_notice', 0),
+  ('paygate_autopay_run', 0),
+  ('paygate_subscription', 0),
   ('paygate_write_off', 0);
 CREATE TRIGGER paygate_account_settings_counted AFTER INSERT ON paygate_account_settings
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_account_settings'; END;
@@ -1220,3 +1347,13 @@ CREATE TRIGGER paygate_taken_counted AFTER INSERT ON paygate_taken
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_taken'; END;
 CREATE TRIGGER paygate_write_off_counted AFTER INSERT ON paygate_write_off
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_write_off'; END;
+CREATE TRIGGER paygate_autopay_item_counted AFTER INSERT ON paygate_autopay_item
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_autopay_item'; END;
+CREATE TRIGGER paygate_autopay_line_counted AFTER INSERT ON paygate_autopay_line
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_autopay_line'; END;
+CREATE TRIGGER paygate_autopay_notice_counted AFTER INSERT ON paygate_autopay_notice
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_autopay_notice'; END;
+CREATE TRIGGER paygate_autopay_run_counted AFTER INSERT ON paygate_autopay_run
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_autopay_run'; END;
+CREATE TRIGGER paygate_subscription_counted AFTER INSERT ON paygate_subscription
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_subscription'; END;
