@@ -233,7 +233,7 @@ def tests_on(session: nox.Session) -> None:
 @nox.session
 def contract(session: nox.Session) -> None:
     """Talk to third-party servers on loopback and check against official schemas."""
-    install(session, "contract")
+    install(session, "contract", "tryton")
     session.run("pytest", "tests/contract", *session.posargs)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, ClassVar
 
 import pytest
@@ -98,10 +99,10 @@ def synthetic(type_: str, id_: str = "evt_1", **data: Any) -> Delivery:
     return Delivery(event=event, contact=ANN)
 
 
-def made_of(url: str, **settings: Any) -> Odoo:
+def made_of(url: str, seconds: Callable[[], float] = monotonic, **settings: Any) -> Odoo:
     given = entry(url, **settings)
     del given["sink"]
-    return Odoo(OdooSettings.model_validate(given))
+    return Odoo(OdooSettings.model_validate(given), seconds=seconds)
 
 
 def deliver(sink: Odoo, delivery: Delivery) -> None:
@@ -299,9 +300,49 @@ def test_many_events_of_which_some_were_committed_are_not_repeated(
     assert len(odoo.activities) == 10
 
 
-def test_a_name_with_html_is_shown_as_it_is(url: str, odoo: SimulatedOdoo) -> None:
-    effects = {"invoice.generated": {"note": "{customer_name}\nowes {total}"}}
+def test_many_events_that_were_delivered_before_are_not_repeated(
+    url: str, odoo: SimulatedOdoo
+) -> None:
+    effects = {"invoice.generated": {"note": "{number}", "activity": {"summary": "{number}"}}}
     with open_shop(url, effects=effects) as shop:
+        for number in range(5):
+            shop.issue(f"A-{number}")
+        shop.publish()
+        odoo.calls.clear()
+        for event in shop.cashier.events():
+            shop.cashier.resend_event("crm", event)  # as if the process had died after them
+        assert shop.publish().delivered == 5
+
+    assert odoo.calls == [
+        "res.partner.load",
+        "mail.message.search_read",
+        "mail.activity.search_read",
+    ]
+    assert len(odoo.notes) == len(odoo.activities) == 5
+
+
+@pytest.mark.parametrize("seconds", [0, 61])
+def test_what_was_found_ahead_is_not_used_late(
+    url: str, odoo: SimulatedOdoo, seconds: float
+) -> None:
+    time = iter([0.0, seconds, seconds])
+    one, other = made_of(url, seconds=lambda: next(time)), made_of(url)
+    events = [synthetic("customer.restored", f"evt_{number}") for number in range(2)]
+    drive(one.look_ahead(events))
+    for event in events:
+        deliver(other, event)  # another process took over
+    if not seconds:
+        drive(one.look_ahead(events[:1]))  # a later pass, which has one event only
+    deliver(one, events[0])
+
+    assert len(odoo.notes) == 2
+
+
+@pytest.mark.parametrize("version", [16, 17, 18, 19])
+def test_a_name_with_html_is_shown_as_it_is(version: int) -> None:
+    odoo = SimulatedOdoo(version=version)
+    effects = {"invoice.generated": {"note": "{customer_name}\nowes {total}"}}
+    with serving(odoo) as url, open_shop(url, effects=effects) as shop:
         shop.issue()
         shop.publish()
 

@@ -114,7 +114,7 @@ class SimulatedOdoo:
                 raise Raised(kind, f"Invalid field {column!r} on model 'res.partner'")
         if self.busy:
             self.busy -= 1
-            return refused("could not serialize access due to concurrent update\n")
+            return refused("could not serialize access due to concurrent update\n", "name")
         for row in rows:
             values = dict(zip(columns, row, strict=True))
             known = self.partners.get(self.external.get(values["id"], 0), {})
