@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from paygate import Kind
+from paygate import Cashier, Kind, Money, PaymentStatus
 from paygate.domain.action import Redirect
 from paygate.domain.outcome import ActionRequired
 from paygate.errors import InvalidValue
 from paygate.gateway import Callback
-from paygate.testing import FakeProcessor, LoopbackGateway
+from paygate.testing import FakeGateway, FakeProcessor, LoopbackGateway
 from paygate.testing.fake_callbacks import Pusher
 from paygate.testing.fake_server import FakeServer
 from paygate.testing.processor import SIGNING_KEY
@@ -158,7 +158,7 @@ def test_a_redirect_leads_to_a_page_of_the_processor(street: Street) -> None:
         "Pay 10.00 USD",
         "Pay 10.00 USD - fake processor",
     )
-    assert read.ways == ["pay", "decline", "cancel", "lose", "late"]
+    assert read.ways == ["pay", "decline", "refuse", "cancel", "lose", "late"]
     assert ("html", {"lang": "en"}) in read.tags
     assert not {"script", "img", "link"} & {tag for tag, _ in read.tags}
     assert shown.headers["cache-control"] == "no-store"
@@ -313,3 +313,27 @@ def test_a_host_that_is_away_is_called_again() -> None:
 def test_callbacks_go_to_loopback_only(url: str) -> None:
     with pytest.raises(InvalidValue):
         Pusher(FakeProcessor(), url)
+
+
+@pytest.mark.parametrize("kind", [Kind.CARD, Kind.E_CHECK])
+def test_a_card_or_bank_account_is_entered_on_the_page_if_none_is_given(kind: Kind) -> None:
+    gateway = FakeGateway(kind, methods=frozenset(), needs_return_url=True)
+    with Cashier.in_memory(gateways={"page": gateway}) as cashier:
+        for number in ("A", "B"):
+            cashier.issue(
+                number=number, customer="C", total=Money.of("USD", "10.00"), due="2031-01-01"
+            )
+        paid, refused = (
+            cashier.collect(each, via="page", key=each, return_url="https://shop.example/")
+            for each in ("A", "B")
+        )
+        assert {paid.status, refused.status} == {PaymentStatus.REQUIRES_ACTION}
+        assert paid.method_facts is None
+
+        gateway.pay(paid.reference)
+        gateway.decline_try(refused.reference, final=True)
+        now = [cashier.inquire(each).status for each in (paid, refused)]
+
+        waits = PaymentStatus.PROCESSING if kind is Kind.E_CHECK else PaymentStatus.SUCCEEDED
+        assert now == [waits, PaymentStatus.DECLINED]
+        assert cashier.fsck() == []

@@ -26,7 +26,7 @@ def asgi_served(app: Callable[..., Any], **more: Any) -> Iterator[str]:
         listener.listen(128)
         config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", **more)
         server = uvicorn.Server(config)
-        with _running(lambda: server.run(sockets=[listener])):
+        with running(lambda: server.run(sockets=[listener])):
             try:
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
             finally:
@@ -38,7 +38,7 @@ def wsgi_served(app: WSGIApplication) -> Iterator[str]:
     """Serve *app* by the standard library's server, as `asgi_served` does."""
     with (
         make_server("127.0.0.1", 0, app, handler_class=_Quiet) as server,
-        _running(lambda: server.serve_forever(poll_interval=0.05)),
+        running(lambda: server.serve_forever(poll_interval=0.05)),
     ):
         try:
             yield f"http://127.0.0.1:{server.server_port}"
@@ -47,7 +47,7 @@ def wsgi_served(app: WSGIApplication) -> Iterator[str]:
 
 
 @contextmanager
-def _running(serve: Callable[[], object]) -> Iterator[None]:
+def running(serve: Callable[[], object]) -> Iterator[None]:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:

@@ -22,11 +22,23 @@ def serve(
             help="Where to send callbacks, on loopback; {kind} in it becomes the payment's kind.",
         ),
     ] = "",
+    on_pages: Annotated[
+        bool, typer.Option("--on-pages", help="Payers enter cards and bank accounts on its pages.")
+    ] = False,
     late_s: Annotated[
         float, typer.Option(min=0, help="Delay in seconds of whatever comes late.")
     ] = 5,
 ) -> None:
     """Serve a payment processor that moves no money, with pages to click; prints its URL."""
     from paygate.testing.fake_server import serve
+    from paygate.testing.processor.rails import page_traits
 
-    serve(host, port, journal=journal, parent=parent, callbacks_to=callbacks_to, late_s=late_s)
+    serve(
+        host,
+        port,
+        journal=journal,
+        parent=parent,
+        callbacks_to=callbacks_to,
+        late_s=late_s,
+        traits=page_traits() if on_pages else None,
+    )

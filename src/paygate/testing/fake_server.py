@@ -30,7 +30,7 @@ from paygate.testing.fake_pages import Pages
 from paygate.testing.processor import FakeProcessor
 from paygate.testing.processor.faults import LateAnswer
 from paygate.testing.processor.keys import JSON_HEADERS
-from paygate.testing.processor.rails import Habits
+from paygate.testing.processor.rails import Habits, page_traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -232,6 +232,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help="a payer's approval moves no money before it is completed",
     )
+    parser.add_argument(
+        "--on-pages", action="store_true", help="payers enter cards and bank accounts on its pages"
+    )
     parser.add_argument("--callbacks-to", default="", help="address to send callbacks to")
     given = parser.parse_args(arguments)
     serve(
@@ -240,6 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         journal=given.journal,
         parent=given.parent,
         late_s=given.late_s,
+        traits=page_traits() if given.on_pages else None,
         habits=Habits(needs_complete=given.needs_complete),
         callbacks_to=given.callbacks_to,
     )

@@ -164,6 +164,17 @@ def fake_traits(kinds: Iterable[Kind] = RAILS, overrides: Overrides | None = Non
     return replace(default, **of_account)
 
 
+def page_traits(kinds: Iterable[Kind] = RAILS) -> Traits:
+    """Return the traits of a fake account whose payers enter cards and accounts on its page."""
+    traits = fake_traits(kinds)
+    on_page = {
+        kind: replace(traits.rails[kind], methods=frozenset(), needs_return_url=True)
+        for kind in (Kind.CARD, Kind.E_CHECK)
+        if kind in traits.rails
+    }
+    return replace(traits, rails={**traits.rails, **on_page})
+
+
 def _rail(kind: Kind) -> Rail:
     if kind not in RAILS:
         served = ", ".join(RAILS)
