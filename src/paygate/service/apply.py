@@ -484,8 +484,10 @@ def _complete(
     except OutcomeUnknown as error:
         again = str(error)
     except NotPayable as error:
-        waits = payment.status in (PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN)
-        again = str(error) if waits else ""
+        # While the request for the page is in doubt, the page may still wait to be completed.
+        # Money that is on its way needs no completion.
+        in_doubt = yield from look(lambda tx: attempts.in_doubt(tx, payment.id))
+        again = str(error) if in_doubt else ""
     except ItemAlreadyBeingPaid:
         payment = yield from _close(payment, accounts, timing)
     except Unsupported:
