@@ -133,6 +133,60 @@ def test_the_rest_that_became_credit_stays_credit(shop: Shop) -> None:
     assert (shop.open("RIGHT"), shop.credit()) == ("4.00", "4.00")
 
 
+def told(shop: Shop, made: Prepayment) -> tuple[str, str | None]:
+    """Return the status of a prepayment and the invoice in its place, as its last event says."""
+    *_, last = (each for each in shop.cashier.events(limit=1000) if each.aggregate == made.id)
+    return last.data["status"], last.data["replaced_by"]
+
+
+def test_the_right_invoice_replaces_a_prepayment_whose_money_all_became_credit(shop: Shop) -> None:
+    """The wrong invoice was paid by itself, so it left no room for the money of the prepayment."""
+    made = shop.prepay("5", on_rest="credit")
+    shop.issue("10", "WRONG")
+    shop.pay("WRONG")
+    shop.cashier.record(made, by="cash", amount=usd("5"), key="cash")
+    assert shop.credit() == "5.00"
+    shop.cashier.void("WRONG", reason="wrong")
+    assert told(shop, made) == ("paid", None)
+
+    shop.issue("10", "RIGHT")
+
+    assert (shop.open("RIGHT"), shop.credit()) == ("10.00", "15.00")
+    assert told(shop, made) == ("balanced", "RIGHT")
+    assert shop.cashier.prepayment(made).replaced_by == "RIGHT"
+    assert shop.events(made.id)[-1] == "prepayment.replaced"
+
+
+def test_the_next_invoice_that_only_money_under_way_is_for_is_reported(shop: Shop) -> None:
+    made = shop.prepay("10")
+    payment = pending(shop, made)
+    shop.issue("6", "I-1")
+
+    shop.issue("4", "I-2")
+
+    assert shop.cashier.invoice("I-2").claimed == usd("4")
+    assert told(shop, made) == ("replaced", "I-2")
+    assert shop.cashier.prepayment(made).replaced_by == "I-2"
+    settle(shop, payment)
+    assert (shop.open("I-1"), shop.open("I-2")) == ("0.00", "0.00")
+
+
+def test_the_right_invoice_takes_the_place_of_each_prepayment_of_the_wrong_one(shop: Shop) -> None:
+    first = shop.prepay("10")
+    shop.pay(first)
+    shop.issue("15", "WRONG")
+    second = shop.prepay("5", key="k2")
+    shop.cashier.void("WRONG", reason="wrong")
+    assert told(shop, second) == ("replaced", "WRONG")
+
+    shop.issue("15", "RIGHT")
+
+    assert shop.open("RIGHT") == "5.00"
+    assert told(shop, first) == ("balanced", "RIGHT")
+    assert told(shop, second) == ("replaced", "RIGHT")
+    assert shop.cashier.prepayment(second).replaced_by == "RIGHT"
+
+
 def test_two_payments_under_way_both_wait_for_the_right_invoice(shop: Shop) -> None:
     made = shop.prepay("10")
     first = shop.pay(made, method="tok_pending", key="a", amount=usd("3"))

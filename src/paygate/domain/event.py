@@ -108,7 +108,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "prepayment.partially_paid": "Part of a prepayment was paid.",
     "prepayment.paid": "Money came on a prepayment, and nothing of it is to be paid any more.",
     "prepayment.assigned": "An invoice took money of a prepayment with its key.",
-    "prepayment.replaced": "An invoice took the place of a prepayment, whose rest is closed.",
+    "prepayment.replaced": "An invoice took the place of a prepayment; its unpaid rest is closed.",
     "prepayment.balanced": "All money of a prepayment is on invoices, or is credit.",
     "prepayment.reopened": "Money was taken off a prepayment, or its invoice was voided.",
     "prepayment.closed": "A prepayment was closed; its money became credit.",

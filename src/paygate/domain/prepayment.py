@@ -32,7 +32,7 @@ class PrepaymentStatus(StrEnum):
     PARTIALLY_PAID = "partially_paid"
     """Part of it is paid, and no invoice has taken its money."""
     PAID = "paid"
-    """Nothing is to be paid any more, and money waits for an invoice with its key."""
+    """Nothing is to be paid any more: money waits for an invoice with its key, or is credit."""
     BALANCED = "balanced"
     """An invoice replaced it, and all of its money is on invoices, or is credit."""
     REPLACED = "replaced"

@@ -201,7 +201,7 @@ def _assign(tx: Tx, prepayment: Prepayment, invoice: str, *, issued: bool = Fals
     if moved:
         _supersede_pages(tx, invoice)
     live = _move_claims(tx, prepayment, invoice) if moved or issued else False
-    replaces = issued and not prepayment.is_replaced
+    replaces = issued and not _is_taken(tx, prepayment)
     if not (moved or live or replaces):
         return 0
     prepayments.replace(tx, prepayment.id, invoice)
@@ -209,7 +209,9 @@ def _assign(tx: Tx, prepayment: Prepayment, invoice: str, *, issued: bool = Fals
     if moved:
         number = _invoice(tx, invoice).number
         _emit(tx, "prepayment.assigned", now, invoice=number, amount_minor=moved)
-    if prepayment.open.minor:
+    elsewhere = now.replaced_by != prepayment.replaced_by
+    # If money moved, its event names the invoice already.
+    if prepayment.open.minor or (elsewhere and not moved):
         _emit(tx, "prepayment.replaced", now, closed_minor=prepayment.open.minor)
     return moved
 

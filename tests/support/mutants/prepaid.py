@@ -62,6 +62,16 @@ def _forgets(original: Any) -> Any:
     return redirect
 
 
+def _reports_what_it_closes(original: Any) -> Any:
+    """Report that an invoice took the place of a prepayment only if that could still be paid."""
+
+    def emit(tx: Tx, type_: str, prepayment: Any, **more: object) -> None:
+        if type_ != "prepayment.replaced" or more["closed_minor"]:
+            original(tx, type_, prepayment, **more)
+
+    return emit
+
+
 def _does_nothing(original: Any) -> Any:
     del original
 
@@ -125,5 +135,13 @@ MUTANTS: Final = (
         shows="a return, or the end of another payment, opens the invoice",
         patches=(Patch("service.freed", "take_up", _does_nothing),),
         bias=Bias(actions={"bounced check": 40}),
+    ),
+    Mutant(
+        name="another-invoice-in-its-place-is-not-reported",
+        plants="an invoice takes the place of a prepayment on which nothing is open, unreported",
+        breaks="each committed change is delivered",
+        shows="a second invoice has the key, and takes no money of the prepayment",
+        patches=(Patch("service.assignment", "_emit", _reports_what_it_closes),),
+        bias=_WRONG,
     ),
 )

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 _STATES: Final = "SELECT id, state FROM paygate_attempt"
 _PAYMENTS: Final = "SELECT id, status, received_minor, returned_minor FROM paygate_payment"
 _ITEMS: Final = """
-SELECT id, status, allocated_minor + moved_minor, written_off_minor + moved_minor FROM paygate_item
+SELECT i.id, i.status, i.allocated_minor + i.moved_minor, i.written_off_minor + i.moved_minor,
+  coalesce(d.replaced_by, '')
+FROM paygate_item i LEFT JOIN paygate_prepayment d ON d.item = i.id
 """
 _LET_GO: Final = """
 SELECT a.payment, c.item FROM paygate_attempt a JOIN paygate_claim c ON c.payment = a.payment
@@ -115,8 +117,8 @@ class Auditor:
         default_factory=dict[str, "tuple[str, int, int]"]
     )
     events: dict[str, int] = field(default_factory=dict[str, int])
-    items: dict[str, tuple[str, int, int]] = field(
-        default_factory=dict[str, "tuple[str, int, int]"]
+    items: dict[str, tuple[str, int, int, str]] = field(
+        default_factory=dict[str, "tuple[str, int, int, str]"]
     )
 
     def audit(self, statements: frozenset[str]) -> None:
@@ -204,7 +206,7 @@ class Auditor:
     def _check_items_told(self) -> None:
         """Check that an invoice or prepayment does not change without an event (I8)."""
         for id_, *now in self.world.store.look(_ITEMS):
-            after = (now[0], now[1], now[2])
+            after = (now[0], now[1], now[2], now[3])
             if self.items.get(id_) == after:
                 continue
             self.items[id_] = after
