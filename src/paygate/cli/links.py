@@ -75,6 +75,7 @@ def create(
     qr: options.QrOption = False,
 ) -> None:
     """Create a payment link for invoices, a prepayment, or all that a customer owes."""
+    _check_qr(base_url, qr=qr)
     with where.open() as cashier:
         made = cashier.link(
             items or None,
@@ -137,6 +138,7 @@ def show_(
     where: Where, link: IdArgument, base_url: BaseUrlOption = None, qr: options.QrOption = False
 ) -> None:
     """Show a payment link, and what can be paid with it now."""
+    _check_qr(base_url, qr=qr)
     with where.open() as cashier:
         found = cashier.link_by_id(link)
     _tell(found, where, base_url, qr=qr)
@@ -159,14 +161,19 @@ def reissue(
     qr: options.QrOption = False,
 ) -> None:
     """Give a payment link another address; the earlier one leads nowhere from now on."""
+    _check_qr(base_url, qr=qr)
     with where.open() as cashier:
         made = cashier.reissue_link(link, expires=_instant(expires))
     _tell(made, where, base_url, qr=qr)
 
 
-def _tell(made: PaymentLink, where: Where, base_url: str | None, *, qr: bool = False) -> None:
+def _check_qr(base_url: str | None, *, qr: bool) -> None:
+    """Refuse to draw an address that is not known, before anything is stored."""
     if qr and base_url is None:
         raise InvalidValue("--qr draws the address, so it needs --base-url", argument="qr")
+
+
+def _tell(made: PaymentLink, where: Where, base_url: str | None, *, qr: bool = False) -> None:
     if where.as_json:
         show.write_json({"link": facts.link(made, base_url)})
         return

@@ -32,11 +32,9 @@ from paygate.service import (
     ways_to_pay,
     withdrawing,
 )
-from paygate.service import (
-    links as making,
-)
 from paygate.service.collect import CollectOrder
 from paygate.service.flow import Flow, look, transact
+from paygate.service.links import expire_in, is_to_expire, revoke_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +99,7 @@ def revoke(
     which: str, reason: str, accounts: Mapping[str, GatewayAccount], timing: Timing
 ) -> Flow[PaymentLink]:
     """Revoke a link, and withdraw the pages on which it could still be paid."""
-    revoked = yield from transact(lambda tx: making.revoke_in(tx, which, reason))
+    revoked = yield from transact(lambda tx: revoke_in(tx, which, reason))
     yield from close_pages(which, accounts, timing)
     return revoked
 
@@ -113,10 +111,10 @@ def expire(which: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -
     No new page opens after that time. So the pages come first: if the process dies in between, the
     link is still due, and the rest is done later.
     """
-    if not (yield from look(lambda tx: making.is_to_expire(tx, which))):
+    if not (yield from look(lambda tx: is_to_expire(tx, which))):
         return False
     yield from close_pages(which, accounts, timing)
-    return (yield from transact(lambda tx: making.expire_in(tx, which))) is not None
+    return (yield from transact(lambda tx: expire_in(tx, which))) is not None
 
 
 def close_pages(which: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[None]:
