@@ -48,6 +48,8 @@ from paygate.domain.outcome import (
 from paygate.domain.outcomes import OUTCOMES, Shown
 from paygate.domain.payment import STATUS_OF, PaymentStatus
 from paygate.domain.prepayment import PrepaymentStatus
+from paygate.domain.retries import ADVICE, CODES, RETURN_CODES, RetryClass
+from paygate.domain.retries import RULES as RULES_OF_RETRIES
 from paygate.domain.review import REVIEWS, ReviewCause
 from paygate.drivers.authorize_net import codes as authorize_net
 from paygate.drivers.paypal import codes as paypal
@@ -278,6 +280,25 @@ def declines() -> Iterator[Row]:
             for wanted in (True, False)
         ]
         yield code(ours), *raw_codes, code(magic.DECLINES[ours][0])
+
+
+def retry_classes() -> Iterator[Row]:
+    meanings = members(RetryClass)
+    yield "Class", "Meaning", "Codes", "Bank returns", "The method", "The invoice"
+    for each, rule in RULES_OF_RETRIES.items():
+        ours = [code(name) for name, found in CODES.items() if found is each]
+        advised = [
+            f"advice {code(name)}" for name, found in ADVICE.items() if found.retry_class is each
+        ]
+        banks = [code(name) for name, found in RETURN_CODES.items() if found is each]
+        yield (
+            code(each),
+            meanings[each],
+            ", ".join(ours + advised),
+            ", ".join(banks),
+            str(rule.method),
+            rule.then,
+        )
 
 
 def authorize_net_checks() -> Iterator[Row]:
@@ -676,6 +697,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "accounts": accounts,
     "errors": errors_by_family,
     "declines": declines,
+    "retries": retry_classes,
     "rejects": rejects,
     "tokens": tokens,
     "numbers": numbers,

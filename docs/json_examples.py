@@ -230,7 +230,19 @@ def play(at: Play) -> None:
     run("method changes", "--limit", "1")
     [stored] = run("method list", "C-1")["methods"]
     run("method set-default", stored["id"])
-    run("method forget", stored["id"], "--key", "forget-1")
+    agreed = ("--text-version", "2026-01", "--channel", "paper")
+    run("autopay start", stored["id"], *agreed)
+    run("autopay pause", "C-1", "--reason", "on holiday")
+    run("autopay resume", "C-1")
+    run("autopay invoice", "INV-1", "--off")
+    run("autopay run", "--dry-run")
+    run("autopay run")
+    run("autopay status", "C-1")
+    run("autopay end", "C-1", "--reason", "moved away")
+    second = run("method enroll", "C-1", "--via", "card", "--key", "card-3", method="tok_amex")
+    newer = second["method_change"]["method"]["id"]
+    run("method replace", stored["id"], newer, "--key", "replace-1")
+    run("method forget", newer, "--key", "forget-1")
     run("method rotate-keys")
 
     run("payer-number assign", "V-1", "C-1", "--via", "card")

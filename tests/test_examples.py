@@ -54,6 +54,17 @@ def test_the_first_payment_does_the_same_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_year_of_automatic_payment(tmp_path: Path) -> None:
+    year = run("automatic_payment.py", tmp_path)
+
+    assert (year.returncode, year.stderr) == (0, "")
+    lines = year.stdout.splitlines()
+    assert lines[-1] == "charged: 240.00 USD, still open: nothing"
+    assert sum("invoice.paid" in line for line in lines) == 12
+    assert [line.split()[0] for line in lines if "given_up" in line] == ["2027-06-30"]
+    assert not_ignored(tmp_path) == []
+
+
 def test_what_is_authorized_is_captured_in_parts_once(tmp_path: Path) -> None:
     first = run("authorize_capture.py", tmp_path)
     second = run("authorize_capture.py", tmp_path)

@@ -517,3 +517,44 @@ def test_an_invoice_can_be_charged_on_the_day_it_is_issued(tmp_path: Path) -> No
 
     assert merchant.charged() == ["10.00 USD"]
     merchant.close()
+
+
+# --- Workers --------------------------------------------------------------------------------
+
+
+def test_due_work_includes_the_run_of_the_day(merchant: Merchant) -> None:
+    merchant.store()
+    merchant.issue("A", "10.00", due=DUE)
+    merchant.clock.set(datetime(2027, 3, 1, 5, tzinfo=UTC))
+
+    [job] = [each.job for each in merchant.cashier.work_due() if each.job.kind == "run-autopay"]
+
+    assert (job.account, job.subject) == ("", DUE)
+    assert merchant.charged() == []
+    assert not [each for each in merchant.cashier.due() if each.kind == "run-autopay"]
+    merchant.clock.set(datetime(2027, 3, 1, 6, tzinfo=UTC))
+    assert merchant.cashier.tenants_due() == ["main"]
+    merchant.cashier.work_due()
+    assert merchant.charged() == ["10.00 USD"]
+    assert not [each for each in merchant.cashier.due() if each.kind == "run-autopay"]
+
+
+def test_recovery_charges_nothing(merchant: Merchant) -> None:
+    merchant.store()
+    merchant.issue("A", "10.00", due=DUE)
+    merchant.clock.set(datetime(2027, 3, 1, 9, tzinfo=UTC))
+
+    merchant.cashier.recover()
+
+    assert merchant.tried() == []
+
+
+def test_a_policy_that_is_turned_off_charges_nothing(tmp_path: Path) -> None:
+    merchant = Merchant(tmp_path, "2027-03-01", AutopayPolicy(enabled=False))
+    merchant.store()
+    merchant.issue("A", "10.00", due=DUE)
+
+    assert not [each for each in merchant.cashier.due() if each.kind == "run-autopay"]
+    assert merchant.cashier.run_autopay().skipped == {"turned_off": 1}
+    assert merchant.tried() == []
+    merchant.close()

@@ -296,6 +296,19 @@ CALLS: dict[str, list[Call]] = {
         lambda c, n: c.enroll("C-south", via="card", key="s-13", from_payment=n.payment),
     ],
     "forget_method": [lambda c, n: c.forget_method(n.method, key="s-14")],
+    "replace_method": [
+        lambda c, n: c.replace_method(n.method, replacement=n.method, key="s-18"),
+    ],
+    "start_autopay": [
+        lambda c, n: c.start_autopay(
+            n.method, mandate=Mandate(text_version="1", accepted_at=c.now())
+        ),
+    ],
+    "end_autopay": [lambda c, n: c.end_autopay(n.customer, reason="theirs")],
+    "pause_autopay": [lambda c, n: c.pause_autopay(n.customer, reason="theirs")],
+    "resume_autopay": [lambda c, n: c.resume_autopay(n.customer)],
+    "subscription": [lambda c, n: c.subscription(n.customer)],
+    "set_autopay": [lambda c, n: c.set_autopay(n.number, on=False)],
     "inquire_method": [lambda c, n: c.inquire_method(n.change)],
     "inquire": [lambda c, n: c.inquire(n.payment), lambda c, n: c.inquire(n.unknown)],
     "replay_callback": [lambda c, n: c.replay_callback(n.callback)],
@@ -355,6 +368,8 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "callbacks": lambda c: c.callbacks(),
     "stored_accounts": lambda c: c.stored_accounts(),
     "orphans": lambda c: c.orphans(),
+    "run_autopay": lambda c: c.run_autopay().charged,
+    "autopay_run": lambda c: [] if c.autopay_run() is None else [c.autopay_run()],
     "recover": lambda c: c.recover(),
     "due": lambda c: c.due(),
     "waiting_jobs": lambda c: c.waiting_jobs(),

@@ -161,12 +161,25 @@ NOUNS: Final[Mapping[str, Noun]] = {
                 "methods", "set_default", "Make a method the default of its customer."
             ),
             "forget": Command("methods", "forget", "Stop charging a method, and delete it."),
+            "replace": Command("methods", "replace_", "Let another method replace one."),
             "changes": Command("methods", "changes", "List requests to store or delete methods."),
             "inquire": Command("methods", "inquire", "Ask the gateway about such a request."),
             "resolve": Command("methods", "resolve", "Record the outcome of one in doubt."),
             "rotate-keys": Command(
                 "methods", "rotate_keys", "Encrypt all tokens under the first key."
             ),
+        },
+    ),
+    "autopay": Noun(
+        "Charge invoices automatically: runs and subscriptions.",
+        {
+            "run": Command("autopay", "run", "Charge what is due of subscribed customers."),
+            "status": Command("autopay", "status", "Show a subscription, or the last run."),
+            "start": Command("autopay", "start", "Record that a payer agreed to it."),
+            "pause": Command("autopay", "pause", "Charge nothing of a customer for now."),
+            "resume": Command("autopay", "resume", "Charge a customer's invoices again."),
+            "end": Command("autopay", "end", "End a customer's automatic payment."),
+            "invoice": Command("autopay", "invoice", "Turn it off, or pin a method, for one."),
         },
     ),
     "payer-number": Noun(

@@ -118,7 +118,7 @@ def issue(
             on=on,
             assignment_key=assignment_key,
         )
-    _tell(made, where)
+    tell(made, where)
 
 
 @with_ledger
@@ -138,7 +138,7 @@ def void(
             text = f"{paid} is paid on {found.number}, and becomes credit. Void it?"
             typer.confirm(text, abort=True, err=True)
         made = cashier.void(found, reason=reason)
-    _tell(made, where)
+    tell(made, where)
 
 
 @with_ledger
@@ -244,7 +244,8 @@ def show_(
         console.print(table)
 
 
-def _tell(made: Invoice, where: Where) -> None:
+def tell(made: Invoice, where: Where) -> None:
+    """Write an invoice that was changed."""
     if where.as_json:
         show.write_json({"invoice": facts.invoice(made)})
     else:

@@ -186,6 +186,21 @@ def forget(
     _tell(where, change)
 
 
+@with_gateways
+def replace_(
+    where: Where,
+    method: MethodArgument,
+    replacement: Annotated[
+        str, typer.Argument(metavar="REPLACEMENT", help="Id of the method that replaces it.")
+    ],
+    key: options.KeyOption,
+) -> None:
+    """Let another stored method replace one, and forget that; exits with status 1 until it is."""
+    with where.open() as cashier:
+        change = cashier.replace_method(method, replacement=replacement, key=key)
+    _tell(where, change)
+
+
 @with_ledger
 def rotate_keys(
     where: Where,

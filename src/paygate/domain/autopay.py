@@ -244,10 +244,12 @@ class AutopayPolicy:
       have narrower limits. What is below is carried until a later invoice reaches it.
     - A page that the payer opened less than `page_rest` ago is left alone. One that cannot be
       withdrawn and has no end is waited out for `page_wait`.
+    - With ``enabled=False``, the worker and `work_due` do no runs, and a run charges nothing.
     - With ``use_credit=False``, the customer's credit is left to the host.
     - `retry` says what follows a failure, and `choose` which method is charged.
     """
 
+    enabled: bool = True
     when: ChargeOn = ChargeOn.DUE
     days_before: int = 0
     not_before: time = time(6)

@@ -106,7 +106,7 @@ def plan(facts: AutopayFacts, policy: AutopayPolicy) -> AutopayPlan:
     groups: dict[tuple[str, str, str, str], list[AutopayItem]] = {}
     by_id = {each.id: each for each in facts.methods}
     for item in due:
-        reason = _why_not(facts, item)
+        reason = _why_not(facts, item) if policy.enabled else SkipReason.TURNED_OFF
         if reason is not None:
             skips.append(_skip(item, reason))
             continue

@@ -389,9 +389,9 @@ _WHOLE_TYPES: Final[Mapping[str, tuple[EventField, ...]]] = {
         *_OF_TRY,
         EventField(
             "methods",
-            Shape.RESULTS,
-            "Why each stored method cannot be charged.",
-            {"met_06618431491c210003a1": "expired"},
+            Shape.LIST,
+            "The stored methods, each with the reason why it cannot be charged.",
+            ["met_06618431491c210003a1 expired"],
         ),
     ),
     "method.requires_action": _OF_METHOD_REQUEST,

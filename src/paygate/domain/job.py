@@ -28,6 +28,8 @@ class JobKind(StrEnum):
     """Check whether accepted money of a payment has settled."""
     END_LINK = "end-link"
     """Let a payment link expire, and withdraw its pages."""
+    RUN_AUTOPAY = "run-autopay"
+    """Do a part of a day's run of automatic payment."""
     PUBLISH = "publish"
     """Deliver events to a sink or a subscriber."""
 
@@ -46,9 +48,9 @@ class Job:
     """
     A piece of due work: what is to be done, for which account, and about what.
 
-    `subject` is the id of an attempt, a callback, a payment or a link, or the name of an account or
-    a sink. A job of a link or a sink has no account. `lease` identifies the claim of whoever took
-    the job; it is empty if the job was only listed.
+    `subject` is the id of an attempt, a callback, a payment or a link, the name of an account or a
+    sink, or the day of a run. A job of a link, a sink or a run has no account. `lease`
+    identifies the claim of whoever took the job; it is empty if the job was only listed.
     """
 
     kind: JobKind

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from paygate.domain.autopay import SkipReason
 from paygate.domain.money import Money
@@ -20,10 +21,13 @@ from paygate.ledger.codec import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime, timedelta
+    from datetime import date, datetime
 
     from paygate.domain.autopay_plan import PlannedCharge
     from paygate.ledger.tx import Row, Tx
+
+LEASE_MAX: Final = timedelta(hours=1)
+"""The longest lease. One that ends later was taken by a process whose clock is wrong."""
 
 _INSERT = """
 INSERT INTO paygate_autopay_run (
@@ -34,6 +38,12 @@ ON CONFLICT (tenant, run_date) DO NOTHING
 _ON = "SELECT * FROM paygate_autopay_run WHERE tenant = :tenant AND run_date = :on"
 _LAST = """
 SELECT * FROM paygate_autopay_run WHERE tenant = :tenant ORDER BY run_date DESC LIMIT 1
+"""
+_DUE = """
+SELECT run_date FROM paygate_autopay_run
+WHERE tenant = :tenant AND status = 'running' AND next_at <= :at
+  AND (lease = '' OR lease_until <= :at OR lease_until > :latest)
+ORDER BY next_at, id LIMIT 100
 """
 _TAKE = """
 UPDATE paygate_autopay_run SET lease = :lease, lease_until = :until
@@ -145,18 +155,21 @@ def last(tx: Tx) -> StoredRun | None:
     return None if row is None else _run_of(row)
 
 
-def take(tx: Tx, run: str, lease: str, length: timedelta, most: timedelta) -> bool:
-    """
-    Take a run for *length*; return False if it is finished or another process works on it.
+def due_days(tx: Tx) -> list[date]:
+    """Return the days whose run is not finished, due now, and done by no other process."""
+    latest = write_instant(tx.now + LEASE_MAX)
+    rows = tx.all(_DUE, {"tenant": tx.tenant, "at": tx.at, "latest": latest})
+    return [read_date(row["run_date"]) for row in rows]
 
-    A lease that ends after *most* was taken by a process whose clock is wrong, and does not count.
-    """
+
+def take(tx: Tx, run: str, lease: str, length: timedelta) -> bool:
+    """Take a run for *length*; return False if it is finished or another process works on it."""
     params = {
         "id": run,
         "lease": lease,
         "at": tx.at,
         "until": write_instant(tx.now + length),
-        "latest": write_instant(tx.now + most),
+        "latest": write_instant(tx.now + LEASE_MAX),
     }
     if not tx.run(_TAKE, params):
         return False

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.domain.job import Job, JobKind, WaitingJobs
 from paygate.ledger import outbox
-from paygate.ledger.codec import read_instant, write_instant
+from paygate.ledger.codec import read_instant, write_date, write_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -128,6 +128,13 @@ WHERE EXISTS (SELECT 1 FROM paygate_attempt d
     WHERE d.tenant = k.tenant AND d.account = k.name AND d.settle_check_at <= :at)
   OR EXISTS (SELECT 1 FROM paygate_link d
     WHERE d.tenant = k.tenant AND d.status = 'active' AND d.expires_at <= :at)
+  OR EXISTS (SELECT 1 FROM paygate_autopay_run r
+    WHERE r.tenant = k.tenant AND r.status = 'running' AND r.next_at <= :at)
+  OR (:autopay = 1 AND EXISTS (
+      SELECT 1 FROM paygate_subscription s INDEXED BY paygate_subscription_live
+      WHERE s.tenant = k.tenant AND s.customer > '' AND s.status <> 'ended')
+    AND NOT EXISTS (SELECT 1 FROM paygate_autopay_run r
+      WHERE r.tenant = k.tenant AND r.run_date = :today))
   OR (k.has_feed = 1 AND :feeds = 1 AND NOT EXISTS (SELECT 1 FROM paygate_feed f
     WHERE f.tenant = k.tenant AND f.account = k.name AND f.read_at > :read_since
       AND f.since_stop <> 'unread'))
@@ -220,6 +227,8 @@ def tenants(tx: Tx, sinks: Iterable[str], feed_pause: timedelta | None) -> list[
     params = {
         "at": tx.at,
         "feeds": int(feed_pause is not None),
+        "autopay": int(tx.autopay.enabled),
+        "today": write_date(tx.now.astimezone(tx.zone).date()),
         "read_since": write_instant(tx.now - (feed_pause or timedelta())),
     }
     found = {row["tenant"] for row in tx.all(_TENANTS, params)}

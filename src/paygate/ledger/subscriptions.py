@@ -25,6 +25,10 @@ VALUES (
 _SELECT = "SELECT * FROM paygate_subscription WHERE tenant = :tenant AND customer = :customer"
 _LIVE = f"{_SELECT} AND status <> 'ended'"
 _LATEST = f"{_SELECT} ORDER BY created_at DESC, id DESC LIMIT 1"
+_ANY_LIVE = """
+SELECT 1 AS one FROM paygate_subscription INDEXED BY paygate_subscription_live
+WHERE tenant = :tenant AND customer > '' AND status <> 'ended' LIMIT 1
+"""
 _SET_STATUS = """
 UPDATE paygate_subscription
 SET status = :status, revoked = :revoked, reason = :reason, changed_at = :at, changed_by = :actor
@@ -74,6 +78,11 @@ def latest(tx: Tx, customer: str) -> Subscription | None:
     """Return the last subscription of a customer, even if it has ended, or None."""
     row = tx.one(_LATEST, {"tenant": tx.tenant, "customer": customer})
     return None if row is None else _subscription_of(row)
+
+
+def any_live(tx: Tx) -> bool:
+    """Return whether any customer has a subscription that has not ended."""
+    return tx.one(_ANY_LIVE, {"tenant": tx.tenant}) is not None
 
 
 def set_status(

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +29,16 @@ from paygate.domain.job import Job, JobKind
 from paygate.ledger import attempts, feeds, inbox, jobs
 from paygate.ledger.jobs import DueJob
 from paygate.ledger.tx import TimedIds, round_robin
-from paygate.service import apply, feed, inquire, pay_link, publish, refusals, unsettled
+from paygate.service import (
+    apply,
+    autopay_run,
+    feed,
+    inquire,
+    pay_link,
+    publish,
+    refusals,
+    unsettled,
+)
 from paygate.service.feed import FeedsRead
 from paygate.service.flow import Flow, look, transact
 from paygate.telemetry import Attribute, Shape
@@ -52,6 +61,7 @@ FEED_TIME: Final = timedelta(minutes=1)
 
 _BATCH: Final = 100
 _CALLBACK: Final = re.compile("[0-9]{1,18}")
+_DAY: Final = re.compile("[0-9]{4}-[01][0-9]-[0-3][0-9]")
 _OVERTAKEN_MAX: Final = 3
 
 
@@ -83,6 +93,8 @@ class Access:
             return f"the tenant {job.tenant!r} is not served here"
         if job.kind is JobKind.PUBLISH:
             return "" if job.subject in self.readers else f"no sink {job.subject!r} is known here"
+        if job.kind is JobKind.RUN_AUTOPAY:
+            return "" if _DAY.fullmatch(job.subject) else f"{job.subject!r} is not a day"
         if job.kind is JobKind.END_LINK:
             return ""  # its pages are withdrawn as far as their accounts are here
         if job.account not in self.accounts:
@@ -179,11 +191,13 @@ def recover(access: Access, limit: int) -> Flow[list[Payment]]:
     """
     Do all due jobs but publishing, at most *limit* of a kind; return the payments they are about.
 
+    Nothing is charged by this: runs of automatic payment are left to `work_due` and the worker.
+
     Jobs that another process has taken are done as well: it may have died.
     """
     found: dict[str, Payment] = {}
     for kind in JobKind:
-        if kind is JobKind.PUBLISH:
+        if kind in (JobKind.PUBLISH, JobKind.RUN_AUTOPAY):
             continue
         if kind is JobKind.READ_FEED:
             # Together, because their pages alternate: a long feed does not hold up the others.
@@ -375,6 +389,26 @@ def _end_link(job: Job, access: Access) -> Flow[JobResult]:
     return JobResult(job=job, left="" if ended else "it has not expired")
 
 
+def _find_runs(tx: Tx, kind: JobKind, search: Search) -> Iterator[list[DueJob]]:
+    del search
+    for day in autopay_run.due_days(tx):
+        subject = day.isoformat()
+        job = Job(kind=kind, tenant=tx.tenant, account="", subject=subject, due_at=tx.now)
+        yield [DueJob(job)]
+
+
+def _run_is_due(tx: Tx, job: Job, access: Access) -> bool:
+    del access
+    return date.fromisoformat(job.subject) in autopay_run.due_days(tx)
+
+
+def _run_autopay(job: Job, access: Access) -> Flow[JobResult]:
+    on = date.fromisoformat(job.subject)
+    done = yield from autopay_run.run(on, access.accounts, access.timing, pages=1)
+    goes_on = not done.finished and (yield from look(lambda tx: _run_is_due(tx, job, access)))
+    return JobResult(job=job, goes_on=goes_on)
+
+
 def _publish(job: Job, access: Access) -> Flow[JobResult]:
     lease = job.lease or TimedIds().new("lease")
     done = yield from publish.publish([access.readers[job.subject]], lease)
@@ -398,6 +432,7 @@ KINDS: Final[Mapping[JobKind, JobRule]] = {
     JobKind.APPLY: JobRule(find=_find_rows, is_due=_row_is_due, work=_apply),
     JobKind.CHECK_SETTLEMENT: JobRule(find=_find_rows, is_due=_row_is_due, work=_check_settlement),
     JobKind.END_LINK: JobRule(find=_find_links, is_due=_row_is_due, work=_end_link),
+    JobKind.RUN_AUTOPAY: JobRule(find=_find_runs, is_due=_run_is_due, work=_run_autopay),
     JobKind.PUBLISH: JobRule(find=_find_sinks, is_due=_sink_is_due, work=_publish),
 }
 """The kinds of jobs; a new kind of due work is added here."""

@@ -17,6 +17,7 @@ sent and can be sent again, another pass follows later on the same day.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -43,7 +44,14 @@ from paygate.errors import (
     SendingStopped,
     Unsupported,
 )
-from paygate.ledger import autopay_items, autopay_runs, customers, holding, outbox
+from paygate.ledger import (
+    autopay_items,
+    autopay_runs,
+    customers,
+    holding,
+    outbox,
+    subscriptions,
+)
 from paygate.ledger.tx import TimedIds
 from paygate.service import autopay_facts, collect, credit, finding
 from paygate.service.collect import CollectOrder
@@ -71,7 +79,6 @@ AT_ONCE: Final = 10
 LEASE: Final = timedelta(minutes=15)
 """How long a page should take at most."""
 
-_LEASE_MAX: Final = timedelta(hours=1)
 _EASTERNMOST: Final = timedelta(hours=14)
 _PLANS_MAX: Final = 5
 
@@ -103,17 +110,25 @@ class _Done:
 
 
 def run(
-    on: date | None, accounts: Mapping[str, GatewayAccount], timing: Timing
+    on: date | None,
+    accounts: Mapping[str, GatewayAccount],
+    timing: Timing,
+    *,
+    pages: int | None = None,
 ) -> Flow[AutopayRun]:
-    """Do the run of the day *on*, today by default, as far as it is due; return how far it is."""
+    """
+    Do the run of the day *on*, today by default, as far as it is due; return how far it is.
+
+    With *pages*, no more than that number of pages of customers are done.
+    """
     stored = yield from repeatable(lambda tx: autopay_runs.begin(tx, _checked(tx, on)))
     lease = TimedIds().new("lease")
     if not (yield from transact(lambda tx: _take(tx, stored.on, lease))):
         return (yield from look(partial(_result, on=stored.on)))
     try:
-        yield from _pass(stored.on, lease, accounts, timing)
+        yield from _pass(stored.on, lease, accounts, timing, pages)
     except PaygateError:
-        yield from transact(lambda tx: autopay_runs.give_back(tx, stored.id, lease))
+        yield from _give_back(stored.id, lease)
         raise
     return (yield from look(partial(_result, on=stored.on)))
 
@@ -154,12 +169,15 @@ def dry_run(on: date | None, accounts: Mapping[str, GatewayAccount]) -> Flow[Aut
     )
 
 
-def is_due(tx: Tx) -> bool:
-    """Return whether the run of today has not begun, or its next pass is due."""
-    found = autopay_runs.on_day(tx, _today(tx))
-    if found is None:
-        return bool(_customers(tx, on=_today(tx), after="", limit=1))
-    return not found.finished and found.next_at is not None and found.next_at <= tx.now
+def due_days(tx: Tx) -> list[date]:
+    """Return the days whose run is to be begun, or continued now; none if the host runs it."""
+    if not tx.autopay.enabled:
+        return []
+    days = autopay_runs.due_days(tx)
+    today = _today(tx)
+    if autopay_runs.on_day(tx, today) is None and subscriptions.any_live(tx):
+        days.append(today)
+    return days
 
 
 def _today(tx: Tx) -> date:
@@ -185,14 +203,22 @@ def _take(tx: Tx, on: date, lease: str) -> bool:
     begun = bool(found.after)
     if not begun and found.next_at is not None and found.next_at > tx.now:
         return False
-    return autopay_runs.take(tx, found.id, lease, LEASE, _LEASE_MAX)
+    return autopay_runs.take(tx, found.id, lease, LEASE)
+
+
+def _give_back(run: str, lease: str) -> Flow[None]:
+    yield from transact(lambda tx: autopay_runs.give_back(tx, run, lease))
 
 
 def _pass(
-    on: date, lease: str, accounts: Mapping[str, GatewayAccount], timing: Timing
+    on: date,
+    lease: str,
+    accounts: Mapping[str, GatewayAccount],
+    timing: Timing,
+    pages: int | None,
 ) -> Flow[None]:
     """Go through the customers from where the run is, and store how far it is."""
-    while True:
+    for number in itertools.count(1):
         stored = yield from look(partial(_stored, on=on))
         this = _Run(stored=stored, accounts=accounts, timing=timing)
         page = yield from look(partial(_customers, on=on, after=stored.after))
@@ -206,6 +232,9 @@ def _pass(
         work = partial(_advance, stored=stored, lease=lease, page=page, done=done, last=last)
         held = yield from transact(work)
         if last or not held:
+            return
+        if number == pages:
+            yield from _give_back(stored.id, lease)
             return
 
 
@@ -347,7 +376,7 @@ def _tell(customer: str, skips: list[PlannedSkip]) -> Flow[None]:
                 "invoices": [skip.number],
                 "amount_minor": skip.open.minor,
                 "currency": skip.open.currency,
-                "methods": {id_: problem.value for id_, problem in skip.methods.items()},
+                "methods": [f"{id_} {problem}" for id_, problem in skip.methods.items()],
             }
             if autopay_items.tell(tx, _NO_METHOD, skip.id, "", facts):
                 outbox.emit(tx, "autopay.no_method", f"customer:{customer}", facts)
