@@ -120,6 +120,23 @@ def test_what_was_paid_on_the_wrong_invoice_itself_becomes_credit(shop: Shop) ->
     assert (shop.open("RIGHT"), shop.credit()) == ("0.00", "4.00")
 
 
+def test_what_was_paid_beyond_the_prepayment_is_the_wrong_invoices_and_becomes_credit(
+    shop: Shop,
+) -> None:
+    """The invoice was for more, and took what the prepayment had no room for."""
+    made = shop.prepay("10")
+    shop.pay(made)
+    shop.issue("14", "WRONG")
+    shop.cashier.record(made, by="cash", amount=usd("3"), key="cash")
+    assert (shop.open("WRONG"), shop.sums(made)[1:3]) == ("1.00", ("10.00", "10.00"))
+
+    voided = shop.cashier.void("WRONG", reason="wrong")
+
+    assert voided.credited == usd("3")
+    assert shop.sums(made) == ("paid", "10.00", "0.00", "10.00", "0.00")
+    assert shop.credit() == "3.00"
+
+
 def test_the_rest_that_became_credit_stays_credit(shop: Shop) -> None:
     made = shop.prepay("10", on_rest="credit")
     payment = pending(shop, made)

@@ -103,6 +103,10 @@ WHERE i.kind = 'prepayment' AND g.type <> 'invoice.voided'
   AND NOT EXISTS (SELECT 1 FROM paygate_outbox r WHERE r.aggregate = i.id
     AND r.type = 'prepayment.replaced' AND r.seq = c.seq + 1)
 """
+# Somebody who paid through a link did not name the prepayment that it was for.
+_FOR_IT: Final = """
+SELECT DISTINCT payment FROM paygate_claim WHERE item = :item OR prepayment = :item
+"""
 _CLOSED: Final = """
 SELECT position FROM paygate_outbox WHERE aggregate = :item AND type = 'prepayment.closed'
 """
@@ -470,10 +474,13 @@ def _check_links(world: World) -> None:
 def _check_kept_for_the_next(world: World) -> None:
     """Check that what was paid on a prepayment, and not beyond it, survives a void invoice."""
     asked = {order.key: order.items for order in world.orders if order.items}
-    payments = [row for row in world.store.look(_RECEIVED) if row["key"] in asked]
+    payments = world.store.look(_RECEIVED)
     for item in world.store.look(_PREPAYMENTS):
-        its = [row for row in payments if item["id"] in asked[row["key"]]]
-        if sum(row["received"] for row in its) > item["total_minor"]:
+        its = [row for row in payments if item["id"] in asked.get(row["key"], ())]
+        for_it = {row["payment"] for row in world.store.look(_FOR_IT, item=item["id"])}
+        for_it |= {row["id"] for row in its}
+        came = sum(row["received"] for row in payments if row["id"] in for_it)
+        if came > item["total_minor"]:
             continue
         closed = world.store.look(_CLOSED, item=item["id"])
         for row in its:
