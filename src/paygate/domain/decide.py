@@ -219,9 +219,13 @@ _MAY_MOVE_NOTHING = frozenset({Operation.VOID})
 def decide(facts: AttemptFacts, answer: Answer, source: Source) -> Changes:
     """Return what *answer* from *source* changes, given *facts*."""
     changes = _alerted(_decide(facts, answer, source), answer)
-    if facts.late_pending and _ends_wait(facts, answer, source):
-        return replace(changes, let_go=True)
-    return changes
+    if not facts.late_pending or not _ends_wait(facts, answer, source):
+        return changes
+    if facts.overtaken:
+        # It may be the end that was known before the money was on its way.
+        text = "an end was reported that may be older than the money on its way; ask the gateway"
+        return replace(changes, review=f"{text} and resolve it")
+    return replace(changes, let_go=True)
 
 
 def _alerted(changes: Changes, answer: Answer) -> Changes:

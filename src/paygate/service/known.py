@@ -16,7 +16,7 @@ from paygate import logs
 from paygate.dialogue import deferred
 from paygate.domain.attempt import AttemptState
 from paygate.domain.movement import MovementKind
-from paygate.domain.outcome import Approved, Declined, Rejected
+from paygate.domain.outcome import Approved, Declined, Ended, Rejected
 from paygate.ledger import attempts, payments, receipts
 from paygate.service import door, inquire, keeping, quotes, unasked
 from paygate.service.asking import ask
@@ -100,19 +100,22 @@ def is_hint(notice: Notice) -> bool:
 
 def contradicts(notice: Notice, known: KnownOperation) -> bool:
     """
-    Return whether a decline may be about an earlier try than the successful one.
+    Return whether an end that is reported may be older than money that came or is on its way.
 
-    A page stays payable after a declined try, and callbacks overtake each other, so such a decline
-    is only a hint.
+    A page stays payable after a declined try, money may be on its way after the end, and callbacks
+    overtake each other, so such an end is only a hint.
     """
-    if not isinstance(notice.answer, Declined | Rejected) or known.case is None:
+    if not isinstance(notice.answer, Declined | Rejected | Ended) or known.case is None:
         return False
     if notice.address_index is not None:
         return False  # a feed of addresses reports in order, and there is nobody else to ask
     row = known.case.row
+    if row.late_pending:
+        return True
     if row.attempt.state is AttemptState.PENDING:
         return row.action is not None
-    return row.attempt.state in (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
+    tried = not isinstance(notice.answer, Ended)
+    return tried and row.attempt.state in (AttemptState.AUTHORIZED, AttemptState.SUCCEEDED)
 
 
 def besides_answer(notice: Notice) -> list[Movement]:
