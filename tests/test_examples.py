@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -63,6 +63,25 @@ def test_a_year_of_automatic_payment(tmp_path: Path) -> None:
     assert sum("invoice.paid" in line for line in lines) == 12
     assert [line.split()[0] for line in lines if "given_up" in line] == ["2027-06-30"]
     assert not_ignored(tmp_path) == []
+
+
+def test_a_crm_sees_a_month_of_a_customer_who_stops_paying(tmp_path: Path) -> None:
+    done = run("crm_events.py", tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "01 Jan  invoice.generated      30.00 USD",
+        "01 Jan  invoice.paid            0.00 USD",
+        "01 Jan  payment.succeeded      30.00 USD",
+        "06 Jan  invoice.generated      30.00 USD",
+        "10 Jan  payment.declined       30.00 USD: insufficient_funds",
+        "13 Jan  payment.declined       30.00 USD: insufficient_funds",
+        "16 Jan  payment.succeeded      12.50 USD  (came on 21 Jan)",
+        "16 Jan  invoice.partially_paid 17.50 USD  (came on 21 Jan)",
+        "21 Jan  payment.reversed       12.50 USD: check returned",
+        "21 Jan  invoice.reopened       30.00 USD",
+        "30 Jan  invoice.written_off     0.00 USD: bankrupt",
+    ]
 
 
 def test_what_is_authorized_is_captured_in_parts_once(tmp_path: Path) -> None:
@@ -217,7 +236,7 @@ def test_the_stripe_example_charges_and_is_declined_at_the_simulated_stripe(tmp_
 
 
 @asynccontextmanager
-async def shop_with_stripe(folder: Path) -> AsyncIterator[tuple[SimulatedStripe, AsyncClient]]:
+async def shop_with_stripe(folder: Path) -> AsyncGenerator[tuple[SimulatedStripe, AsyncClient]]:
     """Serve the shop that takes cards, without its worker; its ledger is in *folder*."""
     stripe = SimulatedStripe()
     with serving(stripe) as api_base:
