@@ -72,6 +72,12 @@ def _publishing(rounds: int) -> list[Measured]:
     return publishing.measure(rounds)
 
 
+def _webhooks_out(rounds: int) -> list[Measured]:
+    from benchmarks import webhooks_out
+
+    return webhooks_out.measure(rounds)
+
+
 def _bitcoin(rounds: int) -> list[Measured]:
     from benchmarks import bitcoin_chain
 
@@ -106,6 +112,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "callbacks": _callbacks,
     "collect": _collect,
     "publishing": _publishing,
+    "webhooks-out": _webhooks_out,
     "bitcoin": _bitcoin,
     "postgres": _postgres,
     "due-work": _due_work,
@@ -113,7 +120,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
 }
 
 # Those that take minutes and much disk, or need a server, run only if they are named.
-_ASKED_FOR = ("due-work", "postgres", "scale")
+_ASKED_FOR = ("due-work", "postgres", "scale", "webhooks-out")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

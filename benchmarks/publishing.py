@@ -29,7 +29,7 @@ LARGE: Final = 1_000_000
 NEW: Final = 100
 FLAT: Final = Target(bound=1.5, at_least=False)
 
-_STORED: Final = """
+STORED: Final = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
 INSERT INTO paygate_outbox (
   id, tenant, type, aggregate, seq, schema_version, occurred_at, actor, data, checksum)
@@ -60,7 +60,7 @@ class Ledger:
         url = f"sqlite:///{path}"
         Cashier.open(url).close()
         with closing(sqlite3.connect(path)) as connection:
-            connection.execute(_STORED, (stored,))
+            connection.execute(STORED, (stored,))
             connection.commit()
         self.sink, self.numbers = Taking(*events), count()
         self.cashier = Cashier.open(url, sinks={"crm": self.sink})

@@ -21,8 +21,10 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
+from typer.testing import CliRunner
 
 from paygate import AsyncCashier, Cashier, DeliveryOutcome, Money
+from paygate.cli.app import app
 from paygate.dialogue import Request, Response
 from paygate.domain.event import Event
 from paygate.driver import Secret
@@ -31,6 +33,7 @@ from paygate.errors import (
     EndpointGone,
     EventRefused,
     InvalidSettings,
+    InvalidValue,
     NoResponse,
     NotSent,
     PaygateError,
@@ -243,6 +246,18 @@ def test_one_endpoint_that_is_down_delays_no_other() -> None:
             done = cashier.publish()
 
     assert (done.delivered, done.unreached) == (1, ("away",))
+
+
+def test_two_sinks_cannot_have_one_name(tmp_path: Path) -> None:
+    table = '[sinks.hook]\nsink = "standard_webhooks"\n'
+    gateways = tmp_path / "gateways.toml"
+    gateways.write_text(table + table)
+    done = CliRunner().invoke(app, ["sink", "check", "--gateways", str(gateways)])
+
+    assert done.exit_code != 0
+    assert "hook" in done.output
+    with cashier_of("http://localhost:1") as cashier, pytest.raises(InvalidValue, match="hook"):
+        cashier.subscribe("hook", lambda _: None)
 
 
 # --- What the answers mean ----------------------------------------------------------
