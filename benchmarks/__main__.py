@@ -90,6 +90,12 @@ def _due_work(rounds: int) -> list[Measured]:
     return due_work.measure(rounds)
 
 
+def _invoice_run(rounds: int) -> list[Measured]:
+    from benchmarks import invoice_run
+
+    return invoice_run.measure(rounds)
+
+
 def _scale(rounds: int) -> list[Measured]:
     from benchmarks import scale
 
@@ -116,11 +122,13 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "bitcoin": _bitcoin,
     "postgres": _postgres,
     "due-work": _due_work,
+    "invoice-run": _invoice_run,
     "scale": _scale,
 }
 
 # Those that take minutes and much disk, or need a server, run only if they are named.
 _ASKED_FOR = ("due-work", "postgres", "scale", "webhooks-out")
+_ASKED_FOR = ("due-work", "invoice-run", "postgres", "scale")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -171,6 +171,11 @@ def play(at: Play) -> None:
     run("invoice change-draft", draft["invoice"]["id"], "--due", "2026-12-15")
     run("invoice finalize", draft["invoice"]["id"], "--series", "S-{n:04}")
     Path("terms.txt").write_text("Thirty days net.")
+    Path("orders.csv").write_text(
+        "order,customer,currency,due,total\nO-1,C-7,USD,2026-12-01,10.00\n"
+        "O-2,C-7,USD,2026-12-01,0.00\n"
+    )
+    run("invoice run", "orders.csv", "--series", "R-{n:04}", "--dry-run")
     run("invoice attach", "S-0001", "terms.txt")
     Path("letterhead.toml").write_text('name = "Acme"\naddress = ["1 Main Street", "Springfield"]')
     run("letterhead set", "letterhead.toml")

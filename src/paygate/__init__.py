@@ -144,7 +144,10 @@ if TYPE_CHECKING:
     from paygate.service.feed import FeedsRead, Rescan
     from paygate.service.history import History
     from paygate.service.import_invoices import Imported, ImportProblem
+    from paygate.service.invoice_run import InvoiceRun, OrderRefusal
     from paygate.service.issue import Bill
+    from paygate.service.order_files import SourcedOrder, read_orders
+    from paygate.service.orders import InvoiceOrder
     from paygate.service.publish import PausedSink, Published
     from paygate.service.readers import ConfiguredSink
     from paygate.service.resolve import Resolution
@@ -204,6 +207,11 @@ _HOMES = {
     "TaxLine": "domain.invoice_lines",
     "NumberSeries": "domain.number_series",
     "RoundingWord": "domain.words",
+    "InvoiceRun": "service.invoice_run",
+    "OrderRefusal": "service.invoice_run",
+    "SourcedOrder": "service.order_files",
+    "read_orders": "service.order_files",
+    "InvoiceOrder": "service.orders",
     "Invoice": "domain.invoice",
     "InvoiceStatus": "domain.invoice",
     "Job": "domain.job",
@@ -428,6 +436,8 @@ __all__ = [
     "InquiryBy",
     "Invoice",
     "InvoiceLine",
+    "InvoiceOrder",
+    "InvoiceRun",
     "InvoiceStatus",
     "InvoiceStatusWord",
     "InvoiceText",
@@ -469,6 +479,7 @@ __all__ = [
     "Operation",
     "OperationResult",
     "OperationState",
+    "OrderRefusal",
     "PageState",
     "PastTry",
     "PausedSink",
@@ -533,6 +544,7 @@ __all__ = [
     "SinkStatus",
     "SinkTraits",
     "SkipReason",
+    "SourcedOrder",
     "Stopped",
     "StoreError",
     "StoredAccount",
@@ -555,6 +567,7 @@ __all__ = [
     "Within",
     "WriteOff",
     "copy_ledger",
+    "read_orders",
 ]
 
 if not TYPE_CHECKING:

@@ -265,6 +265,17 @@ class MissingExtra(UsageError):
     extra: str
 
 
+class OrderSourceFailed(UsageError):
+    """The source of an invoice run failed; the orders before that are done.
+
+    `read` is how many orders were read and done, and `report` says what became of them. The
+    exception of the source is its ``__cause__``.
+    """
+
+    read: int
+    report: Any  # an InvoiceRun, which this layer does not know
+
+
 class ImportRejected(UsageError):
     """A file has invalid rows; each is listed with its line number."""
 

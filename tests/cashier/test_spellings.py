@@ -180,6 +180,7 @@ NEEDS: dict[str, Any] = {
     "replacement": "r",
     "document": Document(content=b"terms", media_type="text/plain", name="terms.txt"),
     "letterhead": Letterhead(name="Acme"),
+    "source": (),
 }
 # What an argument needs with it that can otherwise be left out.
 WITH: dict[tuple[str, str], set[str]] = {

@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "issue": "invoice issue",
     "import_invoices": "invoice import",
     "void": "invoice void",
+    "invoice_run": "invoice run",
     "draft": "invoice draft",
     "change_draft": "invoice change-draft",
     "finalize": "invoice finalize",

@@ -383,6 +383,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
 # These make records of the caller's own, or are about the file or the wallet as a whole.
 OWN = {
     "issue",
+    "invoice_run",
     "draft",
     "set_letterhead",
     "prepay",

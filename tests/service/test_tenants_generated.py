@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, cast
 
 import pytest
@@ -21,6 +21,7 @@ from paygate import (
     Cashier,
     Customer,
     Document,
+    InvoiceOrder,
     Kind,
     Letterhead,
     Mandate,
@@ -147,6 +148,7 @@ def values(town: Town) -> dict[str, Sequence[Any]]:
         "settings": [{"driver": "fake"}, {"signing_key": "k" * 20}],
         "total": [usd("30.00")],
         "series": ["S-{n}"],
+        "source": [[InvoiceOrder(id="O-1", customer="C-9", total=usd("1"), due=date(2031, 3, 1))]],
         "document": [Document(content=b"terms", media_type="text/plain", name="terms.txt")],
         "letterhead": [Letterhead(name="Acme")],
         "amount": [usd("1.00"), usd("30.00")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paygate.cashier import arguments
 from paygate.cashier.base import OnLedger
@@ -11,7 +11,7 @@ from paygate.domain.text import note
 from paygate.service.flow import look
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
 
     from paygate.domain.customer import Customer
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Tx
     from paygate.service.flow import Flow
     from paygate.service.import_invoices import Imported
+    from paygate.service.invoice_run import InvoiceRun, OrderRefusal
+    from paygate.service.order_files import SourcedOrder
+    from paygate.service.orders import InvoiceOrder
 
 
 class Invoices(OnLedger):
@@ -112,6 +115,46 @@ class Invoices(OnLedger):
         skips = arguments.flag(skip_bad, "skip_bad")
         rehearsal = arguments.flag(dry_run, "dry_run")
         return (yield from import_invoices.import_sheet(sheet, skip_bad=skips, dry_run=rehearsal))
+
+    @verb
+    def invoice_run(
+        self,
+        source: Iterable[InvoiceOrder | Mapping[str, Any] | SourcedOrder],
+        *,
+        series: NumberSeries | str | None = None,
+        group: int = 200,
+        skip: int = 0,
+        dry_run: bool = False,
+        progress: Callable[[InvoiceRun], object] | None = None,
+        on_refusal: Callable[[OrderRefusal], object] | None = None,
+    ) -> Flow[InvoiceRun]:
+        """
+        Issue one invoice for each order of *source*, and let it take the money of its key.
+
+        An order is an `InvoiceOrder`, a mapping with its fields, or one of a file (`read_orders`).
+        Its id makes it safe to read again: an order that has its invoice changes nothing, and one
+        with other facts is refused. Orders without a number get the next one of *series*. *group*
+        orders share a transaction; one that is refused is left out, and the report lists it with
+        its place in the source. *progress* is called after each group, and *on_refusal* with each
+        refusal, as the report lists a thousand.
+
+        If *source* raises, what was read before is done, and `OrderSourceFailed` says where to go
+        on: run it again from the beginning, or pass over the first *skip* orders. With *dry_run*
+        nothing is written, and the report is that of a run. Memory does not grow with the source.
+        `AsyncCashier` reads the source in the event loop, so it must not block for long.
+        """
+        from paygate.service import invoice_run
+
+        wanted = invoice_run.RunOrder(
+            source=arguments.order_source(source, "source"),
+            series=None if series is None else arguments.numbered(None, series),
+            group=arguments.whole(group, "group", high=10_000),
+            skip=arguments.whole(skip, "skip", low=0),
+            dry_run=arguments.flag(dry_run, "dry_run"),
+            progress=arguments.maybe(arguments.told, progress, "progress"),
+            on_refusal=arguments.maybe(arguments.told, on_refusal, "on_refusal"),
+        )
+        return (yield from invoice_run.run(wanted))
 
     @verb
     def void(self, invoice: Invoice | str, *, reason: str) -> Flow[Invoice]:

@@ -51,6 +51,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "list": Command("invoices", "list_", "List invoices, the last issued first."),
             "show": Command("invoices", "show_", "Show an invoice, and what was put on it."),
             "void": Command("invoices", "void", "Void an invoice that was issued by mistake."),
+            "run": Command("invoice_run", "run", "Issue an invoice for each order of a file."),
             "draft": Command("drafts", "draft", "Make a draft, which can be changed."),
             "change-draft": Command("drafts", "change_draft", "Change a draft."),
             "finalize": Command("drafts", "finalize", "Issue a draft: give it its number."),

@@ -311,12 +311,12 @@ def from_app(ctx: typer.Context, target: str) -> Cashier:
     return _checked(made_by_app(ctx, target), target)
 
 
-def made_by_app(ctx: typer.Context, target: str) -> object:
-    """Call the host's function, and return what it returns."""
+def made_by_app(ctx: typer.Context, target: str, *, option: str = "--app") -> object:
+    """Call the host's function that *option* names, and return what it returns."""
     module_name, _, name = target.partition(":")
     if not module_name or not name:
         raise InvalidSettings(
-            f"--app is module:function, such as shop.payments:cashier; not {target}"
+            f"{option} is module:function, such as shop.payments:cashier; not {target}"
         )
     if os.getcwd() not in sys.path:  # noqa: PTH109  (sys.path holds text)
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
@@ -328,7 +328,7 @@ def made_by_app(ctx: typer.Context, target: str) -> object:
         raise
     except Exception as error:
         raise InvalidSettings(
-            f"--app {target} failed with {failure(error)}; 'paygate --debug' shows the trace"
+            f"{option} {target} failed with {failure(error)}; 'paygate --debug' shows the trace"
         ) from error
 
 

@@ -28,8 +28,12 @@ _LISTS: Final = ("address", "bank", "footer")
 
 def newest_version(tx: Tx) -> int | None:
     """Return the number of the newest version, or None."""
-    row = tx.one(_NEWEST, {"tenant": tx.tenant})
-    return None if row is None else int(row["version"])
+    name = ("letterhead", tx.tenant)
+    if name not in tx.known:
+        row = tx.one(_NEWEST, {"tenant": tx.tenant})
+        tx.known[name] = None if row is None else int(row["version"])
+    found: int | None = tx.known[name]
+    return found
 
 
 def by_version(tx: Tx, version: int | None) -> Letterhead | None:
@@ -60,4 +64,5 @@ def save(tx: Tx, new: Letterhead) -> int:
         "actor": tx.actor,
     }
     tx.execute(_INSERT, checksums.signed(checksums.LETTERHEAD, params))
+    tx.known["letterhead", tx.tenant] = version
     return version

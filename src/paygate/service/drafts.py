@@ -156,7 +156,8 @@ def finalize_in(tx: Tx, which: Invoice | str, how: Finalizing) -> Invoice:
     invoice_texts.save(tx, found.id, replace(details, place=place, letterhead=version))
     documents.add(tx, found.id, how.documents)
     _told(tx, "invoice.finalized", found.id)
-    return issue.booked(tx, found.id, found.customer, found.total, on)
+    names = [each.name for each in documents.of_item(tx, found.id)]
+    return issue.booked(tx, found.id, found.customer, found.total, on, names)
 
 
 def _finalized_before(found: Invoice, details: Details, how: Finalizing) -> Invoice:

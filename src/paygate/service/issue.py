@@ -58,7 +58,7 @@ class Bill:
     The facts of an invoice to be issued.
 
     It has a number of the host's, or gets one of a `series`; then `key` makes it safe to issue
-    again.
+    again. `operation` is whose keys they are.
     """
 
     number: str = ""
@@ -71,6 +71,7 @@ class Bill:
     text: InvoiceText = NO_TEXT
     series: NumberSeries | None = None
     key: str = ""
+    operation: str = "issue"
     documents: tuple[Document, ...] = ()
 
     def __post_init__(self) -> None:
@@ -117,8 +118,8 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
     customer = customers.save(tx, bill.customer)
     on = bill.on or customers.today(tx, customer)
     id_ = tx.new_id("inv")
-    if bill.series is not None:
-        before = keys.take(tx, "issue", bill.key, print_of(bill), id_)
+    if bill.key:
+        before = keys.take(tx, bill.operation, bill.key, print_of(bill), id_)
         if before is not None:
             return finding.invoice(tx, before)
     if bill.assignment_key is not None:
@@ -147,10 +148,13 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         version = letterheads.newest_version(tx)
         invoice_texts.save(tx, id_, Details(bill.text, place, version, bill.key))
         documents.add(tx, id_, bill.documents)
-    return booked(tx, id_, customer, bill.total, on)
+    names = list(dict.fromkeys(each.name for each in bill.documents))
+    return booked(tx, id_, customer, bill.total, on, names)
 
 
-def booked(tx: Tx, id_: str, customer: str, total: Money, on: date) -> Invoice:
+def booked(
+    tx: Tx, id_: str, customer: str, total: Money, on: date, attached: Sequence[str]
+) -> Invoice:
     """Post an invoice that has just got its number, emit it, and let it take what waits for it."""
     lines = [
         PostingLine(LedgerAccount.RECEIVABLE, total.minor, item=id_),
@@ -158,7 +162,8 @@ def booked(tx: Tx, id_: str, customer: str, total: Money, on: date) -> Invoice:
     ]
     posting.post(tx, lines, entry=id_, currency=total.currency, customer=customer, effective=on)
     issued = finding.invoice(tx, id_)
-    outbox.emit(tx, "invoice.generated", id_, allocation.facts_of(issued) | _attached(tx, id_))
+    names = {"documents": list(attached)} if attached else {}
+    outbox.emit(tx, "invoice.generated", id_, allocation.facts_of(issued) | names)
     if issued.assignment_key is None:
         return issued
     if assignment.on_issue(tx, issued):
@@ -166,16 +171,11 @@ def booked(tx: Tx, id_: str, customer: str, total: Money, on: date) -> Invoice:
     return finding.invoice(tx, id_)
 
 
-def _attached(tx: Tx, id_: str) -> dict[str, list[str]]:
-    """Return the names of the documents of an invoice, for its event."""
-    names = [each.name for each in documents.of_item(tx, id_)]
-    return {"documents": names} if names else {}
-
-
-def print_of(bill: Bill, **more: str) -> str:
+def print_of(bill: Bill) -> str:
     """Return the fingerprint of the facts that must be the same if a key is used again."""
     series = None if bill.series is None else [bill.series.name, bill.series.format]
     return keys.fingerprint(
+        number=bill.number,
         customer=bill.customer_id,
         total=str(bill.total),
         due=bill.due,
@@ -184,7 +184,6 @@ def print_of(bill: Bill, **more: str) -> str:
         tax=write_tax(bill.text),
         series=series,
         documents=[each.digest for each in bill.documents],
-        **more,
     )
 
 

@@ -32,6 +32,8 @@ from paygate.cashier.arguments.invoices import (
     key_of_series,
     letterhead,
     numbered,
+    order_source,
+    told,
     total,
 )
 from paygate.cashier.arguments.links import bounds, language, link, moment, return_to, token_of
@@ -177,6 +179,7 @@ __all__ = [
     "number",
     "number_of_callback",
     "numbered",
+    "order_source",
     "outcome",
     "outcome_of_method",
     "page",
@@ -203,6 +206,7 @@ __all__ = [
     "tenant",
     "token_keys",
     "token_of",
+    "told",
     "total",
     "url",
     "whole",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from paygate.cashier.arguments.amounts import money
-from paygate.cashier.arguments.plain import choice, key, refuse
+from paygate.cashier.arguments.plain import called, choice, key, refuse
 from paygate.domain import prepayment
 from paygate.domain.document import DOCUMENTS_MAX, Document, Letterhead
 from paygate.domain.invoice_lines import (
@@ -20,7 +21,7 @@ from paygate.domain.number_series import NumberSeries
 from paygate.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
     from paygate.domain.money import Money
@@ -75,6 +76,19 @@ def key_of_series(value: object, series: NumberSeries | None) -> str:
     if not isinstance(value, str) or value:
         refuse("key", "left out with number=, which identifies the invoice", value)
     return ""
+
+
+def order_source(value: object, name: str) -> Iterable[Any]:
+    """Return what a run reads: something to iterate, but no text."""
+    given = cast("Any", value)
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        refuse(name, "orders to iterate, such as a list, or read_orders('orders.csv')", value)
+    return given
+
+
+def told(value: object, name: str) -> Callable[..., Any]:
+    """Return a function that is called with what happened."""
+    return called(value, name, "one argument")
 
 
 def documents(value: object, name: str) -> tuple[Document, ...]:
