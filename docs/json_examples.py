@@ -180,6 +180,7 @@ def play(at: Play) -> None:
     Path("letterhead.toml").write_text('name = "Acme"\naddress = ["1 Main Street", "Springfield"]')
     run("letterhead set", "letterhead.toml")
     run("letterhead show")
+    run("invoice document", "S-0001", "--out", "invoice.html")
     ahead = ("--assignment-key", "ORDER-7", "--key", "entry-7", "--data", '{"basket": 7}')
     entry = run("prepayment create", "C-1", "20.00 USD", *ahead)
     run("prepayment show", entry["prepayment"]["id"])

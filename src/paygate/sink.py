@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Dialogue
     from paygate.domain.customer import Customer
+    from paygate.domain.document import Document
     from paygate.domain.event import Event
 
 SINK_PROTOCOL_VERSION: Final = 1
@@ -35,6 +36,7 @@ class SinkTraits:
 
     - `events`: patterns of the event types that it receives unless the host sets others.
     - `needs_contact`: it needs the contact facts of the customer that an event is about.
+    - `needs_documents`: it needs the documents of an invoice that was issued.
     - `only_new`: a new sink of this kind starts with the next event, because it notifies people,
       who must not be notified of last year's payments. Others start with the first event.
     - `in_flight`: how many deliveries, of different aggregates, an `AsyncCashier` may make at once;
@@ -46,6 +48,7 @@ class SinkTraits:
 
     events: tuple[str, ...] = ("*",)
     needs_contact: bool = False
+    needs_documents: bool = False
     only_new: bool = False
     in_flight: int = 1
     deadline_s: float = 60.0
@@ -59,11 +62,14 @@ class Delivery:
     One event for a sink, and what else the sink asked for.
 
     `contact` is the customer that the event is about, with the contact facts that are stored now;
-    it is None if the sink does not need it, or if the event is about no customer.
+    it is None if the sink does not need it, or if the event is about no customer. `documents` go
+    with ``invoice.generated``: those that the host gave for the invoice, or else the one that is
+    drawn with the letterhead.
     """
 
     event: Event
     contact: Customer | None = None
+    documents: tuple[Document, ...] = ()
 
 
 @runtime_checkable

@@ -64,6 +64,7 @@ def imported_in_functions(file: Path) -> Iterator[str]:
 
 
 ONLY_OPENING = {
+    "paygate.documents",  # brings reportlab, which only drawing needs
     "paygate.registry",
     "paygate.plugins",
     "paygate.ledger.postgres.host",

@@ -196,6 +196,9 @@ CALLS: dict[str, list[Call]] = {
         lambda c, n: c.finalize(n.invoice, series="S-{n}"),
     ],
     "invoice_text": [lambda c, n: c.invoice_text(n.number)],
+    "invoice_document": [lambda c, n: c.invoice_document(n.number)],
+    "documents": [lambda c, n: c.documents(n.invoice)],
+    "document": [lambda c, n: c.document(n.number, "invoice.pdf")],
     "attach_documents": [
         lambda c, n: c.attach_documents(n.number, Document(content=b"x", media_type="text/plain")),
     ],

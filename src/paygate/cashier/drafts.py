@@ -143,6 +143,40 @@ class Drafts(OnLedger):
         return (yield from drafts.add_documents(arguments.invoice(invoice, "invoice"), new))
 
     @verb
+    def invoice_document(
+        self, invoice: Invoice | str, *, media: str = "pdf", pay_url: str = ""
+    ) -> Flow[Document]:
+        """
+        Draw the document of an invoice, as ``"pdf"`` or ``"html"``, from what the ledger has.
+
+        It has the letterhead with which it was issued, and its current open amount. *pay_url*, such
+        as `PaymentLink.address`, becomes a code to scan; without it, an invoice in EUR has the code
+        of a transfer if the letterhead has an IBAN. Raises `InvalidValue` if there is no
+        letterhead, or if the PDF cannot show a character; the HTML shows all of them.
+        """
+        from paygate.service import invoice_documents
+
+        which = arguments.invoice(invoice, "invoice")
+        wanted = arguments.one_of(tuple(invoice_documents.MEDIA), media, "media")
+        url = arguments.url(pay_url, "pay_url", live=False)
+        return (yield from invoice_documents.draw(which, wanted, url))
+
+    @verb
+    def documents(self, invoice: Invoice | str) -> Flow[list[StoredDocument]]:
+        """List the documents of yours that an invoice has, in the order in which you gave them."""
+        from paygate.service import drafts
+
+        return (yield from drafts.documents_of(arguments.invoice(invoice, "invoice")))
+
+    @verb
+    def document(self, invoice: Invoice | str, name: str) -> Flow[Document]:
+        """Return a document of yours, by its name or digest; raises `RecordNotFound`."""
+        from paygate.service import invoice_documents
+
+        which = arguments.invoice(invoice, "invoice")
+        return (yield from invoice_documents.own(which, arguments.named(name, "name")))
+
+    @verb
     def set_letterhead(self, letterhead: Letterhead) -> Flow[int]:
         """
         Store who issues invoices, for the documents that paygate draws; return the version.

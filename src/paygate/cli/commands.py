@@ -55,6 +55,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "draft": Command("drafts", "draft", "Make a draft, which can be changed."),
             "change-draft": Command("drafts", "change_draft", "Change a draft."),
             "finalize": Command("drafts", "finalize", "Issue a draft: give it its number."),
+            "document": Command("drafts", "document", "Write the document of an invoice."),
             "attach": Command("drafts", "attach", "Add documents of yours to an invoice."),
         },
     ),

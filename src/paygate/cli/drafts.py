@@ -177,3 +177,35 @@ def _tell(made: Invoice, where: Where) -> None:
         show.write_json({"invoice": facts.invoice(made)})
     else:
         write_invoice(made)
+
+
+@with_ledger
+def document(
+    where: Where,
+    number: Annotated[str, typer.Argument(help="Number or id of the invoice.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where to write it: .pdf or .html.")
+    ],
+    pay_url: Annotated[
+        str, typer.Option(metavar="URL", help="Of a page to pay on, as a code to scan.")
+    ] = "",
+    own: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One of yours, instead of a drawn one.")
+    ] = None,
+) -> None:
+    """Write the document of an invoice, drawn with the letterhead, or one of yours."""
+    with where.open() as cashier:
+        if own is None:
+            media = out.suffix.lower().lstrip(".")
+            made = cashier.invoice_document(number, media=media, pay_url=pay_url)
+        else:
+            made = cashier.document(number, own)
+    try:
+        out.write_bytes(made.content)
+    except OSError as error:
+        raise InvalidValue(f"the file {out} cannot be written: {error.strerror}") from None
+    facts_ = {"file": str(out), "media_type": made.media_type, "size": len(made.content)}
+    if where.as_json:
+        show.write_json({"document": facts_})
+    else:
+        show.console().print(f"{out}: {made.media_type}, {len(made.content):,} bytes")

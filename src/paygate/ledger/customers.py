@@ -67,6 +67,7 @@ WHERE tenant = :tenant AND customer = :customer AND account = :account
 
 def save(tx: Tx, customer: Customer | str) -> str:
     """Store a customer and return the id; contact facts, if any, replace all that are stored."""
+    plain = isinstance(customer, str)
     if isinstance(customer, str):
         customer = Customer(customer)
     id_ = cast("object", getattr(customer, "id", None))
@@ -89,7 +90,7 @@ def save(tx: Tx, customer: Customer | str) -> str:
     tx.known.pop(("zone", customer.id), None)
     if not new and customer.zone and tx.run(_ZONE, params):
         checksums.renew(tx, checksums.CUSTOMER, tx.tenant, customer.id)
-    facts = contact_facts(customer)
+    facts = {} if plain else contact_facts(customer)
     if facts:
         tx.execute(_SAVE_CONTACT, {**params, "facts": json.dumps(facts)})
     return customer.id

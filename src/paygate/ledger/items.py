@@ -95,6 +95,7 @@ UPDATE paygate_item SET disputed = CASE WHEN EXISTS (
 WHERE id = :id
 """
 _SET_AUTOPAY = "UPDATE paygate_item SET autopay = :on, method = :method WHERE id = :id"
+_EFFECTIVE = "SELECT effective FROM paygate_item WHERE id = :id"
 _KIND = "SELECT kind FROM paygate_item WHERE id = :id"
 _LISTING = paging.listing(
     f"SELECT {_COLUMNS_OF_INVOICE} FROM paygate_item i",
@@ -145,8 +146,8 @@ def insert(
     assignment_key: str | None = None,
     reversal: str | None = None,
     draft: bool = False,
-) -> bool:
-    """Store a new invoice; return False if the number is taken."""
+) -> Invoice | None:
+    """Store a new invoice and return it; None if the number is taken."""
     params = {
         "id": id_,
         "tenant": tx.tenant,
@@ -166,7 +167,25 @@ def insert(
         "at": tx.at,
         "actor": tx.actor,
     }
-    return bool(tx.run(_INSERT, checksums.signed(checksums.ITEM, params)))
+    if not tx.run(_INSERT, checksums.signed(checksums.ITEM, params)):
+        return None
+    claims.cache_no_pages(tx, id_)
+    nothing = _zero(total.currency)
+    return Invoice(
+        id=id_,
+        number=number,
+        customer=customer,
+        total=total,
+        allocated=nothing,
+        written_off=nothing,
+        claimed=nothing,
+        credited=nothing,
+        due=due,
+        status=InvoiceStatus.DRAFT if draft else InvoiceStatus.OPEN,
+        issued_at=read_instant(tx.at),
+        assignment_key=assignment_key,
+        reversal=reversal,
+    )
 
 
 def change_draft(tx: Tx, id_: str, *, total: Money, due: date, assignment_key: str | None) -> None:
@@ -220,6 +239,13 @@ def by_id(tx: Tx, id_: str) -> OpenItem | None:
     tx.known["kind", id_] = row["kind"]
     tx.known["linked", id_] = row["linked"]
     return prepayments.by_id(tx, id_) if row["kind"] == PREPAYMENT else _one(tx, row)
+
+
+def issued_on(tx: Tx, id_: str) -> date:
+    """Return the date of issue of an invoice, in the zone of its customer."""
+    row = tx.one(_EFFECTIVE, {"id": id_})
+    assert row is not None, "items are never deleted"
+    return read_date(row["effective"])
 
 
 def account_of(tx: Tx, id_: str) -> LedgerAccount:

@@ -91,6 +91,12 @@ def emit_conflict(tx: Tx, error: AssignmentConflict, currency: str) -> None:
 # --- The events ----------------------------------------------------------------------------
 
 
+def awaits(tx: Tx, invoice: Invoice) -> bool:
+    """Return whether there is a prepayment with the key of *invoice*."""
+    key = invoice.assignment_key
+    return key is not None and bool(prepayments.with_key(tx, invoice.total.currency, key))
+
+
 def on_issue(tx: Tx, invoice: Invoice) -> bool:
     """Move what waits with the key of a new *invoice* to it; return whether money moved."""
     key = invoice.assignment_key

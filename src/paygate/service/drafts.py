@@ -155,9 +155,9 @@ def finalize_in(tx: Tx, which: Invoice | str, how: Finalizing) -> Invoice:
     version = letterheads.newest_version(tx)
     invoice_texts.save(tx, found.id, replace(details, place=place, letterhead=version))
     documents.add(tx, found.id, how.documents)
-    _told(tx, "invoice.finalized", found.id)
+    issued = _told(tx, "invoice.finalized", found.id)
     names = [each.name for each in documents.of_item(tx, found.id)]
-    return issue.booked(tx, found.id, found.customer, found.total, on, names)
+    return issue.booked(tx, issued, on, names)
 
 
 def _finalized_before(found: Invoice, details: Details, how: Finalizing) -> Invoice:

@@ -139,7 +139,7 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         reversal=bill.reversal,
         assignment_key=bill.assignment_key,
     )
-    if not made:
+    if made is None:
         found = already_issued(tx, bill) if place is None else None
         if found is None:
             raise number_taken(number)
@@ -149,22 +149,22 @@ def issue_in(tx: Tx, bill: Bill) -> Invoice:
         invoice_texts.save(tx, id_, Details(bill.text, place, version, bill.key))
         documents.add(tx, id_, bill.documents)
     names = list(dict.fromkeys(each.name for each in bill.documents))
-    return booked(tx, id_, customer, bill.total, on, names)
+    return booked(tx, made, on, names)
 
 
-def booked(
-    tx: Tx, id_: str, customer: str, total: Money, on: date, attached: Sequence[str]
-) -> Invoice:
+def booked(tx: Tx, issued: Invoice, on: date, attached: Sequence[str]) -> Invoice:
     """Post an invoice that has just got its number, emit it, and let it take what waits for it."""
+    id_, total = issued.id, issued.total
     lines = [
         PostingLine(LedgerAccount.RECEIVABLE, total.minor, item=id_),
         PostingLine(LedgerAccount.BILLED, -total.minor, item=id_),
     ]
-    posting.post(tx, lines, entry=id_, currency=total.currency, customer=customer, effective=on)
-    issued = finding.invoice(tx, id_)
+    posting.post(
+        tx, lines, entry=id_, currency=total.currency, customer=issued.customer, effective=on
+    )
     names = {"documents": list(attached)} if attached else {}
     outbox.emit(tx, "invoice.generated", id_, allocation.facts_of(issued) | names)
-    if issued.assignment_key is None:
+    if issued.assignment_key is None or not assignment.awaits(tx, issued):
         return issued
     if assignment.on_issue(tx, issued):
         allocation.emit_invoices(tx, [id_])

@@ -20,7 +20,7 @@ from paygate.errors import InvalidValue, NothingToReplay, RecordNotFound
 from paygate.ledger import customers, delivery_tries, holding, outbox, roots
 from paygate.ledger.codec import write_instant
 from paygate.printing import shown
-from paygate.service import finding
+from paygate.service import finding, invoice_documents
 from paygate.service.delivering import hand_over, look_ahead
 from paygate.service.flow import look, together, transact
 from paygate.service.readers import Subscriber
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from paygate.domain.customer import Customer
     from paygate.domain.event import Event
     from paygate.ledger.tx import Tx
     from paygate.service.delivering import Ended, Failure
@@ -325,14 +326,23 @@ def _next_batch(
 
 
 def _deliveries(tx: Tx, reader: Reader, events: Iterable[Event]) -> list[Delivery]:
-    """Return a delivery of each event, with the contact facts that the reader needs."""
-    if isinstance(reader, Subscriber) or not reader.traits.needs_contact:
+    """Return a delivery of each event, with the facts and documents that the reader needs."""
+    if isinstance(reader, Subscriber):
         return [Delivery(event=event) for event in events]
+    wants = reader.traits
     return [
-        Delivery(event=event, contact=customers.find(tx, str(customer)) if customer else None)
+        Delivery(
+            event=event,
+            contact=_contact(tx, event) if wants.needs_contact else None,
+            documents=invoice_documents.of_event(tx, event) if wants.needs_documents else (),
+        )
         for event in events
-        for customer in [event.data.get("customer")]
     ]
+
+
+def _contact(tx: Tx, event: Event) -> Customer | None:
+    customer = event.data.get("customer")
+    return customers.find(tx, str(customer)) if customer else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from io import BytesIO
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from paygate.domain.document import is_iban
 from paygate.errors import InvalidValue, MissingExtra
 from paygate.printing import shown
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 LENGTH_MAX = 1000
 """The longest text that a phone can still read from a screen."""
 
-_IBAN: Final = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", re.ASCII)
 _HALVES = {(False, False): "█", (False, True): "▀", (True, False): "▄", (True, True): " "}
 
 
@@ -34,12 +33,32 @@ def epc_svg(*, name: str, iban: str, amount: Money, remittance: str, scale: int 
     recognized. Raises `InvalidValue` for an amount that is not in EUR, and for anything else that
     the standard does not allow.
     """
+    return _drawn(_epc(name, iban, amount, remittance), scale)
+
+
+def epc_modules(
+    *, name: str, iban: str, amount: Money, remittance: str
+) -> tuple[tuple[bool, ...], ...]:
+    """Return the code that `epc_svg` draws as rows of modules, whether each is dark."""
+    return _modules(_epc(name, iban, amount, remittance))
+
+
+def qr_modules(text: str) -> tuple[tuple[bool, ...], ...]:
+    """Return the code that `qr_svg` draws as rows of modules, whether each is dark."""
+    return _modules(_made(text))
+
+
+def _modules(code: segno.QRCode) -> tuple[tuple[bool, ...], ...]:
+    return tuple(tuple(map(bool, row)) for row in code.matrix_iter(border=4))
+
+
+def _epc(name: str, iban: str, amount: Money, remittance: str) -> segno.QRCode:
     if amount.currency != "EUR":
         raise InvalidValue(
             f"a SEPA transfer is in EUR, not in {amount.currency}", argument="amount"
         )
     account = iban.replace(" ", "").upper()
-    if not _is_iban(account):
+    if not is_iban(account):
         raise InvalidValue(
             f"{shown(iban)} is not an IBAN: its check digits differ", argument="iban"
         )
@@ -48,18 +67,9 @@ def epc_svg(*, name: str, iban: str, amount: Money, remittance: str, scale: int 
     except ImportError:
         raise _missing() from None
     try:
-        made = make_epc_qr(name, account, amount.decimal, text=remittance)
+        return make_epc_qr(name, account, amount.decimal, text=remittance)
     except ValueError as error:
         raise InvalidValue(f"a SEPA transfer cannot be shown as a code: {error}") from None
-    return _drawn(made, scale)
-
-
-def _is_iban(account: str) -> bool:
-    """Return whether the check digits of *account* are right (ISO 13616, ISO 7064)."""
-    if not _IBAN.fullmatch(account):
-        return False
-    turned = account[4:] + account[:4]
-    return int("".join(str(int(each, 36)) for each in turned)) % 97 == 1
 
 
 def _drawn(code: segno.QRCode, scale: int | None) -> str:

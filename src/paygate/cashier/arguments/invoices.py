@@ -80,15 +80,22 @@ def key_of_series(value: object, series: NumberSeries | None) -> str:
 
 def order_source(value: object, name: str) -> Iterable[Any]:
     """Return what a run reads: something to iterate, but no text."""
-    given = cast("Any", value)
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+    is_text = isinstance(value, str | bytes | Mapping)
+    if is_text or not hasattr(value, "__iter__"):
         refuse(name, "orders to iterate, such as a list, or read_orders('orders.csv')", value)
-    return given
+    return cast("Iterable[Any]", value)
 
 
 def told(value: object, name: str) -> Callable[..., Any]:
     """Return a function that is called with what happened."""
     return called(value, name, "one argument")
+
+
+def one_of(known: tuple[str, ...], value: object, name: str) -> str:
+    """Return one of some words."""
+    if not isinstance(value, str) or value not in known:
+        refuse(name, f"one of {', '.join(known)}", value)
+    return value
 
 
 def documents(value: object, name: str) -> tuple[Document, ...]:

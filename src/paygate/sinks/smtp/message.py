@@ -47,6 +47,9 @@ def message_of(delivery: Delivery, settings: SmtpSettings) -> EmailMessage | Non
     message.set_content(filled.text)
     if filled.html:
         message.add_alternative(filled.html, subtype="html")
+    for document in delivery.documents:
+        main, _, sub = document.media_type.partition("/")
+        message.add_attachment(document.content, maintype=main, subtype=sub, filename=document.name)
     return message
 
 

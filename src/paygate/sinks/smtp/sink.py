@@ -42,6 +42,7 @@ class Smtp:
         self._traits = SinkTraits(
             events=settings.events(),
             needs_contact=True,
+            needs_documents=settings.attach_documents,
             only_new=True,
             deadline_s=settings.deadline_s,
         )
