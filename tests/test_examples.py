@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from httpx import ASGITransport, AsyncClient, Client, Response
 
@@ -82,6 +83,28 @@ def test_a_crm_sees_a_month_of_a_customer_who_stops_paying(tmp_path: Path) -> No
         "21 Jan  invoice.reopened       30.00 USD",
         "30 Jan  invoice.written_off     0.00 USD: bankrupt",
     ]
+
+
+def test_money_that_comes_first_is_found_by_its_invoice(tmp_path: Path) -> None:
+    done = run("payment_first.py", tmp_path, TMPDIR=str(tmp_path))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "1. entry: 144.00 GBP for reg-4711, open",
+        "2. link: https://pay.example.com/l/…, active",
+        "3. paid: 144.00 GBP by card, succeeded",
+        "4. receipt: number 1, found by its reference of 8 characters",
+        "5. waiting: 144.00 GBP wait for an invoice, the entry is paid",
+        "6. dry run: 1 invoice over 144.00 GBP",
+        "7. run: INV-00001, 1 order was there already",
+        "8. found: the invoice is paid, the entry is balanced",
+        "9. sent: INV-00001.pdf (application/pdf) to ada@example.org",
+    ]
+    [document] = tmp_path.glob("*/INV-00001.pdf")
+    [page] = pypdfium2.PdfDocument(document)
+    text = page.get_textpage().get_text_range()
+    assert "Workshop on engines" in text
+    assert "To be paid £0.00" in text
 
 
 def test_what_is_authorized_is_captured_in_parts_once(tmp_path: Path) -> None:

@@ -80,10 +80,13 @@ def key_of_series(value: object, series: NumberSeries | None) -> str:
 
 def order_source(value: object, name: str) -> Iterable[Any]:
     """Return what a run reads: something to iterate, but no text."""
-    is_text = isinstance(value, str | bytes | Mapping)
-    if is_text or not hasattr(value, "__iter__"):
+    if not _is_listed(value):
         refuse(name, "orders to iterate, such as a list, or read_orders('orders.csv')", value)
     return cast("Iterable[Any]", value)
+
+
+def _is_listed(value: object) -> bool:
+    return hasattr(value, "__iter__") and not isinstance(value, str | bytes | Mapping)
 
 
 def told(value: object, name: str) -> Callable[..., Any]:
