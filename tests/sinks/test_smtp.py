@@ -8,6 +8,7 @@ import ssl
 import unicodedata
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from paygate import Cashier, Customer, Money
+from paygate import Cashier, Customer, Document, Money
 from paygate.domain.event import EVENT_TYPES, Event
 from paygate.domain.event_fields import example
 from paygate.errors import (
@@ -111,6 +112,38 @@ def test_a_repeated_event_is_the_same_mail_byte_for_byte(server: MailCatcher) ->
 
     first, second = server.caught
     assert first.raw == second.raw
+
+
+def test_the_documents_of_an_invoice_are_attached(server: MailCatcher) -> None:
+    documents = (
+        Document(content=b"%PDF-1.7 \x00\xff", name="Rechnung für Ödön.pdf"),
+        Document(content="Grüße".encode(), media_type="text/plain", name="terms.txt"),
+    )
+    sent = replace(delivery("invoice.generated"), documents=documents)
+    template = {"subject": "Invoice {number}", "text": "Hello", "html": "<p>Hello</p>"}
+    sink = smtp(server, templates={"invoice.generated": template})
+
+    sink.send(sent)
+    sink.send(sent)
+
+    first, second = server.caught
+    assert first.raw == second.raw
+    attached = list(first.message.iter_attachments())
+    assert [each.get_filename() for each in attached] == ["Rechnung für Ödön.pdf", "terms.txt"]
+    assert [each.get_content_type() for each in attached] == ["application/pdf", "text/plain"]
+    assert [each.get_payload(decode=True) for each in attached] == [
+        each.content for each in documents
+    ]
+    body = first.message.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().strip() == "Hello"
+
+
+@pytest.mark.parametrize(("given", "wants"), [({}, True), ({"attach_documents": False}, False)])
+def test_the_settings_say_whether_documents_are_wanted(
+    server: MailCatcher, given: dict[str, bool], wants: bool
+) -> None:
+    assert smtp(server, **given).traits.needs_documents is wants
 
 
 def test_templates_of_the_host_replace_the_built_in_ones(server: MailCatcher) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.support.mutants import doubt, endings, linked, money, prepaid, sending, telling
+from tests.support.mutants import (
+    doubt,
+    endings,
+    invoicing,
+    linked,
+    money,
+    prepaid,
+    sending,
+    telling,
+)
 
 if TYPE_CHECKING:
     from tests.support.mutants.mutant import Mutant
@@ -15,6 +24,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *money.MUTANTS,
     *prepaid.MUTANTS,
     *linked.MUTANTS,
+    *invoicing.MUTANTS,
     *endings.MUTANTS,
     *telling.MUTANTS,
 )

@@ -50,7 +50,16 @@ def message_of(delivery: Delivery, settings: SmtpSettings) -> EmailMessage | Non
     for document in delivery.documents:
         main, _, sub = document.media_type.partition("/")
         message.add_attachment(document.content, maintype=main, subtype=sub, filename=document.name)
+    _fix_boundaries(message, delivery.event.id)
     return message
+
+
+def _fix_boundaries(message: EmailMessage, event: str) -> None:
+    """Separate the parts by a text that depends on the event only; usually it is random."""
+    digest = hashlib.sha256(event.encode()).hexdigest()
+    multiparts = [part for part in message.walk() if part.is_multipart()]
+    for number, part in enumerate(multiparts):
+        part.set_boundary(f"={number}={digest}")
 
 
 def _recipients(delivery: Delivery, settings: SmtpSettings) -> tuple[Address, ...]:

@@ -10,7 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from paygate.testing.simulation import bank, clerk, customers, linking, sagas, unasked, workers
+from paygate.testing.simulation import (
+    bank,
+    clerk,
+    customers,
+    invoicing,
+    linking,
+    sagas,
+    unasked,
+    workers,
+)
 from paygate.testing.simulation.bias import NONE
 from paygate.testing.simulation.dice import dice, weighted
 
@@ -41,6 +50,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     **workers.ACTIONS,
     **sagas.ACTIONS,
     **linking.ACTIONS,
+    **invoicing.ACTIONS,
     **unasked.ACTIONS,
 }
 """Every action by name, with its weight."""

@@ -20,6 +20,7 @@ from paygate.testing.simulation.audit import mistaken
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.disputes import check_disputes
 from paygate.testing.simulation.faults import DRIVER, PlannedFault
+from paygate.testing.simulation.invoicing import check_invoicing
 from paygate.testing.simulation.settlements import check_settlements, is_unsettled, may_hold
 from paygate.testing.simulation.whose import Whose, disturbed
 
@@ -208,6 +209,7 @@ def check_end(world: World) -> None:
     _check_charged_once(world)
     _check_prepayments(world)
     _check_links(world)
+    check_invoicing(world)
     _check_fees(world)
     _check_mail(world)
     _check_secrets(world)

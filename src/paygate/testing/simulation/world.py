@@ -150,6 +150,8 @@ class World:
     """The jobs that workers have taken; each may be done again at any time."""
     tabs: list[Tab] = field(default_factory=list[Tab])
     """The pages of links that payers have opened; they can send each form at any time."""
+    invoiced: set[str] = field(default_factory=set[str])
+    """The orders that a run has read whose result was returned."""
     judged: set[str] = field(default_factory=set[str])
     """Payments that a clerk decided by hand."""
 
