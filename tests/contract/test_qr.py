@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from paygate import Money
+from paygate import Cashier, Letterhead, Money
 from paygate.drivers.bitcoin.payment_uri import write_uri
 from paygate.slips import code128_svg, epc_svg, itf_svg, pdf417_svg, qr_png, qr_svg
 
@@ -61,6 +61,29 @@ def strokes(svg: str) -> Iterator[tuple[float, float, float, float]]:
             x, y = float(first), float(second)
         else:
             x, y = x + float(first), y + float(second or 0)
+
+
+def drawn(pdf: bytes) -> bytes:
+    """Return the first page of *pdf* as a picture."""
+    import pypdfium2
+
+    file = BytesIO()
+    pypdfium2.PdfDocument(pdf)[0].render(scale=3).to_pil().save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_reader_finds_the_transfer_and_the_link_on_an_invoice() -> None:
+    with Cashier.in_memory() as cashier:
+        cashier.set_letterhead(Letterhead(name="Acme", iban="DE89370400440532013000"))
+        total = Money.of("EUR", "42.50")
+        cashier.issue(number="RE-7", customer="C-1", due="2031-03-01", total=total)
+        transfer = cashier.invoice_document("RE-7")
+        link = cashier.invoice_document("RE-7", pay_url="https://pay.example/l/AbC")
+
+    [text] = read(drawn(transfer.content))
+    assert text.split("\n")[5:8] == ["Acme", "DE89370400440532013000", "EUR42.5"]
+    assert text.endswith("RE-7")
+    assert read(drawn(link.content)) == ["https://pay.example/l/AbC"]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

@@ -72,6 +72,7 @@ DAMAGE_OF_MORE = {
         "UPDATE paygate_autopay_item SET outcome = 'live' WHERE outcome = 'paid'"
     ),
     "subscriptions-have-mandates": "UPDATE paygate_mandate SET ended_at = accepted_at",
+    "documents-have-their-files": "UPDATE paygate_document SET digest = 'another'",
     "links-have-their-tokens": "UPDATE paygate_item SET linked = 1",
     "file-is-sound": "UPDATE paygate_item SET claimed_minor = -1",
     "no-rows-are-missing": "DELETE FROM paygate_attempt_try",

@@ -144,6 +144,25 @@ STATE_RULES: Final = (
         """,
     ),
     Rule(
+        "documents-have-their-files",
+        "each document of an invoice, and each logo, has its file; an invoice has the letterhead "
+        "that it names",
+        """
+        SELECT d.item AS subject, 'the file of ' || d.name || ' is missing' AS detail
+        FROM paygate_document d
+        LEFT JOIN paygate_file f ON f.tenant = d.tenant AND f.digest = d.digest
+        WHERE d.tenant = :tenant AND f.digest IS NULL
+        UNION ALL
+        SELECT 'letterhead ' || h.version, 'its logo is missing' FROM paygate_letterhead h
+        LEFT JOIN paygate_file f ON f.tenant = h.tenant AND f.digest = h.logo
+        WHERE h.tenant = :tenant AND h.logo IS NOT NULL AND f.digest IS NULL
+        UNION ALL
+        SELECT d.item, 'there is no letterhead ' || d.letterhead FROM paygate_invoice d
+        LEFT JOIN paygate_letterhead h ON h.tenant = d.tenant AND h.version = d.letterhead
+        WHERE d.tenant = :tenant AND d.letterhead IS NOT NULL AND h.version IS NULL
+        """,
+    ),
+    Rule(
         "links-have-their-tokens",
         "each payment link has its latest token, and its items are marked",
         """
