@@ -82,6 +82,7 @@ class Shop:
         cashier = Cashier.in_memory(
             gateways={"card": card, "page": page}, clock=clock, token_keys=KEYS, page_keys=KEYS
         )
+        cashier.set_letterhead(Letterhead(name="Acme"))
         for number in ("N-1", "N-2", "N-3"):
             cashier.issue(number=number, customer="K-9", total=usd("84.00"), due="2031-03-01")
         paid = cashier.collect("N-1", via="card", method="tok_visa", key="paid")

@@ -158,7 +158,7 @@ class Drafts(OnLedger):
 
         which = arguments.invoice(invoice, "invoice")
         wanted = arguments.one_of(tuple(invoice_documents.MEDIA), media, "media")
-        url = arguments.url(pay_url, "pay_url", live=False)
+        url = arguments.web_address(pay_url, "pay_url")
         return (yield from invoice_documents.draw(which, wanted, url))
 
     @verb

@@ -36,6 +36,7 @@ from paygate.cashier.arguments.invoices import (
     order_source,
     told,
     total,
+    web_address,
 )
 from paygate.cashier.arguments.links import bounds, language, link, moment, return_to, token_of
 from paygate.cashier.arguments.listings import how_many, page, page_by_due, position
@@ -211,6 +212,7 @@ __all__ = [
     "told",
     "total",
     "url",
+    "web_address",
     "whole",
     "write_off",
 ]

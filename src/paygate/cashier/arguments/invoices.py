@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from paygate.cashier.arguments.amounts import money
-from paygate.cashier.arguments.plain import called, choice, key, refuse
+from paygate.cashier.arguments.plain import called, choice, key, refuse, url
 from paygate.domain import prepayment
 from paygate.domain.document import DOCUMENTS_MAX, Document, Letterhead
 from paygate.domain.invoice_lines import (
@@ -92,6 +92,14 @@ def _is_listed(value: object) -> bool:
 def told(value: object, name: str) -> Callable[..., Any]:
     """Return a function that is called with what happened."""
     return called(value, name, "one argument")
+
+
+def web_address(value: object, name: str) -> str:
+    """Return the address of a page, which may be empty."""
+    found = url(value, name, live=False)
+    if found and not (found.startswith(("https://", "http://")) and found.isprintable()):
+        refuse(name, "a web address, such as PaymentLink.address", value)
+    return found
 
 
 def one_of(known: tuple[str, ...], value: object, name: str) -> str:
