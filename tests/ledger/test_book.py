@@ -71,6 +71,9 @@ DAMAGE_OF_MORE = {
     "automatic-payments-are-made-once": (
         "UPDATE paygate_autopay_item SET outcome = 'live' WHERE outcome = 'paid'"
     ),
+    "automatic-payments-are-agreed-to": (
+        "UPDATE paygate_mandate SET ceiling_currency = 'USD', ceiling_minor = 1"
+    ),
     "subscriptions-have-mandates": "UPDATE paygate_mandate SET ended_at = accepted_at",
     "documents-have-their-files": "UPDATE paygate_document SET digest = 'another'",
     "links-have-their-tokens": "UPDATE paygate_item SET linked = 1",

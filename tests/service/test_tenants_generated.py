@@ -127,6 +127,7 @@ def values(town: Town) -> dict[str, Sequence[Any]]:
         "customer": customers,
         "payer": [Customer(n.customer)],
         "method": [clerk.method(n.method), "tok_visa"],
+        "replacement": [n.method],
         "change": [n.change],
         "write_off_": [n.write_off],
         "receipt": [n.refund, *clerk.receipts(n.payment)],

@@ -60,8 +60,6 @@ class SkipReason(StrEnum):
     """The amount is above the one that the payer agreed to."""
     PAYER_FIELD_MISSING = "payer_field_missing"
     """The gateway needs a fact about the payer that is not known."""
-    ANNOUNCED = "announced"
-    """The payer got a notice of the collection, and its day has not come."""
     LEASED = "leased"
     """Another process changed something about it at the same moment."""
     NO_METHOD = "no_method"
@@ -310,7 +308,6 @@ REASONS: Final[Mapping[SkipReason, str]] = {
     SkipReason.ABOVE_MAXIMUM: "the amount is above the largest that is charged at once",
     SkipReason.OVER_CEILING: "the amount is above what the customer agreed to",
     SkipReason.PAYER_FIELD_MISSING: "the gateway needs a fact about the customer that is missing",
-    SkipReason.ANNOUNCED: "the customer got notice of a later day",
     SkipReason.LEASED: "something about it changed at the same moment",
     SkipReason.NO_METHOD: "no stored method can be charged",
 }

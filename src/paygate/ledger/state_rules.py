@@ -132,6 +132,19 @@ STATE_RULES: Final = (
         ),
     ),
     Rule(
+        "automatic-payments-are-agreed-to",
+        "an automatic payment has a mandate of its payer, and is not above the ceiling of that",
+        """
+        SELECT p.id AS subject, CASE WHEN a.id IS NULL THEN 'it has no mandate'
+          ELSE p.amount_minor || ' is above the ceiling of ' || a.ceiling_minor END AS detail
+        FROM paygate_autopay_line l JOIN paygate_payment p ON p.id = l.payment
+        LEFT JOIN paygate_mandate a ON a.id = p.mandate AND a.customer = p.payer
+        WHERE l.tenant = :tenant AND l.method IS NOT NULL AND (
+          a.id IS NULL OR a.ceiling_minor IS NOT NULL
+            AND (a.ceiling_currency <> p.currency OR p.amount_minor > a.ceiling_minor))
+        """,
+    ),
+    Rule(
         "subscriptions-have-mandates",
         "an active subscription has a method that the payer agreed to",
         """
