@@ -127,8 +127,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
 }
 
 # Those that take minutes and much disk, or need a server, run only if they are named.
-_ASKED_FOR = ("due-work", "postgres", "scale", "webhooks-out")
-_ASKED_FOR = ("due-work", "invoice-run", "postgres", "scale")
+_ASKED_FOR = ("due-work", "invoice-run", "postgres", "scale", "webhooks-out")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

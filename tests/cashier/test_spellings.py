@@ -199,13 +199,20 @@ READS_OF_CUSTOMERS = {
 }
 
 
+LOOK_UPS = {
+    *(("invoice", "number"), ("payment_by_reference", "reference"), ("document", "name")),
+}
+"""They find a record, or say that there is none."""
+
+
 def _tried() -> list[tuple[str, str]]:
     return [
         (verb, argument)
         for verb, source in each_verb(Cashier).items()
         for argument in inspect.signature(source.flow).parameters
         if argument in NAMES | NOTES
-        and (verb, argument) not in (("invoice", "number"), ("payment_by_reference", "reference"))
+        and (verb, argument)
+        not in (("invoice", "number"), ("payment_by_reference", "reference"), ("document", "name"))
         and not (argument == "customer" and verb in READS_OF_CUSTOMERS)
     ]
 
