@@ -242,6 +242,20 @@ def test_a_request_that_was_never_sent_is_sent_again_and_burns_no_try(merchant: 
     assert [status for _, status in merchant.tried()] == ["failed", "failed", "declined"]
 
 
+def test_a_run_does_not_wait_for_what_is_skipped_in_the_meantime(merchant: Merchant) -> None:
+    merchant.store()
+    merchant.issue("A", "10.00", due=DUE)
+    merchant.on(DUE)
+    merchant.card.script("unsent", invoice="A")
+    assert not merchant.cashier.run_autopay().finished
+    merchant.cashier.pause_autopay("C-1", reason="on holiday")
+    merchant.clock.advance(minutes=5)
+
+    run = merchant.cashier.run_autopay()
+
+    assert (run.finished, run.skipped) == (True, {"paused": 1})
+
+
 def test_an_account_that_refuses_our_requests_is_left_alone(merchant: Merchant) -> None:
     for customer in ("C-1", "C-2", "C-3"):
         merchant.store(customer)

@@ -332,24 +332,30 @@ def _customer(this: _Run, customer: str) -> Flow[_Done]:
     skips = [each for each in made.skips if each.id not in charged]
     yield from _tell(customer, skips)
     made = replace(made, skips=tuple(skips))
-    return (yield from look(partial(_summary, customer=customer, made=made, failed=failed)))
+    waiting = charged | {each.id for each in skips if each.reason is SkipReason.RETRY_LATER}
+    return (yield from look(partial(_summary, made=made, failed=failed, waiting=waiting)))
 
 
 def _summary(
     tx: Tx,
     *,
-    customer: str,
     made: AutopayPlan,
     failed: Mapping[tuple[str, str], SkipReason],
+    waiting: set[str],
 ) -> _Done:
-    """Return what was skipped of a customer, and when to come back for what was never sent."""
+    """
+    Return what was skipped of a customer, and when to come back for what was never sent.
+
+    What is skipped for another reason is not waited for: its time may be over, and the run would
+    never end.
+    """
     skips = Counter(each.reason for each in made.skips)
     for charge in made.charges:
         if _name(charge) in failed:
             skips[failed[_name(charge)]] += len(charge.items)
     waits: datetime | None = None
-    for item in autopay_items.owed(tx, customer):
-        tries = autopay_items.tries_of(tx, item.id)
+    for item in waiting:
+        tries = autopay_items.tries_of(tx, item)
         if tries and tries[-1].next_at is not None:
             waits = _sooner(waits, tries[-1].next_at)
     return _Done(skips=skips, wait_until=waits)
