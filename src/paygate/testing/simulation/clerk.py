@@ -593,7 +593,9 @@ _MOVEMENTS: Final = {
     "refund": frozenset({MovementKind.REFUND}),
     "void": frozenset({MovementKind.VOID}),
 }
-_DEAD: Final = frozenset({State.OPENED, State.DECLINED, State.EXPIRED, State.CANCELED})
+_DEAD: Final = frozenset(
+    {State.OPENED, State.DECLINED, State.REJECTED, State.EXPIRED, State.CANCELED}
+)
 
 
 def _order(
