@@ -102,6 +102,12 @@ def _scale(rounds: int) -> list[Measured]:
     return scale.measure(rounds)
 
 
+def _pages(rounds: int) -> list[Measured]:
+    from benchmarks import pages
+
+    return pages.measure(rounds)
+
+
 def _postgres(rounds: int) -> list[Measured]:
     from benchmarks import on_postgres
 
@@ -120,6 +126,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "publishing": _publishing,
     "webhooks-out": _webhooks_out,
     "bitcoin": _bitcoin,
+    "pages": _pages,
     "postgres": _postgres,
     "due-work": _due_work,
     "invoice-run": _invoice_run,

@@ -52,7 +52,8 @@ def webhook() -> tuple[bytes, dict[str, str]]:
     return body, {"stripe-signature": f"t={at},v1={mac}"}
 
 
-def _settings() -> dict[str, Any]:
+def settings() -> dict[str, Any]:
+    """Return the settings of the account that gets the webhooks."""
     return {
         "driver": "stripe",
         "secret_key": "sk_test_benchmark",
@@ -69,7 +70,7 @@ def _in_process(rounds: int, folder: Path) -> Measured:
 
     async def story() -> float:
         url = f"sqlite:///{folder}/{next(_numbers)}.db"
-        async with AsyncCashier.open(url, gateways={"stripe": _settings()}) as cashier:
+        async with AsyncCashier.open(url, gateways={"stripe": settings()}) as cashier:
             transport = httpx.ASGITransport(callbacks(cashier))
             async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
                 return await _per_second([client])
@@ -184,7 +185,7 @@ def serve(which: str, ledger: str) -> None:
     async def main() -> None:
         app: Any = Starlette(routes=[Route(PATH, read, methods=["POST"])])
         url = f"sqlite:///{ledger}"
-        async with AsyncCashier.open(url, gateways={"stripe": _settings()}) as cashier:
+        async with AsyncCashier.open(url, gateways={"stripe": settings()}) as cashier:
             if which == "ours":
                 app = callbacks(cashier)
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:

@@ -443,6 +443,22 @@ def test_the_processor_is_asked_once_in_ten_seconds(shop: Shop) -> None:
     assert asked() > once
 
 
+def test_who_pays_right_after_a_look_does_not_read_that_nothing_was_paid(shop: Shop) -> None:
+    shop.issue("INV-1", "30.00")
+    page = shop.pay(shop.link("INV-1"), "card/card")
+
+    first = shop.come_back(page)
+    shop.gateways["card"].pay(shop.payment_at(page).reference)
+    soon = shop.come_back(page)
+    shop.clock.advance(timedelta(seconds=11))
+    later = shop.come_back_to(page)
+
+    assert first.title == "You have not paid yet"
+    assert soon.title == "We are waiting for the payment processor"
+    assert list(soon.links()) == ["Check again"]
+    assert later.title == "Paid. Thank you."
+
+
 def test_a_processor_that_does_not_answer_is_waited_for(shop: Shop) -> None:
     shop.issue("INV-1", "30.00")
     page = shop.pay(shop.link("INV-1"), "wallet/redirect")

@@ -132,19 +132,29 @@ class PaymentPages(LinkPages):
         return see_other(f"{page}?{'back' if answered else 'wait'}={at}")
 
     async def _look(self, visit: Visit, payment: Payment, parameters: Mapping[str, str]) -> bool:
-        """Return whether the processor answered; it is asked once in ten seconds."""
+        """
+        Return whether the processor was asked just now, and answered; it is once in ten seconds.
+
+        What an earlier request has found says nothing about a payer who paid since: such a payer
+        must not read that nothing was paid.
+        """
         from paygate.web.looks import Looks
 
         looks = of_this_loop(self._looks, lambda: Looks(INQUIRY_PAUSE, self._cashier.now))
 
+        asked = False
+
         async def look() -> bool:
             from anyio import move_on_after
 
+            nonlocal asked
+            asked = True
             with move_on_after(INQUIRY_LIMIT_S):
                 return await self._ask(visit, payment, parameters)
             return False
 
-        return await looks.at(payment.id, look)
+        answered = await looks.at(payment.id, look)
+        return asked and answered
 
     async def _ask(self, visit: Visit, payment: Payment, parameters: Mapping[str, str]) -> bool:
         """Inquire, and complete a payment that its payer has approved."""
