@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from psycopg.pq.abc import PGconn, PGresult
 
-    from paygate.ledger.postgres.session import LedgerConnection
+    from paygate.ledger.postgres.patience import PatientConnection
     from paygate.ledger.tx import Row
 
 Params: TypeAlias = "Mapping[str, Any]"
@@ -135,7 +135,7 @@ class Channel:
     Between `begin` and `end` or `abandon`, only the channel may use its connection.
     """
 
-    def __init__(self, connection: LedgerConnection) -> None:
+    def __init__(self, connection: PatientConnection) -> None:
         self._connection = connection
         self._pgconn: PGconn = connection.pgconn
         self._transformer = Transformer(connection)

@@ -5,9 +5,8 @@ Rows look as they do on SQLite: numbers are integers, true is 1, JSON is text.
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg.adapt import AdaptersMap, Buffer, Dumper, Loader
@@ -18,7 +17,8 @@ from psycopg.types.string import TextLoader
 from paygate import logs
 from paygate.ledger.postgres import locks
 from paygate.ledger.postgres.channel import Channel, Cursors
-from paygate.ledger.postgres.errors import ServerSilent, is_lost, translated
+from paygate.ledger.postgres.errors import is_lost, translated
+from paygate.ledger.postgres.patience import PatientConnection
 from paygate.ledger.postgres.statements import compiled
 from paygate.ledger.roots import LEDGER, HoldFirst, Holding, Root, RootKind, table_written
 from paygate.ledger.tx import LOGGER
@@ -26,13 +26,9 @@ from paygate.ledger.tx import LOGGER
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-    from psycopg.abc import PQGen
-
     from paygate.ledger.postgres.channel import Statements
     from paygate.ledger.roots import Owned
     from paygate.ledger.tx import Row
-
-T = TypeVar("T")
 
 _ROWS_AT_ONCE: Final = 500
 """How many rows a query that is read row by row fetches at a time."""
@@ -95,26 +91,13 @@ SCANS_ALLOWED: Final = (
 """Plan as the server is configured until the transaction ends, to read whole tables."""
 
 
-class LedgerConnection(psycopg.Connection[dict[str, Any]]):
+class LedgerConnection(PatientConnection):
     """A connection of a store, which runs one transaction at a time."""
 
     is_direct = False
     """Whether no pooler is in between, so that statements may be prepared and sent together."""
 
-    silence_s: float | None = None
-    """How long the server may be silent while an answer is awaited; None for any time."""
-
     _channel: Channel | None = None
-
-    def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
-        """Wait for answers; raise `ServerSilent` and close the connection if none come."""
-        if self.silence_s is None:
-            return super().wait(gen, *args, **kwargs)
-        try:
-            return super().wait(_heard(gen, self.silence_s), *args, **kwargs)
-        except ServerSilent:
-            self.close()
-            raise
 
     def begin_unit(self, first: Sequence[bytes]) -> None:
         """Begin a transaction with these statements."""
@@ -155,23 +138,6 @@ class LedgerConnection(psycopg.Connection[dict[str, Any]]):
                 self.execute(b"ROLLBACK", prepare=False)
             except psycopg.Error:
                 self.close()
-
-
-def _heard(gen: PQGen[T], silence_s: float) -> PQGen[T]:
-    """Do what *gen* does, and raise `ServerSilent` if nothing happens for *silence_s* seconds."""
-    heard = time.monotonic()
-    try:
-        wanted = next(gen)
-        while True:
-            ready = yield wanted
-            now = time.monotonic()
-            if ready:
-                heard = now
-            elif now - heard > silence_s:
-                raise ServerSilent(f"the server has not answered for {silence_s:g} seconds")
-            wanted = gen.send(ready)
-    except StopIteration as end:
-        return cast("T", end.value)
 
 
 class Session:
