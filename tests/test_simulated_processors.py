@@ -48,10 +48,11 @@ def modules(node: ast.AST) -> list[str]:
             return []
 
 
-def test_there_is_one_for_each_driver_that_speaks_to_a_processor() -> None:
+def test_there_is_one_for_each_driver_and_sink_that_speaks_to_a_server_of_others() -> None:
     assert SIMULATED == [
         "simulated_authorize_net",
         "simulated_bitcoin",
+        "simulated_odoo.py",
         "simulated_paypal",
         "simulated_stripe",
     ]

@@ -36,7 +36,7 @@ from paygate.domain.charging import ChargeLine, ChargeReason
 from paygate.domain.currency import SCALES, scale_of
 from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
 from paygate.domain.kind import Kind, Operation
-from paygate.domain.mandate import Mandate, MandateScope
+from paygate.domain.mandate import Mandate, MandateChannel, MandateScope
 from paygate.domain.method import BRANDS, MethodFacts, MethodNews, StoredMethod, brand_of
 from paygate.domain.money import MINOR_MAX, Money
 from paygate.domain.movement import Movement, MovementKind, Sighting
@@ -254,6 +254,7 @@ __all__ = [
     "Listing",
     "LooksUp",
     "Mandate",
+    "MandateChannel",
     "MandateScope",
     "Members",
     "Method",

@@ -50,7 +50,8 @@ def collect(path: Path, transactions: list[list[str]]) -> list[list[str]]:
 def test_a_collect_executes_few_statements(tmp_path: Path, transactions: list[list[str]]) -> None:
     opened, merged = collect(tmp_path / "ledger.db", transactions)
 
-    assert (len(opened), len(merged)) == (8, 12)
+    # One of them asks whether the short reference is free; on PostgreSQL nobody waits for that.
+    assert (len(opened), len(merged)) == (9, 12)
 
 
 def tables_read(statements: list[str]) -> Counter[str]:
@@ -70,7 +71,8 @@ def test_a_collect_reads_no_row_twice(tmp_path: Path, transactions: list[list[st
     opened, merged = collect(tmp_path / "ledger.db", transactions)
 
     once = ["paygate_item", "paygate_customer", "paygate_contact", "paygate_customer_reference"]
-    assert tables_read(opened) == Counter(once)
+    # Another payment may have the short reference.
+    assert tables_read(opened) == Counter([*once, "paygate_payment"])
     once = ["paygate_attempt_request", "paygate_account", "paygate_receipt", "paygate_payment"]
     # What a payment says of its attempt is read with it.
     assert tables_read(merged) == Counter([*once, "paygate_attempt", "paygate_attempt"])

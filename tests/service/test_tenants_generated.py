@@ -133,6 +133,7 @@ def values(town: Town) -> dict[str, Sequence[Any]]:
         "receipt": [n.refund, *clerk.receipts(n.payment)],
         "attempt": [n.attempt],
         "callback": [n.callback, town.told],
+        "event": [*(each.id for each in clerk.events(limit=2)), "evt_of_nobody"],
         "job": [f"inquire/north/card/{n.attempt}/", f"inquire/south/card/{n.attempt}/"],
         "jobs": [[f"inquire/north/card/{n.attempt}/"]],
         "prepayment": ["ppy_of_nobody"],

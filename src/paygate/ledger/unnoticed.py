@@ -131,6 +131,15 @@ UNNOTICED: Final[dict[str, str]] = {
         f"paygate_job.{name}": _JOB
         for name in ("tenant", "kind", "subject", "lease", "lease_until", "DELETE")
     },
+    "paygate_file.content": "A file is named by its digest, which is compared when it is read.",
+    "paygate_file.size": "Shown with the file, whose digest is compared when it is read.",
+    "paygate_item.status": (
+        "That a draft was voided is only in its event. Each other change of a status is noticed."
+    ),
+    "paygate_receipt.number": (
+        "The database gives it, after the checksum is made. No two receipts have the same, and the "
+        "event of the money has it."
+    ),
     "paygate_inbox.raw_encrypted": (
         "It is encrypted together with its event id, so a changed one cannot be decrypted. The "
         "notice that is applied has a checksum."

@@ -51,8 +51,8 @@ class SmtpSettings(Settings):
     templates: dict[str, Template] = Field(default_factory=dict[str, Template])
     """Subject and body by event type; they replace the built-in ones of these types."""
     attach_documents: bool = True
-    """Whether a mail about a new invoice carries its documents: yours, or else the PDF that
-    paygate draws with the letterhead. Give `invoice.generated` a template to have such mails."""
+    """Whether a mail about a new invoice carries its documents: yours, or else the PDF
+    that is drawn with the letterhead. Give `invoice.generated` a template to have such mails."""
     timeout_s: float = Field(default=20.0, gt=0, le=300)
     """How long one step of the conversation with the server may take."""
     deadline_s: float = Field(default=60.0, gt=0, le=300)
