@@ -163,7 +163,8 @@ class DemoShop:
         script = popup_script()
         return Markup(
             "<p>Nothing costs anything here. Each link is what a merchant would send; the first "
-            "one opens in a dialog.</p><ul>{}</ul><p><a href='{}'>Pages of the fake processor</a> · "
+            "one opens in a dialog.</p>"
+            "<ul>{}</ul><p><a href='{}'>Pages of the fake processor</a> · "
             "<a href='{}/_states/'>Every page in every state</a></p>"
             "<script src='{}/{}' integrity='{}' crossorigin=anonymous defer></script>"
         ).format(
