@@ -90,7 +90,7 @@ def add_tasks(
         return found
 
     @app.periodic(cron="* * * * *")
-    @app.task(name=RESCUE, queue=queue, queueing_lock=RESCUE)
+    @app.task(name=RESCUE, queue=queue, queueing_lock=RESCUE, lock=RESCUE)
     async def rescue(timestamp: int) -> int:
         """Do the tasks of workers that died again; return how many."""
         del timestamp
