@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -180,7 +181,7 @@ def test_a_refund_that_was_declined_says_why_and_stops_a_script(
     told = imported("payment", "refund", payment, *app, "--key", "1", "--amount", "10", "--json")
 
     assert (done.code, told.code) == (1, 1)
-    assert "Refund     declined, of 10.00 USD" in done.out
+    assert re.search("Refund +declined, of 10.00 USD", done.out)
     assert "insufficient_funds · 51" in done.out
     assert told.json["result"]["state"] == "declined"
     assert (told.json["result"]["code"], told.json["result"]["raw_code"]) == (
@@ -270,7 +271,8 @@ def test_the_history_is_a_timeline(imported: Run, monkeypatch: pytest.MonkeyPatc
     for _, text in line:
         assert text in shown.out
     events = [moment["text"] for moment in told["timeline"] if moment["sort"] == "event"]
-    assert events[0].startswith("payment.started · requested 30.00 USD · by ")
+    assert events[0].startswith("payment.started · short reference ")
+    assert " · requested 30.00 USD · by " in events[0]
     assert "received 30.00 USD · returned 10.00 USD" in events[-1]
     [charge, _] = [moment["text"] for moment in told["timeline"] if moment["sort"] == "attempt"]
     assert charge.startswith("charge 30.00 USD · now succeeded · ")

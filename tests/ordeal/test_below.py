@@ -54,7 +54,7 @@ def failing(call: str, error: str, when: str) -> list[str]:
     *when* counts the calls. A commit takes one of `fdatasync` and sixty of `pwrite64`.
     """
     chosen = f"inject={call}:error={error}:when={when}"
-    return ["strace", "-fqq", "--seccomp-bpf", "-o/dev/null", f"-etrace={call}", "-e", chosen]
+    return ["strace", "-fqq", "--seccomp-bpf", "-oCALLS", f"-etrace={call}", "-e", chosen]
 
 
 def unreliable(point: str, one_in: int) -> list[str]:
@@ -193,12 +193,15 @@ def has(program: str) -> None:
 
 @pytest.mark.parametrize("fault", some_of(DISK))
 def test_a_disk_that_fails_loses_and_doubles_nothing(fault: str, stage: Stage) -> None:
-    before = DISK[fault]
+    calls = stage.folder / "calls"
+    before = [each.replace("CALLS", str(calls)) for each in DISK[fault]]
     has(before[0])
 
     killed = stage.collect(before)
 
-    assert stage.failures(), "nothing failed"
+    # The cashier looks by itself whether a commit took effect, so a clerk need not hear of it.
+    struck = calls.exists() and "INJECTED" in calls.read_text(errors="replace")
+    assert struck or stage.failures(), "nothing failed"
     assert killed
     stage.assert_right_in_the_end()
 

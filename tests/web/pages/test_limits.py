@@ -80,7 +80,7 @@ def test_settings_of_limits_are_checked(wrong: dict[str, Any]) -> None:
 
 
 def test_an_access_log_has_ids_in_place_of_tokens(caplog: pytest.LogCaptureFixture) -> None:
-    log = logging.getLogger("uvicorn.access.of_a_test")
+    log = logging.getLogger("access log of a test")
     log.addFilter(TokenFilter())
     id_ = f"#{digest_of(TOKEN)[:12]}"
 
