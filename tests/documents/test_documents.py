@@ -207,6 +207,40 @@ def test_a_logo_is_drawn(till: Cashier) -> None:
     assert b"data:image/png;base64," in till.invoice_document(number, media="html").content
 
 
+@pytest.mark.parametrize(
+    ("more", "logo"),
+    [
+        ({"lines": [InvoiceLine.of("\n".join(["x"] * 120), "5.00", "EUR")], "tax": []}, b""),
+        ({}, b"\x89PNG\r\n\x1a\nnope"),
+        ({}, "huge"),
+    ],
+    ids=["a line longer than a page", "a logo that is no picture", "a logo of many pixels"],
+)
+def test_what_cannot_be_drawn_as_a_pdf_is_refused_and_stops_no_notice(
+    more: dict[str, Any], logo: bytes | str
+) -> None:
+    box = Mailbox()
+    with Cashier.in_memory(sinks={"box": box}, clock=FakeClock()) as till:
+        picture = _png(20_000, 300) if logo == "huge" else logo
+        till.set_letterhead(replace(HEAD, logo=picture or None))
+        number = issue(till, **more)
+
+        with pytest.raises(InvalidValue):
+            till.invoice_document(number)
+        till.publish()
+
+        assert box.got["invoice.generated"] == [("RE-1.html", "text/html")]
+
+
+def test_an_address_to_pay_on_adds_nothing_to_the_link_of_a_pdf(till: Cashier) -> None:
+    number = issue(till)
+    address = 'https://x.example/" href="https://evil.example/'
+
+    drawn = till.invoice_document(number, pay_url=address)
+
+    assert b"/URI (https://evil.example/)" not in drawn.content
+
+
 def _png(width: int, height: int) -> bytes:
     raw = b"".join(b"\0" + bytes((30, 90, 160)) * width for _ in range(height))
 

@@ -341,6 +341,16 @@ def test_a_returned_debit_is_presented_again_alone_and_unchanged() -> None:
     assert skipped(plan(facts(partly, methods=(bank,)), POLICY)) == {"INV-1": SkipReason.GIVEN_UP}
 
 
+def test_what_is_presented_again_stays_below_a_ceiling_that_was_lowered() -> None:
+    bank = card(kind=Kind.E_CHECK, ceiling=usd("10.00"))
+    again = past(presents=True, next_on=DAY, payment="pay_7")
+
+    made = plan(facts(item("INV-1", tries=(again,)), methods=(bank,)), POLICY)
+
+    assert made.charges == ()
+    assert skipped(made) == {"INV-1": SkipReason.OVER_CEILING}
+
+
 # --- Invariants --------------------------------------------------------------------------
 
 _DAYS = st.integers(-5, 5).map(lambda days: DAY + timedelta(days=days))

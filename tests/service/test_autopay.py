@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -507,6 +508,19 @@ def test_nothing_above_the_ceiling_is_charged(merchant: Merchant) -> None:
     merchant.clock.advance(days=1)
     merchant.cashier.run_autopay()
     assert merchant.charged() == ["10.00 USD", "10.00 USD"]
+
+
+def test_a_charge_of_the_hosts_without_the_payer_keeps_to_the_ceiling(merchant: Merchant) -> None:
+    method = merchant.store(ceiling=usd("15.00"))
+    merchant.issue("A", "15.01", due=DUE)
+    merchant.issue("B", "15.00", due=DUE)
+    collect = partial(merchant.cashier.collect, via="card", method=method, payer_present=False)
+
+    with pytest.raises(MethodNotUsable, match=r"at most 15\.00 USD at once without"):
+        collect("A", key="a")
+    collect("B", key="b")
+
+    assert merchant.charged() == ["15.00 USD"]
 
 
 def test_credit_alone_pays_an_invoice(merchant: Merchant) -> None:

@@ -10,7 +10,7 @@ from functools import cache, partial
 from importlib import resources
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from paygate.errors import InvalidValue, MissingExtra
 from paygate.printing import shown
@@ -29,6 +29,10 @@ _GREY: Final = "#555555"
 _RED: Final = "#8a1c1c"
 _SHAPED: Final = ("AL", "R")
 """The classes of characters that are written from right to left."""
+
+
+_LOGO_PIXELS_MAX: Final = 4_000_000
+"""How many pixels a logo may have: a small file can hold an enormous picture."""
 
 
 def to_pdf(sheet: InvoiceSheet) -> bytes:
@@ -56,8 +60,18 @@ def to_pdf(sheet: InvoiceSheet) -> bytes:
         lang=sheet.language,
         invariant=1,
     )
-    parts = list(_parts(sheet, width))
-    document.build(parts, canvasmaker=partial(_numbered(), sheet=sheet))
+    try:
+        parts = list(_parts(sheet, width))
+        document.build(parts, canvasmaker=partial(_numbered(), sheet=sheet))
+    except InvalidValue:
+        raise
+    except Exception as error:
+        # What the library cannot lay out, or a logo that it cannot read, must not stop others.
+        raise InvalidValue(
+            f"this invoice cannot be drawn as a PDF ({type(error).__name__}): a line may be too "
+            "long for a page, or the logo no image; draw the HTML, which a browser prints",
+            argument="media",
+        ) from error
     return out.getvalue()
 
 
@@ -93,6 +107,12 @@ def _head(sheet: InvoiceSheet, width: float) -> Any:
     logo: Any = ""
     if head.logo is not None:
         wide, high = ImageReader(BytesIO(head.logo)).getSize()
+        if wide * high > _LOGO_PIXELS_MAX:
+            raise InvalidValue(
+                f"the logo has {wide} by {high} pixels; give one of at most "
+                f"{_LOGO_PIXELS_MAX:,} pixels",
+                argument="logo",
+            )
         scale = min(55 * _MM / wide, 22 * _MM / high)
         logo = Image(BytesIO(head.logo), wide * scale, high * scale, hAlign="LEFT")
     lines = [f'<font name="{BOLD}" size="12">{escape(head.name)}</font>']
@@ -173,7 +193,7 @@ def _paying(sheet: InvoiceSheet, width: float) -> Any:
     if scan is not None:
         said.append(f'<font name="{BOLD}">{escape(scan.caption)}</font>')
         if scan.amount is None:
-            said.append(f'<link href="{escape(scan.payload)}">{escape(scan.payload)}</link>')
+            said.append(f"<link href={quoteattr(scan.payload)}>{escape(scan.payload)}</link>")
     said += map(escape, head.bank)
     said += [f"IBAN {escape(head.iban)}"] if head.iban else []
     if not said:

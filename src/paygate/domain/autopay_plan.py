@@ -121,7 +121,7 @@ def plan(facts: AutopayFacts, policy: AutopayPolicy) -> AutopayPlan:
     charges: list[PlannedCharge] = []
     for (currency, _, method, presents), items in groups.items():
         if presents:
-            charge, left = _again(facts, by_id[method], items, presents)
+            charge, left = _again(facts, policy, by_id[method], items, presents)
         else:
             free = credit.get(currency, 0)
             charge, left = _charge(policy, by_id[method], items, free)
@@ -212,7 +212,11 @@ def _presented(item: AutopayItem, method: AutopayMethod) -> str:
 
 
 def _again(
-    facts: AutopayFacts, method: AutopayMethod, items: Sequence[AutopayItem], presents: str
+    facts: AutopayFacts,
+    policy: AutopayPolicy,
+    method: AutopayMethod,
+    items: Sequence[AutopayItem],
+    presents: str,
 ) -> tuple[PlannedCharge | None, list[PlannedSkip]]:
     """Plan to present a returned debit again: alone, and with the same invoices and amounts."""
     before = {
@@ -224,6 +228,10 @@ def _again(
     now = {item.id: item.open for item in items}
     if before != now:
         return None, [_skip(item, SkipReason.GIVEN_UP) for item in items]
+    # The payer may have lowered the ceiling since.
+    taken, skips = _fitting(policy, method, items, 0)
+    if len(taken) < len(items):
+        return None, skips + [_skip(item, SkipReason.GIVEN_UP) for item in taken]
     return _planned(method, items, 0, presents), []
 
 

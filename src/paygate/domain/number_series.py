@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from paygate.domain.text import identifier
+from paygate.domain.text import IDS, identifier
 from paygate.errors import InvalidValue
 from paygate.printing import shown
 
@@ -40,6 +40,11 @@ class NumberSeries:
             raise InvalidValue(
                 f"the format of a series is printable text of at most {_FORMAT_MAX} characters, "
                 "such as INV-{year}-{n:05}",
+                argument="series",
+            )
+        if self.format.startswith(IDS):
+            raise InvalidValue(
+                f"the numbers of a series cannot begin with {' or '.join(IDS)}, as ids do",
                 argument="series",
             )
         found = [match["name"] for match in _PART.finditer(self.format)]

@@ -15,6 +15,10 @@ NOTE_LENGTH_MAX: Final = 2_000
 """The longest reason or piece of evidence."""
 
 
+IDS: Final = ("inv_", "ppy_")
+"""How the ids of invoices and prepayments begin; no number of a host's may begin so."""
+
+
 def identifier(text: str, argument: str, *, length_max: int = LENGTH_MAX) -> str:
     """
     Return *text* in the one spelling in which it is stored and looked up.

@@ -275,6 +275,21 @@ def _is_allowed(tx: Tx, method: PaymentMethod) -> bool:
     return mandate is not None and mandate.ended_at is None
 
 
+def _check_ceiling(tx: Tx, method: str, mandate: str | None, amount: Money) -> None:
+    """Raise if *amount* is more than the payer has agreed to be charged at once without them."""
+    agreed = None if mandate is None else mandates.by_id(tx, mandate)
+    ceiling = None if agreed is None else agreed.ceiling
+    if ceiling is None:
+        return
+    if ceiling.currency != amount.currency or amount.minor > ceiling.minor:
+        raise MethodNotUsable(
+            f"method {method} may be charged at most {ceiling} at once without the payer, not "
+            f"{amount}: charge less, or with the payer present",
+            method=method,
+            why="over_ceiling",
+        )
+
+
 def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Timing) -> Opened:
     """Check, claim and store the intent in this transaction; send nothing."""
     finding.hold(tx, order.items, order.customer, order.payer)
@@ -297,6 +312,8 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
         raise InvalidAmount("credit covers it all; use pay_from_credit instead", argument="credit")
     payer, customer_reference = _payer(tx, order, plan.customer)
     method, stored, mandate = _method(tx, order, plan.customer)
+    if not order.payer_present and stored is not None:
+        _check_ceiling(tx, stored, mandate, amount)
     order.account.check(rail, amount, method, payer, order.return_url)
     paid = tuple(dict.fromkeys(claim.item for claim in plan.claims))
     for item in paid:

@@ -12,7 +12,7 @@ from paygate.domain.invoice import Invoice
 from paygate.domain.payable import OpenItem, Payable, Share
 from paygate.domain.payment import RECORDED
 from paygate.domain.prepayment import Prepayment
-from paygate.domain.text import spelled_alike
+from paygate.domain.text import IDS, spelled_alike
 from paygate.errors import (
     GatewayNotFound,
     InvoiceNotFound,
@@ -113,11 +113,7 @@ def payment_again(tx: Tx, which: str) -> Payment:
 
 def invoice(tx: Tx, which: Invoice | str, argument: str = "invoice") -> Invoice:
     """Return an invoice by number or id, or raise `InvoiceNotFound` that names *argument*."""
-    if isinstance(which, Invoice):
-        found = items.by_id(tx, which.id)
-    else:
-        number = spelled_alike(which)
-        found = items.by_number(tx, number) or items.by_id(tx, number)
+    found = items.by_id(tx, which.id) if isinstance(which, Invoice) else _named(tx, which)
     if not isinstance(found, Invoice):
         name = which.number if isinstance(which, Invoice) else which
         raise InvoiceNotFound(
@@ -143,8 +139,7 @@ def item(tx: Tx, which: OpenItem | str, argument: str = "items") -> OpenItem:
         return prepayment(tx, which, argument)
     if isinstance(which, Invoice):
         return invoice(tx, which, argument)
-    number = spelled_alike(which)
-    found = items.by_number(tx, number) or items.by_id(tx, number)
+    found = _named(tx, which)
     if found is None:
         raise InvoiceNotFound(
             f"there is no invoice or prepayment {shown(which)} in this ledger",
@@ -152,6 +147,14 @@ def item(tx: Tx, which: OpenItem | str, argument: str = "items") -> OpenItem:
             argument=argument,
         )
     return found
+
+
+def _named(tx: Tx, which: str) -> OpenItem | None:
+    """Return the item with an id or number; an id is never taken for the number of another."""
+    name = spelled_alike(which)
+    if name.startswith(IDS):
+        return items.by_id(tx, name)
+    return items.by_number(tx, name) or items.by_id(tx, name)
 
 
 def method(tx: Tx, id_: str) -> PaymentMethod:

@@ -19,7 +19,7 @@ from paygate.domain.currency import SCALES
 from paygate.domain.customer import PostalAddress
 from paygate.domain.money import Money, written
 from paygate.domain.prepayment import assignment_key
-from paygate.domain.text import identifier
+from paygate.domain.text import IDS, identifier
 from paygate.errors import (
     AssignmentConflict,
     ImportRejected,
@@ -315,6 +315,8 @@ def _row(line: int, names: Sequence[str], record: Sequence[str], decimal: str) -
         return f"the row has {len(record)} fields, the first line names {len(names)}"
     fields = dict(zip(names, record, strict=True))
     wrong = [f"{name} is empty" for name in NEEDED if not fields[name]]
+    if fields["number"].startswith(IDS):
+        wrong.append(f"number begins with {' or '.join(IDS)}, as ids of the ledger do")
     if wrong:
         return "; ".join(wrong)
     contact: dict[str, str] = {name: fields[name] for name in CONTACT if name in fields}

@@ -568,6 +568,15 @@ def test_whoever_tries_card_after_card_is_stopped(one: Shop) -> None:
     assert again() == 303
 
 
+def test_forged_forms_do_not_stop_a_payer(one: Shop) -> None:
+    one.issue("INV-1", "30.00")
+    screen = one.get(one.address(one.link("INV-1")))
+    forged = {**screen.fields, "try": "forged", "via": "card/card"}
+
+    assert [one.post(screen.action, forged).status for _ in range(25)] == [422] * 25
+    assert one.post(screen.action, {**screen.fields, "via": "card/card"}).status == 303
+
+
 @pytest.mark.parametrize(
     "headers",
     [

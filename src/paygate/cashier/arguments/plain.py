@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from paygate.domain.kind import Kind
 from paygate.domain.money import MINOR_MAX
-from paygate.domain.text import encodable, identifier, spelled_alike
+from paygate.domain.text import IDS, encodable, identifier, spelled_alike
 from paygate.errors import InvalidValue
 from paygate.printing import shown_value
 
@@ -57,8 +57,11 @@ def key(value: str) -> str:
 
 
 def number(value: str, name: str) -> str:
-    """Return the number of a document."""
-    return identifier(value, name, length_max=NUMBER_LENGTH_MAX)
+    """Return the number of a document, which cannot look like an id of the ledger."""
+    found = identifier(value, name, length_max=NUMBER_LENGTH_MAX)
+    if found.startswith(IDS):
+        refuse(name, f"a number that does not begin with {' or '.join(IDS)}, as ids do", value)
+    return found
 
 
 def url(value: object, name: str, *, live: bool) -> str:

@@ -215,7 +215,6 @@ class LinkPages(Reception):
         now = visit.cashier.now()
         if tries.is_full(link.id, now):
             return self._later(visit, 429)
-        tries.add(link.id, now)
         try:
             payment = await self._run(
                 visit,
@@ -245,6 +244,8 @@ class LinkPages(Reception):
             if not problems:
                 raise
             return self._offered(visit, offer, action, typed=typed, problems=problems, status=422)
+        # Only what became a payment counts: whoever knows the address could use them up otherwise.
+        tries.add(link.id, now)
         page = await self._run(visit, visit.cashier.payment_page, payment)
         return see_other(page.address(visit.web.root))
 
