@@ -221,7 +221,7 @@ def test_what_cannot_be_drawn_as_a_pdf_is_refused_and_stops_no_notice(
 ) -> None:
     box = Mailbox()
     with Cashier.in_memory(sinks={"box": box}, clock=FakeClock()) as till:
-        picture = _png(20_000, 300) if logo == "huge" else logo
+        picture = _png(20_000, 300) if isinstance(logo, str) else logo
         till.set_letterhead(replace(HEAD, logo=picture or None))
         number = issue(till, **more)
 

@@ -339,10 +339,10 @@ MUTANTS: Final = (
         bias=Bias(
             faults=_QUIET,
             actions={
-                "page": 24,
-                "finish review": 24,
-                "withdraw page": 12,
-                "callbacks arrive": 12,
+                "page": 60,
+                "finish review": 60,
+                "withdraw page": 40,
+                "callbacks arrive": 30,
                 "time passes": 0,
             },
             kinds=frozenset({Kind.REDIRECT, Kind.VOUCHER}),
