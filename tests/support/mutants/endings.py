@@ -13,7 +13,7 @@ from paygate.domain.job import JobKind
 from paygate.domain.kind import Kind
 from paygate.domain.movement import MovementKind
 from paygate.domain.outcome import Declined, RejectCause, Rejected
-from paygate.gateway import CallbackStyle, InquiryBy
+from paygate.gateway import InquiryBy
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import PlannedFault
 from tests.support.mutants.mutant import Mutant, Patch, without
@@ -56,18 +56,6 @@ def _one_taking(original: Any) -> Any:
         return replace(changes, book=tuple(first))
 
     return decide
-
-
-def _over_when_ended(original: Any) -> Any:
-    def next_check(
-        tx: Any, before: Any, changes: Any, answer: Any, reading: Any, overdue: Any
-    ) -> Any:
-        ended = (changes.state or before.attempt.state).final
-        if ended and not reading.can_inquire:
-            return None
-        return original(tx, before, changes, answer, reading, overdue)
-
-    return next_check
 
 
 def _void_is_open(original: Any) -> Any:
@@ -328,28 +316,6 @@ MUTANTS: Final = (
             actions={"cancel": 16, "pay": 4, "time passes": 0, "saga": 4},
             kinds=frozenset({Kind.E_CHECK}),
             inquiries=frozenset({InquiryBy.NONE}),
-        ),
-    ),
-    Mutant(
-        name="reviewed-late-money-is-forgotten",
-        plants="late money that no inquiry finds is not looked at again after its review",
-        breaks="an ended payment whose money is pending after all has a next check",
-        shows="a page is paid after it was withdrawn, and a clerk finishes the review of that",
-        patches=(Patch("service.watching", "next_check", _over_when_ended),),
-        bias=Bias(
-            faults=_QUIET,
-            actions={
-                "page": 60,
-                "finish review": 60,
-                "withdraw page": 40,
-                "callbacks arrive": 30,
-                "time passes": 0,
-            },
-            kinds=frozenset({Kind.REDIRECT, Kind.VOUCHER}),
-            inquiries=frozenset({InquiryBy.NONE}),
-            callbacks=frozenset({CallbackStyle.ACKNOWLEDGED}),
-            feed=False,
-            late=True,
         ),
     ),
     Mutant(
