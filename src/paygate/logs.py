@@ -102,7 +102,7 @@ LINES: Final[Mapping[str, LineKind]] = {
         ERROR, "An account of a tenant cannot be used; its other accounts can."
     ),
     "attempt.passed_over": LineKind(
-        ERROR, "What was found out about an attempt cannot be stored; the others continue."
+        ERROR, "An attempt, or an automatic payment, cannot be handled; the others continue."
     ),
     "merge.noted": LineKind(WARNING, "A gateway reported something that contradicts the ledger."),
     "callback.refused": LineKind(WARNING, "A callback was refused; nothing of it was stored."),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from paygate import AutopayPolicy, Cashier, ChargeOn, Customer, MandateChannel, MandateScope, Money
-from paygate.errors import InvalidValue, MethodNotUsable, NotSubscribed
+from paygate.errors import InvalidValue, MethodNotUsable, NotSubscribed, SecretNotKept
+from paygate.service import requests
 from paygate.service.flow import Write
 from tests.reading import every_event
 from tests.service.autopaying import Merchant, usd
@@ -521,6 +522,27 @@ def test_a_charge_of_the_hosts_without_the_payer_keeps_to_the_ceiling(merchant: 
     collect("B", key="b")
 
     assert merchant.charged() == ["15.00 USD"]
+
+
+def test_a_customer_whose_charge_cannot_be_made_does_not_stop_the_others(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = merchant.store("C-1")
+    merchant.store("C-2")
+    merchant.issue("A", "10.00", due=DUE, customer="C-1")
+    merchant.issue("B", "12.00", due=DUE, customer="C-2")
+    token_of = requests.token_of
+
+    def unreadable(tx: Any, method: str) -> Any:
+        if method == broken.id:
+            raise SecretNotKept("the key of this token is missing")
+        return token_of(tx, method)
+
+    monkeypatch.setattr(requests, "token_of", unreadable)
+    merchant.on(DUE)
+
+    assert merchant.cashier.run_autopay().skipped == {"no_method": 1}
+    assert merchant.charged() == ["12.00 USD"]
 
 
 def test_credit_alone_pays_an_invoice(merchant: Merchant) -> None:

@@ -24,6 +24,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from paygate import logs
 from paygate.domain.autopay import ChargeOn, SkipReason
 from paygate.domain.autopay_plan import AutopayPlan, PlannedSkip, plan
 from paygate.domain.autopay_run import AutopayCount, AutopayRun
@@ -43,6 +44,7 @@ from paygate.errors import (
     Refused,
     SendingStopped,
     Unsupported,
+    UsageError,
 )
 from paygate.ledger import (
     autopay_items,
@@ -52,7 +54,7 @@ from paygate.ledger import (
     outbox,
     subscriptions,
 )
-from paygate.ledger.tx import TimedIds
+from paygate.ledger.tx import LOGGER, TimedIds
 from paygate.service import autopay_facts, collect, credit, finding
 from paygate.service.collect import CollectOrder
 from paygate.service.credit import Use
@@ -432,6 +434,11 @@ def _charge(this: _Run, customer: str, charge: PlannedCharge) -> Flow[SkipReason
         return SkipReason.NO_METHOD
     except Refused:
         return SkipReason.LEASED
+    except UsageError as error:
+        # Such as a token whose key is missing. It must not stop the customers after this one.
+        text = f"the automatic payment of customer {customer} was passed over: {error}"
+        logs.write(LOGGER, "attempt.passed_over", text, logs.NOTHING)
+        return SkipReason.NO_METHOD
     return None
 
 
