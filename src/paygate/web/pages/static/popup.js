@@ -11,7 +11,8 @@
     button.textContent = close;
     button.addEventListener("click", () => dialog.close());
     frame = document.createElement("iframe");
-    Object.assign(dialog.style, { width: "min(30rem, 100%)", padding: 0, border: 0, borderRadius: "12px" });
+    // Held at the top: the button must not move while the page in the frame grows.
+    Object.assign(dialog.style, { width: "min(30rem, 100%)", margin: "5vh auto", padding: 0, border: 0, borderRadius: "12px" });
     Object.assign(button.style, { font: "inherit", float: "inline-end", margin: ".75rem", padding: ".5rem 1rem" });
     Object.assign(frame.style, { display: "block", clear: "both", width: "100%", height: "36rem", border: 0 });
     dialog.append(button, frame);
