@@ -22,13 +22,20 @@ class TooMuch(Exception):
 
 async def read_fields(request: Request, *, bytes_max: int, seconds_max: float) -> dict[str, str]:
     """Return the fields of a form, the last one of each name; of another body none."""
+    return dict(await read_pairs(request, bytes_max=bytes_max, seconds_max=seconds_max))
+
+
+async def read_pairs(
+    request: Request, *, bytes_max: int, seconds_max: float
+) -> list[tuple[str, str]]:
+    """Return the fields of a form in their order; a name may have several; of another body none."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await read_body(request, bytes_max=bytes_max, seconds_max=seconds_max)
     if kind != _FORM:
-        return {}
+        return []
     text = body.decode("utf-8", "replace")
     try:
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS_MAX))
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS_MAX)
     except ValueError:
         raise TooMuch(400) from None
 

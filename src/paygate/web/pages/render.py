@@ -103,7 +103,8 @@ class _Button:
 class Renderer:
     """Renders the pages of one merchant. Raises `MissingExtra` without Jinja2.
 
-    *scheme* fixes the color scheme, for those who look at samples.
+    *scheme* fixes the color scheme, for those who look at samples. *styles* are the style sheets
+    of the pages, which each page has inline.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Renderer:
         *,
         scripts: Sequence[PageScript] = (),
         scheme: Scheme = Scheme.BOTH,
+        styles: Sequence[str] = ("style.css",),
     ) -> None:
         self._environment = _environment()
         self._scripts = tuple(scripts)
@@ -123,7 +125,9 @@ class Renderer:
             legal=tuple(web.legal_lines),
             embed=" ".join(web.embed_origins),
         )
-        self.style = _in_scheme(minified(web.theme.variables() + _source("style.css")), scheme)
+        self.style = _in_scheme(
+            minified(web.theme.variables() + "".join(map(_source, styles))), scheme
+        )
 
     @property
     def style_digest(self) -> str:
@@ -183,6 +187,18 @@ class Renderer:
         codes = next(iter(links.values()))
         return self._rendered(
             "listing.html", language, title=title, width="wide", codes=codes, links=links, view=None
+        )
+
+    def document(
+        self, template: str, language: Language, *, title: Text, wrong: bool = False, **context: Any
+    ) -> str:
+        """Return a page of another application by its *template*; *wrong* marks its title."""
+        return self._rendered(
+            template,
+            language,
+            title=self._title(title, language, wrong=wrong),
+            h1=language.html(title),
+            **context,
         )
 
     def _rendered(self, template: str, language: Language, **context: Any) -> str:

@@ -73,10 +73,10 @@ class Site:
     renderer: Renderer
 
     @classmethod
-    def of(cls, web: WebSettings) -> Site:
-        """Return the pages with these settings."""
+    def of(cls, web: WebSettings, styles: Sequence[str] = ("style.css",)) -> Site:
+        """Return the pages with these settings, and with these style sheets."""
         script = PageScript(f"{web.root}/{page_script().name}", page_script().integrity)
-        return cls(web, Renderer(web, scripts=[script]))
+        return cls(web, Renderer(web, scripts=[script], styles=styles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Reception:
         self._cashier = cashier
         self._settings_of = web
         self._sites: dict[str, Site] = {}
-        self._fallback = Site.of(web) if isinstance(web, WebSettings) else None
+        self._fallback = self._make_site(web) if isinstance(web, WebSettings) else None
         # The limiters belong to one event loop; the application may outlive it.
         self._threads: RunVar[CapacityLimiter] = RunVar("page threads")
         self._looks: RunVar[Looks] = RunVar("looks of pages")
@@ -241,8 +241,11 @@ class Reception:
         web: WebSettings = await call(self._page_threads(), settings, tenant)
         found = self._sites.get(tenant)
         if found is None or found.web != web:
-            found = self._sites[tenant] = Site.of(web)
+            found = self._sites[tenant] = self._make_site(web)
         return found
+
+    def _make_site(self, web: WebSettings) -> Site:
+        return Site.of(web)
 
     def _check_misses(self, visit: Visit) -> None:
         if self._misses_of(visit).is_full(visit.visitor, visit.cashier.now()):
