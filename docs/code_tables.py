@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 import paygate
 from paygate import Money, Timing, errors, logs
 from paygate.domain.action import Action, Redirect
+from paygate.domain.advice import MASTERCARD, VISA, Advice
 from paygate.domain.attempt import AttemptState
 from paygate.domain.decide import Absence, AttemptFacts, Changes, Source, decide
 from paygate.domain.event import EVENT_TYPES
@@ -53,6 +54,7 @@ from paygate.domain.retries import RULES as RULES_OF_RETRIES
 from paygate.domain.review import REVIEWS, ReviewCause
 from paygate.drivers.authorize_net import codes as authorize_net
 from paygate.drivers.paypal import codes as paypal
+from paygate.drivers.stripe.codes import ADVICE as STRIPES_ADVICE
 from paygate.drivers.stripe.codes import DECLINES
 from paygate.gateway import CAPABILITIES
 from paygate.ledger import posting
@@ -287,9 +289,7 @@ def retry_classes() -> Iterator[Row]:
     yield "Class", "Meaning", "Codes", "Bank returns", "The method", "The invoice"
     for each, rule in RULES_OF_RETRIES.items():
         ours = [code(name) for name, found in CODES.items() if found is each]
-        advised = [
-            f"advice {code(name)}" for name, found in ADVICE.items() if found.retry_class is each
-        ]
+        advised = [f"advice {code(name)}" for name, found in ADVICE.items() if found is each]
         banks = [code(name) for name, found in RETURN_CODES.items() if found is each]
         yield (
             code(each),
@@ -299,6 +299,18 @@ def retry_classes() -> Iterator[Row]:
             str(rule.method),
             rule.then,
         )
+
+
+def advice() -> Iterator[Row]:
+    meanings = members(Advice)
+    yield "Advice", "The card can be charged again", "Mastercard", "Visa", "Stripe"
+    for each, meaning in meanings.items():
+        tables = (MASTERCARD, VISA, STRIPES_ADVICE)
+        raw_codes = (
+            ", ".join(code(raw) for raw, found in sorted(table.items()) if found is each)
+            for table in tables
+        )
+        yield code(each), meaning, *raw_codes
 
 
 def authorize_net_checks() -> Iterator[Row]:
@@ -698,6 +710,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "errors": errors_by_family,
     "declines": declines,
     "retries": retry_classes,
+    "advice": advice,
     "rejects": rejects,
     "tokens": tokens,
     "numbers": numbers,

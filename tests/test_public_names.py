@@ -19,6 +19,7 @@ PUBLIC = [
     "AccountStatus",
     "Action",
     "PostalAddress",
+    "Advice",
     "Allocation",
     "ApproveElsewhere",
     "Approved",

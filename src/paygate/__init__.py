@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ShowCode,
         ShowVoucher,
     )
+    from paygate.domain.advice import Advice
     from paygate.domain.allocation import Allocation
     from paygate.domain.attempt import Attempt, AttemptState
     from paygate.domain.autopay import (
@@ -257,6 +258,7 @@ _HOMES = {
     "Movement": "domain.movement",
     "MovementKind": "domain.movement",
     "Sighting": "domain.movement",
+    "Advice": "domain.advice",
     "Approved": "domain.outcome",
     "Authorized": "domain.outcome",
     "Ended": "domain.outcome",
@@ -370,6 +372,7 @@ __all__ = [
     "Action",
     "AddressCounts",
     "AddressPer",
+    "Advice",
     "Allocation",
     "ApproveElsewhere",
     "Approved",

@@ -30,6 +30,7 @@ from paygate.domain.action import (
     ShowCode,
     ShowVoucher,
 )
+from paygate.domain.advice import Advice, advice_of
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.charging import ChargeLine, ChargeReason
@@ -186,6 +187,7 @@ __all__ = [
     "Action",
     "ActionRequired",
     "AddressPer",
+    "Advice",
     "AmountTable",
     "Amounts",
     "Applied",
@@ -319,6 +321,7 @@ __all__ = [
     "Withdrawal",
     "Withdraws",
     "XmlFields",
+    "advice_of",
     "alike",
     "at_once",
     "brand_of",

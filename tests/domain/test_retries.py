@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paygate.domain.advice import MASTERCARD, Advice
 from paygate.domain.banking_days import after_banking_days
 from paygate.domain.kind import Kind
 from paygate.domain.outcome import DeclineCode, RejectCause
 from paygate.domain.retries import (
-    ADVICE,
     CODES,
     RETURN_CODES,
     RULES,
@@ -33,6 +33,10 @@ SOFT = Failure(kind=Kind.CARD, code="insufficient_funds")
 
 def debit(raw_code: str) -> Failure:
     return Failure(kind=Kind.E_CHECK, code="generic", raw_code=raw_code)
+
+
+def advised(code: str, advice: Advice) -> Failure:
+    return Failure(kind=Kind.CARD, code=code, retryable=False, advice=advice)
 
 
 def test_every_code_and_class_has_a_rule() -> None:
@@ -64,18 +68,18 @@ def test_an_issuer_that_is_away_is_tried_again_sooner(tries: int, gap: int | Non
 @pytest.mark.parametrize(
     ("advice", "tries", "rests", "again"),
     [
-        ("02", 0, 3, 3),
-        ("24", 0, 1, 3),
-        ("25", 1, 1, 5),
-        ("26", 0, 2, 3),
-        ("27", 0, 4, 4),
-        ("28", 0, 6, 6),
-        ("29", 1, 8, 8),
-        ("30", 2, 10, 10),
+        (MASTERCARD["02"], 0, 3, 3),
+        (MASTERCARD["24"], 0, 1, 3),
+        (MASTERCARD["25"], 1, 1, 5),
+        (MASTERCARD["26"], 0, 2, 3),
+        (MASTERCARD["27"], 0, 4, 4),
+        (MASTERCARD["28"], 0, 6, 6),
+        (MASTERCARD["29"], 1, 8, 8),
+        (MASTERCARD["30"], 2, 10, 10),
     ],
 )
 def test_the_later_of_advice_and_gap_counts(
-    advice: str, tries: int, rests: int, again: int
+    advice: Advice, tries: int, rests: int, again: int
 ) -> None:
     failure = Failure(kind=Kind.CARD, code="generic", advice=advice)
 
@@ -91,9 +95,14 @@ def test_the_later_of_advice_and_gap_counts(
     [
         (Failure(kind=Kind.CARD, code="generic"), RetryClass.SOFT),
         (Failure(kind=Kind.CARD, code="generic", retryable=False), RetryClass.HARD),
-        (Failure(kind=Kind.CARD, code="generic", advice="03"), RetryClass.HARD),
-        (Failure(kind=Kind.CARD, code="lost_or_stolen", advice="02"), RetryClass.ADVISED),
-        (Failure(kind=Kind.CARD, code="insufficient_funds", advice="21"), RetryClass.REVOKED),
+        (Failure(kind=Kind.CARD, code="generic", advice=Advice.NEVER), RetryClass.HARD),
+        (advised("lost_or_stolen", Advice.AFTER_3_DAYS), RetryClass.ADVISED),
+        (advised("insufficient_funds", Advice.REVOKED), RetryClass.REVOKED),
+        (advised("generic", Advice.UPDATE), RetryClass.CORRECT),
+        (advised("generic", Advice.LATER), RetryClass.SOFT),
+        (advised("try_again_later", Advice.LATER), RetryClass.ISSUER_AWAY),
+        (advised("lost_or_stolen", Advice.LATER), RetryClass.HARD),
+        (advised("unsent", Advice.NEVER), RetryClass.NOT_SENT),
         (Failure(kind=Kind.CARD, code="expired_method"), RetryClass.CORRECT),
         (Failure(kind=Kind.CARD, code="method_gone"), RetryClass.CORRECT),
         (Failure(kind=Kind.CARD, code="authentication_required"), RetryClass.PAYER_NEEDED),
@@ -115,7 +124,7 @@ def test_the_later_of_advice_and_gap_counts(
         (Failure(kind=Kind.E_CHECK, code="insufficient_funds"), RetryClass.FUNDS_RETURN),
         (Failure(kind=Kind.E_CHECK, code="unsent"), RetryClass.NOT_SENT),
     ],
-    ids=[f"failure {number}" for number in range(25)],
+    ids=[f"failure {number}" for number in range(30)],
 )
 def test_a_failure_has_a_class(failure: Failure, expected: RetryClass) -> None:
     assert classify(failure) is expected
@@ -197,10 +206,10 @@ def test_after_eight_requests_that_were_not_sent_the_next_day_follows() -> None:
     st.lists(st.sampled_from(list(RetryClass)), max_size=12),
     st.sampled_from([*sorted(CODES), *sorted(RETURN_CODES)]),
     st.sampled_from([Kind.CARD, Kind.E_CHECK]),
-    st.sampled_from(["", *ADVICE]),
+    st.sampled_from([None, *Advice]),
 )
 def test_there_is_an_end_and_no_try_on_the_same_day(
-    earlier: list[RetryClass], code: str, kind: Kind, advice: str
+    earlier: list[RetryClass], code: str, kind: Kind, advice: Advice | None
 ) -> None:
     failure = Failure(kind=kind, code=code, raw_code=code, advice=advice)
 

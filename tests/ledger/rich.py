@@ -449,6 +449,7 @@ def _autopay(office: Office) -> None:
         ("A-3", "tok_declined_lost_or_stolen"),
         ("A-4", "tok_declined_mandate_revoked"),
         ("A-5", "tok_pending"),
+        ("A-6", "tok_advised_after_10_days"),
     ):
         mandate = Mandate(
             text_version="2026-02",

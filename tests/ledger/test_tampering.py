@@ -24,7 +24,6 @@ ALWAYS_NULL = {
     "paygate_inbox.reply": "these processors want no answer in the reply",
     "paygate_autopay_run.lease_until": "nobody works on a run just now",
     "paygate_autopay_run.wait_until": "nobody works on a run just now",
-    "paygate_method.rests_until": "these processors pass on no advice of a bank",
     "paygate_address_count.told_limit": "no wallet here has come near its limit",
     "paygate_address_count.told_reached": "no wallet here has come near its limit",
     "paygate_sink.forgotten_at": "no sink was removed",

@@ -50,9 +50,8 @@ class Merchant:
             self.url,
             gateways=self.gateways,
             clock=self.clock,
-            token_keys=KEYS,
             autopay=self.policy,
-            **self.more,
+            **{"token_keys": KEYS, **self.more},
         )
 
     def key(self) -> str:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.fernet import Fernet
 
-from paygate import AutopayPolicy, Cashier, ChargeOn, Customer, MandateChannel, MandateScope, Money
+from paygate import (
+    AutopayPolicy,
+    Cashier,
+    ChargeOn,
+    Customer,
+    Kind,
+    MandateChannel,
+    MandateScope,
+    Money,
+)
+from paygate.domain.outcome import Approved
 from paygate.errors import InvalidValue, MethodNotUsable, NotSubscribed, SecretNotKept
 from paygate.service import requests
 from paygate.service.flow import Write
+from paygate.testing import FakeGateway
 from tests.reading import every_event
 from tests.service.autopaying import Merchant, usd
 from tests.service.world import BACK, Doomed, PowerCut
@@ -20,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from paygate.dialogue import Dialogue
+    from paygate.domain.outcome import Outcome
+    from paygate.gateway import Enrollment
     from paygate.service.flow import Step
 
 DUE = "2027-03-01"
@@ -543,6 +559,101 @@ def test_a_customer_whose_charge_cannot_be_made_does_not_stop_the_others(
 
     assert merchant.cashier.run_autopay().skipped == {"no_method": 1}
     assert merchant.charged() == ["12.00 USD"]
+
+
+def test_a_method_whose_token_cannot_be_decrypted_is_passed_over_and_announced(
+    merchant: Merchant,
+) -> None:
+    lost = merchant.store("C-1")
+    merchant.cashier.close()
+    merchant.more["token_keys"] = (Fernet.generate_key().decode(),)
+    merchant.cashier = merchant.open(Cashier)
+    merchant.issue("A", "10.00", due=DUE, customer="C-1")
+    merchant.on(DUE)
+
+    assert merchant.day().skipped == {"no_method": 1}
+
+    [event] = [
+        each for each in merchant.cashier.events(limit=500) if each.type == "autopay.no_method"
+    ]
+    assert event.data["methods"] == [f"{lost.id} unreadable"]
+    assert merchant.tried() == []
+    other = merchant.store("C-1", token="tok_mastercard")
+    merchant.clock.advance(days=1)
+    merchant.day()
+    [payment] = merchant.cashier.payments()
+    assert payment.method == other.id
+    assert merchant.opened("A") == "0.00 USD"
+
+
+@pytest.mark.parametrize(
+    ("advice", "problem", "again"),
+    [
+        ("after_4_days", "resting", "2027-03-05"),
+        ("update", "blocked", None),
+        ("never", "blocked", None),
+    ],
+)
+def test_advice_of_the_bank_is_about_the_card_and_so_about_every_invoice(
+    merchant: Merchant, advice: str, problem: str, again: str | None
+) -> None:
+    card = merchant.store()
+    merchant.issue("A", "10.00", due=DUE)
+    merchant.issue("B", "12.00", due="2027-03-03")
+    merchant.card.script(f"advised_{advice}", invoice="A")
+    merchant.on(DUE)
+
+    merchant.day()
+    [tried] = merchant.cashier.payments()
+    assert (tried.status, tried.advice) == ("declined", advice)
+    merchant.on("2027-03-03")
+    [plan] = merchant.cashier.run_autopay(dry_run=True).plans
+    assert [each.methods for each in plan.skips if each.number == "B"] == [{card.id: problem}]
+
+    merchant.on("2027-04-01")
+    days = {
+        each.created_at.date().isoformat()
+        for each in merchant.cashier.payments()
+        if each.created_at
+    }
+    assert days == ({DUE, again} if again else {DUE})
+    assert merchant.charged() == (["22.00 USD"] if again else [])
+
+
+class Recognizing(FakeGateway):
+    """A processor that recognizes the number of a card when it is stored again."""
+
+    def enroll(self, enrollment: Enrollment) -> Dialogue[Outcome]:
+        outcome = yield from super().enroll(enrollment)
+        assert isinstance(outcome, Approved)
+        assert outcome.method is not None
+        return replace(outcome, method=replace(outcome.method, fingerprint="one-number"))
+
+
+def test_a_card_is_not_declined_more_often_than_its_network_allows(merchant: Merchant) -> None:
+    merchant.cashier.close()
+    merchant.gateways["card"] = merchant.card = Recognizing(Kind.CARD, clock=merchant.clock)
+    merchant.cashier = merchant.open(Cashier)
+    card = merchant.store(token="tok_declined")
+    for day in range(1, 29):
+        merchant.issue(f"I-{day}", "10.00", due=f"2027-02-{day:02}")
+    merchant.on("2027-02-16")
+    # The same card, deleted and stored again, is the same card to its network.
+    merchant.cashier.forget_method(card, key="forget")
+    merchant.store(
+        token="tok_declined",
+        scope=MandateScope.FUTURE_AND_PENDING,
+        pending=[f"I-{day}" for day in range(1, 29)],
+    )
+    merchant.on("2027-03-31")
+
+    found = merchant.cashier.payments(limit=100)
+    days = [each.created_at.date() for each in found if each.created_at]
+    assert len(days) == len(set(days)), "one decline a day"
+    for first in days:
+        window = [each for each in days if first <= each < first + timedelta(days=30)]
+        assert len(window) <= 15
+    assert merchant.charged() == []
 
 
 def test_credit_alone_pays_an_invoice(merchant: Merchant) -> None:

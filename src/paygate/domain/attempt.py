@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from paygate.domain.advice import Advice
     from paygate.domain.kind import Operation
     from paygate.domain.money import Money
 
@@ -85,9 +86,9 @@ class Attempt:
 
     `payment` is empty if a method is to be stored or deleted; `method` is the stored method
     that the attempt is about or creates. `retryable` says that the same operation may be
-    requested again, with a new key. `request_id` is the processor's id of the request, if there
-    is one: its support asks for it. `key` is the idempotency key of the call that requested the
-    operation, empty if it had none.
+    requested again, with a new key, and `advice` what the card's bank says about that. `request_id`
+    is the processor's id of the request, if there is one: its support asks for it. `key` is the
+    idempotency key of the call that requested the operation, empty if it had none.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Attempt:
     checks: int
     needs_review: bool
     retryable: bool = False
+    advice: Advice | None = None
     method: str = ""
     request_id: str = ""
     key: str = ""

@@ -85,6 +85,8 @@ class MethodProblem(StrEnum):
     """Its gateway account is disabled, not configured here, or refuses our requests."""
     PAYER_PRESENT = "payer_present"
     """Its account charges only with the payer present."""
+    UNREADABLE = "unreadable"
+    """No token key that is configured here decrypts its token."""
 
 
 class PageState(StrEnum):
@@ -179,6 +181,7 @@ class AutopayMethod:
     declines_today: int = 0
     account_off: bool = False
     payer_present: bool = False
+    unreadable: bool = False
     currencies: frozenset[str] | None = None
     minimum: tuple[Money, ...] = ()
     maximum: tuple[Money, ...] = ()
@@ -195,6 +198,7 @@ class AutopayMethod:
             (self.blocked, MethodProblem.BLOCKED),
             (self.expires is not None and self.expires < on, MethodProblem.EXPIRED),
             (self.account_off, MethodProblem.ACCOUNT_OFF),
+            (self.unreadable, MethodProblem.UNREADABLE),
             (other or foreign, MethodProblem.CURRENCY),
             (self.rests_until is not None and on < self.rests_until, MethodProblem.RESTING),
             (spent, MethodProblem.NETWORK_LIMIT),

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.domain.action import Action
+    from paygate.domain.advice import Advice
     from paygate.domain.chargeback import Dispute
     from paygate.domain.movement import Movement
     from paygate.domain.outcome import Answer
@@ -164,6 +165,7 @@ class Changes:
     raw_code: str = ""
     reason: str = ""
     retryable: bool = False
+    advice: Advice | None = None
     action: Action | None = None
     authorized: Money | None = None
     expires_at: datetime | None = None
@@ -553,6 +555,7 @@ def _declined(facts: AttemptFacts, answer: Declined, source: Source) -> Changes:
         raw_code=answer.raw_code,
         reason=answer.message,
         retryable=answer.retryable,
+        advice=answer.advice,
     )
     match facts.state:
         case AttemptState.PENDING if facts.overtaken:

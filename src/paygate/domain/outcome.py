@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.domain.action import Action
+    from paygate.domain.advice import Advice
     from paygate.domain.card_checks import CardChecks
     from paygate.domain.chargeback import Dispute
     from paygate.domain.method import MethodFacts, StoredMethod
@@ -125,7 +126,8 @@ class Declined:
     """The payer's bank, or the processor's risk rules, said no.
 
     `retryable` says whether the same method can be tried again on another day;
-    `raw_code` is the processor's own code, word for word. `final` says that
+    `raw_code` is the processor's own code, word for word, and `advice` what the card's bank or
+    network says about charging it again, which takes precedence. `final` says that
     the processor accepts no further attempt on the same page or slip: the payment ends as
     declined, while any other decline leaves the page payable. `part` says that it is about
     one of several parts that the payer may send: what has arrived of the others stays, and so does
@@ -138,6 +140,7 @@ class Declined:
     retryable: bool
     message: str = ""
     reference: str = ""
+    advice: Advice | None = None
     final: bool = False
     part: bool = False
     method_facts: MethodFacts | None = None

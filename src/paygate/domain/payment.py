@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paygate.domain.action import Action
+    from paygate.domain.advice import Advice
     from paygate.domain.card_checks import CardChecks
     from paygate.domain.kind import Kind
     from paygate.domain.method import MethodFacts
@@ -118,7 +119,8 @@ class Payment:
     - `payer_number` is the number that was paid to without an attempt of ours; as long as nobody
       knows whose it is, `customer` and `payer` are empty and the money waits for `assign`.
     - `code`, `raw_code` and `reason` say why it did not succeed; `retryable` whether
-      a new payment (with a new key) can be tried with the same method.
+      a new payment (with a new key) can be tried with the same method, and `advice` what the
+      card's bank or network says about that.
     - `items` are the invoices that it is for; `key` is the idempotency key of the call that
       created it, and `link` the payment link that its payer followed, if any. `repeated` says that
       the call which returned it stored and sent nothing: its key had been used before, and this is
@@ -153,6 +155,7 @@ class Payment:
     raw_code: str = ""
     reason: str = ""
     retryable: bool = False
+    advice: Advice | None = None
     action: Action | None = None
     expires_at: datetime | None = None
     needs_review: bool = False

@@ -17,6 +17,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from paygate.domain.advice import DAYS, Advice
 from paygate.domain.banking_days import after_banking_days
 from paygate.domain.kind import Kind
 from paygate.domain.outcome import DeclineCode, RejectCause
@@ -257,28 +258,16 @@ _OF_BANKS: Final[Mapping[str, RetryClass]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """What a code of advice of a card's bank means, and how many days the card rests."""
-
-    retry_class: RetryClass
-    days: int = 0
-
-
-ADVICE: Final[Mapping[str, Advice]] = {
-    "01": Advice(RetryClass.CORRECT),
-    "02": Advice(RetryClass.ADVISED, 3),
-    "03": Advice(RetryClass.HARD),
-    "21": Advice(RetryClass.REVOKED),
-    "24": Advice(RetryClass.ADVISED, 1),
-    "25": Advice(RetryClass.ADVISED, 1),
-    "26": Advice(RetryClass.ADVISED, 2),
-    "27": Advice(RetryClass.ADVISED, 4),
-    "28": Advice(RetryClass.ADVISED, 6),
-    "29": Advice(RetryClass.ADVISED, 8),
-    "30": Advice(RetryClass.ADVISED, 10),
+ADVICE: Final[Mapping[Advice, RetryClass]] = {
+    Advice.UPDATE: RetryClass.CORRECT,
+    Advice.NEVER: RetryClass.HARD,
+    Advice.REVOKED: RetryClass.REVOKED,
+    **dict.fromkeys(DAYS, RetryClass.ADVISED),
 }
-"""Mastercard's merchant advice codes, which take precedence over the code of a decline."""
+"""The class of the advice of a card's bank, which takes precedence over the code of a decline.
+
+`Advice.LATER` names neither a day nor a cause, so there the code decides.
+"""
 
 _RETURN_CODE: Final = re.compile(r"\b(R[0-9]{2}|[A-Z]{2}[0-9]{2})\b")
 
@@ -295,7 +284,7 @@ class Failure:
     code: str
     raw_code: str = ""
     retryable: bool = True
-    advice: str = ""
+    advice: Advice | None = None
 
 
 def return_code(raw_code: str) -> str:
@@ -312,10 +301,10 @@ def classify(failure: Failure) -> RetryClass:
         default = _OF_BANKS.get(failure.code, RetryClass.OTHER_RETURN)
         raw = return_code(failure.raw_code)
         return RETURN_CODES.get(raw, RetryClass.OTHER_RETURN) if raw else default
-    if failure.advice in ADVICE:
-        return ADVICE[failure.advice].retry_class
+    if failure.advice is not None and failure.advice in ADVICE:
+        return ADVICE[failure.advice]
     found = CODES.get(failure.code, RetryClass.SOFT)
-    if found in _AGAIN and not failure.retryable:
+    if found in _AGAIN and not failure.retryable and failure.advice is not Advice.LATER:
         return RetryClass.HARD  # the card's bank has asked not to try again
     return found
 
@@ -434,8 +423,8 @@ def judge(
         case RetryClass.SOFT | RetryClass.ISSUER_AWAY | RetryClass.ADVISED:
             gaps = policy.issuer_away if found is RetryClass.ISSUER_AWAY else policy.soft
             rests = None
-            if found is RetryClass.ADVISED:
-                rests = on + timedelta(days=ADVICE[failure.advice].days)
+            if failure.advice is not None and failure.advice in DAYS:
+                rests = on + timedelta(days=DAYS[failure.advice])
             if tries >= len(gaps):
                 return Verdict(
                     retry_class=found,

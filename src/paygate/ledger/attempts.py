@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from paygate import logs
+from paygate.domain.advice import Advice
 from paygate.domain.attempt import Attempt, AttemptState
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.method import MethodFacts
@@ -109,7 +110,7 @@ WHERE id = :id AND state NOT IN ('succeeded', 'declined', 'failed', 'canceled', 
 _UPDATE = """
 UPDATE paygate_attempt SET
   state = :state, reference = :reference, code = :code, raw_code = :raw_code, reason = :reason,
-  retryable = :retryable, action = :action, expires_at = :expires_at,
+  retryable = :retryable, advice = :advice, action = :action, expires_at = :expires_at,
   action_secret_encrypted = coalesce(
     :action_secret, CASE WHEN action = :action THEN action_secret_encrypted END),
   next_check_at = :next_check_at, absences = :absences, checks = :checks,
@@ -352,7 +353,9 @@ def _not_answered(params: Mapping[str, Any]) -> dict[str, Any]:
         "overdue_at": None,
         "method_facts": params["method_facts"],
         "verified": None,
-        **dict.fromkeys(("reference", "code", "raw_code", "reason", "network_transaction_id"), ""),
+        **dict.fromkeys(
+            ("reference", "code", "raw_code", "reason", "advice", "network_transaction_id"), ""
+        ),
         **dict.fromkeys(("checks", "absences", "needs_review", "late_pending"), 0),
     }
     return {"answer_checksum": checksums.signed(checksums.ANSWER, known)["answer_checksum"]}
@@ -480,6 +483,7 @@ def update(
     raw_code: str,
     reason: str,
     retryable: bool,
+    advice: Advice | None,
     action: Action | None,
     expires_at: datetime | None,
     next_check_at: datetime | None,
@@ -503,6 +507,7 @@ def update(
         "raw_code": raw_code,
         "reason": reason,
         "retryable": int(retryable),
+        "advice": "" if advice is None else advice.value,
         "action": None if action is None else actions.write(action),
         "action_secret": None if action is None else actions.seal(tx, before.attempt.id, action),
         "expires_at": write_instant(expires_at),
@@ -592,6 +597,7 @@ def attempt_of(row: Row) -> AttemptRow:
             checks=row["checks"],
             needs_review=bool(row["needs_review"]),
             retryable=bool(row["retryable"]),
+            advice=Advice(row["advice"]) if row["advice"] else None,
             method=row["method"] or "",
             request_id=row["request_id"],
             key=row["key"],

@@ -103,9 +103,9 @@ ATTEMPT: Final = _facts(
 )
 ANSWER: Final = _facts(
     "attempt",
-    "id; state reference code raw_code reason retryable action expires_at network_transaction_id "
-    "method_facts verified sends sent_at lease_until next_check_at checks absences "
-    "needs_review late_pending overdue_at",
+    "id; state reference code raw_code reason retryable advice action expires_at "
+    "network_transaction_id method_facts verified sends sent_at lease_until next_check_at checks "
+    "absences needs_review late_pending overdue_at",
     "answer_checksum",
 )
 CLAIM: Final = _facts("claim", "payment position; item amount_minor=amount credit state prepayment")

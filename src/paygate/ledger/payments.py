@@ -9,6 +9,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain import short_reference
+from paygate.domain.advice import Advice
 from paygate.domain.attempt import AttemptState
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
@@ -62,8 +63,8 @@ AND NOT EXISTS (
 # The payment's reference, codes and action are those of its charge or authorization. Each invoice
 # is listed once, in the order of the claims; one that was chosen later comes last.
 _SELECT = f"""
-SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.action,
-  a.expires_at, a.method_facts, a.verified, a.address_index, a.offers,
+SELECT p.*, a.reference AS attempt_reference, a.code, a.raw_code, a.reason, a.retryable, a.advice,
+  a.action, a.expires_at, a.method_facts, a.verified, a.address_index, a.offers,
   (SELECT json_group_array(
      json_array(sighting, currency, quantity_minor, confirmations, needed)) FROM (
      SELECT * FROM paygate_arrival s WHERE s.attempt = a.id AND s.state = 'seen' LIMIT 20) AS seen)
@@ -578,6 +579,7 @@ def payment_of(row: Row) -> Payment:
         raw_code=row["raw_code"] or "",
         reason=row["reason"] or "",
         retryable=bool(row["retryable"]),
+        advice=Advice(row["advice"]) if row["advice"] else None,
         action=actions.read(row["action"]),
         expires_at=read_instant_or_none(row["expires_at"]),
         needs_review=bool(row["needs_review"]),

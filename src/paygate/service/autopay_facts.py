@@ -29,15 +29,20 @@ def gather(
     on: date,
     accounts: Mapping[str, GatewayAccount],
     off: Collection[str] = (),
+    unreadable: Collection[str] = (),
 ) -> AutopayFacts:
-    """Return the facts about *customer* for a run of the day *on*, without the accounts *off*."""
+    """
+    Return the facts about *customer* for a run of the day *on*.
+
+    The accounts *off* charge nothing in this run, and the tokens of *unreadable* cannot be used.
+    """
     today = customers.today(tx, customer)
     found = autopay_items.methods_of(tx, customer, today)
     return AutopayFacts(
         customer=customer,
         subscription=subscriptions.live(tx, customer),
         items=tuple(_item(tx, each, accounts) for each in autopay_items.owed(tx, customer)),
-        methods=tuple(_method(each, accounts, off) for each in found),
+        methods=tuple(_method(each, accounts, off, unreadable) for each in found),
         on=on,
         today=today,
         now=tx.now,
@@ -107,7 +112,10 @@ def _state(tx: Tx, id_: str, accounts: Mapping[str, GatewayAccount]) -> PageStat
 
 
 def _method(
-    found: ChargeableMethod, accounts: Mapping[str, GatewayAccount], off: Collection[str]
+    found: ChargeableMethod,
+    accounts: Mapping[str, GatewayAccount],
+    off: Collection[str],
+    unreadable: Collection[str],
 ) -> AutopayMethod:
     account = accounts.get(found.account)
     rail = None if account is None else account.traits.rails.get(found.kind)
@@ -127,6 +135,7 @@ def _method(
         declines=found.declines,
         declines_today=found.declines_today,
         account_off=not (enabled and charges),
+        unreadable=found.id in unreadable,
         payer_present=rail is not None and rail.payer_present,
         currencies=None if rail is None else rail.currencies,
         minimum=_limits(rail, smallest=True),

@@ -96,6 +96,7 @@ def _failure_of(tx: Tx, payment: Payment) -> Failure | None:
             code=code,
             raw_code=payment.raw_code,
             retryable=payment.retryable,
+            advice=payment.advice,
         )
     if payment.status is not PaymentStatus.SUCCEEDED or not payment.returned.minor:
         return None

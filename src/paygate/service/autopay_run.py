@@ -43,6 +43,8 @@ from paygate.errors import (
     PaygateError,
     Refused,
     SendingStopped,
+    TokenKeysMissing,
+    TokenUnreadable,
     Unsupported,
     UsageError,
 )
@@ -62,7 +64,7 @@ from paygate.service.events import AUTOPAY
 from paygate.service.flow import Flow, look, repeatable, together, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date
 
     from paygate.domain.autopay_plan import PlannedCharge
@@ -285,12 +287,13 @@ def _planned(
     on: date,
     run: str | None,
     accounts: Mapping[str, GatewayAccount],
+    unreadable: Collection[str] = (),
 ) -> AutopayPlan | None:
     """Return the plan of a customer; None if their day has not begun yet."""
     if _begins(tx, customer, on) > tx.now:
         return None
     off = frozenset[str]() if run is None else autopay_items.refuses(tx, run, sorted(accounts))
-    return plan(autopay_facts.gather(tx, customer, on, accounts, off), tx.autopay)
+    return plan(autopay_facts.gather(tx, customer, on, accounts, off, unreadable), tx.autopay)
 
 
 def _begins(tx: Tx, customer: str, on: date) -> datetime:
@@ -302,7 +305,7 @@ def _begins(tx: Tx, customer: str, on: date) -> datetime:
 def _customer(this: _Run, customer: str) -> Flow[_Done]:
     """Charge what is due of one customer."""
     failed: dict[tuple[str, str], SkipReason] = {}
-    charged = set[str]()
+    charged, unreadable = set[str](), set[str]()
     made: AutopayPlan | None = None
     work = partial(
         _planned,
@@ -310,6 +313,7 @@ def _customer(this: _Run, customer: str) -> Flow[_Done]:
         on=this.stored.on,
         run=this.stored.id,
         accounts=this.accounts,
+        unreadable=unreadable,
     )
     for _ in range(_PLANS_MAX):
         made = yield from look(work)
@@ -320,7 +324,11 @@ def _customer(this: _Run, customer: str) -> Flow[_Done]:
         for charge in made.charges:
             if _name(charge) in failed:
                 continue
-            reason = yield from _charge(this, customer, charge)
+            try:
+                reason = yield from _charge(this, customer, charge, unreadable)
+            except (TokenKeysMissing, TokenUnreadable):
+                unreadable.add(charge.method)
+                reason = SkipReason.LEASED
             if reason is SkipReason.LEASED:
                 changed = True
                 break
@@ -399,10 +407,13 @@ _NO_METHOD: Final = "no_method"
 # --- One charge -----------------------------------------------------------------------------
 
 
-def _charge(this: _Run, customer: str, charge: PlannedCharge) -> Flow[SkipReason | None]:
+def _charge(
+    this: _Run, customer: str, charge: PlannedCharge, unreadable: Collection[str]
+) -> Flow[SkipReason | None]:
     """
     Make one charge of the plan; return why it was not made, or None.
 
+    *unreadable* are the methods whose tokens cannot be used, which another plan leaves out.
     `LEASED` says that something has changed, so that there is to be another plan.
     """
     line = yield from look(partial(_line, this=this, customer=customer, charge=charge))
@@ -410,7 +421,14 @@ def _charge(this: _Run, customer: str, charge: PlannedCharge) -> Flow[SkipReason
         return SkipReason.TRIED_TODAY
     number = 0 if line is None else line.payments
     key = _key(this.stored.on, customer, charge, number)
-    admit = partial(_admit, this=this, customer=customer, charge=charge, number=number)
+    admit = partial(
+        _admit,
+        this=this,
+        customer=customer,
+        charge=charge,
+        number=number,
+        unreadable=unreadable,
+    )
     record = partial(_record, this=this, customer=customer, charge=charge)
     try:
         if not charge.method:
@@ -434,8 +452,10 @@ def _charge(this: _Run, customer: str, charge: PlannedCharge) -> Flow[SkipReason
         return SkipReason.NO_METHOD
     except Refused:
         return SkipReason.LEASED
+    except (TokenKeysMissing, TokenUnreadable):
+        raise
     except UsageError as error:
-        # Such as a token whose key is missing. It must not stop the customers after this one.
+        # It must not stop the customers after this one.
         text = f"the automatic payment of customer {customer} was passed over: {error}"
         logs.write(LOGGER, "attempt.passed_over", text, logs.NOTHING)
         return SkipReason.NO_METHOD
@@ -464,10 +484,23 @@ def _was_not_asked(tx: Tx, *, line: StoredLine) -> bool:
     return all(each.retry_class in again for each in tries)
 
 
-def _admit(tx: Tx, *, this: _Run, customer: str, charge: PlannedCharge, number: int) -> None:
+def _admit(
+    tx: Tx,
+    *,
+    this: _Run,
+    customer: str,
+    charge: PlannedCharge,
+    number: int,
+    unreadable: Collection[str],
+) -> None:
     """Make the plan again, in the transaction that stores the charge; raise if it is not in it."""
     made = _planned(
-        tx, customer=customer, on=this.stored.on, run=this.stored.id, accounts=this.accounts
+        tx,
+        customer=customer,
+        on=this.stored.on,
+        run=this.stored.id,
+        accounts=this.accounts,
+        unreadable=unreadable,
     )
     if made is None or charge not in made.charges:
         raise _Changed

@@ -23,6 +23,7 @@ from paygate.domain.action import (
     ShowCode,
     ShowVoucher,
 )
+from paygate.domain.advice import Advice
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.currency import SCALES
@@ -232,6 +233,7 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
     Declined: {
         "method_facts": _or_none(_FACTS),
         "checks": _or_none(_CHECKS),
+        "advice": _or_none(_member(Advice)),
         "code": _member(DeclineCode),
         "raw_code": _TEXT,
         "retryable": _YES_NO,

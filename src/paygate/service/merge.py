@@ -413,6 +413,7 @@ def _write_attempt(
         raw_code=changes.raw_code if news else attempt.raw_code,
         reason=changes.reason if news else attempt.reason,
         retryable=changes.retryable if news else before.attempt.retryable,
+        advice=changes.advice if news else before.attempt.advice,
         action=changes.action or (None if state.final else before.action),
         expires_at=changes.expires_at or before.expires_at,
         next_check_at=next_check_at,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from paygate.dialogue import Request, Response
+from paygate.domain.advice import Advice
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
 from paygate.domain.movement import MovementKind
@@ -365,6 +366,21 @@ def test_what_is_held_is_found_as_it_stands(answer: Response, outcome: type) -> 
     assert isinstance(found, outcome)
     if isinstance(found, Approved):
         assert [each.kind for each in found.movements] == [MovementKind.CAPTURE]
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [("01", Advice.UPDATE), ("02", None), ("03", Advice.NEVER), ("21", Advice.REVOKED)],
+)
+def test_a_denied_card_comes_with_the_advice_of_its_network(
+    code: str, advice: Advice | None
+) -> None:
+    denied = of_hold("DENIED", processor_response={"payment_advice_code": code})
+
+    found = play(PAYPAL.look_up(inquiry(Operation.AUTHORIZE)), denied).outcome
+
+    assert isinstance(found, Declined)
+    assert found.advice is advice
 
 
 def test_what_was_captured_cannot_be_captured_or_released_again() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from paygate.dialogue import Request, Response
 from paygate.domain.action import Redirect, ScriptStep
+from paygate.domain.advice import Advice
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.charging import ChargeReason
 from paygate.domain.customer import Customer, PostalAddress
@@ -477,12 +478,6 @@ def test_stripes_script_is_given_the_publishable_key() -> None:
             False,
         ),
         ({"decline_code": "of_tomorrow"}, DeclineCode.GENERIC, "of_tomorrow", False),
-        (
-            {"decline_code": "generic_decline", "advice_code": "do_not_try_again"},
-            DeclineCode.GENERIC,
-            "generic_decline",
-            False,
-        ),
     ],
 )
 def test_a_decline_keeps_stripes_code_and_says_ours(
@@ -498,6 +493,51 @@ def test_a_decline_keeps_stripes_code_and_says_ours(
         reference="pi_1",
         final=True,
     )
+
+
+def of_card(brand: str, **more: str) -> dict[str, Any]:
+    return {"payment_method": {"id": "pm_1", "card": {"brand": brand}}, **more}
+
+
+@pytest.mark.parametrize(
+    ("error", "advice", "retryable"),
+    [
+        ({"advice_code": "do_not_try_again"}, Advice.NEVER, False),
+        ({"advice_code": "confirm_card_data"}, Advice.UPDATE, False),
+        ({"advice_code": "try_again_later"}, Advice.LATER, True),
+        ({"advice_code": "of_tomorrow"}, None, True),
+        (
+            of_card("mastercard", network_advice_code="27", advice_code="try_again_later"),
+            Advice.AFTER_4_DAYS,
+            True,
+        ),
+        (of_card("mastercard", network_advice_code="21"), Advice.REVOKED, False),
+        (of_card("visa", network_decline_code="R3"), Advice.REVOKED, False),
+        (of_card("visa", network_decline_code="46"), Advice.NEVER, False),
+        (of_card("visa", network_decline_code="05"), None, True),
+        (of_card("amex", network_advice_code="21", advice_code="try_again_later"), "later", True),
+        (
+            {
+                "payment_intent": {
+                    "id": "pi_1",
+                    "livemode": False,
+                    "latest_charge": {"outcome": {"advice_code": "do_not_try_again"}},
+                }
+            },
+            Advice.NEVER,
+            False,
+        ),
+    ],
+)
+def test_the_networks_advice_takes_precedence_over_stripes_word_and_over_the_decline(
+    stripe: Stripe, error: dict[str, Any], advice: Advice | None, retryable: bool
+) -> None:
+    reply = refuses(402, type="card_error", decline_code="generic_decline", **error)
+
+    outcome = confirmed(stripe, reply).outcome
+
+    assert isinstance(outcome, Declined)
+    assert (outcome.advice, outcome.retryable) == (advice, retryable)
 
 
 def test_a_decline_in_the_wrong_mode_is_not_believed(stripe: Stripe) -> None:

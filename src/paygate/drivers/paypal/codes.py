@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from paygate.driver import Amounts, DeclineCode, DisputeState, RejectCause, by_word
+from paygate.driver import Advice, Amounts, DeclineCode, DisputeState, RejectCause, by_word
 
 ID: Final = re.compile(r"[A-Z0-9]{1,36}")
 """The form of the ids of orders, authorizations, captures and refunds."""
@@ -37,6 +37,9 @@ DECLINES: Final = by_word(
     }
 )
 """Our code, and whether the same wallet may be tried again, by issue."""
+
+ADVICE: Final = {"01": Advice.UPDATE, "03": Advice.NEVER, "21": Advice.REVOKED}
+"""The advice of the card's network. 02 is left out: Mastercard and Visa mean opposites by it."""
 
 CHOOSE_AGAIN: Final = frozenset({"INSTRUMENT_DECLINED", "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING"})
 """Declines after which the payer may choose other funding for the same order."""

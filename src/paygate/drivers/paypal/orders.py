@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate import driver
 from paygate.driver import MovementKind, Operation, Unsupported, listed, plain, read_json
-from paygate.drivers.paypal import vault, wire
+from paygate.drivers.paypal import codes, vault, wire
 from paygate.drivers.paypal.codes import AMOUNTS, ID
 from paygate.drivers.paypal.wire import BY
 
@@ -257,6 +257,7 @@ def _denied(found: Fields, status: str, reference: str) -> driver.Declined:
         raw_code=found.text("status_details.reason", status),
         retryable=False,
         reference=reference,
+        advice=codes.ADVICE.get(found.text("processor_response.payment_advice_code", "")),
         final=True,
     )
 

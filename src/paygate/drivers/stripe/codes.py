@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from paygate.driver import (
+    Advice,
     Amounts,
     CardCheck,
     CardChecks,
@@ -14,6 +15,7 @@ from paygate.driver import (
     Declined,
     MethodFacts,
     RejectCause,
+    advice_of,
     brand_of,
     by_word,
 )
@@ -80,8 +82,12 @@ DECLINES: Final = by_word(
 )
 """Our code, and whether the same card may be tried again on another day, by Stripe's code."""
 
-ADVICE: Final = {"try_again_later": True, "do_not_try_again": False, "confirm_card_data": False}
-"""The issuer's own advice on trying again, which takes precedence over our table."""
+ADVICE: Final = {
+    "try_again_later": Advice.LATER,
+    "do_not_try_again": Advice.NEVER,
+    "confirm_card_data": Advice.UPDATE,
+}
+"""Stripe's words for the advice of the card's bank, by which it sums up those of the networks."""
 
 VAGUE: Final = frozenset({"card_declined", "generic_decline"})
 """The codes that only say "declined"; the other code of an error is used if it says more."""
@@ -225,19 +231,29 @@ def declined(error: Fields, reference: str) -> Declined:
     """
     raw_code, card = _most_specific_code(error), error.at("payment_method.card")
     code, retryable = DECLINES.get(raw_code, (DeclineCode.GENERIC, False))
-    advice = error.text("advice_code", "") or error.text(
-        "payment_intent.latest_charge.outcome.advice_code", ""
-    )
+    advice = _advice_of(error, card.text("brand", ""))
     return Declined(
         code=code,
         raw_code=raw_code,
-        retryable=ADVICE.get(advice, retryable),
+        retryable=retryable if advice is None else advice.retryable,
         message=error.text("message", ""),
         reference=reference,
+        advice=advice,
         final=True,
         method_facts=facts_of(card),
         checks=checks_of(card),
     )
+
+
+def _advice_of(error: Fields, brand: str) -> Advice | None:
+    """Return the advice in the network's own codes, which names days, or else in Stripe's word."""
+
+    def said(name: str) -> str:
+        outcome = f"payment_intent.latest_charge.outcome.{name}"
+        return error.text(name, "") or error.text(outcome, "")
+
+    networks = advice_of(brand_of(brand), said("network_advice_code"), said("network_decline_code"))
+    return networks or ADVICE.get(said("advice_code"))
 
 
 def _most_specific_code(error: Fields) -> str:

@@ -14,6 +14,7 @@ from paygate.driver import (
     BODY_BYTES_MAX,
     AccountFacts,
     ActionRequired,
+    Advice,
     Approved,
     ApproveElsewhere,
     Authorized,
@@ -284,6 +285,7 @@ def _declined(decline: Mapping[str, Any], reference: str) -> Declined:
         raw_code=_text(decline, "raw_code"),
         retryable=_flag(decline, "retryable"),
         reference=reference,
+        advice=Advice(_text(decline, "advice")) if "advice" in decline else None,
     )
 
 

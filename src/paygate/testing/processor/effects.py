@@ -567,7 +567,8 @@ _BOUNCED = Plan(code=DeclineCode.INSUFFICIENT_FUNDS, raw_code="51", retryable=Tr
 
 def _decline_of(plan: Plan) -> dict[str, Any]:
     code = plan.code or str(RETURNS.get(plan.raw_code, DeclineCode.GENERIC))
-    return {"code": code, "raw_code": plan.raw_code, "retryable": plan.retryable}
+    decline = {"code": code, "raw_code": plan.raw_code, "retryable": plan.retryable}
+    return decline | ({"advice": plan.advice} if plan.advice else {})
 
 
 def _error_of(plan: Plan) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from paygate.domain.advice import Advice
 from paygate.domain.kind import Kind
 from paygate.domain.outcome import DeclineCode, RejectCause
 from paygate.errors import InvalidValue
@@ -68,7 +69,8 @@ class Wire(StrEnum):
 class Plan:
     """The planned outcome of one operation: what is decided, and what the network does to it.
 
-    `code` is a `DeclineCode` or a `RejectCause`; `ends` is what a pending operation ends in
+    `code` is a `DeclineCode` or a `RejectCause`, and `advice` what the card's bank says about
+    charging it again; `ends` is what a pending operation ends in
     (with `WITHDRAW` the processor withdraws it without a reason); `percent` is the part of
     the amount that moves; `other_currency` moves the money in another currency; `returns` is
     the ACH code with which a settled e-check is returned; `checks` is the result of comparing
@@ -82,6 +84,7 @@ class Plan:
     code: str = ""
     raw_code: str = ""
     retryable: bool = False
+    advice: str = ""
     percent: int = 100
     other_currency: bool = False
     returns: str = ""
@@ -204,6 +207,17 @@ def _rows() -> list[Magic]:
         name = "tok_declined" if code is DeclineCode.GENERIC else f"tok_declined_{code}"
         text = f"declined: {code}"
         rows.append(Magic(token=name, kinds=_BOTH, plan=declined(code), text=text))
+    rows += (
+        Magic(
+            token=f"tok_advised_{advice}",
+            kinds=_CARD,
+            plan=replace(
+                declined(DeclineCode.GENERIC), advice=advice.value, retryable=advice.retryable
+            ),
+            text=f"declined: generic, with the bank's advice {advice}",
+        )
+        for advice in Advice
+    )
     expired = declined(DeclineCode.EXPIRED_METHOD)
     rows.append(
         Magic(token="tok_expired", kinds=_CARD, plan=expired, text="declined: expired_method")  # noqa: S106

@@ -363,6 +363,7 @@ CREATE TABLE paygate_attempt (
   raw_code text COLLATE "C" NOT NULL DEFAULT '',
   reason text COLLATE "C" NOT NULL DEFAULT '',
   retryable bigint NOT NULL DEFAULT 0,
+  advice text COLLATE "C" NOT NULL DEFAULT '', -- of the card's bank, about charging it again
   action text COLLATE "C",
   action_secret_encrypted bytea, -- the part that only the payer's browser may see
   expires_at text COLLATE "C",

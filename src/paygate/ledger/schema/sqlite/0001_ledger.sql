@@ -361,6 +361,7 @@ CREATE TABLE paygate_attempt (
   raw_code TEXT NOT NULL DEFAULT '',
   reason TEXT NOT NULL DEFAULT '',
   retryable INTEGER NOT NULL DEFAULT 0,
+  advice TEXT NOT NULL DEFAULT '', -- of the card's bank, about charging it again
   action TEXT,
   action_secret_encrypted BLOB, -- the part that only the payer's browser may see
   expires_at TEXT,
