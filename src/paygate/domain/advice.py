@@ -85,13 +85,12 @@ VISA: Final[Mapping[str, Advice]] = {
 }
 """Visa's codes of a decline: category 1 (never), 2 (later) and 3 (with other details).
 
-Acquirers publish the list in different states; where they differ, this has the newer one. A code
-of category 4 says nothing, and neither does 1A, which asks for the payer.
+Acquirers publish different versions of the list; this follows the newer one. A code says nothing, and neither does 1A, which asks for the payer.
 """
 
 
 def advice_of(brand: str, advice_code: str, decline_code: str) -> Advice | None:
-    """Return the advice in a network's two codes, for a card of *brand*; None if there is none."""
+    """Return the advice in a network's two codes, for a card of *brand*, or None."""
     match brand:
         case "mastercard" | "maestro":
             return MASTERCARD.get(advice_code.strip())
