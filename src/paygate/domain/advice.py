@@ -85,7 +85,8 @@ VISA: Final[Mapping[str, Advice]] = {
 }
 """Visa's codes of a decline: category 1 (never), 2 (later) and 3 (with other details).
 
-Acquirers publish different versions of the list; this follows the newer one. A code says nothing, and neither does 1A, which asks for the payer.
+Acquirers publish different versions of the list; this follows the newer one. A code of category 4
+says nothing, and neither does 1A, which asks for the payer.
 """
 
 
