@@ -334,6 +334,24 @@ def test_a_link_is_paid_as_often_as_it_says(shop: Shop) -> None:
     assert refused.value.payment == pending.id
 
 
+def test_the_page_of_another_payer_is_withdrawn_when_a_link_for_one_payment_is_paid(
+    shop: Shop,
+) -> None:
+    bounds = (usd("1"), usd("30"))
+    link = shop.link(customer="C-2", currency="USD", amount=bounds, uses=1)
+    pages = [shop.pay(link, via="page", amount=usd(each)) for each in ("5", "6")]
+    assert [each.status for each in pages] == [PaymentStatus.REQUIRES_ACTION] * 2
+
+    shop.page.pay(pages[0].reference)
+    shop.hear()
+    assert shop.status(link) is LinkStatus.USED
+    shop.cashier.work_due()
+
+    assert shop.cashier.payment(pages[1]).status is PaymentStatus.CANCELED
+    assert shop.cashier.payment(pages[0]).status is PaymentStatus.SUCCEEDED
+    assert shop.cashier.work_due() == []
+
+
 # --- The accounts --------------------------------------------------------------------------
 
 
@@ -492,6 +510,42 @@ def test_a_revoked_link_leads_nowhere_and_its_page_is_withdrawn(shop: Shop) -> N
     assert shop.events(link) == ["created", "revoked"]
     with pytest.raises(LinkEnded):
         shop.cashier.reissue_link(link)
+
+
+def test_a_process_that_dies_while_it_revokes_a_link_leaves_no_page_open(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = shop.link("A")
+    page = shop.pay(link, via="page")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(withdrawing, "withdraw_pages", die)
+        with pytest.raises(KeyboardInterrupt):
+            shop.cashier.revoke_link(link, reason="sent to the wrong person")
+    assert shop.status(link) is LinkStatus.REVOKED
+    shop.cashier.work_due()
+
+    assert shop.cashier.payment(page).status is PaymentStatus.CANCELED
+    assert shop.cashier.work_due() == []
+
+
+def test_a_page_that_opens_after_its_link_has_ended_is_withdrawn(shop: Shop) -> None:
+    link = shop.link("A")
+
+    def revoke(_: object) -> bool:
+        shop.cashier.revoke_link(link, reason="sent to the wrong person")
+        return False
+
+    shop.page.script("approved", matching=revoke)
+    page = shop.pay(link, via="page")
+    assert page.status is PaymentStatus.REQUIRES_ACTION
+    shop.cashier.work_due()
+
+    assert shop.cashier.payment(page).status is PaymentStatus.CANCELED
+    assert shop.cashier.work_due() == []
 
 
 def test_a_payment_under_way_goes_on_when_its_link_is_revoked(shop: Shop) -> None:
@@ -671,6 +725,16 @@ def test_closing_a_prepayment_revokes_its_link(shop: Shop) -> None:
 
     assert shop.status(link) is LinkStatus.REVOKED
     assert shop.events(link)[-1] == "revoked"
+
+
+def test_closing_a_prepayment_ends_the_pages_of_its_link(shop: Shop) -> None:
+    made = prepay(shop)
+    page = shop.pay(shop.link(made), via="page")
+
+    shop.cashier.close_prepayment(made, reason="canceled")
+    shop.cashier.work_due()
+
+    assert shop.cashier.payment(page).status is PaymentStatus.CANCELED
 
 
 # --- Addresses and keys ----------------------------------------------------------------------

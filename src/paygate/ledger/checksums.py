@@ -78,7 +78,8 @@ DOCUMENT: Final = _facts(
 LINK: Final = _facts(
     "link",
     "id; tenant customer kind currency min_minor max_minor uses expires_at accounts immediate_only "
-    "language metadata return_to status changed_at=at reason generation key_id created_at=at actor",
+    "language metadata return_to status changed_at=at end_at=expires_at reason generation key_id "
+    "created_at=at actor",
 )
 LINK_ITEM: Final = _facts("link_item", "link position; item")
 PAGE_TOKEN: Final = _facts(

@@ -49,9 +49,9 @@ WHERE d.tenant = :tenant AND d.account = :account AND d.settle_check_at <= :at
 ORDER BY d.settle_check_at, d.id LIMIT :limit
 """
 _LINKS = """
-SELECT d.id AS subject, d.expires_at AS due_at, 0 AS length FROM paygate_link d
-WHERE d.tenant = :tenant AND d.status = 'active' AND d.expires_at <= :at
-ORDER BY d.expires_at, d.id LIMIT :limit
+SELECT d.id AS subject, d.end_at AS due_at, 0 AS length FROM paygate_link d
+WHERE d.tenant = :tenant AND d.end_at <= :at
+ORDER BY d.end_at, d.id LIMIT :limit
 """
 _FREE = """
 AND NOT EXISTS (
@@ -113,8 +113,7 @@ _PLANNED: Final[Mapping[JobKind, str]] = {
         "SELECT settle_check_at AS due_at FROM paygate_payment WHERE tenant = :tenant AND id = :id"
     ),
     JobKind.END_LINK: (
-        "SELECT CASE status WHEN 'active' THEN expires_at END AS due_at FROM paygate_link "
-        "WHERE tenant = :tenant AND id = :id"
+        "SELECT end_at AS due_at FROM paygate_link WHERE tenant = :tenant AND id = :id"
     ),
 }
 _SINK = "SELECT position, pause_until FROM paygate_sink WHERE tenant = :tenant AND name = :name"
@@ -127,7 +126,7 @@ WHERE EXISTS (SELECT 1 FROM paygate_attempt d
   OR EXISTS (SELECT 1 FROM paygate_payment d
     WHERE d.tenant = k.tenant AND d.account = k.name AND d.settle_check_at <= :at)
   OR EXISTS (SELECT 1 FROM paygate_link d
-    WHERE d.tenant = k.tenant AND d.status = 'active' AND d.expires_at <= :at)
+    WHERE d.tenant = k.tenant AND d.end_at <= :at)
   OR EXISTS (SELECT 1 FROM paygate_autopay_run r
     WHERE r.tenant = k.tenant AND r.status = 'running' AND r.next_at <= :at)
   OR (:autopay = 1 AND EXISTS (

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _INSERT = """
 INSERT INTO paygate_link (
   id, tenant, customer, kind, currency, min_minor, max_minor, uses, expires_at, accounts,
-  immediate_only, language, metadata, return_to, status, changed_at, reason, generation, key_id,
-  created_at, actor, checksum)
+  immediate_only, language, metadata, return_to, status, changed_at, end_at, reason,
+  generation, key_id, created_at, actor, checksum)
 VALUES (
   :id, :tenant, :customer, :kind, :currency, :min_minor, :max_minor, :uses, :expires_at, :accounts,
-  :immediate_only, :language, :metadata, :return_to, :status, :at, :reason, :generation, :key_id,
-  :at, :actor, :checksum)
+  :immediate_only, :language, :metadata, :return_to, :status, :at, :expires_at, :reason,
+  :generation, :key_id, :at, :actor, :checksum)
 """
 _INSERT_ITEM = """
 INSERT INTO paygate_link_item (link, position, item, checksum)
@@ -66,16 +66,33 @@ _BY_ID = f"{_SELECT} WHERE l.tenant = :tenant AND l.id = :id"
 _STATUS = "SELECT status FROM paygate_link WHERE id = :id"
 _OF_ITEM = "SELECT link FROM paygate_link_item WHERE item = :item"
 _CUSTOMER_OF = "SELECT customer FROM paygate_link WHERE tenant = :tenant AND id = :id"
-_SET_STATUS = """
-UPDATE paygate_link SET status = :status, changed_at = :at WHERE id = :id
+_OPEN_PAGES: Final = """EXISTS (
+    SELECT 1 FROM paygate_payment p
+    WHERE p.link = paygate_link.id AND p.status = 'requires_action')"""
+_SET_STATUS = f"""
+UPDATE paygate_link
+SET status = :status, changed_at = :at,
+  end_at = CASE WHEN :status = 'active' THEN expires_at
+    WHEN :status = 'used' AND {_OPEN_PAGES} THEN :at END
+WHERE id = :id
 """
-_REVOKE = """
-UPDATE paygate_link SET status = 'revoked', changed_at = :at, reason = :reason WHERE id = :id
+_REVOKE = f"""
+UPDATE paygate_link
+SET status = 'revoked', changed_at = :at, reason = :reason,
+  end_at = CASE WHEN {_OPEN_PAGES} THEN :at END
+WHERE id = :id
 """
 _RENEW = """
 UPDATE paygate_link
-SET generation = generation + 1, key_id = :key_id, expires_at = :expires_at WHERE id = :id
+SET generation = generation + 1, key_id = :key_id, expires_at = :expires_at,
+  end_at = CASE status WHEN 'active' THEN :expires_at ELSE end_at END
+WHERE id = :id
 """
+_PAGE_AFTER_END = """
+UPDATE paygate_link SET end_at = :at WHERE id = :id AND status <> 'active' AND end_at IS NULL
+"""
+_TO_END = "SELECT 1 AS due FROM paygate_link WHERE id = :id AND end_at <= :at"
+_ENDED = "UPDATE paygate_link SET end_at = NULL WHERE id = :id"
 _PAGES = """
 SELECT id FROM paygate_payment WHERE link = :link AND status = 'requires_action'
 ORDER BY created_at, id
@@ -242,6 +259,23 @@ def renew(tx: Tx, id_: str, key_id: str, expires_at: datetime | None) -> None:
     """Store that a link has another token, of the key *key_id*, and until when it can be paid."""
     expires = None if expires_at is None else write_instant(expires_at)
     tx.run(_RENEW, {"id": id_, "key_id": key_id, "expires_at": expires})
+    checksums.renew(tx, checksums.LINK, id_)
+
+
+def is_to_end(tx: Tx, id_: str) -> bool:
+    """Return whether the time of a link has passed, or pages of it are to be withdrawn."""
+    return tx.one(_TO_END, {"id": id_, "at": tx.at}) is not None
+
+
+def plan_withdrawal(tx: Tx, id_: str) -> None:
+    """Store that a page has opened: if its link has ended by now, it is to be withdrawn."""
+    if tx.run(_PAGE_AFTER_END, {"id": id_, "at": tx.at}):
+        checksums.renew(tx, checksums.LINK, id_)
+
+
+def set_ended(tx: Tx, id_: str) -> None:
+    """Store that the pages of a link that has ended have been withdrawn, as far as that is done."""
+    tx.run(_ENDED, {"id": id_})
     checksums.renew(tx, checksums.LINK, id_)
 
 

@@ -176,6 +176,20 @@ STATE_RULES: Final = (
         """,
     ),
     Rule(
+        "links-end",
+        "a payment link that can be paid is due when it expires; another one is due only while "
+        "pages of it are to be withdrawn",
+        """
+        SELECT l.id AS subject, 'it is ' || l.status || ', expires '
+          || coalesce(l.expires_at, 'never') || ', and is due ' || coalesce(l.end_at, 'never')
+          AS detail
+        FROM paygate_link l
+        WHERE l.tenant = :tenant AND (l.status = 'active'
+            AND coalesce(l.end_at, '') <> coalesce(l.expires_at, '')
+          OR l.status = 'expired' AND l.expires_at IS NULL)
+        """,
+    ),
+    Rule(
         "links-have-their-tokens",
         "each payment link has its latest token, and its items are marked",
         """

@@ -385,8 +385,8 @@ def _check_settlement(job: Job, access: Access) -> Flow[JobResult]:
 
 
 def _end_link(job: Job, access: Access) -> Flow[JobResult]:
-    ended = yield from pay_link.expire(job.subject, access.accounts, access.timing)
-    return JobResult(job=job, left="" if ended else "it has not expired")
+    ended = yield from pay_link.end(job.subject, access.accounts, access.timing)
+    return JobResult(job=job, left="" if ended else "it has not ended")
 
 
 def _find_runs(tx: Tx, kind: JobKind, search: Search) -> Iterator[list[DueJob]]:

@@ -24,7 +24,7 @@ from paygate.service import claiming, finding, linked, page_tokens
 from paygate.service.flow import Flow, look, repeatable, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from paygate.domain.money import Money
@@ -221,21 +221,22 @@ def revoke_in(tx: Tx, which: str, reason: str) -> PaymentLink:
     return now
 
 
-def is_to_expire(tx: Tx, which: str) -> bool:
-    """Return whether the time of an active link has passed, which is not stored yet."""
-    stored = links.stored_status(tx, which)
-    return stored is LinkStatus.ACTIVE and linked.read(tx, which).status is LinkStatus.EXPIRED
+def end_in(tx: Tx, which: str, withdrawn: Collection[str]) -> bool:
+    """
+    Store that a link has expired or that its pages were withdrawn, and return whether it had ended.
 
-
-def expire_in(tx: Tx, which: str) -> PaymentLink | None:
-    """Store that a link has expired, in this transaction; None if it has not."""
+    If a page has opened that is not among those *withdrawn*, the link stays due.
+    """
     holding.hold(tx, customers=links.customer_of(tx, which))
-    if not is_to_expire(tx, which):
-        return None
+    if not links.is_to_end(tx, which):
+        return False
     found = linked.read(tx, which)
-    links.set_status(tx, which, LinkStatus.EXPIRED)
-    linked.emit(tx, "link.expired", found)
-    return found
+    if links.stored_status(tx, which) is LinkStatus.ACTIVE:
+        links.set_status(tx, which, LinkStatus.EXPIRED)
+        linked.emit(tx, "link.expired", found)
+    elif set(links.pages_of(tx, which)) <= set(withdrawn):
+        links.set_ended(tx, which)
+    return True
 
 
 # --- Pages of payments ----------------------------------------------------------------------

@@ -54,6 +54,7 @@ from paygate.ledger import (
     attempts,
     claims,
     holding,
+    links,
     payments,
     receipts,
     stored_requests,
@@ -480,3 +481,5 @@ def _write_status(tx: Tx, before: AttemptRow, payment: Payment, changes: Changes
         status = booking.status_after(tx, before, payment, changes.state)
     if status is not payment.status or review:
         payments.set_status(tx, payment.id, status, needs_review=review, conflicted=conflicted)
+    if payment.link and status is PaymentStatus.REQUIRES_ACTION is not payment.status:
+        links.plan_withdrawal(tx, payment.link)

@@ -34,10 +34,10 @@ from paygate.service import (
 )
 from paygate.service.collect import CollectOrder
 from paygate.service.flow import Flow, look, transact
-from paygate.service.links import expire_in, is_to_expire, revoke_in
+from paygate.service.links import end_in, revoke_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from paygate.domain.customer import Browser, Customer
     from paygate.domain.kind import Kind
@@ -100,33 +100,32 @@ def revoke(
 ) -> Flow[PaymentLink]:
     """Revoke a link, and withdraw the pages on which it could still be paid."""
     revoked = yield from transact(lambda tx: revoke_in(tx, which, reason))
-    yield from close_pages(which, accounts, timing)
+    if (yield from end(which, accounts, timing)):
+        revoked = yield from look(lambda tx: linked.read(tx, which))
     return revoked
 
 
-def expire(which: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[bool]:
+def end(which: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[bool]:
     """
-    Withdraw the pages of a link whose time has passed, and let it expire; return whether it had.
+    Withdraw the pages of a link that has ended, as far as they can be; return whether it had.
 
-    No new page opens after that time. So the pages come first: if the process dies in between, the
-    link is still due, and the rest is done later.
+    A payment under way goes on. A link whose time has passed expires: no new page opens after that
+    time, so the pages come first. If the process dies in between, the link is still due, and the
+    rest is done later.
     """
-    if not (yield from look(lambda tx: is_to_expire(tx, which))):
+    if not (yield from look(lambda tx: links.is_to_end(tx, which))):
         return False
-    yield from close_pages(which, accounts, timing)
-    return (yield from transact(lambda tx: expire_in(tx, which))) is not None
+    pages = yield from look(lambda tx: links.pages_of(tx, which))
+    some = yield from look(partial(_withdrawable, pages=pages, accounts=accounts))
+    yield from withdrawing.withdraw_pages(some, accounts, timing)
+    return (yield from transact(lambda tx: end_in(tx, which, pages)))
 
 
-def close_pages(which: str, accounts: Mapping[str, GatewayAccount], timing: Timing) -> Flow[None]:
-    """Withdraw the pages of a link that can be withdrawn; a payment under way goes on."""
-    pages = yield from look(
-        lambda tx: [
-            page
-            for page in links.pages_of(tx, which)
-            if withdrawing.is_withdrawable(tx, finding.payment(tx, page), accounts)
-        ]
-    )
-    yield from withdrawing.withdraw_pages(pages, accounts, timing)
+def _withdrawable(
+    tx: Tx, pages: Sequence[str], accounts: Mapping[str, GatewayAccount]
+) -> list[str]:
+    found = [finding.payment(tx, page) for page in pages]
+    return [each.id for each in found if withdrawing.is_withdrawable(tx, each, accounts)]
 
 
 def pay(

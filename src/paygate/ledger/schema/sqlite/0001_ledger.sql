@@ -219,6 +219,7 @@ CREATE TABLE paygate_link (
   return_to TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('active', 'used', 'revoked', 'expired')),
   changed_at TEXT NOT NULL, -- when its status changed
+  end_at TEXT, -- when it expires, or its pages are to be withdrawn
   reason TEXT NOT NULL, -- why it was revoked
   generation INTEGER NOT NULL, -- of its token, which a new one replaces
   key_id TEXT NOT NULL, -- of the key from which its token is derived
@@ -230,8 +231,8 @@ CREATE TABLE paygate_link (
 CREATE INDEX paygate_link_listed ON paygate_link (tenant, created_at, id);
 CREATE INDEX paygate_link_by_customer ON paygate_link (tenant, customer, created_at, id);
 CREATE INDEX paygate_link_by_status ON paygate_link (tenant, status, created_at, id);
-CREATE INDEX paygate_link_ending ON paygate_link (tenant, expires_at, id)
-  WHERE status = 'active' AND expires_at IS NOT NULL;
+CREATE INDEX paygate_link_ending ON paygate_link (tenant, end_at, id)
+  WHERE end_at IS NOT NULL;
 
 -- What a link is for; a link to the whole balance of a customer has no rows. One of a prepayment
 -- has more rows for the invoices that replaced it: it leads to the one that does so now.
