@@ -353,6 +353,7 @@ def _links(office: Office) -> None:
     ends = office.clock.now() + timedelta(days=900)
     over = cashier.link(customer=PAYER, currency="USD", key=office.key(), expires=ends)
     cashier.revoke_link(over, reason="sent to the wrong person")
+    cashier.link(office.issue("10"), key=office.key(), expires=ends)
     cashier.payment_page(cashier.payments(limit=1)[0])
 
 
