@@ -76,8 +76,8 @@ class Prepayments(OnLedger):
 
         It cannot be paid any more, and money that waits on it becomes credit of the customer, which
         you can refund. Its payment link is revoked, and the next pass of the worker (or `recover`)
-        withdraws the pages of that. Raises `ItemAlreadyBeingPaid` while a payment that may still succeed holds
-        it. Repeating this changes nothing.
+        withdraws the pages of that. Raises `ItemAlreadyBeingPaid` while a payment that may still
+        succeed holds it. Repeating this changes nothing.
         """
         from paygate.service import prepay
 
