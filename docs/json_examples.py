@@ -24,6 +24,9 @@ from paygate.service.apply import RETRY_PLAN
 from paygate.testing import FakeClock, FakeGateway
 
 NOT_SHOWN = {
+    "api-key add": "prints a secret",
+    "api-key list": "prints how secrets begin",
+    "api-key revoke": "prints how a secret begins",
     "copy": "prints digests that differ with each run",
     "drivers": "what is installed differs from machine to machine",
     "sink installed": "what is installed differs from machine to machine",

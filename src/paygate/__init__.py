@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from paygate.domain.advice import Advice
     from paygate.domain.allocation import Allocation
+    from paygate.domain.api_key import ApiKey, ApiScope, NewApiKey
     from paygate.domain.attempt import Attempt, AttemptState
     from paygate.domain.autopay import (
         AutopayItem,
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     from paygate.domain.stored_account import StoredAccount
     from paygate.domain.subscription import Subscription, SubscriptionStatus
     from paygate.domain.words import (
+        ApiScopeWord,
         ChargeReasonWord,
         DisputeStateWord,
         InboxStateWord,
@@ -266,6 +268,10 @@ _HOMES = {
     "DeclineCode": "domain.outcome",
     "Declined": "domain.outcome",
     "RejectCause": "domain.outcome",
+    "ApiKey": "domain.api_key",
+    "ApiScope": "domain.api_key",
+    "NewApiKey": "domain.api_key",
+    "ApiScopeWord": "domain.words",
     "PayerNumber": "domain.payer_number",
     "Pays": "domain.payer_number",
     "ForeignMoney": "domain.payment",
@@ -374,6 +380,9 @@ __all__ = [
     "AddressPer",
     "Advice",
     "Allocation",
+    "ApiKey",
+    "ApiScope",
+    "ApiScopeWord",
     "ApproveElsewhere",
     "Approved",
     "AsyncCashier",
@@ -474,6 +483,7 @@ __all__ = [
     "MovementKind",
     "Network",
     "NetworkLimits",
+    "NewApiKey",
     "NotIdempotent",
     "NumberSeries",
     "OnRest",

@@ -206,6 +206,16 @@ class SettingsUnreadable(UsageError):
     tenant: str
 
 
+class ApiKeyExists(UsageError):
+    """There is a live API key with this name; revoke it, or choose another name."""
+
+    name: str
+
+
+class ApiKeyNotFound(RecordNotFound):
+    """There is no API key with this id, and no live one with this name, of this tenant."""
+
+
 class AccountExists(UsageError):
     """There is a stored account with this name, and other settings; rotate it instead."""
 
@@ -393,6 +403,7 @@ class AssignmentConflict(Refused):
     """
 
     key: str
+    currency: str
     customer: str
     owner: str
     prepayment: str

@@ -168,6 +168,11 @@ class Shop:
             "assignment_key": lambda: f"O-{next(self.keys)}",
             "prepayment": self.prepayment,
             "link": self.link,
+            "secret": lambda: cashier.add_api_key(f"k-{next(self.keys)}", scopes=["read"]).secret,
+            "api_key": lambda: cashier.add_api_key(f"k-{next(self.keys)}", scopes=["read"]).key,
+            "scopes": lambda: ["read"],
+            "digest": lambda: "0" * 64,
+            "work": lambda: lambda _: None,
             "token": self.token,
             "csv": lambda: b"number,customer,currency,total,due\n",
             "invoice": lambda: "N-3",
@@ -243,7 +248,7 @@ WRONG: Mapping[str, Callable[[Shop], Any]] = {
 
 NAMES_RECORD = {
     *("payment", "prepayment", "invoice", "method", "change", "receipt", "write_off_", "attempt"),
-    *("link", "token", "id_", "replacement"),
+    *("link", "token", "id_", "replacement", "api_key", "secret"),
 }
 """They find a record: a text that none has is *not found*, which is no fault of the call."""
 
@@ -261,6 +266,7 @@ MEANING: Mapping[str, set[str]] = {
     # Any printable text can be somebody's name for something.
     "key": {"year 1 in text"},
     "number": {"year 1 in text"},
+    "digest": {"year 1 in text"},
     "assignment_key": {"year 1 in text"},
     "document": set(),
     "source": {"a list of a text", "a list of None"},

@@ -101,6 +101,9 @@ COMMANDS: Final = {
     "orphans": "callback list",
     "replay_callback": "callback replay",
     "dismiss_callback": "callback dismiss",
+    "add_api_key": "api-key add",
+    "api_keys": "api-key list",
+    "revoke_api_key": "api-key revoke",
     "assign_payer_number": "payer-number assign",
     "payer_numbers": "payer-number list",
     "release_payer_number": "payer-number release",
@@ -130,6 +133,8 @@ COMMANDS: Final = {
     "has_other_tenants": "work",
 }
 REASONS: Final = {
+    "api_key_of": "the API reads it from a request",
+    "once": "the API does its requests with it",
     "link_of": "a payment page reads it from the address that its payer has followed",
     "begin_try": "it is for the form of a payment page",
     "pay_link": "the payer does it on a payment page; a clerk collects",

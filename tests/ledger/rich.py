@@ -533,6 +533,14 @@ def _wallet(office: Office) -> None:
             office.tell("wallet", "confirmed", page.reference, answer=answer, address_index=2)
 
 
+def _api_keys(office: Office) -> None:
+    cashier = office.cashier
+    shop = cashier.add_api_key("shop", scopes=["read", "write"])
+    cashier.add_api_key("desk", scopes=["refund"])
+    cashier.api_key_of(shop.secret)
+    cashier.revoke_api_key("desk", reason="the desk has moved")
+
+
 def _numbers(office: Office) -> None:
     cashier = office.cashier
     cashier.assign_payer_number("C-1", "V-1", via="card")
@@ -634,6 +642,7 @@ _PARTS = (
     _wallet,
     _elsewhere,
     _numbers,
+    _api_keys,
     _stored_accounts,
     _outbox,
 )

@@ -94,6 +94,7 @@ DO_NOT_GROW = {
     "paygate_sink": "a row for each sink",
     "paygate_account": "a row for each gateway account",
     "paygate_account_settings": "a row for each stored account",
+    "paygate_api_key": "a row for each API key",
     "paygate_refused_callback": "a row for each account and reason of a refusal",
     "paygate_address_count": "a row for each wallet",
 }

@@ -52,6 +52,8 @@ class Names:
     reference: str = "0000-0000"
     callback: int = 4_000_000
     payer_number: str = "VA-of-nobody"
+    api_key: str = "key_of_nobody"
+    secret: str = "pgk_" + "A" * 43
     stored: str = "account-of-nobody"
     link: str = "lnk_of_nobody"
     token: str = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -151,6 +153,7 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
     assert north.chargebacks(payment=paid)
     [callback, *_] = north.callbacks()
     north.assign_payer_number(who, "VA-7", via="card")
+    shop = north.add_api_key("shop-7", scopes=["read", "write"])
     link = north.link("N-7", key="link-7")
     page_of_payment = north.payment_page(paid)
     assert link.token is not None
@@ -177,6 +180,8 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
         reference=paid.short_reference,
         callback=callback.id,
         payer_number="VA-7",
+        api_key=shop.key.id,
+        secret=shop.secret.reveal(),
         stored=north.add_account("till-7", settings={"driver": "fake"}).name,
         prepayment=north.prepay("C-7", usd("5.00"), assignment_key="order-7", key="entry-7").id,
     )
@@ -254,6 +259,8 @@ CALLS: dict[str, list[Call]] = {
         lambda c, n: c.links(customer=n.customer),
         lambda c, n: c.links(after=n.link),
     ],
+    "api_key_of": [lambda c, n: c.api_key_of(n.secret)],
+    "revoke_api_key": [lambda c, n: c.revoke_api_key(n.api_key, reason="theirs")],
     "link_by_id": [lambda c, n: c.link_by_id(n.link)],
     "link_of": [lambda c, n: c.link_of(n.token), lambda c, n: c.link_of(n.paid_token)],
     "reissue_link": [lambda c, n: c.reissue_link(n.link)],
@@ -370,6 +377,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "delivery_log": lambda c: [None] * replayed(c) + c.delivery_log("crm"),
     "callbacks": lambda c: c.callbacks(),
     "stored_accounts": lambda c: c.stored_accounts(),
+    "api_keys": lambda c: c.api_keys(),
     "orphans": lambda c: c.orphans(),
     "run_autopay": lambda c: c.run_autopay().charged,
     "autopay_run": lambda c: [] if c.autopay_run() is None else [c.autopay_run()],
@@ -417,6 +425,8 @@ OWN = {
     "tenants_due",  # of the whole ledger, as it says
     "check",
     "add_account",
+    "add_api_key",
+    "once",  # what its work does is the caller's own
     "stored_accounts_readable",  # of the whole ledger, as it says
 }
 

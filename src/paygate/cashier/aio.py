@@ -17,6 +17,7 @@ from paygate.cashier import arguments
 from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.merchants import accounts_in, failed, in_thread, too_slow
+from paygate.cashier.once import Once
 from paygate.cashier.serving import note_problems, stored_accounts
 from paygate.cashier.threads import Threads, overdue
 from paygate.cashier.timing import unit_times
@@ -43,7 +44,7 @@ T = TypeVar("T")
 _LOGGER = "paygate.cashier"
 
 
-class AsyncCashier(Awaited, Lends, Face, Desk):
+class AsyncCashier(Awaited, Lends, Face, Once, Desk):
     """Issue invoices and collect them, in asyncio; see `Cashier` for the verbs.
 
     Use it in one event loop. `aclose` waits for payments that are under way.

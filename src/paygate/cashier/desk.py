@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paygate.cashier.accounts import Accounts
+from paygate.cashier.api_keys import ApiKeys
 from paygate.cashier.autopay import Autopay
 from paygate.cashier.books import BookVerbs
 from paygate.cashier.by_hand import ByHand
@@ -51,6 +52,7 @@ class BookDesk(
     Outbox,
     BookVerbs,
     StoredAccounts,
+    ApiKeys,
 ):
     """The verbs that send nothing: they only write to the ledger, or read it."""
 

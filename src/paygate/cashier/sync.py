@@ -12,6 +12,7 @@ from paygate import logs, telemetry
 from paygate.cashier.desk import Desk
 from paygate.cashier.face import Face, in_time
 from paygate.cashier.merchants import accounts_in, at_once, failed, in_thread, too_slow
+from paygate.cashier.once import Once
 from paygate.cashier.serving import note_problems, stored_accounts
 from paygate.cashier.threads import Threads, overdue
 from paygate.cashier.timing import unit_times
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Cashier(AtOnce, Lends, Face, Desk):
+class Cashier(AtOnce, Lends, Face, Once, Desk):
     """Issue invoices and collect them; every verb returns when its result is durable.
 
     Open one per process and share it: it can be used by several threads, and after

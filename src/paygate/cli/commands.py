@@ -192,6 +192,14 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "release": Command("payer_numbers", "release", "Release a payer number."),
         },
     ),
+    "api-key": Noun(
+        "Add, list and revoke the keys with which programs call the API.",
+        {
+            "add": Command("api_keys", "add", "Make an API key, and show its secret once."),
+            "list": Command("api_keys", "list_", "List API keys, without their secrets."),
+            "revoke": Command("api_keys", "revoke", "End an API key."),
+        },
+    ),
     "callback": Noun(
         "List callbacks of processors, and apply them again.",
         {

@@ -144,3 +144,6 @@ KeyedVerb: TypeAlias = Literal[
 
 RoundingWord: TypeAlias = Literal["half_up", "half_even"]
 """How a product is rounded to the minor unit: see `Rounding`."""
+
+ApiScopeWord: TypeAlias = Literal["read", "write", "refund"]
+"""What an API key may do: see `ApiScope`."""

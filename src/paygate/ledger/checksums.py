@@ -85,6 +85,10 @@ LINK_ITEM: Final = _facts("link_item", "link position; item")
 PAGE_TOKEN: Final = _facts(
     "page_token", "tenant digest; kind subject generation key_id created_at=at"
 )
+API_KEY: Final = _facts(
+    "api_key",
+    "id; tenant name scopes digest hint added_at=at added_by=actor revoked_at revoked_by reason",
+)
 ASSIGNMENT_KEY: Final = _facts("assignment_key", "tenant currency key; customer created_at=at")
 PAYMENT: Final = _facts(
     "payment",
@@ -228,6 +232,7 @@ ALL: Final = (
     LINK,
     LINK_ITEM,
     PAGE_TOKEN,
+    API_KEY,
     ASSIGNMENT_KEY,
     PAYMENT,
     REVIEW,

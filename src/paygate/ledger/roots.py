@@ -149,6 +149,10 @@ ROOTLESS: Final[Mapping[str, str]] = {
     "paygate_sequence": "One statement increments the value and locks the row.",
     "paygate_file": "A file is named by its digest, so who writes it writes the same.",
     "paygate_letterhead": "A version is unique, and never changed.",
+    "paygate_api_key": (
+        "Live names and digests are unique, and one conditional statement revokes a key or notes "
+        "that it was used."
+    ),
     "paygate_account": "Each statement writes one fact of one row, and the last one wins.",
     "paygate_account_settings": (
         "A name is unique, and a change takes effect only on the revision from which it was made."

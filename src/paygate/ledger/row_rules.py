@@ -31,6 +31,7 @@ FILE: Final = Rule(
 _COUNTED: Final = [
     "account_settings",
     "allocation",
+    "api_key",
     "arrival",
     "assignment_key",
     "attempt",
@@ -501,9 +502,10 @@ _CALLS: Final = (
             LEFT JOIN paygate_write_off w ON w.id = k.result AND w.tenant = k.tenant
             LEFT JOIN paygate_item v ON v.id = k.result AND v.tenant = k.tenant
             LEFT JOIN paygate_link l ON l.id = k.result AND l.tenant = k.tenant
+            LEFT JOIN paygate_api_key s ON s.id = k.result AND s.tenant = k.tenant
             WHERE k.tenant = :tenant AND k.operation <> 'record_refund'
               AND p.id IS NULL AND a.id IS NULL AND w.id IS NULL AND v.id IS NULL
-              AND l.id IS NULL
+              AND l.id IS NULL AND s.id IS NULL
             """,
         ),
         cheap=False,

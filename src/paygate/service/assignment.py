@@ -61,29 +61,30 @@ def own_key(tx: Tx, currency: str, key: str, customer: str) -> None:
     """Give *key* to *customer*; raise `AssignmentConflict` if it belongs to another customer."""
     owner = prepayments.own_key(tx, currency, key, customer)
     if owner != customer:
-        raise conflict(key, customer, owner)
+        raise conflict(currency, key, customer, owner)
 
 
-def conflict(key: str, customer: str, owner: str) -> AssignmentConflict:
+def conflict(currency: str, key: str, customer: str, owner: str) -> AssignmentConflict:
     """Return the error that *key* belongs to *owner*, and not to *customer*."""
     return AssignmentConflict(
         f"the assignment key {shown(key)} belongs to customer {shown(owner)}, not to "
         f"{shown(customer)}; a key is never used for another customer, so use another key",
         argument="assignment_key",
         key=key,
+        currency=currency,
         customer=customer,
         owner=owner,
         prepayment="",
     )
 
 
-def emit_conflict(tx: Tx, error: AssignmentConflict, currency: str) -> None:
+def emit_conflict(tx: Tx, error: AssignmentConflict) -> None:
     """Emit that a key was refused, which two systems of the host may have to settle."""
     facts = {
         "customer": error.customer,
         "owner": error.owner,
         "assignment_key": error.key,
-        "currency": currency,
+        "currency": error.currency,
     }
     outbox.emit(tx, "assignment.conflict", f"customer:{error.customer}", facts)
 

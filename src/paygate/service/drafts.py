@@ -65,7 +65,7 @@ def draft(bill: Bill) -> Flow[Invoice]:
     try:
         return (yield from repeatable(lambda tx: draft_in(tx, bill)))
     except AssignmentConflict as error:
-        yield from issue.report(error, bill.total.currency)
+        yield from issue.report(error)
         raise
 
 
@@ -100,8 +100,7 @@ def change(which: Invoice | str, wanted: DraftChange) -> Flow[Invoice]:
     try:
         return (yield from transact(lambda tx: change_in(tx, which, wanted)))
     except AssignmentConflict as error:
-        found = yield from look(lambda tx: finding.invoice(tx, which))
-        yield from issue.report(error, found.total.currency)
+        yield from issue.report(error)
         raise
 
 

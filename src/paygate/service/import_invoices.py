@@ -111,8 +111,8 @@ def import_in(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> Imported:
     """Issue the rows of *sheet* in this transaction, or raise `ImportRejected`."""
     finding.hold(tx, (), *(row.bill.customer for row in sheet.rows))
     found = _compare(tx, sheet, skip_bad=skip_bad)
-    for error, currency in found.conflicts:
-        assignment.emit_conflict(tx, error, currency)
+    for error in found.conflicts:
+        assignment.emit_conflict(tx, error)
     known = found.known
     issued = tuple(issue.issue_in(tx, row.bill) for row in found.new)
     # In the order of the file, for new and known invoices: the last row applies.
@@ -168,7 +168,7 @@ class _Compared:
     new: tuple[GoodRow, ...]
     known: tuple[Invoice, ...]
     problems: tuple[ImportProblem, ...]
-    conflicts: tuple[tuple[AssignmentConflict, str], ...]
+    conflicts: tuple[AssignmentConflict, ...]
 
 
 def _compare(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> _Compared:
@@ -180,7 +180,7 @@ def _compare(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> _Compared:
     new: list[GoodRow] = []
     known: list[Invoice] = []
     owners: dict[tuple[str, str], str] = {}
-    conflicts: list[tuple[AssignmentConflict, str]] = []
+    conflicts: list[AssignmentConflict] = []
     problems = list(sheet.problems)
     for row in sheet.rows:
         try:
@@ -189,7 +189,7 @@ def _compare(tx: Tx, sheet: Sheet, *, skip_bad: bool) -> _Compared:
         except (NumberReused, AssignmentConflict) as error:
             problems.append(ImportProblem(row.line, error.message))
             if isinstance(error, AssignmentConflict):
-                conflicts.append((error, row.bill.total.currency))
+                conflicts.append(error)
             continue
         if found is None:
             new.append(row)
@@ -211,7 +211,7 @@ def _check_key(tx: Tx, bill: Bill, owners: dict[tuple[str, str], str]) -> None:
     customer = bill.customer if isinstance(bill.customer, str) else bill.customer.id
     owner = owners.get(named) or prepayments.owner_of_key(tx, *named) or customer
     if owner != customer:
-        raise assignment.conflict(bill.assignment_key, customer, owner)
+        raise assignment.conflict(*named, customer, owner)
     owners[named] = customer
 
 

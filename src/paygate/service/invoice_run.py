@@ -248,8 +248,8 @@ def issue_in(tx: Tx, *, group: Sequence[_Read], series: NumberSeries | None) -> 
         if bill is not None and each.order is not None:
             issue.issue_in(tx, bill)
         states.append(state)
-    for error, currency in seen.conflicts:
-        assignment.emit_conflict(tx, error, currency)
+    for error in seen.conflicts:
+        assignment.emit_conflict(tx, error)
     return _Done(states)
 
 
@@ -305,7 +305,7 @@ def _decided(each: _Read, series: NumberSeries | None, seen: _Ledger) -> tuple[s
     except UsageError as error:
         return error.message, None
     except AssignmentConflict as error:
-        seen.conflicts.append((error, order.total.currency))
+        seen.conflicts.append(error)
         return error.message, None
     return _ISSUED, bill
 
@@ -316,7 +316,7 @@ class _Ledger:
     def __init__(self, tx: Tx, rehearsal: _Rehearsal | None = None) -> None:
         self._tx, self._rehearsal = tx, rehearsal
         self.notes: dict[str, str] = {}
-        self.conflicts: list[tuple[AssignmentConflict, str]] = []
+        self.conflicts: list[AssignmentConflict] = []
 
     def print_of(self, order: str) -> str | None:
         """Return the fingerprint of the order that was invoiced under this id."""
@@ -336,7 +336,7 @@ class _Ledger:
         if owner is None:
             owner = self._noted(f"key {currency}/{key}")
         if owner not in (None, bill.customer_id):
-            raise assignment.conflict(key, bill.customer_id, owner)
+            raise assignment.conflict(currency, key, bill.customer_id, owner)
 
     def has_number(self, number: str) -> bool:
         """Return whether an invoice has this number."""

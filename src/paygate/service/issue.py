@@ -97,19 +97,19 @@ def issue(bill: Bill) -> Flow[Invoice]:
     try:
         return (yield from repeatable(lambda tx: issue_in(tx, bill)))
     except AssignmentConflict as error:
-        yield from report(error, bill.total.currency)
+        yield from report(error)
         raise
 
 
-def report(error: AssignmentConflict, currency: str) -> Flow[None]:
+def report(error: AssignmentConflict) -> Flow[None]:
     """Emit that the key of another customer was refused; the refusal itself stored nothing."""
     if error.owner != error.customer:
-        yield from transact(partial(_report_in, error=error, currency=currency))
+        yield from transact(partial(_report_in, error=error))
 
 
-def _report_in(tx: Tx, error: AssignmentConflict, currency: str) -> None:
+def _report_in(tx: Tx, error: AssignmentConflict) -> None:
     finding.hold(tx, (), error.customer)
-    assignment.emit_conflict(tx, error, currency)
+    assignment.emit_conflict(tx, error)
 
 
 def issue_in(tx: Tx, bill: Bill) -> Invoice:

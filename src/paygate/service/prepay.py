@@ -39,7 +39,7 @@ def prepay(order: PrepayOrder) -> Flow[Prepayment]:
     try:
         return (yield from repeatable(lambda tx: prepay_in(tx, order)))
     except AssignmentConflict as error:
-        yield from issue.report(error, order.amount.currency)
+        yield from issue.report(error)
         raise
 
 
@@ -104,6 +104,7 @@ def _in_use(other: Prepayment, key: str, customer: str) -> AssignmentConflict:
         "issue its invoice, or close it with close_prepayment",
         argument="assignment_key",
         key=key,
+        currency=other.amount.currency,
         customer=customer,
         owner=customer,
         prepayment=other.id,

@@ -22,6 +22,7 @@ from paygate.cashier.arguments.amounts import (
     seconds,
     span,
 )
+from paygate.cashier.arguments.api_keys import api_key, scopes
 from paygate.cashier.arguments.charging import charge_reason, metadata, return_url, statement_suffix
 from paygate.cashier.arguments.files import content, decimal_mark, delimiter, encoding
 from paygate.cashier.arguments.inbound import callback, parameters
@@ -122,6 +123,7 @@ __all__ = [
     "address_of_ledger",
     "aggregate",
     "any_money",
+    "api_key",
     "assignment_key",
     "attempt",
     "bounds",
@@ -199,6 +201,7 @@ __all__ = [
     "refuse",
     "return_to",
     "return_url",
+    "scopes",
     "sealed_method",
     "seconds",
     "settings",

@@ -261,6 +261,26 @@ CREATE TABLE paygate_page_token (
   UNIQUE (tenant, kind, subject, generation)
 );
 
+-- The keys with which programs of a merchant call the API. Of their secrets only the digest is kept.
+CREATE TABLE paygate_api_key (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  scopes text COLLATE "C" NOT NULL, -- what it may do, separated by spaces
+  digest text COLLATE "C" NOT NULL, -- SHA-256, hexadecimal
+  hint text COLLATE "C" NOT NULL, -- how the secret begins
+  added_at text COLLATE "C" NOT NULL,
+  added_by text COLLATE "C" NOT NULL,
+  last_used_at text COLLATE "C", -- to the minute
+  revoked_at text COLLATE "C",
+  revoked_by text COLLATE "C",
+  reason text COLLATE "C" NOT NULL, -- why it was revoked
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, digest)
+);
+CREATE UNIQUE INDEX paygate_api_key_live ON paygate_api_key (tenant, name)
+  WHERE revoked_at IS NULL;
+
 -- A payment without a customer came for an unassigned payer number, and is flagged for review.
 CREATE TABLE paygate_payment (
   id text COLLATE "C" PRIMARY KEY,
@@ -1259,6 +1279,7 @@ CREATE TABLE paygate_row_count (
 INSERT INTO paygate_row_count (name, shard, written) VALUES
   ('paygate_account_settings', 0, 0),
   ('paygate_allocation', 0, 0),
+  ('paygate_api_key', 0, 0),
   ('paygate_arrival', 0, 0),
   ('paygate_assignment_key', 0, 0),
   ('paygate_attempt', 0, 0),
@@ -1315,6 +1336,8 @@ $$;
 CREATE TRIGGER paygate_account_settings_counted AFTER INSERT ON paygate_account_settings
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_api_key_counted AFTER INSERT ON paygate_api_key
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_arrival_counted AFTER INSERT ON paygate_arrival
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();

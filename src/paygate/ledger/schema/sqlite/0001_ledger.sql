@@ -259,6 +259,26 @@ CREATE TABLE paygate_page_token (
   UNIQUE (tenant, kind, subject, generation)
 ) STRICT, WITHOUT ROWID;
 
+-- The keys with which programs of a merchant call the API. Of their secrets only the digest is kept.
+CREATE TABLE paygate_api_key (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  scopes TEXT NOT NULL, -- what it may do, separated by spaces
+  digest TEXT NOT NULL, -- SHA-256, hexadecimal
+  hint TEXT NOT NULL, -- how the secret begins
+  added_at TEXT NOT NULL,
+  added_by TEXT NOT NULL,
+  last_used_at TEXT, -- to the minute
+  revoked_at TEXT,
+  revoked_by TEXT,
+  reason TEXT NOT NULL, -- why it was revoked
+  checksum INTEGER NOT NULL,
+  UNIQUE (tenant, digest)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX paygate_api_key_live ON paygate_api_key (tenant, name)
+  WHERE revoked_at IS NULL;
+
 -- A payment without a customer came for an unassigned payer number, and is flagged for review.
 CREATE TABLE paygate_payment (
   id TEXT PRIMARY KEY,
@@ -1220,6 +1240,7 @@ CREATE TABLE paygate_row_count (
 INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_account_settings', 0),
   ('paygate_allocation', 0),
+  ('paygate_api_key', 0),
   ('paygate_arrival', 0),
   ('paygate_assignment_key', 0),
   ('paygate_attempt', 0),
@@ -1269,6 +1290,8 @@ CREATE TRIGGER paygate_account_settings_counted AFTER INSERT ON paygate_account_
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_account_settings'; END;
 CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_allocation'; END;
+CREATE TRIGGER paygate_api_key_counted AFTER INSERT ON paygate_api_key
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_api_key'; END;
 CREATE TRIGGER paygate_arrival_counted AFTER INSERT ON paygate_arrival
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_arrival'; END;
 CREATE TRIGGER paygate_assignment_key_counted AFTER INSERT ON paygate_assignment_key
