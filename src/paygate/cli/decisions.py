@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from paygate.cli import options, payments
 from paygate.cli.opening import Where, read_amount, with_ledger
-from paygate.domain.kind import Operation
-from paygate.domain.movement import Movement, MovementKind
-from paygate.domain.outcome import Approved, Authorized, DeclineCode, Declined, Ended, Ending
+from paygate.domain.movement import Movement
+from paygate.domain.outcome import Approved, Authorized, Declined, Ended
 from paygate.errors import InvalidValue
-from paygate.service.resolve import MOVES
-
-if TYPE_CHECKING:
-    from paygate.cashier.sync import Cashier
-    from paygate.domain.money import Money
+from paygate.service.stating import End, asked_of, not_done
 
 EvidenceOption = Annotated[str, typer.Option("--evidence", help="Where you saw it.")]
-
-
-class End(StrEnum):
-    """The outcome that a person can record for an attempt."""
-
-    SUCCEEDED = "succeeded"
-    HELD = "held"
-    DECLINED = "declined"
-    CANCELED = "canceled"
-    EXPIRED = "expired"
-
-
 EndOption = Annotated[End, typer.Option("--ended", help="The outcome.")]
-
-
-def not_done(ended: End) -> Declined | Ended:
-    """Return the outcome for an attempt that did nothing."""
-    match ended:
-        case End.CANCELED:
-            return Ended(how=Ending.CANCELED)
-        case End.EXPIRED:
-            return Ended(how=Ending.EXPIRED)
-        case _:
-            return Declined(code=DeclineCode.GENERIC, raw_code="", retryable=False)
 
 
 @with_ledger
@@ -66,7 +36,7 @@ def resolve(
 ) -> None:
     """Record the outcome of an attempt of a payment that could not be determined."""
     with where.open() as cashier:
-        asked = _asked(cashier, payment, attempt)
+        asked = asked_of(cashier.attempts(payment), cashier.payment(payment), attempt)
         money = asked.amount if amount is None else read_amount(cashier, amount)
         outcome: Approved | Authorized | Declined | Ended
         match ended:
@@ -96,32 +66,6 @@ def reviewed(
     with where.open() as cashier:
         made = cashier.reviewed(payment, reason=reason)
     payments.tell(made, as_json=where.as_json)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the chosen attempt was requested to do."""
-
-    amount: Money
-    kind: MovementKind
-    moves: bool = False
-
-
-def _asked(cashier: Cashier, payment: str, attempt: str | None) -> _Asked:
-    """Return the chosen attempt; if there is not exactly one, the cashier will refuse."""
-    rows = cashier.attempts(payment)
-    live = [row for row in rows if not row.state.final]
-    meant = [row for row in rows if row.id == attempt]
-    meant = meant or [row for row in live if row.state.in_doubt] or live
-    if not meant:
-        return _Asked(cashier.payment(payment).amount, MovementKind.CHARGE)
-    operation = meant[0].operation
-    if operation is Operation.COMPLETE:
-        operation = rows[0].operation
-    kind = MOVES[operation]
-    # Voiding an authorization moves no money.
-    moves = kind is not None and operation is not Operation.VOID
-    return _Asked(meant[0].amount, kind or MovementKind.CHARGE, moves)
 
 
 @with_ledger

@@ -16,6 +16,7 @@ from paygate.domain.method import StoredMethod
 from paygate.domain.outcome import Approved, Declined, Ended
 from paygate.domain.secret import Secret
 from paygate.errors import TokenKeysMissing
+from paygate.service.stating import End, not_done
 
 if TYPE_CHECKING:
     from paygate.domain.method import MethodRequest, PaymentMethod
@@ -150,8 +151,8 @@ def resolve(
     hide(where.ctx, method)
     decisions.check_held(ended)
     with where.open() as cashier:
-        outcome: Approved | Declined | Ended = decisions.not_done(ended)
-        if ended is decisions.End.SUCCEEDED:
+        outcome: Approved | Declined | Ended = not_done(ended)
+        if ended is End.SUCCEEDED:
             stored = None
             if method is not None:
                 stored = StoredMethod(token=Secret(method), kind=kind, brand=brand, last4=last4)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 async def call(
-    threads: CapacityLimiter, called: Callable[..., Any], *args: Any, **more: Any
+    threads: CapacityLimiter, called: Callable[..., Any], /, *args: Any, **more: Any
 ) -> Any:
     """
     Await a coroutine function, and run any other in a thread, because it may block.

@@ -38,7 +38,7 @@ class Screen:
 
     @property
     def to(self) -> str:
-        assert self.status == 303, (self.status, self.response.text)
+        assert self.status == 303, (self.status, self.text)
         return self.response.headers["location"]
 
     @property
@@ -122,19 +122,19 @@ class Clerk:
 
 
 @contextmanager
-def open_office(
-    gateways: Mapping[str, FakeGateway] | None = None, **more: Any
-) -> Generator[Office]:
+def open_office(*, sinks: Any = None, **more: Any) -> Generator[Office]:
     """Open an office with a desk; *more* are arguments of the desk."""
-    accounts = {"card": FakeGateway()} if gateways is None else gateways
     clock = FakeClock()
+    accounts = {"card": FakeGateway(clock=clock)}
     apps: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await apps[0](scope, receive, send)
 
     with (
-        Cashier.in_memory(gateways=accounts, clock=clock, page_keys=[KEY]) as cashier,
+        Cashier.in_memory(
+            gateways=accounts, clock=clock, page_keys=[KEY], sinks=sinks or {}
+        ) as cashier,
         asgi_served(app, lifespan="off") as origin,
         httpx.Client(base_url=origin, timeout=PATIENCE_S) as client,
     ):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from paygate.errors import InvalidValue, MissingExtra
+from paygate.web.desk.acting import ACT_PAGES
 from paygate.web.desk.finding import FIND_PAGES
+from paygate.web.desk.queues import QUEUE_PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from paygate.web.pages.visits import AnyCashier, SettingsOf
     from paygate.web.settings import WebSettings
 
-PAGES: Final[tuple[DeskPage, ...]] = (*FIND_PAGES,)
+PAGES: Final[tuple[DeskPage, ...]] = (*FIND_PAGES, *ACT_PAGES, *QUEUE_PAGES)
 """The pages that every desk has, in the order of the menu."""
 
 

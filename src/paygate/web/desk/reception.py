@@ -14,10 +14,8 @@ from typing_extensions import override
 
 from paygate.domain.origin import origin_of
 from paygate.errors import (
-    GatewayNotFound,
     InvalidValue,
     PaygateError,
-    RecordNotFound,
     Refused,
     StoreError,
     UsageError,
@@ -102,7 +100,8 @@ class DeskReception(Reception):
             if posted and page.act is not None:
                 return await self._take(found, page, page.act)
             return await self._show(found, page)
-        except (RecordNotFound, GatewayNotFound):
+        except UsageError:
+            # What is not valid, or not in this ledger, was in the address.
             raise NotThereError from None
 
     async def _take(
@@ -127,7 +126,7 @@ class DeskReception(Reception):
         except StoreError:
             raise
         except (Refused, UsageError) as refused:
-            problems = (_problem(refused),)
+            problems = (_problem(refused, typed),)
             return await self._show(sent.with_(problems=problems), page, status=422)
         return see_other(done.to if done.said is None else _with_said(found, done.to, done.said))
 
@@ -262,10 +261,11 @@ def require_keys(web: WebSettings) -> None:
         )
 
 
-def _problem(refused: PaygateError) -> Problem:
-    """Return the refusal of a verb, at the field of its argument."""
-    argument = str(refused.facts.get("argument") or "form")
-    return Problem(argument, english("{why}", why=refused.message))
+def _problem(refused: PaygateError, typed: Mapping[str, str]) -> Problem:
+    """Return the refusal of a verb, at the field of its argument if the form has it."""
+    argument = str(refused.facts.get("argument") or "")
+    field = argument if argument in typed else "form"
+    return Problem(field, english("{why}", why=refused.message))
 
 
 def _with_said(found: DeskVisit, to: str, said: Text) -> str:

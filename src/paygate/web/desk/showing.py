@@ -97,7 +97,7 @@ def facts_of(payment: Payment, receipts: Sequence[Receipt]) -> Facts:
         ("Became credit", payment.credited if payment.credited.minor else None),
         ("Paid from credit", payment.from_credit if payment.from_credit.minor else None),
         ("Counts when settled", payment.awaiting if payment.awaiting.minor else None),
-        ("Held", payment.authorized),
+        ("Held", payment.authorized or None),
         ("Account", payment.account),
         ("Kind", words(payment.kind.value)),
         ("Reference of the processor", payment.reference or None),

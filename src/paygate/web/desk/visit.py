@@ -75,7 +75,7 @@ class DeskVisit:
         """Return the address of a page of the desk."""
         return f"{self.root}{path}"
 
-    async def run(self, verb: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    async def run(self, verb: Callable[..., Any], /, *args: Any, **more: Any) -> Any:
         """Return what a verb of the `cashier` returns, whichever face it has."""
         return await self.runs(self.visit, verb, *args, **more)
 

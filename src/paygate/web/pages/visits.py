@@ -269,7 +269,7 @@ class Reception:
             found: Mapping[str, GatewayAccount] = await self._run(visit, visit.cashier.accounts)
             return found
 
-    async def _run(self, visit: Visit, verb: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    async def _run(self, visit: Visit, verb: Callable[..., Any], /, *args: Any, **more: Any) -> Any:
         async with self._share(visit):
             return await call(self._page_threads(), verb, *args, **more)
 
