@@ -117,6 +117,13 @@ EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
         "merchant_id": "7E7MGXCWTTKK2",
         "vault": True,
     },
+    "skrill": {
+        "email": "merchant@example.com",
+        "merchant_id": "4637827",
+        "secret_word": "example",
+        "api_password": "example-password",
+        "status_url": "https://shop.example/callbacks/skrill",
+    },
     "bitcoin": {
         "network": "regtest",
         "wallet": "wpkh(tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4L"
@@ -467,6 +474,12 @@ def paypal_settings() -> Iterator[Row]:
     return settings_of(PayPalSettings)
 
 
+def skrill_settings() -> Iterator[Row]:
+    from paygate.drivers.skrill.settings import SkrillSettings
+
+    return settings_of(SkrillSettings)
+
+
 def actions() -> Iterator[Row]:
     yield "Action", "What the host does"
     for action in get_args(Action):
@@ -722,6 +735,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "stripe-settings": stripe_settings,
     "paypal-settings": paypal_settings,
     "paypal-issues": paypal_issues,
+    "skrill-settings": skrill_settings,
     "bitcoin-settings": bitcoin_settings,
     "authorize-net-settings": authorize_net_settings,
     "smtp-settings": smtp_settings,

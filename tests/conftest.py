@@ -124,6 +124,9 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "paypal/notifications_webhooks_v1.json": "the same",
     "paypal/issues.json": "the issues that those files name, by call and status",
     "paypal/prism_patch.py": "makes those files fit for Prism; ours, beside the sheets",
+    "skrill/vectors.json": (
+        "https://github.com/zhooravell/skrill-php-client, its tests; the rest made by that rule"
+    ),
     "authorizenet/webhook-vector.json": "https://github.com/stymiee/authnetjson, its tests",
 }
 """Where the files of the sheets that tests read are published."""

@@ -157,12 +157,15 @@ if TYPE_CHECKING:
     )
     from paygate.driverkit.signatures import HmacKeys, alike, check_age, unix_stamp
     from paygate.driverkit.tables import by_word
+    from paygate.driverkit.wallets import Wallet, WalletSettings, page_action, page_traits
     from paygate.driverkit.writing import (
         Form,
         Members,
         filled,
         form_body,
+        form_request,
         json_body,
+        json_request,
         listed,
         plain,
         short_key,
@@ -317,6 +320,8 @@ __all__ = [
     "Verifies",
     "Voiding",
     "Voids",
+    "Wallet",
+    "WalletSettings",
     "Watches",
     "Withdrawal",
     "Withdraws",
@@ -330,11 +335,15 @@ __all__ = [
     "digest_key",
     "filled",
     "form_body",
+    "form_request",
     "json_body",
+    "json_request",
     "limits_of",
     "listed",
     "matching",
     "origin_of",
+    "page_action",
+    "page_traits",
     "plain",
     "read_form",
     "read_json",
@@ -368,7 +377,11 @@ _KIT: Final = {
     "settings": "AmountTable Plain Secrets limits_of matching safe_url",
     "signatures": "HmacKeys alike check_age unix_stamp",
     "tables": "by_word",
-    "writing": "Form Members filled form_body json_body listed plain short_key xml_body",
+    "wallets": "Wallet WalletSettings page_action page_traits",
+    "writing": (
+        "Form Members filled form_body form_request json_body json_request listed plain short_key "
+        "xml_body"
+    ),
     "xml_fields": "XmlFields read_xml",
 }
 _HOMES: Final = {

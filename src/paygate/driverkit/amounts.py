@@ -26,7 +26,7 @@ class Amounts:
     def __init__(
         self, by: str, digits: Mapping[str, int], steps: Mapping[str, int] | None = None
     ) -> None:
-        self._by = by
+        self.by = by
         self.digits, self.steps = digits, steps or {}
         self.currencies = frozenset(digits)
 
@@ -35,7 +35,7 @@ class Amounts:
         digits = self.digits.get(money.currency)
         if digits is None:
             raise Unsupported(
-                f"the {self._by} driver does not charge {money.currency}; its traits list its "
+                f"the {self.by} driver does not charge {money.currency}; its traits list its "
                 "currencies",
                 currency=money.currency,
             )
@@ -43,7 +43,7 @@ class Amounts:
         amount, rest = _shifted(money.minor, shift)
         if rest or amount % self.steps.get(money.currency, 1):
             raise Unsupported(
-                f"{self._by} does not charge {money}: it has fewer digits in {money.currency}; "
+                f"{self.by} does not charge {money}: it has fewer digits in {money.currency}; "
                 "round the amount first",
                 currency=money.currency,
             )
@@ -57,11 +57,11 @@ class Amounts:
     def of_whole(self, currency: str, amount: int) -> Money:
         """Return *amount* as Money, or raise `BadResponse` if the currency cannot express it."""
         if currency not in self.digits:
-            raise BadResponse(f"{self._by} names a currency that it is not known to use")
+            raise BadResponse(f"{self.by} names a currency that it is not known to use")
         shift = SCALES[currency] - self.digits[currency]
         minor, rest = _shifted(amount, shift)
         if rest or not 0 <= minor <= MINOR_MAX:
-            raise BadResponse(f"{self._by} names an amount that {currency} does not have")
+            raise BadResponse(f"{self.by} names an amount that {currency} does not have")
         return Money(currency, minor)
 
     def read_whole(self, fields: Fields, path: str, currency: str) -> Money:
@@ -71,7 +71,7 @@ class Amounts:
     def read_decimal(self, fields: Fields, path: str, currency: str) -> Money:
         """Return the amount at *path*, written as `decimal` writes one."""
         if currency not in self.digits:
-            raise BadResponse(f"{self._by} names a currency that it is not known to use")
+            raise BadResponse(f"{self.by} names a currency that it is not known to use")
         return fields.money(path, currency)
 
 

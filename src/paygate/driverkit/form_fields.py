@@ -40,14 +40,27 @@ class FormFields(Fields):
 
 
 def read_form(
-    source: Response | bytes | str, by: str, *, bytes_max: int = BODY_BYTES_MAX
+    source: Response | bytes | str,
+    by: str,
+    *,
+    bytes_max: int = BODY_BYTES_MAX,
+    encoding: str = "utf-8",
 ) -> FormFields:
-    """Return the fields of a form in UTF-8, or of a query string, or raise `BadResponse`."""
+    """
+    Return the fields of a form, or of a query string, or raise `BadResponse`.
+
+    With the *encoding* ``latin-1`` each byte is a character, so that a signature over the bytes can
+    be computed from the texts.
+    """
     given = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     body = body_of(given, by, "a form", bytes_max)
     try:
         pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX
+            body.decode(encoding),
+            keep_blank_values=True,
+            encoding=encoding,
+            errors="strict",
+            max_num_fields=FIELDS_MAX,
         )
     except ValueError:
         raise unreadable(given, by, "a form") from None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlencode
 
+from paygate.dialogue import Request
 from paygate.gateway import digest_key, step_key
 
 if TYPE_CHECKING:
@@ -66,6 +68,36 @@ def _elements(name: str, value: Member) -> str:
     else:
         return "".join(_elements(name, each) for each in value)
     return f"<{name}>{inner}</{name}>" if inner else ""
+
+
+def form_request(url: str, step: str, form: Form, *, moves_money: bool = False) -> Request:
+    """Return a POST of *form*; it is repeatable unless it moves money."""
+    return _post(url, step, "application/x-www-form-urlencoded", form_body(form), moves_money)
+
+
+def json_request(
+    url: str,
+    step: str,
+    value: Mapping[str, object],
+    *,
+    moves_money: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Request:
+    """Return a POST of *value* as JSON; it is repeatable unless it moves money."""
+    request = _post(url, step, "application/json", json_body(value), moves_money)
+    return replace(request, headers={**request.headers, **(headers or {})})
+
+
+def _post(url: str, step: str, kind: str, body: bytes, moves_money: bool) -> Request:  # noqa: FBT001
+    return Request(
+        method="POST",
+        url=url,
+        step=step,
+        headers={"Content-Type": kind},
+        body=body,
+        moves_money=moves_money,
+        repeatable=not moves_money,
+    )
 
 
 # --- Texts that fit ---------------------------------------------------------------------

@@ -425,11 +425,13 @@ class LookUpConformance(Conversation):
             "the traits say that inquiries search a list, or are not possible",
         )
         asked = self.inquiry(self.operation)
-        wanted = asked.our_ref if by is InquiryBy.OUR_REF else asked.reference
+        wanted = [asked.our_ref if by is InquiryBy.OUR_REF else asked.reference]
+        if asked.parent_reference and asked.reference:
+            wanted.append(asked.reference)  # what follows a payment may only have a name there
         requests = self.held(self.good()).requests
         require(
-            any(carries(each, wanted) for each in requests),
-            expected=f"{self.about}: {wanted!r} in a request, since the traits say {by}",
+            any(carries(each, name) for each in requests for name in wanted),
+            expected=f"{self.about}: {wanted[0]!r} in a request, since the traits say {by}",
             got=requests,
             why="an inquiry by anything else finds another payment, whose outcome is not ours",
             read=UNKNOWN,

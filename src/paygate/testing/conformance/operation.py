@@ -687,14 +687,16 @@ class AmountConformance(MoneyConformance):
         )
 
     def _of_whole(self, case: Case, part: Money, whole: Money) -> list[Request]:
-        """Return the requests that move money if earlier responses state the *whole*."""
+        """Return the requests with the order's fields if earlier responses state the *whole*."""
         step = case.facts.get("money", "none")
         told = [
             case.response(each, self.values(case, part if each.step == step else whole))
             for each in case.messages
         ]
         held = hold(partial(self.opened, amount=part), followed_by_silence(told))
-        return [each for each in held.requests if each.moves_money]
+        # An amount may be given when the refund is prepared, before the request that moves money.
+        asked_in = self.transcript(self.about).facts.get("asked_in", "").split(", ")
+        return [each for each in held.requests if each.moves_money or each.step in asked_in]
 
     def test_two_amounts_never_look_alike(self) -> None:
         """Different amounts give different requests."""
