@@ -712,6 +712,15 @@ class Enrolls(Protocol):
         """Store a method; the approval carries it."""
         ...
 
+
+@runtime_checkable
+class Forgets(Protocol):
+    """Deletes stored methods at the processor.
+
+    Without it a method is forgotten here alone: its token is not charged any more, and what the
+    processor keeps stays there.
+    """
+
     def forget(self, forgetting: Forgetting) -> Dialogue[Outcome]:
         """Delete a stored method."""
         ...
@@ -873,6 +882,6 @@ CAPABILITIES: Final[Mapping[Operation, type]] = {
     Operation.REFUND: Refunds,
     Operation.WITHDRAW: Withdraws,
     Operation.ENROLL: Enrolls,
-    Operation.FORGET: Enrolls,
+    Operation.FORGET: Forgets,
 }
 """The protocol that a gateway must have for each operation."""

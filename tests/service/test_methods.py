@@ -47,7 +47,15 @@ from paygate.errors import (
     TokenUnreadable,
     Unsupported,
 )
-from paygate.gateway import Callback, CallbackStyle, Charge, Enrollment, FeedPage, Notice
+from paygate.gateway import (
+    Callback,
+    CallbackStyle,
+    Charge,
+    Enrollment,
+    FeedPage,
+    InquiryBy,
+    Notice,
+)
 from paygate.testing import FakeClock, FakeGateway
 
 KEY, OTHER_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -542,6 +550,38 @@ def test_what_is_forgotten_is_not_charged_and_deleted_at_the_gateway(shop: Shop)
     with pytest.raises(MethodNotUsable):
         shop.cashier.set_default_method(method)
     assert shop.events() == ["method.stored", "method.forgotten", "method.deleted"]
+
+
+class Keeping:
+    """A processor that stores methods, and has no way to delete one."""
+
+    def __init__(self, gateway: FakeGateway) -> None:
+        self._gateway = gateway
+        self.name = gateway.name
+        rails = {
+            kind: replace(rail, operations=rail.operations & {Operation.CHARGE, Operation.ENROLL})
+            for kind, rail in gateway.traits.rails.items()
+        }
+        self.traits = replace(
+            gateway.traits,
+            rails=rails,
+            callbacks=CallbackStyle.NONE,
+            inquiry=InquiryBy.NONE,
+        )
+        self.charge, self.enroll, self.answer = gateway.charge, gateway.enroll, gateway.answer
+
+
+def test_what_a_processor_cannot_delete_is_forgotten_here(shop: Shop) -> None:
+    cashier = shop.open(KEY, card=Keeping(shop.card))
+    method = shop.stored()
+
+    done = cashier.forget_method(method, key="f")
+
+    assert (done.operation, done.state) == (Operation.FORGET, AttemptState.SUCCEEDED)
+    assert list(shop.tokens.values()) == ["tok_visa"]
+    assert cashier.methods("C-1") == []
+    with pytest.raises(MethodNotUsable):
+        shop.pay(method)
 
 
 def test_to_forget_twice_is_harmless(shop: Shop) -> None:

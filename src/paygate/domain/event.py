@@ -170,7 +170,8 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "method.unknown": "It is not known whether a method was stored, or deleted; inquiries follow.",
     "method.default_set": "A customer's default method was chosen.",
     "method.forgotten": "A stored method is not charged any more; its gateway is to delete it.",
-    "method.deleted": "The gateway deleted a stored method, and we deleted its token.",
+    "method.deleted": "A stored method was deleted at its gateway, if that deletes any, and its "
+    "token here.",
     "method.delete_failed": "The gateway did not delete a stored method; delete it by hand.",
     "method.blocked": "A failure blocked a stored method: it is not charged automatically.",
     "autopay.subscribed": "A customer agreed to automatic payment.",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from paygate.dialogue import at_once
 from paygate.domain.kind import Operation
+from paygate.domain.outcome import Approved
 from paygate.errors import Unsupported
 from paygate.gateway import (
     Authorizes,
@@ -20,6 +22,7 @@ from paygate.gateway import (
     Completion,
     Enrollment,
     Enrolls,
+    Forgets,
     Forgetting,
     Refunding,
     Refunds,
@@ -65,12 +68,12 @@ def begin_method_change(gateway: Gateway, request: Enrollment | Forgetting) -> D
     match request:
         case Enrollment() if isinstance(gateway, Enrolls):
             return gateway.enroll(request)
-        case Forgetting() if isinstance(gateway, Enrolls):
+        case Forgetting() if isinstance(gateway, Forgets):
             return gateway.forget(request)
         case Enrollment():
             raise _lost(gateway, Operation.ENROLL)
         case Forgetting():
-            raise _lost(gateway, Operation.FORGET)
+            return at_once(Approved())  # the processor deletes none; we charge it no more
         case _:
             assert_never(request)
 

@@ -22,7 +22,7 @@ from paygate.domain.method import MethodRequest
 from paygate.domain.money import Money
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import GatewayNotFound, InvalidValue, MethodNotUsable, NotEnrollable
-from paygate.gateway import Enrollment, StoredToken, digest_key
+from paygate.gateway import Enrollment, Forgets, StoredToken, digest_key
 from paygate.ledger import (
     account_settings,
     actions,
@@ -274,7 +274,8 @@ def _open_forget(
     before = keys.take(tx, "forget", key, _forgetting(method.id, by), live or id_)
     if before is not None or live is not None:
         return StoredEnrollment(attempt=before or live or "", operation=Operation.FORGET)
-    account.rail(method.kind, Operation.FORGET)
+    if isinstance(account.gateway, Forgets):
+        account.rail(method.kind, Operation.FORGET)
     forgetting = requests.forgetting(tx, id_, digest_key(tx.tenant, "forget", key), method.id)
     dialogue = door.begun(partial(dialogues.begin_method_change, account.gateway, forgetting))
     if by is not None:
