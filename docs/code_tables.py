@@ -56,6 +56,7 @@ from paygate.drivers.authorize_net import codes as authorize_net
 from paygate.drivers.paypal import codes as paypal
 from paygate.drivers.stripe.codes import ADVICE as STRIPES_ADVICE
 from paygate.drivers.stripe.codes import DECLINES
+from paygate.drivers.windcave import codes as windcave
 from paygate.gateway import CAPABILITIES
 from paygate.ledger import posting
 from paygate.ledger.book import RULES
@@ -124,6 +125,7 @@ EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
         "api_password": "example-password",
         "status_url": "https://shop.example/callbacks/skrill",
     },
+    "windcave": {"username": "example", "api_key": "example-key", "currencies": ["NZD"]},
     "bitcoin": {
         "network": "regtest",
         "wallet": "wpkh(tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4L"
@@ -357,6 +359,13 @@ def paypal_issues() -> Iterator[Row]:
     yield "looked up", "", "it was done before", ", ".join(map(code, sorted(paypal.DONE)))
 
 
+def windcave_codes() -> Iterator[Row]:
+    yield "ReCo", "Outcome", "May be tried again"
+    for said, (why, retry) in windcave.DECLINES.items():
+        yield code(said), f"declined, {code(why)}", "yes" if retry else "no"
+    yield "any other", f"declined, {code(DeclineCode.GENERIC)}", "if `allowRetry` says so"
+
+
 def rejects() -> Iterator[Row]:
     yield "Cause", "May be repeated at the fake"
     for cause in RejectCause:
@@ -478,6 +487,12 @@ def skrill_settings() -> Iterator[Row]:
     from paygate.drivers.skrill.settings import SkrillSettings
 
     return settings_of(SkrillSettings)
+
+
+def windcave_settings() -> Iterator[Row]:
+    from paygate.drivers.windcave.settings import WindcaveSettings
+
+    return settings_of(WindcaveSettings)
 
 
 def actions() -> Iterator[Row]:
@@ -734,6 +749,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "actions": actions,
     "stripe-settings": stripe_settings,
     "paypal-settings": paypal_settings,
+    "windcave-settings": windcave_settings,
+    "windcave-codes": windcave_codes,
     "paypal-issues": paypal_issues,
     "skrill-settings": skrill_settings,
     "bitcoin-settings": bitcoin_settings,

@@ -141,6 +141,7 @@ from paygate.gateway import (
 if TYPE_CHECKING:
     from paygate.driverkit.amounts import Amounts
     from paygate.driverkit.banks import routing_number
+    from paygate.driverkit.cards import card_facts, check_of, expiry_of, last4_of
     from paygate.driverkit.certificates import Certificates
     from paygate.driverkit.fields import ID, TEXT_MAX, Fields
     from paygate.driverkit.form_fields import FormFields, read_form
@@ -333,13 +334,17 @@ __all__ = [
     "at_once",
     "brand_of",
     "by_word",
+    "card_facts",
     "check_age",
+    "check_of",
     "digest_key",
+    "expiry_of",
     "filled",
     "form_body",
     "form_request",
     "json_body",
     "json_request",
+    "last4_of",
     "limits_of",
     "listed",
     "matching",
@@ -369,6 +374,7 @@ __all__ = [
 _KIT: Final = {
     "amounts": "Amounts",
     "banks": "routing_number",
+    "cards": "card_facts check_of expiry_of last4_of",
     "certificates": "Certificates",
     "fields": "Fields ID TEXT_MAX",
     "form_fields": "FormFields read_form",

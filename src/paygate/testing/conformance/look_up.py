@@ -323,7 +323,8 @@ class LookUpConformance(Conversation):
     def test_what_is_not_there_is_not_found(self) -> None:
         """An operation that the processor does not have is `NotFound`."""
         meaning = f"the processor does not know the {self.operation}"
-        if self.operation in (Operation.CHARGE, Operation.AUTHORIZE, Operation.REFUND):
+        must = self.operation in (Operation.CHARGE, Operation.AUTHORIZE, Operation.REFUND)
+        if must and self.traits.not_found_is_final_after is not None:
             cases = [self.case("not_found", meaning)]
         else:
             cases = self.expected(self.about, {"not_found": meaning})
