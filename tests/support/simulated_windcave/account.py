@@ -140,7 +140,7 @@ class SimulatedWindcave:
         return 201, json.dumps(_shown(made)).encode()
 
     def _follow(self, asked: Json, original: Json) -> Json:
-        amount = asked.get("amount", original["amount"])
+        amount: str = asked.get("amount") or original["amount"]
         facts = {**original, "merchantReference": asked["merchantReference"], "amount": amount}
         left = Decimal(original["moved"]) - Decimal(original["back"])
         done = Decimal(amount) <= left or original["type"] == "auth"
