@@ -40,12 +40,12 @@ class SimulatedWindcave:
 
     now: Callable[[], datetime] = lambda: datetime(2026, 8, 3, 12, 0, tzinfo=UTC)
     url: str = "http://127.0.0.1"
-    breaks: list[str] = field(default_factory=list)
-    journal: list[tuple[str, str]] = field(default_factory=list)
-    sessions: dict[str, Json] = field(default_factory=dict)
-    transactions: dict[str, Json] = field(default_factory=dict)
-    cards: dict[str, str] = field(default_factory=dict)
-    by_txn_id: dict[str, str] = field(default_factory=dict)
+    breaks: list[str] = field(default_factory=list[str])
+    journal: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    sessions: dict[str, Json] = field(default_factory=dict[str, Json])
+    transactions: dict[str, Json] = field(default_factory=dict[str, Json])
+    cards: dict[str, str] = field(default_factory=dict[str, str])
+    by_txn_id: dict[str, str] = field(default_factory=dict[str, str])
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     # --- The payer ----------------------------------------------------------------------
