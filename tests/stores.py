@@ -56,7 +56,8 @@ class Databases:
         server.create(template)
         dialects.open_store(server.url(template)).close()
         with closing(server.connect(template)) as connection:
-            self._emptying = self._statements(connection)
+            self.emptying = self._statements(connection).encode()
+            """The statements that empty a ledger."""
 
     def url(self, file: str) -> str:
         """Return the URL of the database that stands for a *file* in this test."""
@@ -70,7 +71,7 @@ class Databases:
             database = self._used.pop(file, None)
             if database is not None:
                 with closing(self.server.connect(database)) as connection:
-                    connection.execute(self._emptying.encode())
+                    connection.execute(self.emptying)
                 self._free.append(database)
 
     def _make(self) -> str:

@@ -13,6 +13,7 @@ from paygate.testing.simulation import running, verdict
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.faults import PlannedFault
+from paygate.testing.simulation.ledger import SimulatedStore
 from paygate.testing.simulation.world import KeyedCall, World
 
 CALM = Bias(faults={PlannedFault.REQUEST_LOST: 0}, kinds=frozenset({"card"}))
@@ -21,7 +22,7 @@ CALM = Bias(faults={PlannedFault.REQUEST_LOST: 0}, kinds=frozenset({"card"}))
 @pytest.fixture
 def world() -> Iterator[World]:
     """A schedule without faults, with a card account whose money counts when it is accepted."""
-    world = running._world(0, frozenset(), None, CALM)
+    world = running._world(0, frozenset(), None, CALM, SimulatedStore.fresh())
     yield world
     assert world.violations == []
     world.store.give_back()

@@ -105,6 +105,9 @@ class PostgresStore(Store):
     schema_files: ClassVar[SchemaFiles] = POSTGRES
     """The schema files of the ledger; a test adds one."""
     session_class: ClassVar[type[Session]] = Session
+    """The class that executes statements; a test has one that locks nothing."""
+    connection_class: ClassVar[type[LedgerConnection]] = LedgerConnection
+    """The class of the connections; a test has one whose commits go wrong."""
     silence_s: ClassVar[float] = 60.0
     """
     How many seconds longer than for a lock we wait for a server that is connected and silent.
@@ -119,7 +122,6 @@ class PostgresStore(Store):
     connection was ended is run again. The server applies it behind a pooler; in pipeline mode it
     notices by TCP alone that a client has vanished.
     """
-    """The class that executes statements; a test has one that locks nothing."""
 
     def __init__(
         self, url: str, *, busy_s: float = BUSY_S, connections_max: int = CONNECTIONS_MAX
@@ -307,7 +309,7 @@ class PostgresStore(Store):
         with self._opening:
             if self._pool is None:
                 pool: ConnectionPool[LedgerConnection] = ConnectionPool(
-                    connection_class=LedgerConnection,
+                    connection_class=self.connection_class,
                     kwargs=self._target.open(),
                     configure=self._configure,
                     min_size=1,

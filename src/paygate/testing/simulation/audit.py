@@ -7,7 +7,6 @@ left to the verdict.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from paygate.ledger.rule import Rule
     from paygate.testing.fake import FakeGateway
     from paygate.testing.processor.order import Order
-    from paygate.testing.simulation.ledger import SimulatedStore
+    from paygate.testing.simulation.ledger import WatchedLedger
 
 _STATES: Final = "SELECT id, state FROM paygate_attempt"
 _PAYMENTS: Final = "SELECT id, status, received_minor, returned_minor FROM paygate_payment"
@@ -83,7 +82,7 @@ class AuditedWorld(Protocol):
     """What an audit needs from a world: ledger, processors, and what banks and clerks did."""
 
     @property
-    def store(self) -> SimulatedStore:
+    def store(self) -> WatchedLedger:
         """The ledger."""
         ...
 
@@ -153,11 +152,8 @@ class Auditor:
             self.world.violated("answer", f"{attempt} received a response, but is {state}")
 
     def _check_books(self, rules: Sequence[tuple[Rule, str]]) -> None:
-        execute = sqlite3.Connection.execute
-        connection = self.world.store.connection
         for rule, sql in rules:
-            broken = execute(connection, sql, _TENANT).fetchone()
-            if broken is not None:
+            for broken in self.world.store.look(sql, **_TENANT):
                 self.world.violated(
                     rule.name, f"{rule.description}: {broken['subject']}: {broken['detail']}"
                 )

@@ -34,18 +34,19 @@ SELECT min(at) AS at FROM (
       AND (checks < 40 OR (checks < 80 AND payment IN (
         SELECT id FROM paygate_payment WHERE needs_review = 0)))
   UNION ALL SELECT min(next_try_at) FROM paygate_inbox
-  UNION ALL SELECT max(min(d.next_try_at), coalesce(s.lease_until, ''))
-    FROM paygate_sink s, paygate_delivery d WHERE d.dead = 0
+  UNION ALL SELECT max(d.next_try_at, coalesce(s.lease_until, ''))
+    FROM paygate_sink s, paygate_delivery d WHERE d.dead = 0 AND d.next_try_at IS NOT NULL
   UNION ALL SELECT min(lease_until) FROM paygate_feed WHERE lease_until > :now
   UNION ALL SELECT lease_until FROM paygate_sink
-    WHERE position < (SELECT coalesce(max(position), 0) FROM paygate_outbox))
+    WHERE position < (SELECT coalesce(max(position), 0) FROM paygate_outbox)
+      OR EXISTS (SELECT 1 FROM paygate_outbox WHERE position IS NULL)) AS due
 """
 _IN_DOUBT: Final = """
 SELECT payment FROM paygate_attempt WHERE payment IS NOT NULL AND state IN ('sending', 'unknown')
 """
 _UNREPORTED: Final = """
-SELECT 1 FROM paygate_outbox o WHERE o.position > coalesce(
-  (SELECT max(position) FROM paygate_sink), 0)
+SELECT 1 FROM paygate_outbox o WHERE o.position IS NULL
+  OR o.position > coalesce((SELECT max(position) FROM paygate_sink), 0)
 UNION ALL SELECT 1 FROM paygate_delivery LIMIT 1
 """
 

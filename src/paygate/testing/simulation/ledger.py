@@ -15,7 +15,7 @@ import itertools
 import os
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -25,7 +25,11 @@ from paygate.testing.simulation.faults import PlannedFault
 from paygate.testing.simulation.footprints import writes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from paygate.ledger.tx import Context, Tx
+
+T = TypeVar("T")
 
 _numbers: Final = itertools.count()
 _idle: Final[list[SimulatedStore]] = []
@@ -37,6 +41,58 @@ class PowerCut(BaseException):
 
 class Interrupted(BaseException):
     """A signal handler raised this in the middle of an operation; its process continues."""
+
+
+class WatchedLedger(Protocol):
+    """A ledger that a schedule plays on: a store whose commits go wrong when they should."""
+
+    @property
+    def writing(self) -> bool:
+        """Whether a transaction is open."""
+        ...
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The statements of the last transaction that wrote something, in SQLite's dialect."""
+        ...
+
+    @property
+    def struck(self) -> bool:
+        """Whether the armed fault has happened."""
+        ...
+
+    @property
+    def committed(self) -> bool:
+        """Whether the last transaction was committed, whatever it reported."""
+        ...
+
+    def arm(self, fault: PlannedFault | None, countdown: int) -> None:
+        """Make *fault* happen in the next transaction, at its statement number *countdown*."""
+        ...
+
+    def disarm(self) -> None:
+        """Let no fault happen any more."""
+        ...
+
+    def look(self, sql: str, **params: Any) -> Sequence[Any]:
+        """Return the rows of a query, unaffected by faults; columns by name or in order."""
+        ...
+
+    def contents(self) -> bytes:
+        """Return all that is stored, in which a secret would be found."""
+        ...
+
+    def write(self, context: Context, work: Callable[[Tx], T]) -> T:
+        """Run *work* in one transaction."""
+        ...
+
+    def read(self, context: Context, work: Callable[[Tx], T]) -> T:
+        """Run *work*, which only reads."""
+        ...
+
+    def give_back(self) -> None:
+        """Keep the ledger for another schedule."""
+        ...
 
 
 class WatchedConnection(sqlite3.Connection):
@@ -169,6 +225,28 @@ class SimulatedStore(SqliteStore):
     def written(self) -> frozenset[str]:
         """The statements of the last transaction that wrote something."""
         return frozenset(filter(writes, self.connection.statements))
+
+    @property
+    def struck(self) -> bool:
+        """Whether the armed fault has happened."""
+        return self.connection.struck
+
+    @property
+    def committed(self) -> bool:
+        """Whether the last transaction was committed, whatever it reported."""
+        return self.connection.committed
+
+    def arm(self, fault: PlannedFault | None, countdown: int) -> None:
+        """Make *fault* happen in the next transaction, at its statement number *countdown*."""
+        self.connection.arm(fault, countdown)
+
+    def disarm(self) -> None:
+        """Let no fault happen any more."""
+        self.connection.fault = None
+
+    def contents(self) -> bytes:
+        """Return all that is stored, in which a secret would be found."""
+        return self.connection.serialize()
 
     @override
     def _connect(self) -> sqlite3.Connection:

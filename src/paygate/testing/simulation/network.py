@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from paygate.testing.processor.order import Order
     from paygate.testing.simulation.audit import Auditor
     from paygate.testing.simulation.dice import Dice
-    from paygate.testing.simulation.ledger import SimulatedStore
+    from paygate.testing.simulation.ledger import WatchedLedger
     from paygate.testing.simulation.profiles import SimulatedAccount
     from paygate.testing.simulation.tasks import Task
 
@@ -82,7 +82,7 @@ class ConnectedWorld(Protocol):
         ...
 
     @property
-    def store(self) -> SimulatedStore:
+    def store(self) -> WatchedLedger:
         """The ledger."""
         ...
 

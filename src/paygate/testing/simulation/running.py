@@ -16,17 +16,19 @@ from paygate.testing.simulation.bias import NONE
 from paygate.testing.simulation.declared import playable
 from paygate.testing.simulation.dice import dice, weighted
 from paygate.testing.simulation.faults import DRIVER, Weather
+from paygate.testing.simulation.ledger import SimulatedStore
 from paygate.testing.simulation.moves import draw_moves, play
 from paygate.testing.simulation.profiles import draw
 from paygate.testing.simulation.results import BrokenRule, Result
 from paygate.testing.simulation.world import BugAlarm, RunStopped, World
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from paygate.gateway import Traits
     from paygate.testing.simulation.bias import Bias
     from paygate.testing.simulation.dice import Dice
+    from paygate.testing.simulation.ledger import WatchedLedger
     from paygate.testing.simulation.moves import Move
     from paygate.testing.simulation.profiles import SimulatedAccount
 
@@ -43,6 +45,7 @@ def run(
     traits: Traits | None = None,
     bias: Bias = NONE,
     keep_events: bool = False,
+    ledger: Callable[[], WatchedLedger] = SimulatedStore.fresh,
 ) -> Result:
     """
     Play the schedule of *seed* and return its result; the same seed gives the same result.
@@ -50,8 +53,9 @@ def run(
     With *moves* only these are played, without the faults that *calm* names; shrinking uses
     both. *traits* are those of a driver to play the engine against; raises `Unsupported` if
     none of its rails can be played. *bias* makes some things in the schedule more likely.
+    *ledger* returns an empty ledger to play on.
     """
-    world = _world(seed, calm, None if traits is None else playable(traits), bias)
+    world = _world(seed, calm, None if traits is None else playable(traits), bias, ledger())
     alarm = BugAlarm()
     logger = logging.getLogger(_LOG)
     propagates, logger.propagate = logger.propagate, False
@@ -99,7 +103,9 @@ def _play(world: World, moves: Sequence[Move], alarm: BugAlarm) -> None:
         world.violated("errors", alarm.heard[0])
 
 
-def _world(seed: int, calm: frozenset[str], traits: Traits | None, bias: Bias) -> World:
+def _world(
+    seed: int, calm: frozenset[str], traits: Traits | None, bias: Bias, store: WatchedLedger
+) -> World:
     rolls = dice(seed, 0)
     count = weighted(rolls, {1: 5, 2: 4, 3: 1})
     profiles = [_account(rolls, f"account-{number}", traits, bias) for number in range(count)]
@@ -108,6 +114,7 @@ def _world(seed: int, calm: frozenset[str], traits: Traits | None, bias: Bias) -
         profiles={profile.name: profile for profile in profiles},
         weather=bias.weather(Weather.draw(dice(seed, 1))),
         calm=calm,
+        store=store,
         timing=Timing(waiting=timedelta(days=1)),
     )
 

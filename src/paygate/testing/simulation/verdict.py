@@ -54,15 +54,16 @@ _SECRETS: Final = (
 )
 # A callback is stored verbatim, so the inbox's body has whatever the processor put into it.
 _TOKENS_LEFT: Final = """
-SELECT 'inbox.notice' AS place FROM paygate_inbox WHERE instr(notice, 'pm_')
-UNION ALL SELECT 'outbox.data' FROM paygate_outbox WHERE instr(data, 'pm_')
-UNION ALL SELECT 'attempt_request.body' FROM paygate_attempt_request WHERE instr(body, 'pm_')
-UNION ALL SELECT 'attempt' FROM paygate_attempt
-  WHERE instr(reason || coalesce(method_plan, '') || reference || code || raw_code, 'pm_')
-UNION ALL SELECT 'method' FROM paygate_method
-  WHERE instr(token_encrypted, CAST('pm_visa' AS BLOB))
-  OR instr(token_encrypted, CAST('pm_bank' AS BLOB))
+SELECT 'inbox.notice' AS place FROM paygate_inbox WHERE replace(notice, 'pm_', '') <> notice
+UNION ALL SELECT 'outbox.data' FROM paygate_outbox WHERE replace(data, 'pm_', '') <> data
+UNION ALL SELECT 'attempt_request.body' FROM paygate_attempt_request
+  WHERE replace(body, 'pm_', '') <> body
+UNION ALL SELECT 'attempt' FROM (
+  SELECT reason || coalesce(method_plan, '') || reference || code || raw_code AS texts
+  FROM paygate_attempt) a WHERE replace(texts, 'pm_', '') <> texts
 """
+_ENCRYPTED: Final = "SELECT token_encrypted FROM paygate_method"
+_TOKENS: Final = (b"pm_visa", b"pm_bank")
 
 # What was put on a prepayment, and not taken off by a twin of its allocations without a move.
 _PREPAYMENTS: Final = """
@@ -100,7 +101,7 @@ JOIN paygate_outbox g ON g.aggregate = v.id AND g.position = (
   SELECT max(x.position) FROM paygate_outbox x WHERE x.aggregate = v.id
     AND x.position < c.position AND json_extract(x.data, '$.open_minor') IS NOT NULL)
 WHERE i.kind = 'prepayment' AND g.type <> 'invoice.voided'
-  AND json_extract(g.data, '$.open_minor') > 0
+  AND CAST(json_extract(g.data, '$.open_minor') AS INTEGER) > 0
   AND NOT EXISTS (SELECT 1 FROM paygate_outbox r WHERE r.aggregate = i.id
     AND r.type = 'prepayment.replaced' AND r.seq = c.seq + 1)
 """
@@ -575,7 +576,10 @@ def _check_secrets(world: World) -> None:
     """Check that no secret is in the ledger's file or in the trace (I11)."""
     for row in world.store.look(_TOKENS_LEFT):
         world.violated("I11", f"the token of a stored method is in {row['place']}")
-    copy = world.store.connection.serialize()
+    for [encrypted] in world.store.look(_ENCRYPTED):
+        if any(token in encrypted for token in _TOKENS):
+            world.violated("I11", "the token of a stored method is in paygate_method")
+    copy = world.store.contents()
     text = "\n".join(world.trace.lines).encode()
     for secret in _SECRETS:
         if secret in copy:

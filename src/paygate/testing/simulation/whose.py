@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from paygate.testing.processor.journal import Entry
     from paygate.testing.processor.order import Order
-    from paygate.testing.simulation.ledger import SimulatedStore
+    from paygate.testing.simulation.ledger import WatchedLedger
 
 _UNASKED: Final = """
 SELECT a.account, a.reference, p.id FROM paygate_payment p
@@ -20,7 +20,7 @@ class BankedWorld(Protocol):
     """What this module needs from a world: its ledger, and what the banks did."""
 
     @property
-    def store(self) -> SimulatedStore:
+    def store(self) -> WatchedLedger:
         """The ledger."""
         ...
 

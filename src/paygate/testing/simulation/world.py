@@ -38,7 +38,7 @@ from paygate.testing.simulation.consumer import Consumer
 from paygate.testing.simulation.dice import dice
 from paygate.testing.simulation.faults import DRIVER, LEDGER, PlannedFault, Weather
 from paygate.testing.simulation.hosts import CountedIds, Host, SkewedClock
-from paygate.testing.simulation.ledger import Interrupted, PowerCut, SimulatedStore
+from paygate.testing.simulation.ledger import Interrupted, PowerCut, SimulatedStore, WatchedLedger
 from paygate.testing.simulation.network import SimulatedNetwork, our_ref_of
 from paygate.testing.simulation.profiles import open_gateway
 from paygate.testing.simulation.results import BrokenRule
@@ -68,7 +68,8 @@ _STRANGERS: Final = 0.35
 """The probability that some host lacks an account."""
 _PLANS: Final = """
 SELECT account, id, checks, next_check_at, needs_review FROM paygate_attempt
-UNION ALL SELECT account, CAST(id AS TEXT), tries, next_try_at, state = 'failed' FROM paygate_inbox
+UNION ALL SELECT account, CAST(id AS TEXT), tries, next_try_at,
+  CASE state WHEN 'failed' THEN 1 ELSE 0 END FROM paygate_inbox
 """
 
 
@@ -109,7 +110,7 @@ class World:
     weather: Weather
     calm: frozenset[str] = frozenset()
     clock: FakeClock = field(default_factory=FakeClock)
-    store: SimulatedStore = field(default_factory=SimulatedStore.fresh)
+    store: WatchedLedger = field(default_factory=SimulatedStore.fresh)
     trace: Trace = field(default_factory=Trace)
     covered: Counter[str] = field(default_factory=Counter[str])
     violations: list[BrokenRule] = field(default_factory=list[BrokenRule])
@@ -429,21 +430,20 @@ class World:
         return [tuple(row) for row in rows if row["account"] not in host.has]
 
     def _transact(self, task: Task, step: Write) -> Any:
-        connection = self.store.connection
         fault = self.weather.strikes(task.rolls, *LEDGER)
         if fault is not None and f"{task.name}/{task.steps}/{fault}" in self.calm:
             fault = None
-        connection.arm(fault, task.rolls.randrange(12) if fault is not None else 0)
+        self.store.arm(fault, task.rolls.randrange(12) if fault is not None else 0)
         try:
             return self.store.write(task.host.context, step.work)
         finally:
-            if fault is not None and connection.struck:
+            if fault is not None and self.store.struck:
                 self.note(f"fault {task.name}/{task.steps}/{fault}")
                 self.count(f"fault:{fault}")
-            connection.fault = None
+            self.store.disarm()
             if self.store.writing and not isinstance(sys.exception(), PowerCut):
                 self.violated("open", "a write has ended, but its transaction is still open")
-            if connection.committed:
+            if self.store.committed:
                 self.commits += 1
                 self.auditor.audit(self.store.written)
 
