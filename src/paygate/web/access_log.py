@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from typing_extensions import override
 
@@ -17,13 +18,16 @@ from paygate.ledger.page_keys import digest_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TOKEN: Final = re.compile(r"(/[lp]/)([A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])")
+# Anything of the form of a token is taken for one where a path or a query could have it: a server
+# logs an address before it is normalized, and so the address that a payer mistyped.
+_CHARACTER: Final = "(?:[A-Za-z0-9_-]|%(?:2[Dd]|3[0-9]|[4-7][0-9A-Fa-f]))"
+_TOKEN: Final = re.compile(rf"([/=]|%2[Ff]|%3[Dd])({_CHARACTER}{{22}})(?!{_CHARACTER})")
 _ID_LENGTH: Final = 12
 
 
 def without_tokens(text: str) -> str:
     """Return *text* with an id, such as ``#1f3a9c0de4b7``, in place of each token of a page."""
-    return _TOKEN.sub(lambda found: f"{found[1]}#{digest_of(found[2])[:_ID_LENGTH]}", text)
+    return _TOKEN.sub(lambda found: f"{found[1]}#{digest_of(unquote(found[2]))[:_ID_LENGTH]}", text)
 
 
 class TokenFilter(logging.Filter):

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from paygate.errors import InvalidValue
 from paygate.ledger.page_keys import digest_of
 from paygate.testing import FakeClock
-from paygate.web.access_log import TokenFilter
+from paygate.web.access_log import TokenFilter, without_tokens
 from paygate.web.pages.limits import Counter, visitor_of
 from paygate.web.settings import WebSettings
 
@@ -97,3 +97,31 @@ def test_an_access_log_has_ids_in_place_of_tokens(caplog: pytest.LogCaptureFixtu
         f"/l/{id_}",
         "nothing to hide in /p/short",
     ]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "/pay//l//",
+        "/pay/L/",
+        "/pay/l%2F",
+        "/pay/other?token=",
+        "/pay/l/x%3d",
+        "https://a.example/p/",
+    ],
+)
+@pytest.mark.parametrize("token", [TOKEN, TOKEN.replace("A", "%41").replace("-", "%2D")])
+@pytest.mark.parametrize("after", ["", "/", "?again", "%00", " HTTP/1.1", '"'])
+def test_a_token_is_hidden_however_its_address_is_written(
+    before: str, token: str, after: str
+) -> None:
+    hidden = without_tokens(f"GET {before}{token}{after}")
+
+    assert hidden == f"GET {before}#{digest_of(TOKEN)[:12]}{after}"
+
+
+@pytest.mark.parametrize(
+    "text", [f"/l/{TOKEN}x", f"/l/{TOKEN[1:]}", f"/{TOKEN}{TOKEN}", f"pay_{TOKEN}"]
+)
+def test_a_text_of_another_length_is_left(text: str) -> None:
+    assert without_tokens(text) == text
