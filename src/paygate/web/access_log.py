@@ -18,8 +18,8 @@ from paygate.ledger.page_keys import digest_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Anything of the form of a token is taken for one where a path or a query could have it: a server
-# logs an address before it is normalized, and so the address that a payer mistyped.
+# Whatever has the form of a token in a path or a query is taken for one: a server logs an address
+# before it is normalized, and it logs the address that a payer mistyped.
 _CHARACTER: Final = "(?:[A-Za-z0-9_-]|%(?:2[Dd]|3[0-9]|[4-7][0-9A-Fa-f]))"
 _TOKEN: Final = re.compile(rf"([/=]|%2[Ff]|%3[Dd])({_CHARACTER}{{22}})(?!{_CHARACTER})")
 _ID_LENGTH: Final = 12
