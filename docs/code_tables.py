@@ -125,6 +125,14 @@ EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
         "api_password": "example-password",
         "status_url": "https://shop.example/callbacks/skrill",
     },
+    "securehosting": {
+        "shreference": "SH210001",
+        "checkcode": "771122",
+        "password": "example",
+        "shared_secret": "example-secret",
+        "callback_url": "https://shop.example/callbacks/cards",
+        "phrase": "example",
+    },
     "windcave": {"username": "example", "api_key": "example-key", "currencies": ["NZD"]},
     "bitcoin": {
         "network": "regtest",
@@ -489,6 +497,12 @@ def skrill_settings() -> Iterator[Row]:
     return settings_of(SkrillSettings)
 
 
+def securehosting_settings() -> Iterator[Row]:
+    from paygate.drivers.securehosting.settings import SecureHostingSettings
+
+    return settings_of(SecureHostingSettings)
+
+
 def windcave_settings() -> Iterator[Row]:
     from paygate.drivers.windcave.settings import WindcaveSettings
 
@@ -749,6 +763,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "actions": actions,
     "stripe-settings": stripe_settings,
     "paypal-settings": paypal_settings,
+    "securehosting-settings": securehosting_settings,
     "windcave-settings": windcave_settings,
     "windcave-codes": windcave_codes,
     "paypal-issues": paypal_issues,

@@ -184,8 +184,13 @@ class Conversation(Subject):
 
     # --- What comes back ----------------------------------------------------------------
 
+    def sends(self) -> None:
+        """Skip a case about requests if the driver does the operation without any."""
+        applies(self.good().messages, "sends = nothing: nothing is sent to the processor")
+
     def test_whatever_comes_back_is_read_or_is_a_bad_reply(self) -> None:
         """Any response, to any request of the dialogue, gives an outcome or `BadResponse`."""
+        self.sends()
         case = self.good()
         replies = case.responses(self.values(case))
 

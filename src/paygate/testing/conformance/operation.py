@@ -160,6 +160,7 @@ class OperationConformance(Conversation):
 
     def test_what_is_asked_reaches_the_processor(self) -> None:
         """Each field of the order shows in a request, or the transcript names it in `not_sent`."""
+        self.sends()
         transcript = self.transcript(self.about)
         not_sent = transcript.facts.get("not_sent", "")
         left_out = set(not_sent.split(", "))
@@ -262,6 +263,7 @@ class OperationConformance(Conversation):
 
     def refused(self) -> Case:
         """Return the case in which the request itself is refused."""
+        self.sends()
         return self.case("refuse", "the processor refuses the request, such as wrong credentials")
 
     def test_a_refused_request_is_rejected(self) -> None:
@@ -295,6 +297,7 @@ class OperationConformance(Conversation):
 
     def test_trouble_at_the_processor_decides_nothing(self) -> None:
         """A status of 500 or above is neither a decline nor an approval."""
+        self.sends()
         case = self.case("error", "the processor has a fault: a status of 500 or above")
         replies = case.responses(self.values(case))
         answer = self.concluded(followed_by_silence(replies))

@@ -165,7 +165,7 @@ class Transcript:
                 file=str(self.path),
                 lacks=name,
             )
-        if not found.messages:
+        if not found.messages and found.facts.get("sends") != "nothing":
             raise TranscriptError(
                 f"{self.path}: the case {name!r} has no response; add '--- 200', headers, an empty "
                 "line and the body",
