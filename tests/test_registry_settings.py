@@ -15,7 +15,16 @@ from paygate.testing import FakeGateway
 from paygate.variables import filled
 
 SECRET = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
-DRIVERS = ("stripe", "authorize_net", "paypal", "bitcoin", "windcave", "securehosting", "fake", "fake-loopback")
+DRIVERS = (
+    "stripe",
+    "authorize_net",
+    "paypal",
+    "bitcoin",
+    "windcave",
+    "securehosting",
+    "fake",
+    "fake-loopback",
+)
 
 
 @pytest.fixture(autouse=True)
