@@ -134,6 +134,12 @@ EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
         "phrase": "example",
     },
     "windcave": {"username": "example", "api_key": "example-key", "currencies": ["NZD"]},
+    "remita": {
+        "merchant_id": "2547916",
+        "service_type_id": "4430731",
+        "api_key": "example",
+        "callback_tokens": "example-of-a-long-random-text",
+    },
     "bitcoin": {
         "network": "regtest",
         "wallet": "wpkh(tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4L"
@@ -509,6 +515,12 @@ def windcave_settings() -> Iterator[Row]:
     return settings_of(WindcaveSettings)
 
 
+def remita_settings() -> Iterator[Row]:
+    from paygate.drivers.remita.settings import RemitaSettings
+
+    return settings_of(RemitaSettings)
+
+
 def actions() -> Iterator[Row]:
     yield "Action", "What the host does"
     for action in get_args(Action):
@@ -768,6 +780,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "windcave-codes": windcave_codes,
     "paypal-issues": paypal_issues,
     "skrill-settings": skrill_settings,
+    "remita-settings": remita_settings,
     "bitcoin-settings": bitcoin_settings,
     "authorize-net-settings": authorize_net_settings,
     "smtp-settings": smtp_settings,

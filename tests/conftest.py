@@ -127,6 +127,10 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "skrill/vectors.json": (
         "https://github.com/zhooravell/skrill-php-client, its tests; the rest made by that rule"
     ),
+    "remita/vectors.json": (
+        "https://github.com/RemitaNet/remita-rrr-generator-status-php, its hashes and samples"
+    ),
+    "remita/status_codes.json": "the codes that public integrations list",
     "authorizenet/webhook-vector.json": "https://github.com/stymiee/authnetjson, its tests",
 }
 """Where the files of the sheets that tests read are published."""

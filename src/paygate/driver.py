@@ -146,7 +146,7 @@ if TYPE_CHECKING:
     from paygate.driverkit.fields import ID, TEXT_MAX, Fields
     from paygate.driverkit.form_fields import FormFields, read_form
     from paygate.driverkit.headers import time_of
-    from paygate.driverkit.json_fields import read_json, read_json_value
+    from paygate.driverkit.json_fields import read_json, read_json_value, read_jsonp
     from paygate.driverkit.paging import Listing, read_pages
     from paygate.driverkit.refusals import BUSY, CAUSES_BY_STATUS, Cause, refusal, unanswered
     from paygate.driverkit.settings import (
@@ -355,6 +355,7 @@ __all__ = [
     "read_form",
     "read_json",
     "read_json_value",
+    "read_jsonp",
     "read_pages",
     "read_xml",
     "refusal",
@@ -379,7 +380,7 @@ _KIT: Final = {
     "fields": "Fields ID TEXT_MAX",
     "form_fields": "FormFields read_form",
     "headers": "time_of",
-    "json_fields": "read_json read_json_value",
+    "json_fields": "read_json read_json_value read_jsonp",
     "paging": "Listing read_pages",
     "refusals": "BUSY CAUSES_BY_STATUS Cause refusal unanswered",
     "settings": "AmountTable Plain Secrets limits_of matching safe_url",

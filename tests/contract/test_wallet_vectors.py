@@ -7,10 +7,22 @@ from urllib.parse import urlencode
 
 import pytest
 
+from paygate.domain.action import Redirect
 from paygate.domain.money import Money
-from paygate.domain.outcome import Approved, Declined, Ended, NotFound, Outcome, Pending
-from paygate.errors import BadResponse, NotAuthentic
+from paygate.domain.outcome import (
+    ActionRequired,
+    Approved,
+    Declined,
+    Ended,
+    NotFound,
+    Outcome,
+    Pending,
+)
+from paygate.driver import read_jsonp
+from paygate.drivers.remita.wire import digest
+from paygate.errors import BadResponse, CredentialsRejected, NotAuthentic
 from paygate.testing.play import play
+from tests.drivers.remita import test_remita as remita
 from tests.drivers.skrill import test_skrill as skrill
 
 
@@ -89,3 +101,85 @@ def test_the_published_notifications_of_skrill_come_to_what_is_wanted(protocols:
         if form["transaction_id"] == "pay_01":
             assert isinstance(found, Approved), each["why"]
             assert [each.amount for each in found.movements] != [asked], each["why"]
+
+
+# --- Remita -------------------------------------------------------------------------------------
+
+
+def test_the_published_hashes_of_remita_are_right(protocols: Path) -> None:
+    hashes = {each["use"]: each for each in read(protocols, "remita")["hashes"]}
+    assert len(hashes) == 5
+    for each in hashes.values():
+        assert digest(*each["parts"]) == each["sha512"], each["use"]
+    known = hashes["generate RRR"]
+    merchant, service, order, amount, key = known["parts"]
+    gateway = remita.remita(merchant_id=merchant, service_type_id=service, api_key=key)
+    naira = Money.of("NGN", amount)
+
+    opened = play(
+        gateway.charge(remita.charge(our_ref=order, amount=naira)),
+        remita.answered({"statuscode": "025", "RRR": remita.RRR, "status": "x"}),
+    )
+    asked = play(gateway.look_up(remita.inquiry(our_ref=order)), remita.answered(remita.shows()))
+    by_order = play(
+        gateway.look_up(remita.inquiry(our_ref=order, reference="")),
+        remita.answered(remita.shows()),
+    )
+
+    assert opened.requests[0].headers["Authorization"].endswith(known["sha512"])
+    assert isinstance(opened.outcome, ActionRequired)
+    assert isinstance(opened.outcome.action, Redirect)
+    form = opened.outcome.action.fields
+    assert form["hash"] == hashes["browser form to finalize.reg"]["sha512"]
+    assert f"/{hashes['status by RRR; deactivate']['sha512']}/status.reg" in asked.requests[0].url
+    assert hashes["status by orderId"]["sha512"] in by_order.requests[0].url
+
+
+def test_each_published_wrapping_of_remita_is_read(protocols: Path) -> None:
+    for each in read(protocols, "remita")["jsonp"]:
+        found = read_jsonp(each["raw"].encode(), "Remita")
+        assert found.value() == each["value"]
+
+
+REMITA_WANTED: dict[str, tuple[type, ...]] = {
+    "paid": (Approved,),
+    "pending": (ActionRequired,),
+    "failed": (Declined,),
+    "not-found": (NotFound,),
+}
+
+
+def test_the_published_answers_of_remita_come_to_what_is_wanted(protocols: Path) -> None:
+    for each in read(protocols, "remita")["status_samples"]:
+        answer = remita.answered(each["body"])
+        try:
+            found = play(remita.remita().look_up(remita.inquiry()), answer).outcome
+        except BadResponse:
+            assert each["expect"] == "reject"
+            continue
+        if each["expect"] == "reject":
+            assert isinstance(found, Approved)
+            assert [moved.amount for moved in found.movements] != [remita.NAIRA], each["why"]
+        else:
+            assert isinstance(found, REMITA_WANTED[each["expect"]]), each
+
+
+def test_the_published_notifications_of_remita_name_their_order(protocols: Path) -> None:
+    for each in read(protocols, "remita")["notification_samples"]:
+        sent = remita.callback(json.dumps(each).encode())
+        [notice] = play(remita.remita().verify(sent)).outcome
+        assert (notice.our_ref, notice.answer, notice.movements) == (remita.ORDER, None, ())
+
+
+def test_the_published_codes_of_remita_mean_what_they_say(protocols: Path) -> None:
+    table = read(protocols, "remita", "status_codes.json")
+    for each in table["codes"]:
+        answer = remita.answered(remita.shows(status=each["code"]))
+        try:
+            found = play(remita.remita().look_up(remita.inquiry()), answer).outcome
+        except CredentialsRejected:
+            assert each["outcome"] == "our-fault"
+            continue
+        assert isinstance(found, Approved) == (each["outcome"] == "paid"), each
+        assert isinstance(found, NotFound) == (each["outcome"] == "not-found"), each
+        assert isinstance(found, Declined) == (each["outcome"].startswith("failed")), each

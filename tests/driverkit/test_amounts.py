@@ -45,3 +45,21 @@ def test_an_amount_that_is_none_is_a_bad_response(currency: str, amount: int) ->
 def test_a_currency_that_is_not_known_is_not_read() -> None:
     with pytest.raises(BadResponse, match="not known to use"):
         PENNY.read_decimal(Fields({"value": "1.00"}, "Penny"), "value", "EUR")
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"),
+    [("1,250.00", 125000), ("12,345,678.90", 1234567890), ("1,250", 125000), ("999.5", 99950)],
+)
+def test_a_text_may_group_its_digits(text: str, minor: int) -> None:
+    told = Fields({"total": {"value": text}}, "Penny")
+
+    assert PENNY.read_grouped(told, "total.value", "USD") == Money("USD", minor)
+
+
+@pytest.mark.parametrize(
+    "text", ["1,25", "1,2500", ",250", "1.250,00", "1,,250", "-1,250", "1,250."]
+)
+def test_what_is_grouped_otherwise_is_not_guessed(text: str) -> None:
+    with pytest.raises(BadResponse):
+        PENNY.read_grouped(Fields({"a": text}, "Penny"), "a", "USD")

@@ -29,3 +29,9 @@ def test_a_field_that_is_given_twice_is_refused() -> None:
 def test_what_is_no_form_is_refused_and_not_quoted(body: bytes) -> None:
     with pytest.raises(BadResponse, match=f"expected a form, got {len(body)} other bytes"):
         read_form(body, "Skrill")
+
+
+def test_in_latin_1_each_byte_is_a_character() -> None:
+    told = read_form(b"name=Jos%E9&city=M\xfcnchen", "Skrill", encoding="latin-1")
+
+    assert (told.value("name"), told.value("city")) == ("José", "München")

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from paygate.driver import BadResponse, Response, read_json, read_json_value
+from paygate.driver import BadResponse, Response, read_json, read_json_value, read_jsonp
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,22 @@ def test_numbers_are_exact_if_that_is_asked_for() -> None:
 def test_exact_numbers_are_read_without_surprises_too(body: bytes) -> None:
     with pytest.raises(BadResponse):
         read_json_value(body, "Penny", exact=True)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": "b"}', b'jsonp ({"a": "b"})', b' ({"a": "b"});\n', b'f({"a": "b"} ) ;']
+)
+def test_an_object_for_a_script_is_read(body: bytes) -> None:
+    assert read_jsonp(body, "Penny").text("a") == "b"
+
+
+def test_an_object_for_a_script_may_be_in_latin_1() -> None:
+    assert read_jsonp(b'jsonp({"a": "\xe9"})', "Penny").text("a") == "é"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"()", b"({)", b"(1)", b"jsonp", b'({"a": 1}) ({"a": 2})', b")({}", b"({},{})"]
+)
+def test_what_is_no_object_for_a_script_is_refused(body: bytes) -> None:
+    with pytest.raises(BadResponse, match="JSON object"):
+        read_jsonp(body, "Penny")

@@ -6,7 +6,9 @@ from paygate.driver import (
     digest_key,
     filled,
     form_body,
+    form_request,
     json_body,
+    json_request,
     listed,
     plain,
     short_key,
@@ -60,3 +62,15 @@ def test_a_key_that_is_too_long_is_a_digest() -> None:
     assert short_key("checkout-7", "confirm", 255) == "checkout-7-confirm"
     assert short_key("x" * 300, "confirm", 255) == digest_key("x" * 300, "confirm")
     assert len(short_key("x" * 300, "confirm", 20)) == 20
+
+
+def test_a_request_that_moves_money_is_not_repeatable() -> None:
+    asked = form_request("https://penny.example", "ask", [("a", "1"), ("b", "ä")])
+    paid = json_request(
+        "https://penny.example", "pay", {"a": 1}, moves_money=True, headers={"K": "v"}
+    )
+
+    assert (asked.method, asked.body, asked.repeatable) == ("POST", b"a=1&b=%C3%A4", True)
+    assert asked.headers == {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (paid.body, paid.moves_money, paid.repeatable) == (b'{"a":1}', True, False)
+    assert paid.headers == {"Content-Type": "application/json", "K": "v"}

@@ -178,6 +178,7 @@ def test_a_fault_is_told_once_and_plainly(
         ("https://user:pass@Host.example:8443/v1/x?q=1#f", "host.example:8443/v1/x"),
         ("https://h/pay/4242-4242-4242-4242/x", "h/pay/••••/x"),
         ("https://h/v1/charges/ch_123456", "h/v1/charges/ch_123456"),
+        ("https://h/api/1400/" + "0aB" * 43 + "/status.reg", "h/api/1400/••••/status.reg"),
         ("http://[::1", "an unreadable address"),
         ("nonsense", "?nonsense"),
     ],

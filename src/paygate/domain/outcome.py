@@ -183,8 +183,8 @@ class Pending:
 class ActionRequired:
     """The payer must do something: follow a link, pay a slip, pay an address.
 
-    If a completion or withdrawal finds the page still open and cannot return it again, it has no
-    `action`: the action that the payer was given before is still valid.
+    If a completion, a withdrawal or an inquiry finds the page still open and cannot return it
+    again, it has no `action`: the action that the payer was given before is still valid.
     """
 
     action: Action | None

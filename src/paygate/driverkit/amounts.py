@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paygate.domain.currency import SCALES
 from paygate.domain.money import MINOR_MAX, Money
@@ -73,6 +74,23 @@ class Amounts:
         if currency not in self.digits:
             raise BadResponse(f"{self.by} names a currency that it is not known to use")
         return fields.money(path, currency)
+
+    def read_grouped(self, fields: Fields, path: str, currency: str) -> Money:
+        """Return the amount at *path*, as a number or a text that may group digits: ``1,250.00``.
+
+        A comma only separates groups of three digits before the point; anything else is refused.
+        """
+        found = fields.value(path)
+        if not isinstance(found, str) or "," not in found:
+            return self.read_decimal(fields, path, currency)
+        if not _GROUPED.fullmatch(found):
+            raise fields.wrong(path, "is not an amount")
+        name = path.rpartition(".")[2]
+        plain = type(fields)({name: found.replace(",", "")}, self.by)
+        return self.read_decimal(plain, name, currency)
+
+
+_GROUPED: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,3})?")
 
 
 def _shifted(number: int, digits: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from pydantic_core import from_json, to_json
 from paygate.dialogue import BODY_BYTES_MAX
 from paygate.driverkit.bodies import body_of, unreadable
 from paygate.driverkit.fields import Fields
+from paygate.errors import BadResponse
 
 if TYPE_CHECKING:
     from paygate.dialogue import Response
@@ -31,6 +32,25 @@ def read_json(source: Response | bytes, by: str, *, bytes_max: int = BODY_BYTES_
     if isinstance(fields.value(), dict):
         return fields
     raise unreadable(source, by, "a JSON object")
+
+
+def read_jsonp(source: Response | bytes, by: str, *, bytes_max: int = BODY_BYTES_MAX) -> Fields:
+    """
+    Return the members of an object that may be an argument, ``jsonp ({…});``, as for a script.
+
+    A body that is not UTF-8 is read as Latin-1.
+    """
+    body = body_of(source, by, "JSON", bytes_max).strip()
+    if not body.startswith(b"{"):
+        body = body[body.find(b"(") + 1 : max(0, body.rfind(b")"))].strip()
+    try:
+        body.decode()
+    except ValueError:
+        body = body.decode("latin-1").encode()
+    try:
+        return read_json(body, by, bytes_max=bytes_max)
+    except BadResponse:
+        raise unreadable(source, by, "a JSON object") from None
 
 
 def read_json_value(

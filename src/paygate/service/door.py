@@ -97,7 +97,10 @@ def finding(account: GatewayAccount, operation: Operation) -> Door[Finding]:
     """Admit what an inquiry about *operation* may find."""
     classes = ADMITTED[operation] | {NotFound}
     return Door(
-        account.gateway.name, lambda value: _outcome(value, classes, operation), account.hidden
+        account.gateway.name,
+        # A page that is still open has the action that the payer was given before.
+        lambda value: _outcome(value, classes, operation, needs_action=operation in _OF_METHODS),
+        account.hidden,
     )
 
 
@@ -202,12 +205,19 @@ def log_fault(about: logs.About, driver: str, text: str, tx: Tx | None = None) -
         tx.log("driver.fault", stated, about)
 
 
-def _outcome(value: object, classes: frozenset[type], operation: Operation) -> Any:
+def _outcome(
+    value: object,
+    classes: frozenset[type],
+    operation: Operation,
+    *,
+    needs_action: bool | None = None,
+) -> Any:
     if type(value) not in classes:
         known = type(value) in CHECKED
         stated = type(value).__name__ if known else "nothing that is an outcome"
         raise Foreign(f"it returned {stated}, which this operation cannot come to")
-    if isinstance(value, ActionRequired) and value.action is None and operation not in _OF_PAGES:
+    needed = operation not in _OF_PAGES if needs_action is None else needs_action
+    if isinstance(value, ActionRequired) and value.action is None and needed:
         raise Foreign("it returned ActionRequired without an action")
     check_fields(value)
     if operation in _OF_METHODS and isinstance(value, Approved) and value.movements:

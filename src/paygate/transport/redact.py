@@ -8,6 +8,7 @@ object of the request, but without long runs of digits.
 from __future__ import annotations
 
 import logging
+import re
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Request, Response
     from paygate.transport.errand import Pause, Token
+
+_DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64,}")
 
 LOGGER: Final = "paygate.transport"
 
@@ -51,14 +54,19 @@ def _not_ours(_: logging.LogRecord) -> bool:
 
 
 def place(url: str) -> str:
-    """Return host and path of *url*, without user info, query, or anything like a card number."""
+    """
+    Return host and path of *url*, without user info, query, or anything like a card number.
+
+    A long digest in a path, with which Remita lets anybody ask about a payment, is left out too.
+    """
     try:
         parts = urlsplit(url)
         host = parts.hostname or "?"
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "an unreadable address"
-    return CARD_NUMBER.sub(DOTS, printable(f"{host}{port}{parts.path}"))
+    path = _DIGEST.sub(DOTS, parts.path)
+    return CARD_NUMBER.sub(DOTS, printable(f"{host}{port}{path}"))
 
 
 class ExchangeLog:
