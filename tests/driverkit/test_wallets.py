@@ -13,6 +13,7 @@ from paygate.driver import (
     OneTimeToken,
     Operation,
     Rail,
+    Redirect,
     Response,
     Unsupported,
     Wallet,

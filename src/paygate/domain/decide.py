@@ -355,7 +355,9 @@ def _action(facts: AttemptFacts, answer: ActionRequired) -> Changes:
             retryable=True,
         )
     if answer.action is None:
-        return Changes(reference=answer.reference)
+        lost = facts.state.in_doubt and facts.action is None
+        text = "the gateway shows an open page, and not where it is; resolve it" if lost else ""
+        return Changes(reference=answer.reference, review=text)
     changes = _forward(facts, AttemptState.REQUIRES_ACTION, reference=answer.reference)
     payable = changes.state or facts.state
     if payable not in (AttemptState.REQUIRES_ACTION, AttemptState.PENDING):

@@ -178,7 +178,7 @@ def test_a_refusal_is_not_blamed_on_the_payer(code: str) -> None:
 
 @pytest.mark.parametrize("lacks", ["name", "email", "phone"])
 def test_dummy_data_of_the_payer_are_not_made_up(lacks: str) -> None:
-    whole = {"name": "Ada", "email": "ada@example.com", "phone": "080"}
+    whole: dict[str, Any] = {"name": "Ada", "email": "ada@example.com", "phone": "080"}
 
     with pytest.raises(UsageError, match="phone"):
         remita().charge(charge(payer=Customer("C-1", **{**whole, lacks: ""})))
