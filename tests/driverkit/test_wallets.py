@@ -59,7 +59,7 @@ def test_its_payers_are_always_present_and_never_charged_by_themselves() -> None
 
     assert (rail.payer_present, rail.immediate, rail.needs_return_url) == (True, False, True)
     assert rail.limits["EUR"].minimum_minor == 100
-    assert rail.currencies == {"EUR"}
+    assert rail.currencies == frozenset({"EUR"})
     assert Operation.REFUND in rail.operations
 
 
@@ -107,4 +107,6 @@ def test_a_page_expires_by_the_processors_clock() -> None:
 
     assert str(page.expires_at) == "2026-08-03 12:15:00+00:00"
     assert page_action("https://x.example/", "1", lasts=timedelta(1)).expires_at is None
-    assert page_action("https://x.example/", "1", form={"a": "b"}).action.method == "POST"
+    posted = page_action("https://x.example/", "1", form={"a": "b"}).action
+    assert isinstance(posted, Redirect)
+    assert posted.method == "POST"

@@ -356,7 +356,7 @@ def _action(facts: AttemptFacts, answer: ActionRequired) -> Changes:
         )
     if answer.action is None:
         lost = facts.state.in_doubt and facts.action is None
-        text = "the gateway shows an open page, and not where it is; resolve it" if lost else ""
+        text = "the gateway shows an open page without its address; resolve it" if lost else ""
         return Changes(reference=answer.reference, review=text)
     changes = _forward(facts, AttemptState.REQUIRES_ACTION, reference=answer.reference)
     payable = changes.state or facts.state
