@@ -17,7 +17,7 @@ from functools import partial
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from paygate import Cashier, Money, PaygateError, Payment
+from paygate import Cashier, Money, NumberSeries, PaygateError, Payment, Prepayment
 from paygate.errors import StoreError
 from paygate.ledger.tx import Context, Tx
 from paygate.testing import FakeClock
@@ -27,6 +27,8 @@ from tests.reading import every
 CUSTOMERS: Final = ("C-1", "C-2", "C-3")
 THREADS: Final = 8
 STEPS: Final = 200
+SERIES: Final = NumberSeries("sales", "S-{n}")
+_NEW: Final = ("issue", "number", "prepay")
 _BEGINNING: Final = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 Call: TypeAlias = "tuple[str, tuple[Any, ...]]"
@@ -35,9 +37,15 @@ Call: TypeAlias = "tuple[str, tuple[Any, ...]]"
 
 @dataclass
 class Names:
-    """The payments that the calls of one ledger made, by the names of these calls."""
+    """What the calls of one ledger made, by the names of these calls."""
 
     made: dict[str, Payment] = field(default_factory=dict[str, Payment])
+    numbers: dict[str, str] = field(default_factory=dict[str, str])
+    prepaid: dict[str, Prepayment] = field(default_factory=dict[str, Prepayment])
+
+    def item(self, name: str) -> str:
+        """Return what names an invoice or a prepayment in its ledger."""
+        return self.prepaid[name].id if name in self.prepaid else self.numbers[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +59,31 @@ class Done:
 
 
 def make(cashier: Cashier, names: Names, name: str, call: Call) -> None:
-    """Make a call, whose payment, if it makes one, is known by *name* afterwards."""
+    """Make a call; what it makes is known by *name* afterwards."""
     verb, given = call
     match verb:
         case "issue":
+            customer, total, key = given
+            issued = cashier.issue(
+                number=name, customer=customer, total=total, due=DUE, assignment_key=key
+            )
+            names.numbers[name] = issued.number
+        case "number":
             customer, total = given
-            cashier.issue(number=name, customer=customer, total=total, due=DUE)
+            issued = cashier.issue(series=SERIES, key=name, customer=customer, total=total, due=DUE)
+            names.numbers[name] = issued.number
+        case "prepay":
+            customer, total, key = given
+            names.prepaid[name] = cashier.prepay(customer, total, assignment_key=key, key=name)
+        case "close":
+            cashier.close_prepayment(names.item(given[0]), reason="the order was canceled")
         case "record":
-            invoice, amount = given
-            names.made[name] = cashier.record(invoice, by="check", amount=amount, key=name)
+            item, amount = given
+            item = names.item(item)
+            names.made[name] = cashier.record(item, by="check", amount=amount, key=name)
         case "credit":
-            invoice, amount = given
-            names.made[name] = cashier.pay_from_credit(invoice, amount=amount, key=name)
+            item, amount = given
+            names.made[name] = cashier.pay_from_credit(names.item(item), amount=amount, key=name)
         case "reverse":
             cashier.reverse(names.made[given[0]].id, reason="bounced")
         case "undo":
@@ -73,9 +94,9 @@ def make(cashier: Cashier, names: Names, name: str, call: Call) -> None:
                 names.made[payment].id, by="cash", reference=name, key=name, amount=amount
             )
         case "void":
-            cashier.void(given[0], reason="issued twice")
+            cashier.void(names.item(given[0]), reason="issued twice")
         case "write off":
-            cashier.write_off(given[0], reason="small", key=name)
+            cashier.write_off(names.item(given[0]), reason="small", key=name)
         case _:
             raise AssertionError(verb)
 
@@ -137,7 +158,7 @@ class Player:
             else:
                 if self._transaction:
                     self.done.append(Done(name, call, at, self._transaction))
-                if call[0] == "issue":
+                if call[0] in _NEW:
                     issued.append(name)
 
     def _chosen(self, issued: Sequence[str]) -> Call:
@@ -146,19 +167,27 @@ class Player:
         made = list(self._names.made)
         verb = rolls.choice(
             ["issue"] * 3
+            + ["prepay"] * 2
+            + ["number", "close"]
             + ["record"] * 4
             + ["credit"] * 2
             + ["refund"] * 2
             + ["reverse"] * 2
             + ["undo", "void", "write off"]
         )
-        if verb == "issue" or not issued:
-            return "issue", (rolls.choice(CUSTOMERS), amount)
+        if verb in _NEW or not issued:
+            customer = rolls.choice(CUSTOMERS)
+            if verb == "number":
+                return verb, (customer, amount)
+            key = f"{customer}/{rolls.randrange(4)}"
+            if verb == "prepay":
+                return verb, (customer, amount, key)
+            return "issue", (customer, amount, rolls.choice(("", key)))
         # The latest ones, so that several calls are about the same.
         invoice = rolls.choice(list(issued)[-6:])
         if verb in ("record", "credit"):
             return verb, (invoice, amount)
-        if verb in ("void", "write off"):
+        if verb in ("void", "write off", "close"):
             return verb, (invoice,)
         if not made:
             return "record", (invoice, amount)
@@ -230,10 +259,23 @@ def again(calls: Sequence[Done]) -> object:
 def state_of(cashier: Cashier, names: Names) -> object:
     """Return what a ledger says about invoices, payments and credit, by names that are ours."""
     ids = {payment.id: name for name, payment in names.made.items()}
+    items = {number: name for name, number in names.numbers.items()}
     return {
         "invoices": sorted(
-            (each.number, str(each.status), each.total.minor, each.open.minor)
+            (each.number, items[each.number], str(each.status), each.total.minor, each.open.minor)
             for each in every(cashier.invoices)
+        ),
+        "prepayments": sorted(
+            (
+                name,
+                str(now.status),
+                now.open.minor,
+                now.paid.minor,
+                now.waiting.minor,
+                items.get(now.replaced_by or "", ""),
+            )
+            for name, made in names.prepaid.items()
+            for now in [cashier.prepayment(made.id)]
         ),
         "payments": sorted(
             (ids[each.id], str(each.status), each.received.minor, each.returned.minor)
