@@ -733,6 +733,22 @@ def page_sizes() -> Iterator[Row]:
         yield code(name), f"{bare:,}", code(largest), codes
 
 
+def api_endpoints() -> Iterator[Row]:
+    from paygate.web.api.endpoints import ENDPOINTS
+
+    yield "Request", "Scope", "What it does"
+    for each in ENDPOINTS:
+        yield code(f"{each.method} {each.path}"), code(each.scope.value), each.summary
+
+
+def api_statuses() -> Iterator[Row]:
+    from paygate.web.api.problems import TITLES
+
+    yield "Status", "Means"
+    for status, title in TITLES.items():
+        yield str(status), f"{title}."
+
+
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "event-fields": event_fields,
     "dead-letter-fields": dead_letter_fields,
@@ -750,6 +766,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "page-headers": page_headers,
     "page-scripts": page_scripts,
     "page-sizes": page_sizes,
+    "api-endpoints": api_endpoints,
+    "api-statuses": api_statuses,
     "timing": timing,
     "statuses": statuses,
     "prepayment-statuses": prepayment_statuses,

@@ -106,6 +106,10 @@ LINES: Final[Mapping[str, LineKind]] = {
     ),
     "merge.noted": LineKind(WARNING, "A gateway reported something that contradicts the ledger."),
     "callback.refused": LineKind(WARNING, "A callback was refused; nothing of it was stored."),
+    "api.key_refused": LineKind(INFO, "A request came without the secret of a live API key."),
+    "api.keys_guessed": LineKind(
+        WARNING, "One address sends many wrong API keys; it is refused for a minute."
+    ),
     "feed.failed": LineKind(
         WARNING, "A feed could not be read, for the first time since it last worked."
     ),

@@ -155,6 +155,8 @@ def test_the_work_of_a_request_is_done_once_and_as_a_whole(shop: Cashier, made: 
     again = shop.once(made.key, "r-1", digest="a", work=entry)
 
     assert first == again
+    assert shop.once(made.key, "r-1", digest="a", work=lambda books: books.repeated) is True
+    assert shop.once(made.key, "r-2", digest="a", work=lambda books: books.repeated) is False
     assert len(shop.prepayments()) == len(shop.links()) == 1
     with pytest.raises(KeyReused):
         shop.once(made.key, "r-1", digest="b", work=entry)

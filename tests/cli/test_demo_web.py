@@ -46,6 +46,16 @@ def test_every_link_of_the_shop_can_be_paid(served: DemoShop) -> None:
         assert client.get(f"{served.processor}/").status_code == 200
 
 
+def test_the_api_of_the_shop_reads_with_the_key_that_is_printed(served: DemoShop) -> None:
+    headers = {"authorization": f"Bearer {served.api_secret.reveal()}"}
+    with httpx.Client(timeout=PATIENCE_S) as client:
+        found = client.get(f"{served.origin}/api/v1/links", headers=headers)
+        refused = client.get(f"{served.origin}/api/v1/links")
+
+    assert len(found.json()["items"]) == 8
+    assert refused.status_code == 401
+
+
 def test_a_card_is_paid_on_the_fake_processors_page_and_the_shop_reads_the_result(
     served: DemoShop,
 ) -> None:

@@ -36,7 +36,8 @@ class Once(OnLedger):
         has no other effect. *key* is the request's idempotency key, and *digest* stands for its
         content: raises `KeyReused` if the same API key sent another content under the same key, and
         `ApiKeyNotFound` unless that API key is live.
-        The same request again runs *work* again, so its verbs need keys of their own.
+        The same request again runs *work* again, with `Within.repeated`, so its verbs need keys of
+        their own.
         """
         from paygate.service import api_keys, issue
 
@@ -45,8 +46,9 @@ class Once(OnLedger):
         what = arguments.told(work, "work")
 
         def unit(tx: Tx) -> Any:
-            api_keys.take(tx, which, name, content)
-            return what(Within(_InTx(tx), self._context, self._period_closed))
+            repeated = api_keys.take(tx, which, name, content)
+            store = _InTx(tx)
+            return what(Within(store, self._context, self._period_closed, repeated=repeated))
 
         try:
             return (yield from repeatable(unit))

@@ -59,7 +59,11 @@ class Within(AtOnce, BookDesk):
         store: Writes,
         context: Context,
         period_closed: Callable[[date], bool] | None,
+        *,
+        repeated: bool = False,
     ) -> None:
+        self.repeated = repeated
+        """Whether the request was done before: see `once`. False in a transaction of the host."""
         self._store = store
         self._context = context
         self._period_closed = period_closed

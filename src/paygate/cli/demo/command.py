@@ -60,6 +60,8 @@ def _serve(file: Path, ledger: str | None, host: str, port: int, *, open_browser
             show.say(f"The shop is at {served.origin}/ (Ctrl+C ends it).")
             show.say(f"The fake processor is at {served.processor}/.")
             show.say(f"Every page in every state: {served.web.root}/_states/")
+            show.say(f"The API is at {served.origin}/api; its key for this run is:")
+            show.say(served.api_secret.reveal())
             if open_browser:
                 _ = webbrowser.open(f"{served.origin}/")
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from paygate.cashier.sync import Cashier
+from paygate.domain.api_key import ApiScope
 from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.errors import InvalidValue, MissingExtra
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from paygate.domain.link import PaymentLink
+    from paygate.domain.secret import Secret
 
 KINDS: Final = (
     Kind.CARD,
@@ -84,7 +86,8 @@ def shop(file: Path, *, host: str = "127.0.0.1", port: int = 0) -> Generator[Dem
         server = open_.enter_context(_served(processor, pusher, host))
         cashier = open_.enter_context(_cashier(file, server.url))
         web = _settings(origin, cashier)
-        yield DemoShop(origin, server.url, listener, cashier, web, _links(cashier, origin))
+        offered, secret = _links(cashier, origin), _api_secret(cashier)
+        yield DemoShop(origin, server.url, listener, cashier, web, offered, secret)
 
 
 class DemoShop:
@@ -98,10 +101,12 @@ class DemoShop:
         cashier: Cashier,
         web: WebSettings,
         offered: list[Offered],
+        api_secret: Secret[str],
     ) -> None:
         self.origin, self.processor = origin, processor
         self.cashier, self.web, self.offered = cashier, web, offered
         self.listener = listener
+        self.api_secret = api_secret
 
     def serve(self, *, ready: Callable[[], object] = lambda: None) -> None:
         """Serve until the process is interrupted; *ready* is called when the server answers."""
@@ -117,6 +122,7 @@ class DemoShop:
         from starlette.routing import Mount, Route
 
         from paygate.web import callbacks
+        from paygate.web.api import api
         from paygate.web.pages import pages
         from paygate.web.pages.gallery import PATH, gallery
         from paygate.worker import Worker
@@ -134,6 +140,7 @@ class DemoShop:
             routes=[
                 Mount(f"/pay{PATH}", gallery(self.web)),
                 Mount("/pay", pages(self.cashier, self.web)),
+                Mount("/api", api(self.cashier, self.web)),
                 Mount("/callbacks", callbacks(self.cashier)),
                 Route("/thanks", self._thanks),
                 Route("/", self._shelf),
@@ -232,6 +239,14 @@ def _links(cashier: Cashier, origin: str) -> list[Offered]:
           language="de")  # fmt: skip
     offer("In Arabic", "From right to left.", "30.00", language="ar")
     return offered
+
+
+def _api_secret(cashier: Cashier) -> Secret[str]:
+    """Return the secret of a new API key; that of an earlier run is revoked."""
+    for each in cashier.api_keys():
+        if each.is_live:
+            cashier.revoke_api_key(each, reason="the demo was started again")
+    return cashier.add_api_key("demo", scopes=list(ApiScope)).secret
 
 
 _THREE: Final = ("30.00", "25.00", "12.50")
