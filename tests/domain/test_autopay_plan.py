@@ -196,7 +196,7 @@ def test_every_reason_has_words_for_a_person() -> None:
         facts(item(issued_at=OLD), subscription=replace(SUBSCRIPTION, pending=("INV-1",))),
         facts(
             item(tries=(past(given_up=True, ended_at=START),)),
-            methods=(card(created_at=START + timedelta(1)),),
+            methods=(card("met_2", created_at=START + timedelta(1)),),
         ),
     ],
 )
@@ -475,3 +475,28 @@ def test_a_policy_that_makes_no_sense_is_refused(wrong: Any) -> None:
 def test_the_default_policy_presents_nothing_again() -> None:
     assert POLICY.retry == RetryPolicy()
     assert POLICY.retry.represent == ()
+
+
+def test_a_new_method_pays_what_was_given_up_and_the_old_one_never_again() -> None:
+    tries = tuple(
+        PastTry(
+            payment=f"pay_{day}",
+            method="bank",
+            on=date(2027, 9, day),
+            amount=usd("30.00"),
+            given_up=day == 21,
+            ended_at=datetime(2027, 9, day + 1, tzinfo=UTC),
+            presents=True,
+        )
+        for day in (7, 14, 21)
+    )
+    bank = card("bank", kind=Kind.E_CHECK)
+    newer = card("met_2", created_at=datetime(2027, 9, 25, tzinfo=UTC), is_default=False)
+
+    [charge] = plan(facts(item(tries=tries), methods=(bank, newer)), AutopayPolicy()).charges
+    assert charge.method == "met_2"
+
+    newer = card("met_2", created_at=newer.created_at, blocked=True)
+    [skip] = plan(facts(item(tries=tries), methods=(bank, newer)), AutopayPolicy()).skips
+    assert skip.reason is SkipReason.NO_METHOD
+    assert skip.methods == {"bank": MethodProblem.USED_UP, "met_2": MethodProblem.BLOCKED}

@@ -656,6 +656,26 @@ def test_a_card_is_not_declined_more_often_than_its_network_allows(merchant: Mer
     assert merchant.charged() == []
 
 
+def test_a_card_that_is_still_being_stored_does_not_subscribe_somebody_who_has_left(
+    merchant: Merchant,
+) -> None:
+    merchant.store()
+    merchant.card.script("unknown_executed", operation="enroll")
+    merchant.cashier.enroll(
+        "C-1", via="card", method="tok_mastercard", key="second", mandate=merchant.mandate()
+    )
+    merchant.cashier.end_autopay("C-1", reason="moved away")
+    merchant.issue("A", "10.00", due=DUE)
+
+    merchant.on(DUE)
+
+    subscription = merchant.cashier.subscription("C-1")
+    assert subscription is not None
+    assert subscription.status == "ended"
+    assert len(merchant.cashier.methods("C-1")) == 2
+    assert merchant.charged() == []
+
+
 def test_credit_alone_pays_an_invoice(merchant: Merchant) -> None:
     merchant.store()
     merchant.cashier.top_up("C-1", usd("50"), via="card", method="tok_visa", key="top-up")

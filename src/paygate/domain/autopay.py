@@ -85,6 +85,8 @@ class MethodProblem(StrEnum):
     """Its gateway account is disabled, not configured here, or refuses our requests."""
     PAYER_PRESENT = "payer_present"
     """Its account charges only with the payer present."""
+    USED_UP = "used_up"
+    """It was tried for this invoice as often as it may be."""
     UNREADABLE = "unreadable"
     """No token key that is configured here decrypts its token."""
 

@@ -191,8 +191,13 @@ def _method_of(
     currency = item.open.currency
     usable: list[AutopayMethod] = []
     problems: dict[str, MethodProblem] = {}
+    # A new method lets an invoice be charged again, but not by the one with which it was given up:
+    # a returned debit, for example, may be presented three times in all.
+    used_up = {each.method for each in item.tries if each.given_up}
     for each in facts.methods:
         problem = each.problem(currency, facts.on, policy)
+        if problem is None and each.id in used_up:
+            problem = MethodProblem.USED_UP
         if problem is None:
             usable.append(each)
         else:

@@ -183,7 +183,10 @@ def _agreed(
     amount = row.attempt.amount if row.attempt.payment else None
     network_id = stored.network_transaction_id or answer.network_transaction_id
     mandates.set_first(tx, mandate, network_id, amount)
-    agreements.agreed(tx, customer, mandate, method)
+    agreement = mandates.by_id(tx, mandate)
+    if agreement is not None and agreement.ended_at is None:
+        # Otherwise the payer ended automatic payment while the method was being stored.
+        agreements.agreed(tx, customer, mandate, method)
 
 
 def hear(tx: Tx, account: str, news: MethodNews, at: datetime | None) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from paygate.domain import movement, outcome
 from paygate.domain.action import Action
+from paygate.domain.advice import Advice
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
 from paygate.domain.kind import Kind
@@ -41,7 +42,7 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
         *(movement.MovementKind, outcome.DeclineCode, outcome.RejectCause, outcome.Ending),
         outcome.Fault,
         *(movement.Movement, movement.Sighting, Money, Notice, Dispute, DisputeState),
-        *(Kind, MethodFacts, MethodNews, CardChecks, CardCheck, CheckResult),
+        *(Advice, Kind, MethodFacts, MethodNews, CardChecks, CardCheck, CheckResult),
     )
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tests.support.mutants import (
+    automatic,
     doubt,
     endings,
     invoicing,
@@ -27,5 +28,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *invoicing.MUTANTS,
     *endings.MUTANTS,
     *telling.MUTANTS,
+    *automatic.MUTANTS,
 )
 """The planted bugs, each under a name of its own."""

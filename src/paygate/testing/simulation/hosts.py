@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from paygate.domain.autopay import AutopayPolicy
     from paygate.domain.event import Event
     from paygate.ledger.page_keys import PageKeys
     from paygate.ledger.vault import Vault
@@ -74,6 +75,7 @@ class Host(Desk):
         consumer: Callable[[Event], Any],
         vault: Vault,
         page_keys: PageKeys,
+        autopay: AutopayPolicy,
     ) -> None:
         self.name = name
         self.clock = clock
@@ -84,6 +86,7 @@ class Host(Desk):
             ids=ids,
             vault=vault,
             page_keys=page_keys,
+            autopay=autopay,
             stopwatch=TrueStopwatch(clock.true),
         )
         self._context = self.context

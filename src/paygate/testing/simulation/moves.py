@@ -17,6 +17,7 @@ from paygate.testing.simulation import (
     invoicing,
     linking,
     sagas,
+    subscribing,
     unasked,
     workers,
 )
@@ -52,8 +53,12 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     **linking.ACTIONS,
     **invoicing.ACTIONS,
     **unasked.ACTIONS,
+    **subscribing.ACTIONS,
 }
 """Every action by name, with its weight."""
+
+_SUBSCRIBED: Final = 0.4
+"""The part of the seeds that have automatic payment."""
 
 _ALWAYS: Final = frozenset({"pay", "issue", "time passes", "callbacks arrive", "poller", "relay"})
 _LENGTHS: Final = {8: 3, 16: 4, 28: 2, 48: 1}
@@ -69,9 +74,15 @@ def draw_moves(seed: int, bias: Bias = NONE) -> list[Move]:
     action many times would be rare if all actions were equally likely.
     """
     rolls = dice(seed, 2)
+    subscribes = dice(seed, 12).random() < _SUBSCRIBED
     weights = {
         name: weight * bias.actions.get(name, 1)
         for name, (weight, _) in ACTIONS.items()
+        if (name not in subscribing.ACTIONS or subscribes or name in bias.actions)
+    }
+    weights = {
+        name: weight
+        for name, weight in weights.items()
         if name in _ALWAYS or rolls.random() < 0.6 or name in bias.actions
     }
     if bias is NONE and rolls.random() < _STRESSED:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.service.account import Timing
-from paygate.testing.simulation import customers, healing, verdict
+from paygate.testing.simulation import customers, healing, subscribing, verdict
 from paygate.testing.simulation.bias import NONE
 from paygate.testing.simulation.declared import playable
 from paygate.testing.simulation.dice import dice, weighted
@@ -116,6 +116,7 @@ def _world(
         calm=calm,
         store=store,
         timing=Timing(waiting=timedelta(days=1)),
+        autopay=subscribing.draw_policy(seed),
     )
 
 

@@ -22,6 +22,7 @@ from paygate.testing.simulation.disputes import check_disputes
 from paygate.testing.simulation.faults import DRIVER, PlannedFault
 from paygate.testing.simulation.invoicing import check_invoicing
 from paygate.testing.simulation.settlements import check_settlements, is_unsettled, may_hold
+from paygate.testing.simulation.subscribing import check_autopay
 from paygate.testing.simulation.whose import Whose, disturbed
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ def check_end(world: World) -> None:
     _check_prepayments(world)
     _check_links(world)
     check_invoicing(world)
+    check_autopay(world)
     _check_fees(world)
     _check_mail(world)
     _check_secrets(world)
@@ -286,7 +288,8 @@ def _why(world: World, row: Any, profile: SimulatedAccount) -> str:
         return "the bank changed its mind"
     if row["status"] == "succeeded" and is_unsettled(world, row["id"], row["account"]):
         return "it has not settled in time"
-    if row["status"] not in _LIVE and any(world.covered[f"fault:{fault}"] for fault in _ODDITIES):
+    odd = row["status"] not in _LIVE or row["status"] == "requires_action"
+    if odd and any(world.covered[f"fault:{fault}"] for fault in _ODDITIES):
         return "a driver failed, or a key had been used"
     if row["id"] in world.judged:
         return "a clerk decided"

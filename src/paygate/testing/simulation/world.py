@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from typing_extensions import override
 
 from paygate.cashier.face import in_time
+from paygate.domain.autopay import AutopayPolicy
 from paygate.domain.kind import Operation
 from paygate.domain.result import OperationResult
 from paygate.errors import (
@@ -121,6 +122,7 @@ class World:
     strangers: list[Host] = field(default_factory=list[Host])
     """The hosts that lack one or more accounts; they only run workers."""
     timing: Timing = field(default_factory=Timing)
+    autopay: AutopayPolicy = field(default_factory=AutopayPolicy)
     steps: int = 0
     commits: int = 0
     strikes_drawn: int = 0
@@ -245,6 +247,7 @@ class World:
             self.take,
             _VAULT,
             _PAGE_KEYS,
+            self.autopay,
         )
 
     def take(self, event: Any) -> None:
