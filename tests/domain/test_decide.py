@@ -262,6 +262,19 @@ def test_a_key_that_was_used_before_proves_that_something_was_sent(
     assert changes.alerts
 
 
+@pytest.mark.parametrize("state", [S.PENDING, S.REQUIRES_ACTION])
+def test_a_known_key_does_not_end_what_a_faster_inquiry_has_found(state: AttemptState) -> None:
+    in_use = Rejected(cause=RejectCause.KEY_IN_USE, retryable=True)
+    mismatch = Rejected(cause=RejectCause.KEY_MISMATCH, retryable=False)
+
+    assert said(decide(facts(state), in_use, Source.RESPONSE)) == "no-op"
+    changes = decide(facts(state), mismatch, Source.RESPONSE)
+
+    assert (changes.state, changes.code) == (None, "key_mismatch")
+    assert changes.review
+    assert changes.alerts
+
+
 def test_a_key_that_is_in_use_is_asked_about() -> None:
     told = Rejected(cause=RejectCause.KEY_IN_USE, retryable=True)
 

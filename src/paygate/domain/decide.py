@@ -609,6 +609,11 @@ def _rejected(facts: AttemptFacts, answer: Rejected, source: Source) -> Changes:
             return told if ends else nothing
         case AttemptState.PENDING if _about_question(facts, answer, source):
             return nothing
+        case AttemptState.PENDING | AttemptState.REQUIRES_ACTION if (
+            source is Source.RESPONSE and answer.cause in _KNOWS_KEY
+        ):
+            # An inquiry was faster than this response, and has found what was sent with the key.
+            return replace(_key_known(facts, answer), raw_code="", reason="")
         case AttemptState.PENDING if facts.overtaken:
             return _of_earlier_try(answer.reference)
         case AttemptState.PENDING:
