@@ -140,6 +140,7 @@ EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
         "api_key": "example",
         "callback_tokens": "example-of-a-long-random-text",
     },
+    "payarena": {"merchant_id": "EXAMPLE1", "secret_key": "example-key", "dollars": True},
     "bitcoin": {
         "network": "regtest",
         "wallet": "wpkh(tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4L"
@@ -521,6 +522,12 @@ def remita_settings() -> Iterator[Row]:
     return settings_of(RemitaSettings)
 
 
+def payarena_settings() -> Iterator[Row]:
+    from paygate.drivers.payarena.settings import PayarenaSettings
+
+    return settings_of(PayarenaSettings)
+
+
 def actions() -> Iterator[Row]:
     yield "Action", "What the host does"
     for action in get_args(Action):
@@ -799,6 +806,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "paypal-issues": paypal_issues,
     "skrill-settings": skrill_settings,
     "remita-settings": remita_settings,
+    "payarena-settings": payarena_settings,
     "bitcoin-settings": bitcoin_settings,
     "authorize-net-settings": authorize_net_settings,
     "smtp-settings": smtp_settings,

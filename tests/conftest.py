@@ -124,6 +124,9 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "paypal/notifications_webhooks_v1.json": "the same",
     "paypal/issues.json": "the issues that those files name, by call and status",
     "paypal/prism_patch.py": "makes those files fit for Prism; ours, beside the sheets",
+    "payarena/vectors.json": (
+        "https://github.com/up-eplatform/Merchant-Payment-Gateway, its samples; the rest likewise"
+    ),
     "skrill/vectors.json": (
         "https://github.com/zhooravell/skrill-php-client, its tests; the rest made by that rule"
     ),

@@ -53,6 +53,7 @@ def test_there_is_one_for_each_driver_and_sink_that_speaks_to_a_server_of_others
         "simulated_authorize_net",
         "simulated_bitcoin",
         "simulated_odoo.py",
+        "simulated_payarena.py",
         "simulated_paypal",
         "simulated_remita.py",
         "simulated_securehosting",

@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from paygate.dialogue import Response
 from paygate.domain.action import Redirect
+from paygate.domain.customer import Browser
 from paygate.domain.money import Money
 from paygate.domain.outcome import (
     ActionRequired,
@@ -22,6 +24,7 @@ from paygate.driver import read_jsonp
 from paygate.drivers.remita.wire import digest
 from paygate.errors import BadResponse, CredentialsRejected, NotAuthentic
 from paygate.testing.play import play
+from tests.drivers.payarena import test_payarena as payarena
 from tests.drivers.remita import test_remita as remita
 from tests.drivers.skrill import test_skrill as skrill
 
@@ -183,3 +186,48 @@ def test_the_published_codes_of_remita_mean_what_they_say(protocols: Path) -> No
         assert isinstance(found, Approved) == (each["outcome"] == "paid"), each
         assert isinstance(found, NotFound) == (each["outcome"] == "not-found"), each
         assert isinstance(found, Declined) == (each["outcome"].startswith("failed")), each
+
+
+# --- Payarena -----------------------------------------------------------------------------------
+
+PAYARENA_WANTED: dict[str, tuple[type, ...]] = {
+    "paid": (Approved,),
+    "failed": (Declined,),
+    "cancelled": (Ended,),
+    "pending": (ActionRequired,),
+}
+
+
+def test_the_published_request_of_payarena_is_made(protocols: Path) -> None:
+    vectors = read(protocols, "payarena")
+    wanted = vectors["create_request"]
+    gateway = payarena.payarena(secret_key=vectors["secret_key"], merchant_id="M1")
+    charge = payarena.charge(invoices=("Invoice INV-1",), browser=Browser(ip="203.0.113.7"))
+
+    played = play(
+        gateway.charge(charge),
+        Response(status=200, body=vectors["create_response_body"].encode()),
+    )
+
+    [sent] = played.requests
+    base = "https://test.payarena.com"
+    assert sent.url == wanted["url"].format(base=base, merchantId="M1")
+    assert json.loads(sent.body) == wanted["json"]
+    assert dict(sent.headers) == wanted["headers"]
+    assert isinstance(played.outcome, ActionRequired)
+    assert played.outcome.action == Redirect(url=vectors["redirect_url"].format(base=base))
+
+
+def test_the_published_answers_of_payarena_come_to_what_is_wanted(protocols: Path) -> None:
+    for each in read(protocols, "payarena")["status_samples"]:
+        answer = payarena.answered(each["json"])
+        try:
+            found = play(payarena.payarena().look_up(payarena.inquiry()), answer).outcome
+        except BadResponse:
+            assert each["expect"] == "reject"
+            continue
+        if each["expect"] == "reject":
+            assert isinstance(found, Approved)
+            assert [moved.amount for moved in found.movements] != [payarena.NAIRA], each["why"]
+        else:
+            assert isinstance(found, PAYARENA_WANTED[each["expect"]]), each

@@ -164,6 +164,12 @@ class GatewayAccount:
     refusals: Refusals
 
     @property
+    def is_polled(self) -> bool:
+        """Return whether nothing but an inquiry shows what became of a page."""
+        silent = self.traits.callbacks is CallbackStyle.NONE and not self.has_feed
+        return silent and self.inquirer is not None
+
+    @property
     def has_feed(self) -> bool:
         """Return whether the processor reports something only in a feed that must be read."""
         return self.feed is not None or self.watch is not None

@@ -181,6 +181,7 @@ def collect(
         source=Source.RESPONSE,
         variable_amount=rail.variable_amount,
         can_inquire=account.can_be_asked,
+        polled=account.is_polled,
         request_id=heard.request_id,
         # `ask` has hidden the payer's facts in the answer. If the payer is not the customer, the
         # customer's own facts must still be hidden.

@@ -408,6 +408,7 @@ def reading_of(case: InquiryCase, account: GatewayAccount, timing: Timing) -> An
         variable_amount=_is_variable(case.row, account),
         held_from_percent=0 if rail is None else rail.held_from_percent,
         absence=absence(case, traits, timing),
+        polled=account.is_polled,
         timing=timing,
     )
 

@@ -35,9 +35,10 @@ class AnswerSource:
     How to read an answer: its source, and what the account's traits say about it.
 
     An `overtaken` answer may describe an earlier state than the known one. An inquiry that was not
-    `answered` counts for nothing. `request_id` is the processor's id of the request, and `arrival`
-    the money seen at an address that the answer is about. An answer is `anonymous` if personal
-    facts have been removed from it already.
+    `answered` counts for nothing. At an account that is `polled` nothing but inquiries shows what
+    became of a page, so they begin soon and their pauses grow. `request_id` is the processor's id
+    of the request, and `arrival` the money seen at an address that the answer is about. An answer
+    is `anonymous` if personal facts have been removed from it already.
     """
 
     source: Source
@@ -47,6 +48,7 @@ class AnswerSource:
     can_inquire: bool = True
     overtaken: bool = False
     answered: bool = True
+    polled: bool = False
     request_id: str = ""
     arrival: Arrival | None = None
     anonymous: bool = False

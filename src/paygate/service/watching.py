@@ -192,6 +192,9 @@ def next_check(
         expected = answer.expected_at
     elif isinstance(answer, ActionRequired | Authorized):
         expected = answer.expires_at
-    soonest = tx.now + timing.waiting
+    pause = timing.waiting
+    if reading.polled and state is AttemptState.REQUIRES_ACTION:
+        pause = min(pause, timing.pause(0, tx.now - before.attempt.created_at))
+    soonest = tx.now + pause
     # An overdue one is inquired about at the usual pace, not at every pass.
     return expected if expected is not None and tx.now < expected < soonest else soonest
