@@ -12,7 +12,7 @@ from paygate.drivers.payarena.settings import PayarenaSettings
 
 
 class Payarena(Wallet[PayarenaSettings]):
-    """Payarena: the payer pays with a card or PayAttitude on its page, and only polling finds out."""
+    """Payarena: the payer pays with a card or PayAttitude on its page; only polling shows it."""
 
     name = "payarena"
     settings_model = PayarenaSettings
