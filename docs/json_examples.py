@@ -248,6 +248,18 @@ def play(at: Play) -> None:
     run("autopay run")
     run("autopay status", "C-1")
     run("autopay end", "C-1", "--reason", "moved away")
+    with at.cashier() as cashier:
+        cashier.issue(number="INV-20", customer="C-5", total=Money.of("USD", 30), due="2025-12-20")
+    run("overdue run", "--dry-run")
+    run("overdue run")
+    run("overdue status")
+    run("overdue promise", "C-5", "--until", "2026-01-10")
+    run("overdue show", "C-5")
+    run("overdue reinstate", "C-5", "--reason", "paid in cash")
+    term = ("--start", "2026-01-31", "--months", "24", "--key", "fibre")
+    agreed_to = run("commitment add", "C-5", "fibre", *term)
+    run("commitment end", agreed_to["commitment"]["id"], "--reason", "moved away")
+    run("commitment list", "C-5")
     second = run("method enroll", "C-1", "--via", "card", "--key", "card-3", method="tok_amex")
     newer = second["method_change"]["method"]["id"]
     run("method replace", stored["id"], newer, "--key", "replace-1")

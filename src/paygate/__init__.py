@@ -39,13 +39,17 @@ if TYPE_CHECKING:
     )
     from paygate.domain.autopay_plan import AutopayPlan, PlannedCharge, PlannedItem, PlannedSkip
     from paygate.domain.autopay_run import AutopayCount, AutopayRun
+    from paygate.domain.banking_days import BankCalendar
     from paygate.domain.callback import InboxState, Refusal, RefusedCallbacks, StoredCallback
+    from paygate.domain.campaign import Campaign, CustomerState, Stage
     from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
     from paygate.domain.chargeback import Chargeback, Dispute, DisputeState
     from paygate.domain.charging import ChargeReason
+    from paygate.domain.commitment import Commitment, CommitmentStatus, OnDefault
     from paygate.domain.credit import Balance, Credit, CreditReason
     from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
     from paygate.domain.document import Document, Letterhead, StoredDocument
+    from paygate.domain.episode import Hold
     from paygate.domain.event import DeadLetter, DeliveryOutcome, DeliveryTry, Event
     from paygate.domain.invoice import Invoice, InvoiceStatus
     from paygate.domain.invoice_lines import InvoiceLine, InvoiceText, Rounding, TaxLine
@@ -86,6 +90,14 @@ if TYPE_CHECKING:
     from paygate.domain.review import Review, ReviewCause
     from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
     from paygate.domain.settlement import CreditOn
+    from paygate.domain.standing import (
+        OverdueDebt,
+        OverdueRun,
+        PlannedStage,
+        Promise,
+        PromiseStatus,
+        Standing,
+    )
     from paygate.domain.status import (
         AccountStatus,
         Concern,
@@ -233,6 +245,20 @@ _HOMES = {
     "WayToPay": "domain.link",
     "Mandate": "domain.mandate",
     "MandateScope": "domain.mandate",
+    "BankCalendar": "domain.banking_days",
+    "Campaign": "domain.campaign",
+    "CustomerState": "domain.campaign",
+    "Stage": "domain.campaign",
+    "Commitment": "domain.commitment",
+    "CommitmentStatus": "domain.commitment",
+    "OnDefault": "domain.commitment",
+    "Hold": "domain.episode",
+    "OverdueDebt": "domain.standing",
+    "OverdueRun": "domain.standing",
+    "PlannedStage": "domain.standing",
+    "Promise": "domain.standing",
+    "PromiseStatus": "domain.standing",
+    "Standing": "domain.standing",
     "AutopayItem": "domain.autopay",
     "AutopayMethod": "domain.autopay",
     "AutopayPolicy": "domain.autopay",
@@ -397,12 +423,14 @@ __all__ = [
     "AutopayPolicy",
     "AutopayRun",
     "Balance",
+    "BankCalendar",
     "Bill",
     "BlockingSink",
     "Browser",
     "Callback",
     "CallbackProof",
     "CallbackStyle",
+    "Campaign",
     "CardCheck",
     "CardChecks",
     "Cashier",
@@ -412,6 +440,8 @@ __all__ = [
     "Chargeback",
     "CheckResult",
     "Clock",
+    "Commitment",
+    "CommitmentStatus",
     "Concern",
     "ConfiguredSink",
     "CopiedLedger",
@@ -420,6 +450,7 @@ __all__ = [
     "CreditOn",
     "CreditReason",
     "Customer",
+    "CustomerState",
     "DeadLetter",
     "DeclineCode",
     "Declined",
@@ -440,6 +471,7 @@ __all__ = [
     "Gateway",
     "GatewayAccount",
     "History",
+    "Hold",
     "Ids",
     "ImportProblem",
     "Imported",
@@ -486,6 +518,7 @@ __all__ = [
     "NewApiKey",
     "NotIdempotent",
     "NumberSeries",
+    "OnDefault",
     "OnRest",
     "OnRestWord",
     "OneTimeToken",
@@ -493,6 +526,8 @@ __all__ = [
     "OperationResult",
     "OperationState",
     "OrderRefusal",
+    "OverdueDebt",
+    "OverdueRun",
     "PageState",
     "PastTry",
     "PausedSink",
@@ -514,12 +549,15 @@ __all__ = [
     "PlannedCharge",
     "PlannedItem",
     "PlannedSkip",
+    "PlannedStage",
     "PostForm",
     "PostalAddress",
     "Prepayment",
     "PrepaymentStatus",
     "PrepaymentStatusWord",
     "PrepaymentTotals",
+    "Promise",
+    "PromiseStatus",
     "Published",
     "Rail",
     "RawBankAccount",
@@ -558,6 +596,8 @@ __all__ = [
     "SinkTraits",
     "SkipReason",
     "SourcedOrder",
+    "Stage",
+    "Standing",
     "Stopped",
     "StoreError",
     "StoredAccount",

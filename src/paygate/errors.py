@@ -170,6 +170,10 @@ class MethodNotFound(RecordNotFound):
     """There is no stored method, and no request to store one, with this id."""
 
 
+class CommitmentNotFound(RecordNotFound):
+    """There is no commitment with this id."""
+
+
 class AttemptNotFound(RecordNotFound):
     """The payment has no attempt with this id."""
 
@@ -530,6 +534,18 @@ class MethodNotUsable(Refused):
 
 class NotSubscribed(Refused):
     """The customer has no subscription, or only a new mandate resumes it."""
+
+    customer: str
+
+
+class NothingOverdue(Refused):
+    """The customer owes nothing late that a campaign is about."""
+
+    customer: str
+
+
+class TooManyPromises(Refused):
+    """The customer has promised as often as the campaign allows, or a promise is still open."""
 
     customer: str
 

@@ -130,6 +130,8 @@ class Shop:
             ("forget_method", "method"): lambda: self.stored,
             ("start_autopay", "method"): lambda: self.stored,
             ("replace_method", "method"): lambda: self.stored,
+            ("commit_to", "start"): lambda: "2031-03-01",
+            ("commit_to", "name"): lambda: "fibre",
             ("receive", "callback"): lambda: Callback(
                 method="POST", path="/", headers={}, body=b"", received_at=cashier.now()
             ),
@@ -203,6 +205,9 @@ class Shop:
             "letterhead": lambda: Letterhead(name="Acme"),
             "mandate": lambda: Mandate(text_version="1", accepted_at=cashier.now()),
             "replacement": lambda: self.stored,
+            "months": lambda: 12,
+            "until": lambda: "2031-03-01",
+            "commitment": lambda: "com_1",
         }
         return (special.get((verb, parameter)) or usual[parameter])()
 
@@ -248,7 +253,7 @@ WRONG: Mapping[str, Callable[[Shop], Any]] = {
 
 NAMES_RECORD = {
     *("payment", "prepayment", "invoice", "method", "change", "receipt", "write_off_", "attempt"),
-    *("link", "token", "id_", "replacement", "api_key", "secret"),
+    *("link", "token", "id_", "replacement", "api_key", "secret", "commitment", "replaces"),
 }
 """They find a record: a text that none has is *not found*, which is no fault of the call."""
 
@@ -293,6 +298,8 @@ MEANING: Mapping[str, set[str]] = {
     "statement_suffix": {"no text", "a blank", "year 1 in text"},
     "pages": {"seven"},
     "uses": {"seven"},
+    "months": {"seven"},
+    "terms": {"no text", "a blank", "year 1 in text"},
     "accounts": {"a list of a text"},
     "expires": set(),
     "language": {"no text"},
@@ -329,6 +336,9 @@ OF_VERB: Mapping[tuple[str, str], set[str]] = {
     ("replay_callback", "callback"): {"seven"},
     ("dismiss_callback", "callback"): {"seven"},
     ("rescan", "start"): {"seven"},
+    ("commit_to", "on_default"): set(),
+    ("promise", "until"): set(),
+    ("promise", "currency"): {"no text"},
     ("refund", "reason"): {"no text", "a blank", "a line feed", "year 1 in text"},
     ("record_refund", "reason"): {"no text", "a blank", "a line feed", "year 1 in text"},
     ("disable_account", "reason"): {"no text", "a blank", "a line feed", "year 1 in text"},

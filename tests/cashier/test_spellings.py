@@ -186,6 +186,11 @@ NEEDS: dict[str, Any] = {
     "document": Document(content=b"terms", media_type="text/plain", name="terms.txt"),
     "letterhead": Letterhead(name="Acme"),
     "source": (),
+    "name": "fibre",
+    "start": "2031-03-01",
+    "months": 12,
+    "until": "2031-03-01",
+    "commitment": "c",
 }
 # What an argument needs with it that can otherwise be left out.
 WITH: dict[tuple[str, str], set[str]] = {

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from paygate import (
+    Campaign,
     Cashier,
     Customer,
     Document,
@@ -18,6 +19,7 @@ from paygate import (
 )
 from paygate.dialogue import Dialogue, at_once
 from paygate.domain.action import PayToAddress
+from paygate.domain.campaign import STAGES
 from paygate.domain.mandate import Mandate, MandateScope
 from paygate.domain.movement import Movement, MovementKind, Sighting
 from paygate.domain.outcome import (
@@ -599,6 +601,45 @@ def _under_way(office: Office) -> None:
         cashier.receive("card", callback)
 
 
+def _overdue(office: Office) -> None:
+    """Let customers be reminded, limited and terminated, with promises, fees and commitments."""
+    remind, again, limit, _, terminate = STAGES
+    fee = replace(again, fee=usd("2"))
+    campaign = Campaign(stages=(remind, fee, limit, replace(terminate, after=30, gap=10)))
+    with Cashier.open(
+        office.url,
+        gateways={"card": office.card, "page": office.page},
+        clock=office.clock,
+        token_keys=KEYS,
+        campaign=campaign,
+    ) as cashier:
+        for name, months in (("short", 1), ("long", 24)):
+            cashier.commit_to(
+                "O-1", name, start="2026-02-15", months=months, key=name, terms="30 USD a month"
+            )
+        kept = cashier.commit_to(
+            "O-2", "router", start="2026-02-15", months=12, key="router", on_default="keep"
+        )
+        cashier.end_commitment(kept, reason="sent back")
+        due = office.clock.now().date().isoformat()
+        for number in ("O-1", "O-2", "O-3"):
+            cashier.issue(number=number, customer=number, total=usd("30"), due=due)
+        for day in range(1, 34):
+            office.pass_time(days=1)
+            # The day of yesterday has begun in every zone by now.
+            cashier.run_overdue(office.clock.now().date() - timedelta(days=1))
+            cashier.run_overdue()
+            if day == 3:
+                until = office.clock.now().date().isoformat()
+                cashier.promise("O-1", until=until)
+            if day == 10:
+                cashier.record("O-2", by="check", key="O-2")
+            if day == 12:
+                bounced = cashier.record("O-2", by="check", key="O-2")
+                cashier.reverse(bounced, reason="check returned")
+        cashier.reinstate("O-1", reason="agreed on instalments")
+
+
 def _elsewhere(office: Office) -> None:
     """Let another merchant have a few rows in the same file."""
     south = Cashier.open(
@@ -638,6 +679,7 @@ _PARTS = (
     _disputes,
     _methods,
     _autopay,
+    _overdue,
     _odd,
     _wallet,
     _elsewhere,

@@ -74,6 +74,9 @@ DAMAGE_OF_MORE = {
     "automatic-payments-are-agreed-to": (
         "UPDATE paygate_mandate SET ceiling_currency = 'USD', ceiling_minor = 1"
     ),
+    "states-follow-from-episodes": "UPDATE paygate_customer SET state = 'limited'",
+    "stages-come-in-order": "UPDATE paygate_stage SET done_on = '2000-01-01' WHERE place > 1",
+    "promises-end": "UPDATE paygate_promise SET status = 'open'",
     "subscriptions-have-mandates": "UPDATE paygate_mandate SET ended_at = accepted_at",
     "documents-have-their-files": "UPDATE paygate_document SET digest = 'another'",
     "links-have-their-tokens": "UPDATE paygate_item SET linked = 1",

@@ -119,8 +119,9 @@ class Merchant:
         return str(self.cashier.invoice(number).open)
 
     def close(self) -> None:
-        assert self.cashier.fsck() == []
+        found = self.cashier.fsck()
         self.cashier.close()
+        assert found == [], found
 
 
 def _line(event: Event) -> str:

@@ -56,6 +56,7 @@ class Names:
     secret: str = "pgk_" + "A" * 43
     stored: str = "account-of-nobody"
     link: str = "lnk_of_nobody"
+    commitment: str = "com_of_nobody"
     token: str = "AAAAAAAAAAAAAAAAAAAAAA"
     paid_token: str = "BBBBBBBBBBBBBBBBBBBBBA"
     given: str = "try_of_nobody.3000.1767268800.AAAAAAAAAAAAAAAAAAAAAA"
@@ -154,11 +155,13 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
     [callback, *_] = north.callbacks()
     north.assign_payer_number(who, "VA-7", via="card")
     shop = north.add_api_key("shop-7", scopes=["read", "write"])
+    commitment = north.commit_to(who, "fibre", start="2031-03-01", months=12, key="k-9")
     link = north.link("N-7", key="link-7")
     page_of_payment = north.payment_page(paid)
     assert link.token is not None
     return Names(
         link=link.id,
+        commitment=commitment.id,
         token=link.token.reveal(),
         paid_token=page_of_payment.token.reveal(),
         given=north.begin_try(link).value,
@@ -319,6 +322,11 @@ CALLS: dict[str, list[Call]] = {
     "resume_autopay": [lambda c, n: c.resume_autopay(n.customer)],
     "subscription": [lambda c, n: c.subscription(n.customer)],
     "set_autopay": [lambda c, n: c.set_autopay(n.number, on=False)],
+    "standing": [lambda c, n: (c.standing(n.customer).state, c.standing(n.customer).debts)],
+    "promise": [lambda c, n: c.promise(n.customer, until=c.now().date())],
+    "reinstate": [lambda c, n: c.reinstate(n.customer, reason="theirs").debts],
+    "end_commitment": [lambda c, n: c.end_commitment(n.commitment, reason="theirs")],
+    "commitments": [lambda c, n: c.commitments(n.customer)],
     "inquire_method": [lambda c, n: c.inquire_method(n.change)],
     "inquire": [lambda c, n: c.inquire(n.payment), lambda c, n: c.inquire(n.unknown)],
     "replay_callback": [lambda c, n: c.replay_callback(n.callback)],
@@ -381,6 +389,8 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
     "orphans": lambda c: c.orphans(),
     "run_autopay": lambda c: c.run_autopay().charged,
     "autopay_run": lambda c: [] if c.autopay_run() is None else [c.autopay_run()],
+    "run_overdue": lambda c: [None] * c.run_overdue().customers,
+    "overdue_run": lambda c: [] if c.overdue_run() is None else [c.overdue_run()],
     "recover": lambda c: c.recover(),
     "due": lambda c: c.due(),
     "waiting_jobs": lambda c: c.waiting_jobs(),
@@ -394,6 +404,7 @@ LISTS: dict[str, Callable[[Cashier], Any]] = {
 # These make records of the caller's own, or are about the file or the wallet as a whole.
 OWN = {
     "issue",
+    "commit_to",
     "invoice_run",
     "draft",
     "set_letterhead",

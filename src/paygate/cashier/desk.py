@@ -9,6 +9,7 @@ from paygate.cashier.books import BookVerbs
 from paygate.cashier.by_hand import ByHand
 from paygate.cashier.callbacks import Callbacks, Inbox
 from paygate.cashier.collecting import Collecting
+from paygate.cashier.commitments import Commitments
 from paygate.cashier.credits import Credits
 from paygate.cashier.customers import Customers
 from paygate.cashier.decisions import Decisions
@@ -21,6 +22,7 @@ from paygate.cashier.invoices import Invoices
 from paygate.cashier.links import Links, PayingLinks
 from paygate.cashier.methods import Methods
 from paygate.cashier.operations import Operations
+from paygate.cashier.overdue import Overdues
 from paygate.cashier.payer_numbers import PayerNumbers
 from paygate.cashier.payments import Payments
 from paygate.cashier.prepayments import Prepayments
@@ -47,6 +49,7 @@ class BookDesk(
     Customers,
     Methods,
     Subscriptions,
+    Commitments,
     Inbox,
     Halting,
     Outbox,
@@ -63,6 +66,7 @@ class Desk(
     Operations,
     Enrolling,
     Autopay,
+    Overdues,
     PayerNumbers,
     Callbacks,
     FeedVerbs,

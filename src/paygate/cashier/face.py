@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from paygate.cashier.routes import Routes
     from paygate.cashier.verbs import verb
     from paygate.domain.autopay import AutopayPolicy
+    from paygate.domain.campaign import Campaign
     from paygate.domain.secret import Secret
     from paygate.errors import PaygateError
     from paygate.gateway import Gateway, SignsIn
@@ -94,6 +95,7 @@ class Face:
         timing: Timing | None = None,
         period_closed: Callable[[date], bool] | None = None,
         autopay: AutopayPolicy | None = None,
+        campaign: Campaign | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
         page_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
@@ -119,10 +121,11 @@ class Face:
         are in the customer's time zone, or in *zone*, the merchant's (an IANA name), if the
         customer's zone is not known. *period_closed* returns whether
         reversals can no longer be dated on a given day. *autopay* says when and how invoices of
-        subscribed customers are charged: see `run_autopay`. *token_keys* are Fernet keys for the
-        tokens of stored methods: the first one encrypts, all of them decrypt. From *page_keys*, in
-        the same form, come the addresses of payment links and payment pages: those of new links
-        from the first one.
+        subscribed customers are charged: see `run_autopay`. *campaign* says when customers
+        who do not pay are reminded, limited and suspended: see `run_overdue`. *token_keys* are
+        Fernet keys for the tokens of stored methods: the first one encrypts, all of them decrypt.
+        From *page_keys*, in the same form, come the addresses of payment links and payment pages:
+        those of new links from the first one.
 
         *environment* (``os.environ``) is where the values of settings such as ``{"env": "NAME"}``
         are read; give it only if you wrote the settings yourself, never with what somebody entered
@@ -146,6 +149,7 @@ class Face:
         `LiveModeMismatch` or a `StoreError`.
         """
         from paygate.domain.autopay import AutopayPolicy
+        from paygate.domain.campaign import Campaign
         from paygate.domain.customer import zone_of
         from paygate.ledger.dialects import open_store
         from paygate.ledger.elapsed import MachineStopwatch
@@ -181,6 +185,8 @@ class Face:
             arguments.refuse("timing", "a Timing", timing)
         if not isinstance(cast("object", autopay), AutopayPolicy | None):
             arguments.refuse("autopay", "an AutopayPolicy", autopay)
+        if not isinstance(cast("object", campaign), Campaign | None):
+            arguments.refuse("campaign", "a Campaign", campaign)
         seconds = arguments.seconds(busy_s, "busy_s")
         most = arguments.whole(connections_max, "connections_max", high=1_000)
         ways = {sink.route: readers.open()[name] for name, sink in configured.items()}
@@ -198,6 +204,7 @@ class Face:
             # If a test moves the clock, the machine's own time would contradict it.
             stopwatch=MachineStopwatch() if clock is None else None,
             autopay=autopay or AutopayPolicy(),
+            campaign=campaign or Campaign(),
         )
         face._accounts = accounts
         if merchants is not None:
@@ -234,6 +241,7 @@ class Face:
         timing: Timing | None = None,
         period_closed: Callable[[date], bool] | None = None,
         autopay: AutopayPolicy | None = None,
+        campaign: Campaign | None = None,
         token_keys: Sequence[Secret[str] | str | bytes] | None = None,
         page_keys: Sequence[Secret[str] | str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
@@ -259,6 +267,7 @@ class Face:
             timing=timing,
             period_closed=period_closed,
             autopay=autopay,
+            campaign=campaign,
             token_keys=secrets.open()[1],
             page_keys=secrets.open()[4],
             environment=secrets.open()[2],

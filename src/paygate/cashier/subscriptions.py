@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from paygate.service.flow import Flow
 
 
-def _id_of(customer: Customer | str) -> str:
-    found = arguments.customer(customer, "customer")
-    return found if isinstance(found, str) else found.id
-
-
 def _reason(given: str) -> str:
     reason = note(given, "reason")
     if not reason:
@@ -64,7 +59,7 @@ class Subscriptions(OnLedger):
         """
         from paygate.service import subscribing
 
-        who = _id_of(customer)
+        who = arguments.id_of(customer, "customer")
         return (yield from subscribing.unsubscribe(who, _reason(reason)))
 
     @verb
@@ -72,7 +67,7 @@ class Subscriptions(OnLedger):
         """Charge nothing of a customer automatically until `resume_autopay`."""
         from paygate.service import subscribing
 
-        who = _id_of(customer)
+        who = arguments.id_of(customer, "customer")
         return (yield from subscribing.pause(who, _reason(reason)))
 
     @verb
@@ -85,14 +80,14 @@ class Subscriptions(OnLedger):
         """
         from paygate.service import subscribing
 
-        return (yield from subscribing.resume(_id_of(customer)))
+        return (yield from subscribing.resume(arguments.id_of(customer, "customer")))
 
     @verb
     def subscription(self, customer: Customer | str) -> Flow[Subscription | None]:
         """Return a customer's last subscription, even an ended one; None if there never was one."""
         from paygate.service import subscribing
 
-        return (yield from subscribing.of_customer(_id_of(customer)))
+        return (yield from subscribing.of_customer(arguments.id_of(customer, "customer")))
 
     @verb
     def set_autopay(

@@ -184,6 +184,24 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "invoice": Command("autopay", "invoice", "Turn it off, or pin a method, for one."),
         },
     ),
+    "overdue": Noun(
+        "Remind, limit, suspend and restore customers who pay late.",
+        {
+            "run": Command("overdue", "run", "Announce what is overdue, and take the next stages."),
+            "status": Command("overdue", "status", "Show the last sweep, or that of a day."),
+            "show": Command("overdue", "standing", "Show how a customer stands, and what is next."),
+            "promise": Command("overdue", "promise", "Record that a customer promises to pay."),
+            "reinstate": Command("overdue", "reinstate", "Clear a customer whatever is overdue."),
+        },
+    ),
+    "commitment": Noun(
+        "Record what customers have agreed to, and until when.",
+        {
+            "list": Command("commitments", "list_", "List the commitments of a customer."),
+            "add": Command("commitments", "add", "Record that a customer agrees to something."),
+            "end": Command("commitments", "end", "Terminate one before its term."),
+        },
+    ),
     "payer-number": Noun(
         "Assign numbers to which customers pay, and release them.",
         {

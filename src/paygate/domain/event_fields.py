@@ -210,6 +210,63 @@ _OF_FAILED_TRY: Final = (
     _text("class", "The class of the failure, which decides what follows.", "soft"),
 )
 
+_OF_DEBT: Final = (
+    _text("number", "The number of the oldest overdue invoice.", "INV-7"),
+    _text("due", "Its due date.", "2026-12-01"),
+    _whole("days", "How many days have passed since then.", 21),
+    _text("stage", "The stage of the campaign that was reached last.", "suspend"),
+    _text("next_stage", "The stage that comes next.", "terminate"),
+    _text("next_state", "The state that it leads to.", "terminated"),
+    _text("next_on", "The day on which it comes at the earliest.", "2027-01-30"),
+)
+_OF_STATE: Final = (
+    _CUSTOMER,
+    _text("from", "The state before.", "limited"),
+    _text("to", "The state from now on.", "suspended"),
+    *_sometimes(
+        *_OF_DEBT,
+        EventField(
+            "overdue",
+            Shape.LIST,
+            "What is overdue in each currency, in major units.",
+            ["30.00 USD"],
+        ),
+        _text("reason", "Why the host has reinstated the customer.", "paid in cash"),
+    ),
+)
+_OF_PROMISE: Final = (
+    _text("promise", "The id of the promise.", "pro_0661842f88b1f1e50c1d"),
+    _CUSTOMER,
+    EventField("invoices", Shape.LIST, "The numbers of its invoices.", ["INV-7"]),
+    _CURRENCY,
+    _whole("amount_minor", "What is overdue in that currency, in minor units.", 3000),
+    _text("until", "The last day on which it can be kept.", "2026-12-20"),
+)
+_OF_COMMITMENT: Final = (
+    _text("commitment", "The id of the commitment.", "com_0661842f88b1f1e50c1d"),
+    _CUSTOMER,
+    _text("name", "Its name.", "fibre 1000"),
+    _text("terms", "The host's terms; may be empty.", "24 months, 30 USD a month"),
+    _text("start", "Its first day.", "2026-01-31"),
+    _text("end", "The first day after its term.", "2028-01-31"),
+    *_sometimes(
+        _text("reason", "Why it ended: term, nonpayment, replaced, or the host's words.", "term")
+    ),
+)
+_OF_NOTICE: Final = (
+    _text("kind", "What the message is about: overdue, suspended, restored …", "suspended"),
+    _CUSTOMER,
+    _text("language", "The customer's language; empty if it is not known.", "de"),
+    *_sometimes(
+        _CURRENCY,
+        _whole("amount_minor", "What is overdue in that currency, in minor units.", 3000),
+        EventField("invoices", Shape.LIST, "The overdue invoices, the oldest first.", ["INV-7"]),
+        _text("state", "The customer's state because of them.", "suspended"),
+        *_OF_DEBT,
+        _text("fee_invoice", "The number of the invoice for a fee.", "INV-7-suspend"),
+        _text("from", "The state that has ended.", "suspended"),
+    ),
+)
 # --- The fields of each type, beyond those of its kind -------------------------
 
 _BY_KIND: Final[Mapping[str, tuple[EventField, ...]]] = {
@@ -226,6 +283,10 @@ _BY_KIND: Final[Mapping[str, tuple[EventField, ...]]] = {
 _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
     "invoice.generated": _sometimes(
         EventField("documents", Shape.LIST, "The names of its documents.", ["invoice.pdf"]),
+    ),
+    "invoice.overdue": (
+        _text("status", "Whether something of it is paid: unpaid or partially_paid.", "unpaid"),
+        *_sometimes(_text("autopay_on", "The day of the next automatic try.", "2026-12-04")),
     ),
     "invoice.voided": (
         _whole("credited_minor", "What became credit of the customer, in minor units.", 0),
@@ -378,6 +439,21 @@ _WHOLE_TYPES: Final[Mapping[str, tuple[EventField, ...]]] = {
         ("autopay.subscribed", "autopay.unsubscribed", "autopay.paused", "autopay.resumed"),
         _OF_SUBSCRIPTION,
     ),
+    **dict.fromkeys(
+        (
+            "customer.warned",
+            "customer.limited",
+            "customer.suspended",
+            "customer.terminated",
+            "customer.restored",
+        ),
+        _OF_STATE,
+    ),
+    **dict.fromkeys(("promise.made", "promise.kept", "promise.broken"), _OF_PROMISE),
+    **dict.fromkeys(
+        ("commitment.created", "commitment.ended", "commitment.terminated"), _OF_COMMITMENT
+    ),
+    "notice.due": _OF_NOTICE,
     "autopay.retry_scheduled": (
         *_OF_FAILED_TRY,
         _text("day", "The first day of the next try.", "2026-12-04"),

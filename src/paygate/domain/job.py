@@ -30,6 +30,8 @@ class JobKind(StrEnum):
     """Let a payment link expire, and withdraw its pages."""
     RUN_AUTOPAY = "run-autopay"
     """Do a part of a day's run of automatic payment."""
+    RUN_OVERDUE = "run-overdue"
+    """Do a part of a day's sweep over overdue invoices."""
     PUBLISH = "publish"
     """Deliver events to a sink or a subscriber."""
 

@@ -57,7 +57,7 @@ def _facts(table: str, text: str, checksum: str = "checksum") -> CoveredColumns:
     )
 
 
-CUSTOMER: Final = _facts("customer", "tenant id; zone state created_at=at")
+CUSTOMER: Final = _facts("customer", "tenant id; zone state state_since created_at=at")
 CUSTOMER_REFERENCE: Final = _facts(
     "customer_reference", "tenant customer account; reference reported_at=at"
 )
@@ -65,7 +65,7 @@ KEY: Final = _facts("key", "tenant operation key; fingerprint result")
 ITEM: Final = _facts(
     "item",
     "id; tenant kind number customer currency total_minor=total due assignment_key reversal "
-    "credited_minor autopay method effective issued_at=at actor",
+    "credited_minor autopay overdue method effective issued_at=at actor",
 )
 PREPAYMENT: Final = _facts("prepayment", "item; on_rest description data replaced_by")
 INVOICE: Final = _facts(
@@ -187,6 +187,23 @@ AUTOPAY_ITEM: Final = _facts(
     "next_at given_up",
 )
 AUTOPAY_NOTICE: Final = _facts("autopay_notice", "tenant kind subject occasion; facts given_at")
+CAMPAIGN: Final = _facts("campaign", "tenant version; facts stored_at=at")
+EPISODE: Final = _facts(
+    "episode",
+    "id; tenant customer currency campaign anchor anchor_due began_on turn state resumed_on "
+    "held_on held next_on ended_on final began_at",
+)
+STAGE: Final = _facts("stage", "episode turn place; name state done_on silent fee done_at=at")
+PROMISE: Final = _facts(
+    "promise",
+    "id; tenant customer currency episode until_on items status made_at ended_on actor",
+)
+COMMITMENT: Final = _facts(
+    "commitment",
+    "id; tenant customer name terms start_on months end_on on_default status ended_on reason "
+    "created_at actor",
+)
+OVERDUE_RUN: Final = _facts("overdue_run", "id; tenant run_date started_at actor")
 METHOD: Final = _facts(
     "method",
     "id; tenant customer account kind brand last4 expires fingerprint network_transaction_id "
@@ -258,6 +275,12 @@ ALL: Final = (
     AUTOPAY_LINE,
     AUTOPAY_ITEM,
     AUTOPAY_NOTICE,
+    CAMPAIGN,
+    EPISODE,
+    STAGE,
+    PROMISE,
+    COMMITMENT,
+    OVERDUE_RUN,
     METHOD,
     INBOX,
     FEED,

@@ -7,10 +7,12 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from paygate.domain.campaign import CustomerState
 from paygate.domain.customer import Customer, PostalAddress, zone_of
 from paygate.domain.text import identifier
 from paygate.errors import InvalidValue
 from paygate.ledger import checksums, holding
+from paygate.ledger.codec import read_instant_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +31,10 @@ UPDATE paygate_customer SET zone = :zone
 WHERE tenant = :tenant AND id = :id AND zone <> :zone
 """
 _ZONE_OF = "SELECT zone FROM paygate_customer WHERE tenant = :tenant AND id = :id"
+_STATE_OF = "SELECT state, state_since FROM paygate_customer WHERE tenant = :tenant AND id = :id"
+_SET_STATE = """
+UPDATE paygate_customer SET state = :state, state_since = :at WHERE tenant = :tenant AND id = :id
+"""
 _SAVE_CONTACT = """
 INSERT INTO paygate_contact (tenant, customer, facts) VALUES (:tenant, :id, :facts)
 ON CONFLICT (tenant, customer) DO UPDATE SET facts = :facts
@@ -84,6 +90,7 @@ def save(tx: Tx, customer: Customer | str) -> str:
         "id": customer.id,
         "zone": customer.zone,
         "state": "clear",
+        "state_since": None,
         "at": tx.at,
     }
     new = tx.run(_INSERT, checksums.signed(checksums.CUSTOMER, params))
@@ -224,3 +231,17 @@ def customer_of(facts: dict[str, Any]) -> Customer:
     rest = dict(facts)
     address: dict[str, str] = rest.pop("address", {})
     return Customer(**rest, address=PostalAddress(**address))
+
+
+def state_of(tx: Tx, id_: str) -> tuple[CustomerState, datetime | None]:
+    """Return the state of a customer in campaigns, and since when; None if it never changed."""
+    row = tx.one(_STATE_OF, {"tenant": tx.tenant, "id": id_})
+    if row is None:
+        return CustomerState.CLEAR, None
+    return CustomerState(row["state"]), read_instant_or_none(row["state_since"])
+
+
+def set_state(tx: Tx, id_: str, state: CustomerState) -> None:
+    """Store a customer's state, which begins now."""
+    tx.execute(_SET_STATE, {"tenant": tx.tenant, "id": id_, "state": state.value, "at": tx.at})
+    checksums.renew(tx, checksums.CUSTOMER, tx.tenant, id_)

@@ -162,6 +162,7 @@ def insert(
         "reversal": reversal,
         "credited_minor": 0,
         "autopay": 1,
+        "overdue": None,
         "method": None,
         "effective": write_date(effective),
         "at": tx.at,
@@ -170,6 +171,7 @@ def insert(
     if not tx.run(_INSERT, checksums.signed(checksums.ITEM, params)):
         return None
     claims.cache_no_pages(tx, id_)
+    tx.known["overdue", id_] = False
     nothing = _zero(total.currency)
     return Invoice(
         id=id_,
@@ -238,6 +240,7 @@ def by_id(tx: Tx, id_: str) -> OpenItem | None:
         return None
     tx.known["kind", id_] = row["kind"]
     tx.known["linked", id_] = row["linked"]
+    tx.known["overdue", id_] = row["overdue"] is not None
     return prepayments.by_id(tx, id_) if row["kind"] == PREPAYMENT else _one(tx, row)
 
 
@@ -260,7 +263,13 @@ def account_of(tx: Tx, id_: str) -> LedgerAccount:
 def _one(tx: Tx, row: Row) -> Invoice:
     if not row["paged"]:
         claims.cache_no_pages(tx, row["id"])
+    tx.known["overdue", row["id"]] = row["overdue"] is not None
     return invoice_of(row)
+
+
+def may_be_overdue(tx: Tx, id_: str) -> bool:
+    """Return whether an item may have been announced as overdue, as far as was read of it."""
+    return bool(tx.known.get(("overdue", id_), True))
 
 
 def may_be_linked(tx: Tx, id_: str) -> bool:
@@ -303,6 +312,7 @@ def _change(tx: Tx, sql: str, params: Mapping[str, Any]) -> int:
 def _change_open(tx: Tx, sql: str, params: Mapping[str, Any]) -> int:
     """Execute a statement that changes what is open on an item."""
     tx.linked[params["id"]] = None
+    tx.late[params["id"]] = None
     return _change(tx, sql, params)
 
 
@@ -314,6 +324,7 @@ def claim(tx: Tx, item: str, minor: int) -> bool:
 def unclaim(tx: Tx, item: str, minor: int) -> None:
     """Release *minor* of the claimed amount."""
     tx.freed[item] = None
+    tx.late[item] = None
     _change(tx, _UNCLAIM, {"id": item, "amount": minor})
 
 
@@ -327,6 +338,8 @@ def fill_claim(tx: Tx, item: str, *, claimed: int, minor: int) -> None:
     tx.known["linked", item] = row["linked"]
     if row["linked"]:
         tx.linked[item] = None
+    if row["overdue"] is not None:
+        tx.late[item] = None
     if row["kind"] == PREPAYMENT:
         tx.known.pop(("item", item), None)
     else:
@@ -357,6 +370,7 @@ def undo_write_off(tx: Tx, item: str, minor: int) -> None:
 
 def mark_disputed(tx: Tx, item: str) -> None:
     """Store whether *item* has a chargeback that was not won."""
+    tx.late[item] = None
     _change(tx, _MARK_DISPUTED, {"id": item})
 
 

@@ -134,6 +134,18 @@ WHERE EXISTS (SELECT 1 FROM paygate_attempt d
       WHERE s.tenant = k.tenant AND s.customer > '' AND s.status <> 'ended')
     AND NOT EXISTS (SELECT 1 FROM paygate_autopay_run r
       WHERE r.tenant = k.tenant AND r.run_date = :today))
+  OR EXISTS (SELECT 1 FROM paygate_overdue_run r
+    WHERE r.tenant = k.tenant AND r.status = 'running' AND r.next_at <= :at)
+  OR (:sweeps = 1 AND NOT EXISTS (SELECT 1 FROM paygate_overdue_run r
+      WHERE r.tenant = k.tenant AND r.run_date = :today)
+    AND (EXISTS (SELECT 1 FROM paygate_item i
+        WHERE i.tenant = k.tenant AND i.kind = 'invoice' AND i.status = 'open'
+          AND i.overdue IS NULL AND i.due < :today
+          AND i.total_minor - i.allocated_minor - i.written_off_minor > 0)
+      OR EXISTS (SELECT 1 FROM paygate_episode e
+        WHERE e.tenant = k.tenant AND e.next_on IS NOT NULL AND e.next_on <= :today)
+      OR EXISTS (SELECT 1 FROM paygate_commitment c
+        WHERE c.tenant = k.tenant AND c.status = 'active' AND c.end_on <= :today)))
   OR (k.has_feed = 1 AND :feeds = 1 AND NOT EXISTS (SELECT 1 FROM paygate_feed f
     WHERE f.tenant = k.tenant AND f.account = k.name AND f.read_at > :read_since
       AND f.since_stop <> 'unread'))
@@ -227,6 +239,7 @@ def tenants(tx: Tx, sinks: Iterable[str], feed_pause: timedelta | None) -> list[
         "at": tx.at,
         "feeds": int(feed_pause is not None),
         "autopay": int(tx.autopay.enabled),
+        "sweeps": int(tx.campaign.enabled),
         "today": write_date(tx.now.astimezone(tx.zone).date()),
         "read_since": write_instant(tx.now - (feed_pause or timedelta())),
     }

@@ -99,6 +99,7 @@ def insert(
         "at": tx.at,
         "actor": tx.actor,
     }
+    tx.lots[id_] = customer
     tx.execute(_INSERT, checksums.signed(checksums.CREDIT, params))
     return id_
 
@@ -163,11 +164,13 @@ def use_reserved(tx: Tx, credit: str, minor: int) -> None:
 
 def give_back(tx: Tx, credit: str, minor: int) -> None:
     """Return *minor* of the used amount to the lot."""
+    tx.lots.setdefault(credit, "")
     tx.execute(_GIVE_BACK, {"id": credit, "amount": minor})
 
 
 def cancel(tx: Tx, credit: str, minor: int) -> None:
     """Cancel *minor* of a lot, because its money is gone; a negative amount restores it."""
+    tx.lots.setdefault(credit, "")
     tx.execute(_CLOSE, {"id": credit, "amount": minor})
 
 

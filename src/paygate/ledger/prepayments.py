@@ -123,6 +123,7 @@ def insert(
         "reversal": None,
         "credited_minor": 0,
         "autopay": 1,
+        "overdue": None,
         "method": None,
         "effective": write_date(on),
         "at": tx.at,

@@ -104,12 +104,14 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
             "paygate_chargeback",
             "paygate_chargeback_item",
             "paygate_claim",
+            "paygate_commitment",
             "paygate_contact",
             "paygate_credit",
             "paygate_customer",
             "paygate_customer_reference",
             "paygate_document",
             "paygate_early_return",
+            "paygate_episode",
             "paygate_hold",
             "paygate_invoice",
             "paygate_item",
@@ -122,11 +124,13 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
             "paygate_payment",
             "paygate_posting",
             "paygate_prepayment",
+            "paygate_promise",
             "paygate_quote",
             "paygate_receipt",
             "paygate_refund_item",
             "paygate_reversal",
             "paygate_review",
+            "paygate_stage",
             "paygate_subscription",
             "paygate_taken",
             "paygate_write_off",
@@ -160,6 +164,11 @@ ROOTLESS: Final[Mapping[str, str]] = {
     "paygate_autopay_run": (
         "A day has one run, and only the holder of its lease moves it on; its charges are made "
         "once, whoever makes them."
+    ),
+    "paygate_campaign": "A version is named by its digest, so who writes it writes the same.",
+    "paygate_overdue_run": (
+        "A day has one sweep, and only the holder of its lease moves it on; what it does for a "
+        "customer is done under the lock of that customer."
     ),
     "paygate_refused_callback": "One statement increments the count.",
     "paygate_address_count": "One statement increments the count and locks the row.",

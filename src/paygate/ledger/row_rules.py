@@ -76,6 +76,12 @@ _COUNTED: Final = [
     "autopay_line",
     "autopay_notice",
     "autopay_run",
+    "campaign",
+    "commitment",
+    "episode",
+    "overdue_run",
+    "promise",
+    "stage",
     "subscription",
 ]
 """The tables from which no row is ever deleted; a trigger counts the rows written to them."""
@@ -129,6 +135,7 @@ _OWNERS: Final = {
     "paygate_taken": "JOIN paygate_receipt o ON o.id = t.receipt",
     "paygate_chargeback_item": "JOIN paygate_chargeback o ON o.id = t.chargeback",
     "paygate_quote": "JOIN paygate_attempt o ON o.id = t.attempt",
+    "paygate_stage": "JOIN paygate_episode o ON o.id = t.episode",
     "paygate_autopay_item": "JOIN paygate_payment o ON o.id = t.payment",
 }
 
@@ -244,6 +251,8 @@ REFERENCES: Final[dict[str, tuple[Reference, ...]]] = {
     ),
     "method": (_reference("mandate", "tenant customer"),),
     "subscription": (_reference("mandate", "tenant customer"),),
+    "episode": (_reference("anchor>item", "tenant customer currency"),),
+    "promise": (_reference("episode", "tenant customer currency"),),
     "autopay_line": (
         _reference("run>autopay_run"),
         _reference("payment", "tenant customer currency method"),
@@ -337,6 +346,9 @@ _BELONGING: Final = (
                 "payment",
                 _reference("item", "tenant customer currency"),
                 _reference("line>autopay_line", "tenant customer currency"),
+            ),
+            _compared_with_owner(
+                "stage", "episode", _reference("fee>item", "tenant customer currency")
             ),
             _compared_with_owner("hold", "attempt", _reference("credit", "tenant currency")),
             _compared_with_owner("refund_item", "attempt", _reference("item", "tenant currency")),
@@ -503,9 +515,16 @@ _CALLS: Final = (
             LEFT JOIN paygate_item v ON v.id = k.result AND v.tenant = k.tenant
             LEFT JOIN paygate_link l ON l.id = k.result AND l.tenant = k.tenant
             LEFT JOIN paygate_api_key s ON s.id = k.result AND s.tenant = k.tenant
+            LEFT JOIN paygate_commitment c ON c.id = k.result AND c.tenant = k.tenant
             WHERE k.tenant = :tenant AND k.operation <> 'record_refund'
               AND p.id IS NULL AND a.id IS NULL AND w.id IS NULL AND v.id IS NULL
-              AND l.id IS NULL AND s.id IS NULL
+              AND l.id IS NULL AND c.id IS NULL AND s.id IS NULL
+            """,
+            """
+            SELECT c.id AS subject, 'the key of its call is missing' AS detail
+            FROM paygate_commitment c LEFT JOIN (
+              SELECT DISTINCT result FROM paygate_key WHERE tenant = :tenant) k ON k.result = c.id
+            WHERE c.tenant = :tenant AND k.result IS NULL
             """,
         ),
         cheap=False,

@@ -157,6 +157,68 @@ STATE_RULES: Final = (
         """,
     ),
     Rule(
+        "states-follow-from-episodes",
+        "a customer has the worst state of their live episodes unless they are terminated, and an "
+        "episode the state of the last stage that it has passed",
+        (
+            """
+            SELECT c.id AS subject, 'the state is ' || c.state || ', but the worst of the live '
+              || 'episodes is ' || w.worst AS detail
+            FROM paygate_customer c LEFT JOIN (
+              SELECT e.customer, CASE max(CASE e.state WHEN 'warned' THEN 1 WHEN 'limited' THEN 2
+                WHEN 'suspended' THEN 3 WHEN 'terminated' THEN 4 ELSE 0 END)
+                WHEN 1 THEN 'warned' WHEN 2 THEN 'limited' WHEN 3 THEN 'suspended'
+                WHEN 4 THEN 'terminated' ELSE 'clear' END AS worst
+              FROM paygate_episode e WHERE e.tenant = :tenant AND e.ended_on IS NULL
+              GROUP BY e.customer) w ON w.customer = c.id
+            WHERE c.tenant = :tenant AND c.state <> 'terminated'
+              AND c.state <> coalesce(w.worst, 'clear')
+            """,
+            """
+            SELECT e.id AS subject, 'its state is ' || e.state || ', but its last stage is '
+              || coalesce(s.state, 'none') AS detail
+            FROM paygate_episode e LEFT JOIN paygate_stage s
+              ON s.episode = e.id AND s.turn = e.turn AND s.place = (
+                SELECT max(x.place) FROM paygate_stage x
+                WHERE x.episode = e.id AND x.turn = e.turn)
+            WHERE e.tenant = :tenant AND e.state <> CASE
+              WHEN e.ended_on IS NOT NULL THEN 'clear' ELSE coalesce(s.state, 'clear') END
+            """,
+        ),
+    ),
+    Rule(
+        "stages-come-in-order",
+        "the stages of an episode have no gaps and come one after the other, and each was reached "
+        "while its anchor was overdue",
+        (
+            """
+            SELECT s.episode AS subject, s.name || ' came on ' || s.done_on || ', before '
+              || coalesce(b.name || ' on ' || b.done_on, 'its stage before') AS detail
+            FROM paygate_stage s JOIN paygate_episode e ON e.id = s.episode
+            LEFT JOIN paygate_stage b
+              ON b.episode = s.episode AND b.turn = s.turn AND b.place = s.place - 1
+            WHERE e.tenant = :tenant AND s.place > 1 AND (b.name IS NULL
+              OR s.silent = 0 AND s.done_on <= b.done_on)
+            """,
+            """
+            SELECT e.id AS subject, 'its anchor ' || i.number || ' is '
+              || CASE i.disputed WHEN 1 THEN 'disputed' ELSE 'not overdue' END AS detail
+            FROM paygate_episode e JOIN paygate_item i ON i.id = e.anchor
+            WHERE e.tenant = :tenant AND e.ended_on IS NULL AND (i.disputed = 1 OR i.overdue IS NULL
+              OR i.status <> 'open' OR i.total_minor - i.allocated_minor - i.written_off_minor <= 0)
+            """,
+        ),
+    ),
+    Rule(
+        "promises-end",
+        "an open promise is of a live episode",
+        """
+        SELECT p.id AS subject, 'its episode ended on ' || e.ended_on AS detail
+        FROM paygate_promise p JOIN paygate_episode e ON e.id = p.episode
+        WHERE p.tenant = :tenant AND p.status = 'open' AND e.ended_on IS NOT NULL
+        """,
+    ),
+    Rule(
         "documents-have-their-files",
         "each document of an invoice, and each logo, has its file; an invoice has the letterhead "
         "that it names",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from paygate import logs
 from paygate.domain.autopay import AutopayPolicy
+from paygate.domain.campaign import Campaign
 from paygate.ledger.codec import write_instant
 from paygate.ledger.elapsed import Lease
 
@@ -133,9 +134,9 @@ class Connection(Protocol):
 class Context:
     """The tenant, actor, clock and keys of a transaction.
 
-    *zone* is the merchant's, used for customers whose time zone is not known, and *autopay* the
-    host's policy for automatic payment. Without a *stopwatch*, elapsed time is measured by *clock*,
-    such as one that a test moves.
+    *zone* is the merchant's, used for customers whose time zone is not known, *autopay* the
+    host's policy for automatic payment, and *campaign* what follows if customers do not pay.
+    Without a *stopwatch*, elapsed time is measured by *clock*, such as one that a test moves.
     """
 
     tenant: str
@@ -147,6 +148,7 @@ class Context:
     page_keys: PageKeys | None = None
     stopwatch: Stopwatch | None = None
     autopay: AutopayPolicy = field(default_factory=AutopayPolicy)
+    campaign: Campaign = field(default_factory=Campaign)
 
 
 class Tx:
@@ -161,6 +163,9 @@ class Tx:
     its rows, and each of its statements that changes a row updates or drops the cached value.
 
     `automatic` names the automatic payments that changed in this transaction.
+
+    `late` names the items of which the open amount, a claim or a dispute changed and that may be
+    overdue, and `lots` the lots of credit that changed, each with its customer if that is known.
 
     `freed` names the items of which something became free in this transaction, in that order,
     `linked` the items whose amounts changed and that a payment link may be for, and `links` the
@@ -181,14 +186,17 @@ class Tx:
         "at",
         "automatic",
         "autopay",
+        "campaign",
         "each",
         "execute",
         "freed",
         "known",
+        "late",
         "lines",
         "linked",
         "links",
         "locks",
+        "lots",
         "many",
         "now",
         "page_keys",
@@ -225,6 +233,9 @@ class Tx:
         self.links: dict[str, None] = {}
         self.autopay = context.autopay
         self.automatic: dict[str, None] = {}
+        self.campaign = context.campaign
+        self.late: dict[str, None] = {}
+        self.lots: dict[str, str] = {}
         self.linked: dict[str, None] = {}
         self._queues: set[str] = set()
         self._at_end: dict[str, list[Mapping[str, Any]]] = {}

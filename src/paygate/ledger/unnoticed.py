@@ -22,6 +22,10 @@ _RUN: Final = (
     "How far a run of automatic payment is, and who works on it. A charge is made once, however "
     "often the run begins again."
 )
+_SWEEP: Final = (
+    "How far a sweep is, and who works on it. What it does for a customer is done once, however "
+    "often the sweep begins again."
+)
 _NOT_USED: Final = "No row is written to this table yet."
 
 UNNOTICED: Final[dict[str, str]] = {
@@ -33,6 +37,20 @@ UNNOTICED: Final[dict[str, str]] = {
             "passes",
             "customers",
             "skips",
+            "wait_until",
+            "next_at",
+            "lease",
+            "lease_until",
+            "finished_at",
+        )
+    },
+    **{
+        f"paygate_overdue_run.{name}": _SWEEP
+        for name in (
+            "status",
+            "place",
+            "customers",
+            "counts",
             "wait_until",
             "next_at",
             "lease",

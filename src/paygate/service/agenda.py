@@ -34,6 +34,7 @@ from paygate.service import (
     autopay_run,
     feed,
     inquire,
+    overdue_run,
     pay_link,
     publish,
     refusals,
@@ -61,6 +62,7 @@ FEED_TIME: Final = timedelta(minutes=1)
 
 _BATCH: Final = 100
 _CALLBACK: Final = re.compile("[0-9]{1,18}")
+_OF_DAYS: Final = (JobKind.RUN_AUTOPAY, JobKind.RUN_OVERDUE)
 _DAY: Final = re.compile("[0-9]{4}-[01][0-9]-[0-3][0-9]")
 _OVERTAKEN_MAX: Final = 3
 
@@ -93,7 +95,7 @@ class Access:
             return f"the tenant {job.tenant!r} is not served here"
         if job.kind is JobKind.PUBLISH:
             return "" if job.subject in self.readers else f"no sink {job.subject!r} is known here"
-        if job.kind is JobKind.RUN_AUTOPAY:
+        if job.kind in _OF_DAYS:
             return "" if _DAY.fullmatch(job.subject) else f"{job.subject!r} is not a day"
         if job.kind is JobKind.END_LINK:
             return ""  # its pages are withdrawn as far as their accounts are here
@@ -191,13 +193,14 @@ def recover(access: Access, limit: int) -> Flow[list[Payment]]:
     """
     Do all due jobs but publishing, at most *limit* of a kind; return the payments they are about.
 
-    Nothing is charged by this: runs of automatic payment are left to `work_due` and the worker.
+    Nothing is charged by this, and nobody is reminded: runs of automatic payment and sweeps over
+    overdue invoices are left to `work_due` and the worker.
 
     Jobs that another process has taken are done as well: it may have died.
     """
     found: dict[str, Payment] = {}
     for kind in JobKind:
-        if kind in (JobKind.PUBLISH, JobKind.RUN_AUTOPAY):
+        if kind is JobKind.PUBLISH or kind in _OF_DAYS:
             continue
         if kind is JobKind.READ_FEED:
             # Together, because their pages alternate: a long feed does not hold up the others.
@@ -409,6 +412,26 @@ def _run_autopay(job: Job, access: Access) -> Flow[JobResult]:
     return JobResult(job=job, goes_on=goes_on)
 
 
+def _find_sweeps(tx: Tx, kind: JobKind, search: Search) -> Iterator[list[DueJob]]:
+    del search
+    for day in overdue_run.due_days(tx):
+        subject = day.isoformat()
+        job = Job(kind=kind, tenant=tx.tenant, account="", subject=subject, due_at=tx.now)
+        yield [DueJob(job)]
+
+
+def _sweep_is_due(tx: Tx, job: Job, access: Access) -> bool:
+    del access
+    return date.fromisoformat(job.subject) in overdue_run.due_days(tx)
+
+
+def _run_overdue(job: Job, access: Access) -> Flow[JobResult]:
+    on = date.fromisoformat(job.subject)
+    done = yield from overdue_run.run(on, access.accounts, pages=1)
+    goes_on = not done.finished and (yield from look(lambda tx: _sweep_is_due(tx, job, access)))
+    return JobResult(job=job, goes_on=goes_on)
+
+
 def _publish(job: Job, access: Access) -> Flow[JobResult]:
     lease = job.lease or TimedIds().new("lease")
     done = yield from publish.publish([access.readers[job.subject]], lease)
@@ -433,6 +456,7 @@ KINDS: Final[Mapping[JobKind, JobRule]] = {
     JobKind.CHECK_SETTLEMENT: JobRule(find=_find_rows, is_due=_row_is_due, work=_check_settlement),
     JobKind.END_LINK: JobRule(find=_find_links, is_due=_row_is_due, work=_end_link),
     JobKind.RUN_AUTOPAY: JobRule(find=_find_runs, is_due=_run_is_due, work=_run_autopay),
+    JobKind.RUN_OVERDUE: JobRule(find=_find_sweeps, is_due=_sweep_is_due, work=_run_overdue),
     JobKind.PUBLISH: JobRule(find=_find_sinks, is_due=_sink_is_due, work=_publish),
 }
 """The kinds of jobs; a new kind of due work is added here."""

@@ -103,6 +103,10 @@ def _whole(work: Callable[[Tx], T], tx: Tx) -> T:
         from paygate.service import autopay_outcome
 
         autopay_outcome.follow(tx)
+    if tx.late or tx.lots:
+        from paygate.service import dunning
+
+        dunning.follow(tx)
     if tx.linked or tx.links:
         from paygate.service import linked
 

@@ -166,6 +166,7 @@ def test_the_tables_that_are_copied_are_those_of_the_schema(rich: Path) -> None:
     assert {table.name for table in copied_tables() if table.leases} == {
         "paygate_autopay_run",
         "paygate_feed",
+        "paygate_overdue_run",
         "paygate_sink",
     }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tests.support.mutants import (
     automatic,
     doubt,
+    dunning,
     endings,
     invoicing,
     linked,
@@ -29,5 +30,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *endings.MUTANTS,
     *telling.MUTANTS,
     *automatic.MUTANTS,
+    *dunning.MUTANTS,
 )
 """The planted bugs, each under a name of its own."""

@@ -59,7 +59,7 @@ from paygate.cashier.arguments.opening import (
     tenant,
     token_keys,
 )
-from paygate.cashier.arguments.people import browser, customer, mandate, person
+from paygate.cashier.arguments.people import browser, customer, id_of, mandate, person
 from paygate.cashier.arguments.plain import (
     NUMBER_LENGTH_MAX,
     URL_LENGTH_MAX,
@@ -152,6 +152,7 @@ __all__ = [
     "flag",
     "gateways",
     "how_many",
+    "id_of",
     "id_of_stored",
     "instant",
     "invoice",

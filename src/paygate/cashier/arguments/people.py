@@ -29,6 +29,12 @@ def customer(value: object, name: str) -> Customer | str:
     return person(value, name)
 
 
+def id_of(value: object, name: str) -> str:
+    """Return the id of a customer, given as such or as a Customer, who may be new."""
+    found = customer(value, name)
+    return found if isinstance(found, str) else found.id
+
+
 def person(value: object, name: str) -> Customer:
     """Return a person whose contact facts can be stored and printed."""
     from paygate.domain.customer import Customer, PostalAddress, zone_of

@@ -111,6 +111,10 @@ FOREIGN_KEYS: Final = (
     ("autopay_item", "payment", "payment"),
     ("autopay_item", "item", "item"),
     ("autopay_item", "line", "autopay_line"),
+    ("episode", "anchor", "item"),
+    ("stage", "episode", "episode"),
+    ("stage", "fee", "item"),
+    ("promise", "episode", "episode"),
 )
 """The foreign keys of the schema: table, column, and the table whose `id` the column holds."""
 

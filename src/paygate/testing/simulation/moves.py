@@ -14,6 +14,7 @@ from paygate.testing.simulation import (
     bank,
     clerk,
     customers,
+    dunning,
     invoicing,
     linking,
     sagas,
@@ -54,6 +55,7 @@ ACTIONS: Final[dict[str, tuple[int, Callable[[World, str, Dice], None]]]] = {
     **invoicing.ACTIONS,
     **unasked.ACTIONS,
     **subscribing.ACTIONS,
+    **dunning.ACTIONS,
 }
 """Every action by name, with its weight."""
 
@@ -78,6 +80,7 @@ def draw_moves(seed: int, bias: Bias = NONE) -> list[Move]:
     weights = {
         name: weight * bias.actions.get(name, 1)
         for name, (weight, _) in ACTIONS.items()
+        if name not in dunning.ACTIONS
         if (name not in subscribing.ACTIONS or subscribes or name in bias.actions)
     }
     weights = {
@@ -89,6 +92,7 @@ def draw_moves(seed: int, bias: Bias = NONE) -> list[Move]:
         for name in rolls.sample(list(weights), rolls.choice((2, 4, 6))):
             weights[name] *= rolls.choice((3, 6, 10))
     length = weighted(rolls, _LENGTHS)
+    weights |= dunning.weights(seed, bias, biased=bias is not NONE)
     actions = ["pay", *(weighted(rolls, weights) for _ in range(length - 1))]
     return [Move(number, each, weighted(rolls, _TICKS)) for number, each in enumerate(actions)]
 

@@ -37,6 +37,7 @@ from paygate.testing.clock import FakeClock
 from paygate.testing.simulation.audit import Auditor
 from paygate.testing.simulation.consumer import Consumer
 from paygate.testing.simulation.dice import dice
+from paygate.testing.simulation.dunning_audit import DunningAuditor
 from paygate.testing.simulation.faults import DRIVER, LEDGER, PlannedFault, Weather
 from paygate.testing.simulation.hosts import CountedIds, Host, SkewedClock
 from paygate.testing.simulation.ledger import Interrupted, PowerCut, SimulatedStore, WatchedLedger
@@ -131,6 +132,7 @@ class World:
     accounts: dict[str, GatewayAccount] = field(init=False)
     network: SimulatedNetwork = field(init=False)
     auditor: Auditor = field(init=False)
+    dunning: DunningAuditor = field(init=False)
     consumer: Consumer = field(init=False)
     acting: Task | None = None
     told: Counter[str] = field(default_factory=Counter[str])
@@ -169,6 +171,7 @@ class World:
         self.acknowledged = {name: set() for name in self.profiles}
         self.network = SimulatedNetwork(self)
         self.auditor = Auditor(self)
+        self.dunning = DunningAuditor(self)
         self.consumer = Consumer(self)
         for gateway in self.gateways.values():
             gateway.trouble = self._trouble
@@ -449,6 +452,7 @@ class World:
             if self.store.committed:
                 self.commits += 1
                 self.auditor.audit(self.store.written)
+                self.dunning.audit(self.store.written)
 
     def _exchange(self, task: Task, step: Exchange) -> Any:
         if task.wire is None:

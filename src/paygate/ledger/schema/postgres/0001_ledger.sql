@@ -39,6 +39,7 @@ CREATE TABLE paygate_customer (
   id text COLLATE "C" NOT NULL,
   zone text COLLATE "C" NOT NULL,
   state text COLLATE "C" NOT NULL DEFAULT 'clear',
+  state_since text COLLATE "C", -- NULL if it has always been clear
   created_at text COLLATE "C" NOT NULL,
   checksum bigint NOT NULL,
   PRIMARY KEY (tenant, id)
@@ -73,6 +74,7 @@ CREATE TABLE paygate_item (
   reversal text COLLATE "C",
   autopay bigint NOT NULL DEFAULT 1,
   disputed bigint NOT NULL DEFAULT 0, -- it has a chargeback that was not won
+  overdue text COLLATE "C", -- the due date that was announced as passed
   linked bigint NOT NULL DEFAULT 0, -- a payment link is for it
   method text COLLATE "C",
   effective text COLLATE "C" NOT NULL,
@@ -114,6 +116,9 @@ CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, du
   WHERE kind = 'invoice' AND status = 'open'
     AND total_minor - allocated_minor - written_off_minor > 0;
 -- The items with one key are few, so one index serves the search and the listing.
+CREATE INDEX paygate_item_untold ON paygate_item (tenant, due, id)
+  WHERE kind = 'invoice' AND status = 'open' AND overdue IS NULL
+    AND total_minor - allocated_minor - written_off_minor > 0;
 CREATE INDEX paygate_item_by_assignment_key
   ON paygate_item (tenant, assignment_key, kind, issued_at, id)
   WHERE assignment_key IS NOT NULL;
@@ -937,6 +942,122 @@ CREATE TABLE paygate_autopay_notice (
   PRIMARY KEY (tenant, kind, subject, occasion)
 );
 
+-- Campaigns: each version under which a customer was reminded. A row is never changed.
+CREATE TABLE paygate_campaign (
+  tenant text COLLATE "C" NOT NULL,
+  version text COLLATE "C" NOT NULL,
+  facts text COLLATE "C" NOT NULL, -- JSON: the stages and everything else
+  stored_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, version)
+);
+
+-- Episodes: how far a customer has come in a campaign, in one currency.
+CREATE TABLE paygate_episode (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  campaign text COLLATE "C" NOT NULL, -- the version under which it began
+  anchor text COLLATE "C" NOT NULL REFERENCES paygate_item (id), -- the oldest overdue invoice
+  anchor_due text COLLATE "C" NOT NULL,
+  began_on text COLLATE "C" NOT NULL,
+  turn bigint NOT NULL, -- how many anchors and resumptions it has had
+  state text COLLATE "C" NOT NULL, -- the state that it puts its customer in
+  resumed_on text COLLATE "C",
+  held_on text COLLATE "C", -- the last day on which something held its next stage
+  held bigint NOT NULL DEFAULT 0,
+  next_on text COLLATE "C", -- the next day on which the sweep looks at it; NULL if nothing can happen
+  ended_on text COLLATE "C",
+  final bigint NOT NULL DEFAULT 0, -- it does not resume, because its customer was reinstated
+  began_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL
+);
+CREATE UNIQUE INDEX paygate_episode_live ON paygate_episode (tenant, customer, currency)
+  WHERE ended_on IS NULL;
+CREATE INDEX paygate_episode_by_customer
+  ON paygate_episode (tenant, customer, currency, began_at, id);
+CREATE INDEX paygate_episode_next ON paygate_episode (tenant, next_on, id)
+  WHERE next_on IS NOT NULL;
+
+-- The stages that an episode has passed, by anchor or resumption.
+CREATE TABLE paygate_stage (
+  episode text COLLATE "C" NOT NULL REFERENCES paygate_episode (id),
+  turn bigint NOT NULL,
+  place bigint NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL,
+  done_on text COLLATE "C" NOT NULL,
+  silent bigint NOT NULL, -- it counts from another anchor, and nobody was told again
+  fee text COLLATE "C" REFERENCES paygate_item (id), -- the invoice for its fee
+  done_at text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (episode, turn, place)
+);
+CREATE INDEX paygate_stage_fee ON paygate_stage (fee) WHERE fee IS NOT NULL;
+
+-- Promises to pay by a day, which hold the next stage until then.
+CREATE TABLE paygate_promise (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  episode text COLLATE "C" NOT NULL REFERENCES paygate_episode (id),
+  until_on text COLLATE "C" NOT NULL,
+  items text COLLATE "C" NOT NULL, -- JSON: the ids of the invoices
+  status text COLLATE "C" NOT NULL CHECK (status IN ('open', 'kept', 'broken', 'canceled')),
+  made_at text COLLATE "C" NOT NULL,
+  ended_on text COLLATE "C",
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL
+);
+CREATE INDEX paygate_promise_by_episode ON paygate_promise (episode, made_at, id);
+CREATE INDEX paygate_promise_by_customer ON paygate_promise (tenant, customer, made_at, id);
+
+-- Commitments: what a customer has agreed to, and until when.
+CREATE TABLE paygate_commitment (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  terms text COLLATE "C" NOT NULL,
+  start_on text COLLATE "C" NOT NULL,
+  months bigint NOT NULL CHECK (months > 0),
+  end_on text COLLATE "C" NOT NULL, -- the first day after its term
+  on_default text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL CHECK (status IN ('active', 'ended', 'terminated')),
+  ended_on text COLLATE "C",
+  reason text COLLATE "C" NOT NULL DEFAULT '',
+  created_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL
+);
+CREATE INDEX paygate_commitment_by_customer ON paygate_commitment (tenant, customer, created_at, id);
+CREATE INDEX paygate_commitment_ends ON paygate_commitment (tenant, end_on, id)
+  WHERE status = 'active';
+
+-- Sweeps: one for each day, in which overdue invoices are announced and campaigns advance.
+CREATE TABLE paygate_overdue_run (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  run_date text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL CHECK (status IN ('running', 'finished')),
+  place text COLLATE "C" NOT NULL DEFAULT '', -- JSON: what this pass has done last
+  customers bigint NOT NULL DEFAULT 0, -- how many it has looked at
+  counts text COLLATE "C" NOT NULL DEFAULT '{}', -- JSON: what happened, and how often
+  wait_until text COLLATE "C", -- the earliest instant for which this pass has left something
+  next_at text COLLATE "C", -- when the next pass begins; NULL if it is finished
+  lease text COLLATE "C" NOT NULL DEFAULT '',
+  lease_until text COLLATE "C",
+  started_at text COLLATE "C" NOT NULL,
+  finished_at text COLLATE "C",
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, run_date)
+);
+CREATE INDEX paygate_overdue_run_due ON paygate_overdue_run (tenant, next_at, id)
+  WHERE status = 'running';
+
 -- Callbacks, as received and as parsed, before they are applied. The raw callback may contain a
 -- token, so it is stored encrypted; without a token key, only its digest is stored. The parsed
 -- notice is what is applied, and contains no token.
@@ -1324,6 +1445,12 @@ INSERT INTO paygate_row_count (name, shard, written) VALUES
   ('paygate_autopay_notice', 0, 0),
   ('paygate_autopay_run', 0, 0),
   ('paygate_subscription', 0, 0),
+  ('paygate_campaign', 0, 0),
+  ('paygate_episode', 0, 0),
+  ('paygate_stage', 0, 0),
+  ('paygate_promise', 0, 0),
+  ('paygate_commitment', 0, 0),
+  ('paygate_overdue_run', 0, 0),
   ('paygate_write_off', 0, 0);
 CREATE FUNCTION paygate_count_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -1428,4 +1555,16 @@ CREATE TRIGGER paygate_autopay_notice_counted AFTER INSERT ON paygate_autopay_no
 CREATE TRIGGER paygate_autopay_run_counted AFTER INSERT ON paygate_autopay_run
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_subscription_counted AFTER INSERT ON paygate_subscription
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_campaign_counted AFTER INSERT ON paygate_campaign
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_episode_counted AFTER INSERT ON paygate_episode
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_stage_counted AFTER INSERT ON paygate_stage
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_promise_counted AFTER INSERT ON paygate_promise
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_commitment_counted AFTER INSERT ON paygate_commitment
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_overdue_run_counted AFTER INSERT ON paygate_overdue_run
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();

@@ -37,6 +37,7 @@ CREATE TABLE paygate_customer (
   id TEXT NOT NULL,
   zone TEXT NOT NULL,
   state TEXT NOT NULL DEFAULT 'clear',
+  state_since TEXT, -- NULL if it has always been clear
   created_at TEXT NOT NULL,
   checksum INTEGER NOT NULL,
   PRIMARY KEY (tenant, id)
@@ -71,6 +72,7 @@ CREATE TABLE paygate_item (
   reversal TEXT,
   autopay INTEGER NOT NULL DEFAULT 1,
   disputed INTEGER NOT NULL DEFAULT 0, -- it has a chargeback that was not won
+  overdue TEXT, -- the due date that was announced as passed
   linked INTEGER NOT NULL DEFAULT 0, -- a payment link is for it
   method TEXT,
   effective TEXT NOT NULL,
@@ -112,6 +114,9 @@ CREATE INDEX paygate_item_owed_by_customer ON paygate_item (tenant, customer, du
   WHERE kind = 'invoice' AND status = 'open'
     AND total_minor - allocated_minor - written_off_minor > 0;
 -- The items with one key are few, so one index serves the search and the listing.
+CREATE INDEX paygate_item_untold ON paygate_item (tenant, due, id)
+  WHERE kind = 'invoice' AND status = 'open' AND overdue IS NULL
+    AND total_minor - allocated_minor - written_off_minor > 0;
 CREATE INDEX paygate_item_by_assignment_key
   ON paygate_item (tenant, assignment_key, kind, issued_at, id)
   WHERE assignment_key IS NOT NULL;
@@ -935,6 +940,122 @@ CREATE TABLE paygate_autopay_notice (
   PRIMARY KEY (tenant, kind, subject, occasion)
 ) STRICT, WITHOUT ROWID;
 
+-- Campaigns: each version under which a customer was reminded. A row is never changed.
+CREATE TABLE paygate_campaign (
+  tenant TEXT NOT NULL,
+  version TEXT NOT NULL,
+  facts TEXT NOT NULL, -- JSON: the stages and everything else
+  stored_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, version)
+) STRICT, WITHOUT ROWID;
+
+-- Episodes: how far a customer has come in a campaign, in one currency.
+CREATE TABLE paygate_episode (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  campaign TEXT NOT NULL, -- the version under which it began
+  anchor TEXT NOT NULL REFERENCES paygate_item (id), -- the oldest overdue invoice
+  anchor_due TEXT NOT NULL,
+  began_on TEXT NOT NULL,
+  turn INTEGER NOT NULL, -- how many anchors and resumptions it has had
+  state TEXT NOT NULL, -- the state that it puts its customer in
+  resumed_on TEXT,
+  held_on TEXT, -- the last day on which something held its next stage
+  held INTEGER NOT NULL DEFAULT 0,
+  next_on TEXT, -- the next day on which the sweep looks at it; NULL if nothing can happen
+  ended_on TEXT,
+  final INTEGER NOT NULL DEFAULT 0, -- it does not resume, because its customer was reinstated
+  began_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX paygate_episode_live ON paygate_episode (tenant, customer, currency)
+  WHERE ended_on IS NULL;
+CREATE INDEX paygate_episode_by_customer
+  ON paygate_episode (tenant, customer, currency, began_at, id);
+CREATE INDEX paygate_episode_next ON paygate_episode (tenant, next_on, id)
+  WHERE next_on IS NOT NULL;
+
+-- The stages that an episode has passed, by anchor or resumption.
+CREATE TABLE paygate_stage (
+  episode TEXT NOT NULL REFERENCES paygate_episode (id),
+  turn INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  done_on TEXT NOT NULL,
+  silent INTEGER NOT NULL, -- it counts from another anchor, and nobody was told again
+  fee TEXT REFERENCES paygate_item (id), -- the invoice for its fee
+  done_at TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (episode, turn, place)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_stage_fee ON paygate_stage (fee) WHERE fee IS NOT NULL;
+
+-- Promises to pay by a day, which hold the next stage until then.
+CREATE TABLE paygate_promise (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  episode TEXT NOT NULL REFERENCES paygate_episode (id),
+  until_on TEXT NOT NULL,
+  items TEXT NOT NULL, -- JSON: the ids of the invoices
+  status TEXT NOT NULL CHECK (status IN ('open', 'kept', 'broken', 'canceled')),
+  made_at TEXT NOT NULL,
+  ended_on TEXT,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_promise_by_episode ON paygate_promise (episode, made_at, id);
+CREATE INDEX paygate_promise_by_customer ON paygate_promise (tenant, customer, made_at, id);
+
+-- Commitments: what a customer has agreed to, and until when.
+CREATE TABLE paygate_commitment (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  name TEXT NOT NULL,
+  terms TEXT NOT NULL,
+  start_on TEXT NOT NULL,
+  months INTEGER NOT NULL CHECK (months > 0),
+  end_on TEXT NOT NULL, -- the first day after its term
+  on_default TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('active', 'ended', 'terminated')),
+  ended_on TEXT,
+  reason TEXT NOT NULL DEFAULT '',
+  created_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_commitment_by_customer ON paygate_commitment (tenant, customer, created_at, id);
+CREATE INDEX paygate_commitment_ends ON paygate_commitment (tenant, end_on, id)
+  WHERE status = 'active';
+
+-- Sweeps: one for each day, in which overdue invoices are announced and campaigns advance.
+CREATE TABLE paygate_overdue_run (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  run_date TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('running', 'finished')),
+  place TEXT NOT NULL DEFAULT '', -- JSON: what this pass has done last
+  customers INTEGER NOT NULL DEFAULT 0, -- how many it has looked at
+  counts TEXT NOT NULL DEFAULT '{}', -- JSON: what happened, and how often
+  wait_until TEXT, -- the earliest instant for which this pass has left something
+  next_at TEXT, -- when the next pass begins; NULL if it is finished
+  lease TEXT NOT NULL DEFAULT '',
+  lease_until TEXT,
+  started_at TEXT NOT NULL,
+  finished_at TEXT,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  UNIQUE (tenant, run_date)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_overdue_run_due ON paygate_overdue_run (tenant, next_at, id)
+  WHERE status = 'running';
+
 -- Callbacks, as received and as parsed, before they are applied. The raw callback may contain a
 -- token, so it is stored encrypted; without a token key, only its digest is stored. The parsed
 -- notice is what is applied, and contains no token.
@@ -1285,6 +1406,12 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_autopay_notice', 0),
   ('paygate_autopay_run', 0),
   ('paygate_subscription', 0),
+  ('paygate_campaign', 0),
+  ('paygate_episode', 0),
+  ('paygate_stage', 0),
+  ('paygate_promise', 0),
+  ('paygate_commitment', 0),
+  ('paygate_overdue_run', 0),
   ('paygate_write_off', 0);
 CREATE TRIGGER paygate_account_settings_counted AFTER INSERT ON paygate_account_settings
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_account_settings'; END;
@@ -1382,3 +1509,15 @@ CREATE TRIGGER paygate_autopay_run_counted AFTER INSERT ON paygate_autopay_run
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_autopay_run'; END;
 CREATE TRIGGER paygate_subscription_counted AFTER INSERT ON paygate_subscription
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_subscription'; END;
+CREATE TRIGGER paygate_campaign_counted AFTER INSERT ON paygate_campaign
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_campaign'; END;
+CREATE TRIGGER paygate_episode_counted AFTER INSERT ON paygate_episode
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_episode'; END;
+CREATE TRIGGER paygate_stage_counted AFTER INSERT ON paygate_stage
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_stage'; END;
+CREATE TRIGGER paygate_promise_counted AFTER INSERT ON paygate_promise
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_promise'; END;
+CREATE TRIGGER paygate_commitment_counted AFTER INSERT ON paygate_commitment
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_commitment'; END;
+CREATE TRIGGER paygate_overdue_run_counted AFTER INSERT ON paygate_overdue_run
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_overdue_run'; END;
