@@ -21,7 +21,7 @@ from paygate.errors import InvalidValue
 from paygate.printing import shown, shown_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class CustomerState(StrEnum):
@@ -239,22 +239,39 @@ class Campaign:
 
 
 def _fields(found: Mapping[str, Any]) -> dict[str, Any]:
-    readers: dict[str, Any] = {
-        "stages": lambda value: tuple(_stage(each) for each in value),
-        "thresholds": lambda value: tuple(Money(*each) for each in value),
-        "calendar": BankCalendar,
-        "holidays": lambda value: frozenset(date.fromisoformat(each) for each in value),
-        "sweep_at": time.fromisoformat,
-    }
-    return {name: readers.get(name, lambda value: value)(value) for name, value in found.items()}
+    return {name: _READERS.get(name, _as_it_is)(value) for name, value in found.items()}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _stages(value: list[Any]) -> tuple[Stage, ...]:
+    return tuple(_stage(each) for each in value)
+
+
+def _amounts(value: list[Any]) -> tuple[Money, ...]:
+    return tuple(Money(*each) for each in value)
+
+
+def _dates(value: list[str]) -> frozenset[date]:
+    return frozenset(date.fromisoformat(each) for each in value)
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "stages": _stages,
+    "thresholds": _amounts,
+    "calendar": BankCalendar,
+    "holidays": _dates,
+    "sweep_at": time.fromisoformat,
+}
 
 
 def _stage(found: Mapping[str, Any]) -> Stage:
     fee = found.get("fee")
-    return Stage(
-        **{
-            **found,
-            "state": CustomerState(found["state"]),
-            "fee": None if fee is None else Money(*fee),
-        }
-    )
+    fields: dict[str, Any] = {
+        **found,
+        "state": CustomerState(found["state"]),
+        "fee": None if fee is None else Money(*fee),
+    }
+    return Stage(**fields)

@@ -11,7 +11,7 @@ until the host reinstates them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -71,7 +71,7 @@ class Debt:
     before: Episode | None
     episode: Episode | None
     promises: tuple[Promise, ...] = ()
-    held: frozenset[str] = field(default_factory=frozenset)
+    held: frozenset[str] = frozenset()
 
     @property
     def promise(self) -> Promise | None:
