@@ -152,6 +152,38 @@ def test_authorize_net_from_the_form_to_the_returned_e_check() -> None:
     ]
 
 
+def test_billing_by_token_at_four_processors() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.token_billing"],
+        cwd=EXAMPLES.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    declined = {"Windcave": "insufficient_funds"}
+    assert done.stdout.splitlines() == [
+        line
+        for name, currency in (
+            ("Stripe", "USD"),
+            ("Authorize.Net", "USD"),
+            ("Windcave", "NZD"),
+            ("Secure Hosting", "GBP"),
+        )
+        for line in (
+            f"{name}:",
+            "  on the page: succeeded",
+            "  a month later: succeeded",
+            "  then an answer is lost: unknown",
+            "  it is not charged again",
+            "  and found: succeeded",
+            f"  at last the bank says no: declined {declined.get(name, 'generic')}",
+            f"  ledger and processor agree: 90.00 {currency}",
+        )
+    ]
+
+
 def test_paypal_from_the_page_to_the_dispute() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "examples.paypal"],

@@ -108,7 +108,7 @@ class Sales(State):
         )
         cvv = CVV_OF_CODE.get(code, "M" if code else "P")
         over = instrument.bank and amount > E_CHECKS_UP_TO
-        declined = zip_ == ZIP_DECLINES or over or cvv == "N"
+        declined = zip_ == ZIP_DECLINES or over or cvv == "N" or instrument.last4 in self.declines
         hold = request["transactionType"] == "authOnlyTransaction"
         if self.test_mode:
             return answer_of("1", "1", instrument, transaction="0")

@@ -53,6 +53,8 @@ class State:
         self.hold_next = False
         self.refund_days = 120
         self.test_mode = False
+        self.declines: set[str] = set()
+        """The last four digits of cards that are declined."""
         self.breaks: list[str] = []
         self._now = now or _system_now
         self._tokens: dict[str, Instrument] = {}
