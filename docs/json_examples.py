@@ -266,6 +266,28 @@ def play(at: Play) -> None:
     run("method forget", newer, "--key", "forget-1")
     run("method rotate-keys")
 
+    Path("may.mt940").write_text(
+        ":20:S-1\n:25:1234567890\n:28C:1/1\n:60F:C260101USD0,00\n"
+        ":61:2601010101C10,00NTRFNONREF//B-1\n:86:INV-9 AND THANKS\n"
+        ":61:2601010101C7,00NTRFNONREF//B-2\n:86:FROM THE OWNER\n"
+        ":61:2601010101D1,00NCHGNONREF//B-3\n:86:FEE\n:62F:C260101USD16,00\n-\n"
+    )
+    run(
+        "statement account",
+        *("main", "--number", "1234567890", "--currency", "USD", "--hold-fees"),
+    )
+    run("statement import", "main", "may.mt940")
+    run("statement accounts")
+    run("statement list")
+    run("reconcile run", "main")
+    lines = run("reconcile lines", "--state", "open", "--oldest-first")["bank_lines"]
+    gift, charge = (line["id"] for line in lines[-2:])
+    run("reconcile show", charge)
+    run("reconcile accept", charge)
+    run("reconcile ignore", gift, "--reason", "the owner's capital")
+    run("reconcile reopen", gift, "--reason", "it was a customer's")
+    run("reconcile assign", gift, "--customer", "C-1", "--reason", "the owner called")
+    run("reconcile missing", "main")
     run("payer-number assign", "V-1", "C-1", "--via", "card")
     run("payer-number list")
     run("payer-number release", "V-1", "--via", "card", "--reason", "moved")

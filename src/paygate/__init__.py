@@ -39,6 +39,20 @@ if TYPE_CHECKING:
     )
     from paygate.domain.autopay_plan import AutopayPlan, PlannedCharge, PlannedItem, PlannedSkip
     from paygate.domain.autopay_run import AutopayCount, AutopayRun
+    from paygate.domain.bank_account import BankAccount, BankPolicy
+    from paygate.domain.bank_line import (
+        BankLine,
+        BankMatch,
+        BankStatement,
+        Certainty,
+        LineClass,
+        LineState,
+        MatchedBy,
+        MatchKind,
+        MatchRule,
+        Proposal,
+    )
+    from paygate.domain.bank_statement import EntryMeaning, StatementFormat
     from paygate.domain.banking_days import BankCalendar
     from paygate.domain.callback import InboxState, Refusal, RefusedCallbacks, StoredCallback
     from paygate.domain.campaign import Campaign, CustomerState, Stage
@@ -47,6 +61,7 @@ if TYPE_CHECKING:
     from paygate.domain.charging import ChargeReason
     from paygate.domain.commitment import Commitment, CommitmentStatus, OnDefault
     from paygate.domain.credit import Balance, Credit, CreditReason
+    from paygate.domain.creditor_reference import creditor_reference
     from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
     from paygate.domain.document import Document, Letterhead, StoredDocument
     from paygate.domain.episode import Hold
@@ -120,6 +135,7 @@ if TYPE_CHECKING:
         InvoiceStatusWord,
         KeyedVerb,
         KindWord,
+        LineStateWord,
         LinkStatusWord,
         OnRestWord,
         PaymentStatusWord,
@@ -129,6 +145,7 @@ if TYPE_CHECKING:
         RefundToWord,
         RoundingWord,
         SentBackBy,
+        StatementFormatWord,
     )
     from paygate.errors import PaygateError, Refused, StoreError, UsageError
     from paygate.gateway import (
@@ -155,6 +172,7 @@ if TYPE_CHECKING:
     from paygate.ledger.tx import Clock, Ids
     from paygate.service.account import GatewayAccount, Timing
     from paygate.service.agenda import JobResult
+    from paygate.service.bank_import import StatementImport
     from paygate.service.enroll import Rotated
     from paygate.service.feed import FeedsRead, Rescan
     from paygate.service.history import History
@@ -165,9 +183,11 @@ if TYPE_CHECKING:
     from paygate.service.orders import InvoiceOrder
     from paygate.service.publish import PausedSink, Published
     from paygate.service.readers import ConfiguredSink
+    from paygate.service.reconcile import Reconciled
     from paygate.service.resolve import Resolution
     from paygate.service.taking import RefundTo
     from paygate.sink import BlockingSink, Delivery, Sink, SinkTraits
+    from paygate.statements.table import ColumnMap
     from paygate.transport.host import AsyncTransport, Transport
     from paygate.transport.network import Network
 
@@ -298,6 +318,26 @@ _HOMES = {
     "ApiScope": "domain.api_key",
     "NewApiKey": "domain.api_key",
     "ApiScopeWord": "domain.words",
+    "BankAccount": "domain.bank_account",
+    "BankPolicy": "domain.bank_account",
+    "BankLine": "domain.bank_line",
+    "BankMatch": "domain.bank_line",
+    "BankStatement": "domain.bank_line",
+    "Certainty": "domain.bank_line",
+    "LineClass": "domain.bank_line",
+    "LineState": "domain.bank_line",
+    "MatchedBy": "domain.bank_line",
+    "MatchKind": "domain.bank_line",
+    "MatchRule": "domain.bank_line",
+    "Proposal": "domain.bank_line",
+    "EntryMeaning": "domain.bank_statement",
+    "StatementFormat": "domain.bank_statement",
+    "creditor_reference": "domain.creditor_reference",
+    "StatementImport": "service.bank_import",
+    "Reconciled": "service.reconcile",
+    "ColumnMap": "statements.table",
+    "LineStateWord": "domain.words",
+    "StatementFormatWord": "domain.words",
     "PayerNumber": "domain.payer_number",
     "Pays": "domain.payer_number",
     "ForeignMoney": "domain.payment",
@@ -423,7 +463,12 @@ __all__ = [
     "AutopayPolicy",
     "AutopayRun",
     "Balance",
+    "BankAccount",
     "BankCalendar",
+    "BankLine",
+    "BankMatch",
+    "BankPolicy",
+    "BankStatement",
     "Bill",
     "BlockingSink",
     "Browser",
@@ -434,12 +479,14 @@ __all__ = [
     "CardCheck",
     "CardChecks",
     "Cashier",
+    "Certainty",
     "ChargeOn",
     "ChargeReason",
     "ChargeReasonWord",
     "Chargeback",
     "CheckResult",
     "Clock",
+    "ColumnMap",
     "Commitment",
     "CommitmentStatus",
     "Concern",
@@ -464,6 +511,7 @@ __all__ = [
     "Document",
     "Ended",
     "Ending",
+    "EntryMeaning",
     "Event",
     "FeedsRead",
     "FlaggedPayments",
@@ -498,6 +546,9 @@ __all__ = [
     "LedgerStatus",
     "Letterhead",
     "Limits",
+    "LineClass",
+    "LineState",
+    "LineStateWord",
     "LinkFor",
     "LinkItem",
     "LinkStatus",
@@ -506,6 +557,9 @@ __all__ = [
     "Mandate",
     "MandateChannel",
     "MandateScope",
+    "MatchKind",
+    "MatchRule",
+    "MatchedBy",
     "Merchants",
     "MethodFacts",
     "MethodProblem",
@@ -558,12 +612,14 @@ __all__ = [
     "PrepaymentTotals",
     "Promise",
     "PromiseStatus",
+    "Proposal",
     "Published",
     "Rail",
     "RawBankAccount",
     "RawCard",
     "Receipt",
     "ReceiptLine",
+    "Reconciled",
     "RecordedBy",
     "Redirect",
     "RefundTo",
@@ -598,6 +654,9 @@ __all__ = [
     "SourcedOrder",
     "Stage",
     "Standing",
+    "StatementFormat",
+    "StatementFormatWord",
+    "StatementImport",
     "Stopped",
     "StoreError",
     "StoredAccount",
@@ -620,6 +679,7 @@ __all__ = [
     "Within",
     "WriteOff",
     "copy_ledger",
+    "creditor_reference",
     "read_orders",
 ]
 

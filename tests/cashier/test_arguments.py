@@ -46,6 +46,7 @@ from paygate.domain.movement import Movement
 from paygate.errors import GatewayNotFound, PaygateError, RecordNotFound, Refused, UsageError
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.world import usd
+from tests.support.statements import entry, statement
 
 KEYS = ["b25lIGNhcmQgaXMgb25lIHN0b3JlZCBtZXRob2QgISE="]
 BACK = "https://shop.example/back"
@@ -113,6 +114,12 @@ class Shop:
     def event(self) -> str:
         return self.cashier.events(limit=1)[0].id
 
+    def line(self) -> str:
+        self.cashier.set_bank_account("main", number="1234567890", currency="USD")
+        content = statement("1234567890", "USD", entry(100, currency="USD", day="2026-01-01"))
+        self.cashier.import_statement(content, account="main")
+        return self.cashier.bank_lines(state="open", limit=1)[0].id
+
     def account(self) -> str:
         name = f"stored-{next(self.keys)}"
         return self.cashier.add_account(name, settings={"driver": "fake"}).name
@@ -158,12 +165,20 @@ class Shop:
             ("pay_link", "token"): self.token,
             ("pay_link", "given"): lambda: cashier.begin_try(self.links[-1]),
             ("payment_of_page", "token"): lambda: cashier.payment_page(self.paid).token,
+            ("set_bank_account", "name"): lambda: f"bank-{next(self.keys)}",
+            ("set_bank_account", "number"): lambda: "1234567890",
+            ("import_statement", "account"): lambda: "main",
+            ("reconcile", "account"): lambda: "main",
+            ("receipts_not_on_statement", "account"): lambda: "main",
             ("release_payer_number", "number"): lambda: (
                 cashier.assign_payer_number("K-9", f"V-{next(self.keys)}", via="card").number
             ),
         }
         usual: dict[str, Callable[[], Any]] = {
             "number": lambda: f"N-{100 + next(self.keys)}",
+            "currency": lambda: "USD",
+            "content": lambda: statement("1234567890", "USD"),
+            "line": self.line,
             "customer": lambda: "K-9",
             "total": lambda: usd("84.00"),
             "due": lambda: "2031-03-01",

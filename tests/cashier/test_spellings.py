@@ -149,6 +149,9 @@ NOTES = {"reason", "evidence", "force_reason", "description"}
 # What each verb needs besides, to come as far as the argument that is tried.
 NEEDS: dict[str, Any] = {
     "callback": 1,
+    "line": "bln_1",
+    "content": b"01,",
+    "currency": "USD",
     "link": "L",
     "given": "g",
     "token": "t",

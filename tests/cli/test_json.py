@@ -90,6 +90,8 @@ def test_the_nouns_of_lists_are_those_of_the_vocabulary(written: dict[str, str])
         "method changes": "method_changes",
         "method list": "methods",
         "payer-number list": "payer_numbers",
+        "reconcile lines": "bank_lines",
+        "statement list": "bank_statements",
         "payment list": "payments",
         "prepayment list": "prepayments",
         "receipt list": "receipts",

@@ -35,6 +35,7 @@ from paygate.gateway import AddressPer, Callback, Charge, Inquiry, Notice
 from paygate.ledger import customers, feeds, holding
 from paygate.ledger.tx import Tx
 from paygate.testing import FakeClock, FakeGateway
+from tests.support.statements import entry, statement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -557,6 +558,50 @@ def _numbers(office: Office) -> None:
     cashier.assign(found, customer="C-4", reason="the bank's letter")
 
 
+def _bank(office: Office) -> None:
+    cashier, day = office.cashier, office.clock.now().date()
+    cashier.set_bank_account(
+        "main", number="1234567890", currency="USD", check_fee=usd("25"), payouts={"card": "ACME"}
+    )
+    number = office.issue(customer="C-1")
+    cashier.record(number, by="check", key="check-77", reference="77")
+    other = office.issue(customer="C-2", total="60")
+
+    def row(minor: int, **facts: Any) -> str:
+        return entry(minor, currency="USD", day=day.isoformat(), **facts)
+
+    owed = cashier.invoice(number).total.minor
+    content = statement(
+        "1234567890",
+        "USD",
+        row(owed, check="77", code="PMNT/RCHQ/URCQ"),
+        row(-owed, check="77", code="PMNT/RCHQ/UPCQ", reason="AM04"),
+        row(-25_00, check="77", code="PMNT/RCHQ/CHRG"),
+        row(60_00, text=other, party="Ada", account="NL49INGB0004000000", reference="x"),
+        row(7_00, text="capital", end_to_end="E-1"),
+        row(8_00, text="a gift"),
+        day=day.isoformat(),
+        opening=100_00,
+        closing=200_00,
+    )
+    cashier.import_statement(content, account="main")
+    cashier.import_statement(
+        statement("1234567890", "USD", opening=1, closing=2, day=day.isoformat()), account="main"
+    )
+    found = {each.amount.minor: each for each in cashier.bank_lines(limit=20)}
+    cashier.accept_proposal(found[-owed])
+    cashier.ignore_line(found[7_00], reason="the owner's capital")
+    cashier.assign_line(found[8_00], customer="C-3", reason="a friend")
+    cashier.reopen_line(found[8_00], reason="of nobody")
+    cashier.assign_line(found[8_00], customer="C-2", reason="the payer called")
+    paying = entry(
+        5_00, currency="USD", day=day.isoformat(), account="NL49INGB0004000000", text="more"
+    )
+    cashier.import_statement(statement("1234567890", "USD", paying), account="main")
+    [line] = [each for each in cashier.bank_lines(limit=20) if each.text == "more"]
+    cashier.assign_line(line, customer="C-2", reason="the same account")
+
+
 def _outbox(office: Office) -> None:
     cashier = office.cashier
 
@@ -684,6 +729,7 @@ _PARTS = (
     _wallet,
     _elsewhere,
     _numbers,
+    _bank,
     _api_keys,
     _stored_accounts,
     _outbox,

@@ -50,6 +50,8 @@ EXCEPTIONS = {
     "book.STATE_RULES": "the same",
     "row_rules.": "the same",
     "state_rules.": "the same",
+    "bank_accounts._BY_NAME": "adds up the lines of a bank account",
+    "bank_accounts._ALL": "the same, of each",
     "chargebacks._ON_ITEM": "sorts the disputes of one invoice",
     "feeds._FORGET": "deletes one row by its key, which is the account and a name",
     "feeds._MEMORY": "reads all that one gateway remembers, which its driver keeps small",
@@ -88,6 +90,7 @@ EXCEPTIONS = {
 }
 
 DO_NOT_GROW = {
+    "paygate_bank_account": "a row for each bank account of the merchant",
     "paygate_meta": "a few facts about the file",
     "paygate_sequence": "a count for each kind of number",
     "paygate_feed": "a row for each gateway account that has a feed",

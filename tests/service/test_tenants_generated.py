@@ -37,6 +37,7 @@ from paygate.gateway import Callback, Gateway
 from paygate.ledger.roots import ROOTLESS, ROOTS
 from paygate.testing import FakeClock, FakeGateway
 from tests.service.test_tenants import Names, _filled
+from tests.support.statements import entry, statement
 
 BACK = "https://shop.example/back"
 WHOLE_LEDGER = {"stop_sending", "resume_sending", "sending_stopped", "tenants_due"}
@@ -104,6 +105,12 @@ def town() -> Iterator[Town]:
         theirs = _filled(north, gateways["north"])
         own = _filled(south, gateways["south"])
         card: Any = gateways["north"]["card"]
+        for clerk in (north, south):
+            clerk.set_bank_account("main", number="1234567890", currency="USD")
+        north.import_statement(
+            statement("1234567890", "USD", entry(4242, currency="USD", text="a gift for north")),
+            account="main",
+        )
         north.issue(number="N-8", customer="C-7", total=usd("30.00"), due="2031-03-01")
         north.collect("N-8", via="card", method="tok_visa", key="k-9")
         [told, *_] = card.callbacks()
@@ -173,6 +180,9 @@ def values(town: Town) -> dict[str, Sequence[Any]]:
         "handler": [_handle],
         "start": [0, "0"],
         "limit": [100],
+        "currency": ["USD", "EUR"],
+        "content": [statement("1234567890", "USD")],
+        "line": [*(each.id for each in clerk.bank_lines(limit=1)), "bln_of_nobody"],
         "waited": [timedelta(0)],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from paygate.cashier.accounts import Accounts
 from paygate.cashier.api_keys import ApiKeys
 from paygate.cashier.autopay import Autopay
+from paygate.cashier.bank import Bank
 from paygate.cashier.books import BookVerbs
 from paygate.cashier.by_hand import ByHand
 from paygate.cashier.callbacks import Callbacks, Inbox
@@ -56,6 +57,7 @@ class BookDesk(
     BookVerbs,
     StoredAccounts,
     ApiKeys,
+    Bank,
 ):
     """The verbs that send nothing: they only write to the ledger, or read it."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from paygate.service.readers import ConfiguredSink
 
 _USED_LATER = (
+    "paygate.statements",
     "paygate.transport",
     "cryptography.fernet",
     "cryptography.hazmat.primitives.kdf.hkdf",

@@ -202,6 +202,28 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "end": Command("commitments", "end", "Terminate one before its term."),
         },
     ),
+    "statement": Noun(
+        "Import statements of bank accounts.",
+        {
+            "account": Command("statements", "account", "Add or change a bank account."),
+            "accounts": Command("statements", "accounts", "List the bank accounts."),
+            "import": Command("statements", "import_", "Import bank statements."),
+            "list": Command("statements", "list_", "List the statements that were imported."),
+        },
+    ),
+    "reconcile": Noun(
+        "Match the lines of bank accounts, and decide about the rest.",
+        {
+            "run": Command("reconcile", "run", "Match the open lines of a bank account."),
+            "lines": Command("reconcile", "lines", "List lines of bank accounts."),
+            "show": Command("reconcile", "show_", "Show what an open line may be."),
+            "accept": Command("reconcile", "accept", "Accept a proposal for a line."),
+            "assign": Command("reconcile", "assign", "Say what a line is."),
+            "ignore": Command("reconcile", "ignore", "A line concerns no customer."),
+            "reopen": Command("reconcile", "reopen", "Undo what explains a line."),
+            "missing": Command("reconcile", "missing", "List money that no statement has."),
+        },
+    ),
     "payer-number": Noun(
         "Assign numbers to which customers pay, and release them.",
         {

@@ -186,6 +186,22 @@ _OF_PAYER_NUMBER: Final = (
     _text("number", "The number that the payer pays to.", "VA-100"),
     _text("pays", "What its money pays: oldest_due or balance.", "oldest_due"),
 )
+_BANK_ACCOUNT: Final = _text("account", "The bank account of the merchant.", "main")
+_OF_STATEMENT: Final = (
+    _BANK_ACCOUNT,
+    _text("statement", "The id of the statement.", "stm_0661842f88b1f1e50c1d"),
+    _text("format", "Its format.", "camt.053"),
+    _text("name", "The bank's id, number and page of it.", "STM-94/94"),
+    _text("on", "Its day.", "2026-05-18"),
+    _CURRENCY,
+)
+_OF_BANK_LINE: Final = (
+    _text("line", "The id of the line.", "bln_0661842f88b1f1e50c1d"),
+    _BANK_ACCOUNT,
+    _text("booked", "The day on which the bank booked it.", "2026-05-18"),
+    _whole("amount_minor", "The amount; negative for money that went out.", -10000),
+    _CURRENCY,
+)
 _OF_SUBSCRIPTION: Final = (
     _text("subscription", "The id of the subscription.", "sub_0661842f88b1f1e50c1d"),
     _CUSTOMER,
@@ -279,6 +295,8 @@ _BY_KIND: Final[Mapping[str, tuple[EventField, ...]]] = {
     "account": (*_OF_ACCOUNT, _REASON),
     "feed": _OF_ACCOUNT,
     "payer_number": _OF_PAYER_NUMBER,
+    "statement": _OF_STATEMENT,
+    "bank_line": _OF_BANK_LINE,
 }
 _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
     "invoice.generated": _sometimes(
@@ -381,6 +399,16 @@ _MORE: Final[Mapping[str, tuple[EventField, ...]]] = {
         EventField("before", Shape.TEXT_OR_NULL, "Where it was.", "850000"),
     ),
     "payer_number.released": (_REASON,),
+    "statement.imported": (_whole("entries", "How many entries it has.", 3),),
+    "statement.mismatch": (
+        _whole("missing_minor", "What its balances have and its entries do not.", 6100),
+    ),
+    "statement.gap": (
+        _whole("gap_minor", "Its opening balance less the closing balance before.", -2500),
+    ),
+    "bank_line.explained": (_text("class", "How it compares with the ledger.", "matched"),),
+    "bank_line.ignored": (_REASON,),
+    "bank_line.reopened": (_REASON,),
 }
 _WHOLE_TYPES: Final[Mapping[str, tuple[EventField, ...]]] = {
     "assignment.conflict": (

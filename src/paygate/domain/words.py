@@ -57,6 +57,24 @@ RefundToWord: TypeAlias = Literal[
 ]
 """What a refund does to the invoices: see `RefundTo`."""
 
+LineStateWord: TypeAlias = Literal[
+    "open",
+    "explained",
+    "ignored",
+]
+"""Whether something explains a line of a bank account: see `LineState`."""
+
+StatementFormatWord: TypeAlias = Literal[
+    "camt.053",
+    "camt.052",
+    "camt.054",
+    "mt940",
+    "bai2",
+    "ofx",
+    "csv",
+]
+"""The format of a bank statement: see `StatementFormat`."""
+
 PaysWord: TypeAlias = Literal[
     "oldest_due",
     "balance",

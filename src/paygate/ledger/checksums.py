@@ -233,6 +233,27 @@ ACCOUNT_SETTINGS: Final = _facts(
     "tenant name; driver settings_encrypted=settings settings_revision enabled revision "
     "added_at=at changed_at=at changed_by=actor reason",
 )
+BANK_ACCOUNT: Final = _facts(
+    "bank_account",
+    "tenant name; number currency policy opening_minor opening_on created_at=at actor",
+)
+BANK_FILE: Final = _facts("bank_file", "tenant account digest; statements imported_at=at actor")
+BANK_STATEMENT: Final = _facts(
+    "bank_statement",
+    "id; tenant account format name on_date currency opening_minor closing_minor booked_minor "
+    "missing_minor gap_minor entries digest imported_at=at actor",
+)
+BANK_LINE: Final = _facts(
+    "bank_line",
+    "id; tenant account statement identity occurrence part booked value currency amount_minor "
+    "fee_inside_minor meaning code bank_reference end_to_end reference check_number reason "
+    "party_digest state class note imported_at=at actor",
+)
+BANK_MATCH: Final = _facts(
+    "bank_match",
+    "id; tenant line kind subject payment contra amount_minor how rule reason made_at=at actor "
+    "undone_at undone_by undone_for",
+)
 OUTBOX: Final = _facts(
     "outbox", "id; tenant type aggregate schema_version=version occurred_at=at actor data"
 )
@@ -289,6 +310,11 @@ ALL: Final = (
     QUOTE,
     ARRIVAL,
     ACCOUNT_SETTINGS,
+    BANK_ACCOUNT,
+    BANK_FILE,
+    BANK_STATEMENT,
+    BANK_LINE,
+    BANK_MATCH,
     OUTBOX,
 )
 """Every checksum of the ledger."""

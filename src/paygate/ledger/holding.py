@@ -129,6 +129,17 @@ def hold_feed(tx: Tx, account: str, event_ids: Iterable[str] = ()) -> None:
         tx.hold(*notices, Root(RootKind.FEED, tx.tenant, account))
 
 
+def bank_root(tx: Tx, account: str) -> Root:
+    """Return the root of a bank account of the merchant."""
+    return Root(RootKind.BANK, tx.tenant, account)
+
+
+def hold_bank(tx: Tx, account: str) -> None:
+    """Lock a bank account of the merchant."""
+    if tx.locks:
+        tx.hold(bank_root(tx, account))
+
+
 def hold_sink(tx: Tx, name: str, *more: Root) -> None:
     """Lock a sink, and *more*."""
     tx.hold(Root(RootKind.SINK, tx.tenant, name), *more)

@@ -14,6 +14,7 @@ These are the roots, in the order in which they are locked:
 - *Feed*: the cursor of an account's feed, and the gateway's memory that belongs to it.
 - *Events*: the positions of all events (see `outbox`).
 - *Sink*: the position of a sink, and its delayed events.
+- *Bank*: a bank account of the merchant, with its statements, lines and their matches.
 - *Payment*: a payment whose customer is unknown. Its own row is locked.
 - *Customer*: a customer's invoices, prepayments, links, payments, attempts, claims, receipts,
   allocations, postings, credit, reversals, chargebacks, methods, mandates, payer numbers, tokens of
@@ -57,9 +58,11 @@ class RootKind(IntEnum):
     """The positions of all events."""
     SINK = 4
     """The position and the delayed events of a sink."""
-    PAYMENT = 5
+    BANK = 5
+    """The lines of a bank account of the merchant."""
+    PAYMENT = 6
     """A payment whose customer is unknown."""
-    CUSTOMER = 6
+    CUSTOMER = 7
     """A customer, and everything that belongs to them."""
 
 
@@ -122,7 +125,6 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
             "paygate_page_token",
             "paygate_payer_number",
             "paygate_payment",
-            "paygate_posting",
             "paygate_prepayment",
             "paygate_promise",
             "paygate_quote",
@@ -137,6 +139,13 @@ ROOTS: Final[Mapping[str, frozenset[RootKind]]] = {
         ),
         _MONEY,
     ),
+    "paygate_posting": _MONEY | {RootKind.BANK},
+    "paygate_bank_account": frozenset({RootKind.BANK}),
+    "paygate_bank_file": frozenset({RootKind.BANK}),
+    "paygate_bank_line": frozenset({RootKind.BANK}),
+    "paygate_bank_match": frozenset({RootKind.BANK}),
+    "paygate_bank_payer": frozenset({RootKind.BANK, RootKind.CUSTOMER}),
+    "paygate_bank_statement": frozenset({RootKind.BANK}),
     "paygate_inbox": frozenset({RootKind.NOTICE}),
     "paygate_feed": frozenset({RootKind.FEED}),
     "paygate_feed_memory": frozenset({RootKind.FEED}),

@@ -34,6 +34,11 @@ _COUNTED: Final = [
     "api_key",
     "arrival",
     "assignment_key",
+    "bank_account",
+    "bank_file",
+    "bank_line",
+    "bank_match",
+    "bank_statement",
     "attempt",
     "attempt_try",
     "chargeback",
@@ -253,6 +258,8 @@ REFERENCES: Final[dict[str, tuple[Reference, ...]]] = {
     "subscription": (_reference("mandate", "tenant customer"),),
     "episode": (_reference("anchor>item", "tenant customer currency"),),
     "promise": (_reference("episode", "tenant customer currency"),),
+    "bank_line": (_reference("statement>bank_statement", "tenant account currency"),),
+    "bank_match": (_reference("line>bank_line"), _reference("payment")),
     "autopay_line": (
         _reference("run>autopay_run"),
         _reference("payment", "tenant customer currency method"),
@@ -454,6 +461,9 @@ _BELONGING: Final = (
             """
             SELECT entry AS subject, 'posted without a customer and without a payment' AS detail
             FROM paygate_posting WHERE tenant = :tenant AND customer = '' AND payment IS NULL
+              AND ledger_account NOT IN ('bank', 'unexplained', 'opening')
+              AND entry NOT IN (SELECT id FROM paygate_bank_match)
+              AND entry NOT IN (SELECT id || ':undone' FROM paygate_bank_match)
             """,
         ),
         cheap=False,

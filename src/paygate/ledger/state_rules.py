@@ -595,7 +595,10 @@ STATE_RULES: Final = (
           FROM paygate_receipt WHERE tenant = :tenant AND settled_minor IS NOT NULL
           UNION ALL
           SELECT receipt, ledger_account, currency, 0, amount_minor FROM paygate_posting
-          WHERE tenant = :tenant AND ledger_account IN ('fees', 'settled') AND receipt IN (
+          WHERE tenant = :tenant AND ledger_account IN ('fees', 'settled')
+            -- Its own receipt is what was reversed; a reversal of a transfer is posted to settled.
+            AND entry NOT IN (SELECT id FROM paygate_reversal)
+            AND receipt IN (
             SELECT id FROM paygate_receipt
             WHERE settled_minor IS NOT NULL OR fee_minor IS NOT NULL)) AS sides
         GROUP BY receipt, ledger_account, currency HAVING sum(stored) <> sum(posted)

@@ -312,6 +312,66 @@ SUM_RULES: Final = (
         """,
     ),
     Rule(
+        "bank-lines-are-posted-once",
+        "the money of each line of a bank account is posted to the bank once",
+        """
+        SELECT max(subject) AS subject,
+          'the line has ' || sum(stored) || ', postings say ' || sum(found) AS detail
+        FROM (
+          SELECT id, id AS subject, amount_minor AS stored, 0 AS found
+          FROM paygate_bank_line WHERE tenant = :tenant
+          UNION ALL
+          SELECT entry, NULL, 0, amount_minor FROM paygate_posting
+          WHERE tenant = :tenant AND ledger_account = 'bank' AND entry NOT LIKE 'bank:%') AS sides
+        GROUP BY id HAVING sum(stored) <> sum(found)
+        """,
+    ),
+    Rule(
+        "bank-opening-rebuilds",
+        "the balances of bank accounts before their first statement are the sums of their postings",
+        """
+        SELECT currency AS subject,
+          'stored ' || sum(stored) || ', postings say ' || sum(found) AS detail
+        FROM (
+          SELECT currency, coalesce(opening_minor, 0) AS stored, 0 AS found
+          FROM paygate_bank_account WHERE tenant = :tenant
+          UNION ALL
+          SELECT currency, 0, -amount_minor FROM paygate_posting
+          WHERE tenant = :tenant AND ledger_account = 'opening') AS sides
+        GROUP BY currency HAVING sum(stored) <> sum(found)
+        """,
+    ),
+    Rule(
+        "bank-lines-are-explained",
+        "what explains a line of a bank account adds up to it, and nothing explains an open one",
+        """
+        SELECT l.id AS subject, 'it is ' || l.state || ' and has ' || l.amount_minor
+          || ', but its matches have ' || coalesce(sum(m.amount_minor), 0) AS detail
+        FROM paygate_bank_line l
+        LEFT JOIN paygate_bank_match m ON m.line = l.id AND m.undone_at IS NULL
+        WHERE l.tenant = :tenant
+        GROUP BY l.id, l.state, l.amount_minor
+        HAVING coalesce(sum(m.amount_minor), 0)
+          <> CASE l.state WHEN 'explained' THEN l.amount_minor ELSE 0 END
+        """,
+    ),
+    Rule(
+        "unexplained-rebuilds",
+        "the unexplained money of the bank is that of the lines that nothing explains",
+        """
+        SELECT currency AS subject,
+          'lines have ' || sum(stored) || ', postings say ' || sum(found) AS detail
+        FROM (
+          SELECT currency, CASE state WHEN 'explained' THEN 0 ELSE amount_minor END AS stored,
+            0 AS found
+          FROM paygate_bank_line WHERE tenant = :tenant
+          UNION ALL
+          SELECT currency, 0, -amount_minor FROM paygate_posting
+          WHERE tenant = :tenant AND ledger_account = 'unexplained') AS sides
+        GROUP BY currency HAVING sum(stored) <> sum(found)
+        """,
+    ),
+    Rule(
         "payments-are-accounted-for",
         "the money that a payment holds equals its allocations, its credit, and its money that is "
         "unallocated or awaits settlement",

@@ -132,6 +132,14 @@ UNNOTICED: Final[dict[str, str]] = {
         )
     },
     "paygate_delivery.DELETE": "It is deleted once the sink has taken the event.",
+    **{
+        f"paygate_bank_payer.{name}": "It only proposes; a clerk decides."
+        for name in ("tenant", "digest", "customer", "DELETE")
+    },
+    **{
+        f"paygate_bank_line.{name}": "The bank's or the payer's words, which may be erased."
+        for name in ("party", "party_account", "text")
+    },
     "paygate_feed.version": "It counts the changes, so that one of two readers starts over.",
     "paygate_feed_memory.DELETE": (
         "A driver deletes names that it no longer needs, so a missing row cannot be detected."

@@ -131,6 +131,27 @@ def credit_id(value: object, name: str) -> str:
     return _id(value, name, Credit)
 
 
+def bank_line_id(value: object, name: str) -> str:
+    """Return the id of a line of a bank account."""
+    from paygate.domain.bank_line import BankLine
+
+    return _id(value, name, BankLine)
+
+
+def bank_statement_id(value: object, name: str) -> str:
+    """Return the id of a bank statement."""
+    from paygate.domain.bank_line import BankStatement
+
+    return _id(value, name, BankStatement)
+
+
+def proposal_id(value: object, name: str) -> str:
+    """Return the id of a proposal, or the empty text."""
+    from paygate.domain.bank_line import Proposal
+
+    return _id(value, name, Proposal)
+
+
 def payer_number_id(value: object, name: str) -> str:
     """Return the id of the assignment of a payer number."""
     from paygate.domain.payer_number import PayerNumber

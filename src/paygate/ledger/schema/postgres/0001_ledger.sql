@@ -94,6 +94,11 @@ CREATE TABLE paygate_item (
       THEN CASE allocated_minor WHEN 0 THEN 'written_off' ELSE 'paid' END
     WHEN allocated_minor > 0 THEN 'partially_paid'
     ELSE 'open' END) STORED,
+  -- As people type them: without punctuation, in lower case.
+  plain_number text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
+    lower(replace(replace(replace(replace(replace(number, '-', ''), ' ', ''), '/', ''), '.', ''), '_', ''))) STORED,
+  plain_key text COLLATE "C" GENERATED ALWAYS AS (
+    lower(replace(replace(replace(replace(replace(assignment_key, '-', ''), ' ', ''), '/', ''), '.', ''), '_', ''))) STORED,
   checksum bigint NOT NULL,
   UNIQUE (tenant, kind, number),
   CHECK (allocated_minor + written_off_minor + claimed_minor + moved_minor <= total_minor),
@@ -129,6 +134,15 @@ CREATE INDEX paygate_item_prepaid_by_customer ON paygate_item (tenant, customer,
   WHERE kind = 'prepayment';
 CREATE INDEX paygate_item_prepaid_by_standing ON paygate_item (tenant, standing, issued_at, id)
   WHERE kind = 'prepayment';
+
+-- Numbers and keys as people type them: without punctuation, in any case.
+CREATE INDEX paygate_item_by_plain_number ON paygate_item (tenant, plain_number);
+CREATE INDEX paygate_item_by_plain_key ON paygate_item (tenant, plain_key)
+  WHERE plain_key IS NOT NULL;
+CREATE INDEX paygate_item_by_open_amount ON paygate_item
+  (tenant, currency, (total_minor - allocated_minor - written_off_minor), due, id)
+  WHERE kind = 'invoice' AND status = 'open'
+    AND total_minor - allocated_minor - written_off_minor > 0;
 
 -- The facts of a prepayment that an invoice does not have.
 CREATE TABLE paygate_prepayment (
@@ -344,6 +358,8 @@ CREATE INDEX paygate_payment_by_link ON paygate_payment (link, created_at, id)
   WHERE link IS NOT NULL;
 CREATE INDEX paygate_payment_counted ON paygate_payment
   (tenant, status, currency, amount_minor, received_minor, returned_minor);
+CREATE INDEX paygate_payment_by_check ON paygate_payment (tenant, reference, created_at, id)
+  WHERE account = 'recorded' AND kind = 'check' AND reference <> '';
 
 -- Causes for the manual review of a payment, other than attempts and conflicts. A row is kept after
 -- the review ended, by itself or by a person with a reason.
@@ -578,6 +594,16 @@ CREATE INDEX paygate_receipt_quoted
   ON paygate_receipt (
     attempt, settled_currency, cost_minor, inward, settled_minor, amount_minor)
   WHERE settled_currency <> currency;
+-- Money that was recorded by hand; it is settled once a bank statement has it.
+CREATE INDEX paygate_receipt_by_hand
+  ON paygate_receipt (tenant, currency, amount_minor, inward, effective, id)
+  WHERE account = 'recorded';
+CREATE INDEX paygate_receipt_by_hand_on
+  ON paygate_receipt (tenant, currency, effective, id, amount_minor)
+  WHERE account = 'recorded' AND settled_minor IS NULL AND inward = 1;
+CREATE INDEX paygate_receipt_paid_out
+  ON paygate_receipt (tenant, account, settled_on, settled_currency, inward, settled_minor)
+  WHERE settled_on IS NOT NULL AND account <> 'recorded';
 
 -- Returns that were reported before their money was booked, and are netted against it.
 CREATE TABLE paygate_early_return (
@@ -1244,6 +1270,138 @@ CREATE TABLE paygate_report_line (
   PRIMARY KEY (tenant, account, report, line)
 );
 
+-- Bank accounts of the merchant, whose statements are imported.
+CREATE TABLE paygate_bank_account (
+  tenant text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  number text COLLATE "C" NOT NULL, -- as the bank writes it
+  currency text COLLATE "C" NOT NULL,
+  policy text COLLATE "C" NOT NULL, -- JSON: how its lines are booked and matched
+  opening_minor bigint, -- the balance before the first statement; NULL if that is not known
+  opening_on text COLLATE "C",
+  created_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, name)
+);
+
+-- Files of statements that were imported completely, so that the same file again changes nothing.
+CREATE TABLE paygate_bank_file (
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  digest text COLLATE "C" NOT NULL, -- SHA-256, hexadecimal
+  statements bigint NOT NULL,
+  imported_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (tenant, account, digest)
+);
+
+-- Bank statements, as imported. Its entries are lines; an entry that another statement had before
+-- remains a line of that one.
+CREATE TABLE paygate_bank_statement (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  format text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL, -- the bank's id, number and page of it
+  on_date text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  opening_minor bigint,
+  closing_minor bigint,
+  booked_minor bigint NOT NULL, -- the sum of its booked entries
+  missing_minor bigint NOT NULL, -- what its balances have and its entries do not
+  gap_minor bigint NOT NULL, -- its opening balance less the closing balance before it
+  entries bigint NOT NULL,
+  digest text COLLATE "C" NOT NULL, -- of its entries
+  imported_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, account, format, name, on_date, digest)
+);
+CREATE INDEX paygate_bank_statement_listed ON paygate_bank_statement (tenant, imported_at, id);
+CREATE INDEX paygate_bank_statement_by_account
+  ON paygate_bank_statement (tenant, account, imported_at, id);
+CREATE INDEX paygate_bank_statement_by_day
+  ON paygate_bank_statement (tenant, account, format, on_date, id);
+
+-- Lines of bank accounts: money that came or went, each once, whatever statements have it. The text
+-- and the name of the other side are personal data, and have no checksum.
+CREATE TABLE paygate_bank_line (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  statement text COLLATE "C" NOT NULL REFERENCES paygate_bank_statement (id),
+  identity text COLLATE "C" NOT NULL,
+  occurrence bigint NOT NULL CHECK (occurrence > 0), -- of equal entries of one statement
+  part bigint NOT NULL CHECK (part >= 0), -- of a bulk entry
+  booked text COLLATE "C" NOT NULL,
+  value text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  amount_minor bigint NOT NULL CHECK (amount_minor <> 0), -- negative: money that went out
+  fee_inside_minor bigint NOT NULL CHECK (fee_inside_minor >= 0),
+  meaning text COLLATE "C" NOT NULL,
+  code text COLLATE "C" NOT NULL,
+  bank_reference text COLLATE "C" NOT NULL,
+  end_to_end text COLLATE "C" NOT NULL,
+  reference text COLLATE "C" NOT NULL,
+  check_number text COLLATE "C" NOT NULL,
+  reason text COLLATE "C" NOT NULL,
+  party text COLLATE "C" NOT NULL,
+  party_account text COLLATE "C" NOT NULL, -- its last characters
+  party_digest text COLLATE "C" NOT NULL, -- of the whole number, to recognize it
+  text text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL CHECK (state IN ('open', 'explained', 'ignored')),
+  class text COLLATE "C" NOT NULL,
+  note text COLLATE "C" NOT NULL, -- why it is ignored
+  imported_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  checksum bigint NOT NULL,
+  UNIQUE (tenant, account, identity, occurrence, part)
+);
+CREATE INDEX paygate_bank_line_listed ON paygate_bank_line (tenant, booked, id);
+CREATE INDEX paygate_bank_line_by_account ON paygate_bank_line (tenant, account, booked, id);
+CREATE INDEX paygate_bank_line_by_state ON paygate_bank_line (tenant, state, booked, id);
+CREATE INDEX paygate_bank_line_by_account_and_state
+  ON paygate_bank_line (tenant, account, state, booked, id);
+
+-- What explains a line: the receipts, reversals, payouts and fees that it is. A match that was
+-- undone is kept.
+CREATE TABLE paygate_bank_match (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL,
+  line text COLLATE "C" NOT NULL REFERENCES paygate_bank_line (id),
+  kind text COLLATE "C" NOT NULL,
+  subject text COLLATE "C" NOT NULL, -- the id of the receipt, reversal or payment, or the name of the payout
+  payment text COLLATE "C" REFERENCES paygate_payment (id),
+  contra text COLLATE "C" NOT NULL, -- the ledger account that it was posted against
+  amount_minor bigint NOT NULL CHECK (amount_minor <> 0),
+  how text COLLATE "C" NOT NULL CHECK (how IN ('automatic', 'accepted', 'assigned')),
+  rule text COLLATE "C" NOT NULL,
+  reason text COLLATE "C" NOT NULL,
+  made_at text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  undone_at text COLLATE "C",
+  undone_by text COLLATE "C",
+  undone_for text COLLATE "C" NOT NULL DEFAULT '',
+  checksum bigint NOT NULL
+);
+CREATE INDEX paygate_bank_match_by_line ON paygate_bank_match (line, made_at, id);
+CREATE INDEX paygate_bank_match_by_payment ON paygate_bank_match (payment)
+  WHERE payment IS NOT NULL;
+-- Money is on one line: a receipt, reversal or payout explains one at a time.
+CREATE UNIQUE INDEX paygate_bank_match_standing ON paygate_bank_match (tenant, kind, subject)
+  WHERE undone_at IS NULL;
+
+-- The bank accounts from which customers have paid, as clerks confirmed them.
+CREATE TABLE paygate_bank_payer (
+  tenant text COLLATE "C" NOT NULL,
+  digest text COLLATE "C" NOT NULL,
+  customer text COLLATE "C" NOT NULL,
+  PRIMARY KEY (tenant, digest, customer)
+);
+CREATE INDEX paygate_bank_payer_by_customer ON paygate_bank_payer (tenant, customer);
+
 -- Events, stored in the transaction that caused them, and ordered by position. The position is
 -- assigned in the order of number, before events are read in order.
 CREATE TABLE paygate_outbox (
@@ -1401,6 +1559,11 @@ INSERT INTO paygate_row_count (name, shard, written) VALUES
   ('paygate_account_settings', 0, 0),
   ('paygate_allocation', 0, 0),
   ('paygate_api_key', 0, 0),
+  ('paygate_bank_statement', 0, 0),
+  ('paygate_bank_match', 0, 0),
+  ('paygate_bank_line', 0, 0),
+  ('paygate_bank_file', 0, 0),
+  ('paygate_bank_account', 0, 0),
   ('paygate_arrival', 0, 0),
   ('paygate_assignment_key', 0, 0),
   ('paygate_attempt', 0, 0),
@@ -1465,6 +1628,15 @@ CREATE TRIGGER paygate_account_settings_counted AFTER INSERT ON paygate_account_
 CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_api_key_counted AFTER INSERT ON paygate_api_key
+CREATE TRIGGER paygate_bank_account_counted AFTER INSERT ON paygate_bank_account
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_bank_file_counted AFTER INSERT ON paygate_bank_file
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_bank_line_counted AFTER INSERT ON paygate_bank_line
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_bank_match_counted AFTER INSERT ON paygate_bank_match
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
+CREATE TRIGGER paygate_bank_statement_counted AFTER INSERT ON paygate_bank_statement
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_arrival_counted AFTER INSERT ON paygate_arrival
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();

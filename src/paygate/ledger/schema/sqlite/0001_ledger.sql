@@ -92,6 +92,11 @@ CREATE TABLE paygate_item (
       THEN CASE allocated_minor WHEN 0 THEN 'written_off' ELSE 'paid' END
     WHEN allocated_minor > 0 THEN 'partially_paid'
     ELSE 'open' END) VIRTUAL,
+  -- As people type them: without punctuation, in lower case.
+  plain_number TEXT NOT NULL GENERATED ALWAYS AS (
+    lower(replace(replace(replace(replace(replace(number, '-', ''), ' ', ''), '/', ''), '.', ''), '_', ''))) VIRTUAL,
+  plain_key TEXT GENERATED ALWAYS AS (
+    lower(replace(replace(replace(replace(replace(assignment_key, '-', ''), ' ', ''), '/', ''), '.', ''), '_', ''))) VIRTUAL,
   checksum INTEGER NOT NULL,
   UNIQUE (tenant, kind, number),
   CHECK (allocated_minor + written_off_minor + claimed_minor + moved_minor <= total_minor),
@@ -127,6 +132,15 @@ CREATE INDEX paygate_item_prepaid_by_customer ON paygate_item (tenant, customer,
   WHERE kind = 'prepayment';
 CREATE INDEX paygate_item_prepaid_by_standing ON paygate_item (tenant, standing, issued_at, id)
   WHERE kind = 'prepayment';
+
+-- Numbers and keys as people type them: without punctuation, in any case.
+CREATE INDEX paygate_item_by_plain_number ON paygate_item (tenant, plain_number);
+CREATE INDEX paygate_item_by_plain_key ON paygate_item (tenant, plain_key)
+  WHERE plain_key IS NOT NULL;
+CREATE INDEX paygate_item_by_open_amount ON paygate_item
+  (tenant, currency, (total_minor - allocated_minor - written_off_minor), due, id)
+  WHERE kind = 'invoice' AND status = 'open'
+    AND total_minor - allocated_minor - written_off_minor > 0;
 
 -- The facts of a prepayment that an invoice does not have.
 CREATE TABLE paygate_prepayment (
@@ -342,6 +356,8 @@ CREATE INDEX paygate_payment_by_link ON paygate_payment (link, created_at, id)
   WHERE link IS NOT NULL;
 CREATE INDEX paygate_payment_counted ON paygate_payment
   (tenant, status, currency, amount_minor, received_minor, returned_minor);
+CREATE INDEX paygate_payment_by_check ON paygate_payment (tenant, reference, created_at, id)
+  WHERE account = 'recorded' AND kind = 'check' AND reference <> '';
 
 -- Causes for the manual review of a payment, other than attempts and conflicts. A row is kept after
 -- the review ended, by itself or by a person with a reason.
@@ -550,6 +566,16 @@ CREATE INDEX paygate_receipt_quoted
   ON paygate_receipt (
     attempt, settled_currency, cost_minor, inward, settled_minor, amount_minor)
   WHERE settled_currency <> currency;
+-- Money that was recorded by hand; it is settled once a bank statement has it.
+CREATE INDEX paygate_receipt_by_hand
+  ON paygate_receipt (tenant, currency, amount_minor, inward, effective, id)
+  WHERE account = 'recorded';
+CREATE INDEX paygate_receipt_by_hand_on
+  ON paygate_receipt (tenant, currency, effective, id, amount_minor)
+  WHERE account = 'recorded' AND settled_minor IS NULL AND inward = 1;
+CREATE INDEX paygate_receipt_paid_out
+  ON paygate_receipt (tenant, account, settled_on, settled_currency, inward, settled_minor)
+  WHERE settled_on IS NOT NULL AND account <> 'recorded';
 
 -- Returns that were reported before their money was booked, and are netted against it.
 CREATE TABLE paygate_early_return (
@@ -1242,6 +1268,138 @@ CREATE TABLE paygate_report_line (
   PRIMARY KEY (tenant, account, report, line)
 ) STRICT, WITHOUT ROWID;
 
+-- Bank accounts of the merchant, whose statements are imported.
+CREATE TABLE paygate_bank_account (
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  number TEXT NOT NULL, -- as the bank writes it
+  currency TEXT NOT NULL,
+  policy TEXT NOT NULL, -- JSON: how its lines are booked and matched
+  opening_minor INTEGER, -- the balance before the first statement; NULL if that is not known
+  opening_on TEXT,
+  created_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;
+
+-- Files of statements that were imported completely, so that the same file again changes nothing.
+CREATE TABLE paygate_bank_file (
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  digest TEXT NOT NULL, -- SHA-256, hexadecimal
+  statements INTEGER NOT NULL,
+  imported_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (tenant, account, digest)
+) STRICT, WITHOUT ROWID;
+
+-- Bank statements, as imported. Its entries are lines; an entry that another statement had before
+-- remains a line of that one.
+CREATE TABLE paygate_bank_statement (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  format TEXT NOT NULL,
+  name TEXT NOT NULL, -- the bank's id, number and page of it
+  on_date TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  opening_minor INTEGER,
+  closing_minor INTEGER,
+  booked_minor INTEGER NOT NULL, -- the sum of its booked entries
+  missing_minor INTEGER NOT NULL, -- what its balances have and its entries do not
+  gap_minor INTEGER NOT NULL, -- its opening balance less the closing balance before it
+  entries INTEGER NOT NULL,
+  digest TEXT NOT NULL, -- of its entries
+  imported_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  UNIQUE (tenant, account, format, name, on_date, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_bank_statement_listed ON paygate_bank_statement (tenant, imported_at, id);
+CREATE INDEX paygate_bank_statement_by_account
+  ON paygate_bank_statement (tenant, account, imported_at, id);
+CREATE INDEX paygate_bank_statement_by_day
+  ON paygate_bank_statement (tenant, account, format, on_date, id);
+
+-- Lines of bank accounts: money that came or went, each once, whatever statements have it. The text
+-- and the name of the other side are personal data, and have no checksum.
+CREATE TABLE paygate_bank_line (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  account TEXT NOT NULL,
+  statement TEXT NOT NULL REFERENCES paygate_bank_statement (id),
+  identity TEXT NOT NULL,
+  occurrence INTEGER NOT NULL CHECK (occurrence > 0), -- of equal entries of one statement
+  part INTEGER NOT NULL CHECK (part >= 0), -- of a bulk entry
+  booked TEXT NOT NULL,
+  value TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0), -- negative: money that went out
+  fee_inside_minor INTEGER NOT NULL CHECK (fee_inside_minor >= 0),
+  meaning TEXT NOT NULL,
+  code TEXT NOT NULL,
+  bank_reference TEXT NOT NULL,
+  end_to_end TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  check_number TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  party TEXT NOT NULL,
+  party_account TEXT NOT NULL, -- its last characters
+  party_digest TEXT NOT NULL, -- of the whole number, to recognize it
+  text TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'explained', 'ignored')),
+  class TEXT NOT NULL,
+  note TEXT NOT NULL, -- why it is ignored
+  imported_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  UNIQUE (tenant, account, identity, occurrence, part)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_bank_line_listed ON paygate_bank_line (tenant, booked, id);
+CREATE INDEX paygate_bank_line_by_account ON paygate_bank_line (tenant, account, booked, id);
+CREATE INDEX paygate_bank_line_by_state ON paygate_bank_line (tenant, state, booked, id);
+CREATE INDEX paygate_bank_line_by_account_and_state
+  ON paygate_bank_line (tenant, account, state, booked, id);
+
+-- What explains a line: the receipts, reversals, payouts and fees that it is. A match that was
+-- undone is kept.
+CREATE TABLE paygate_bank_match (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  line TEXT NOT NULL REFERENCES paygate_bank_line (id),
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL, -- the id of the receipt, reversal or payment, or the name of the payout
+  payment TEXT REFERENCES paygate_payment (id),
+  contra TEXT NOT NULL, -- the ledger account that it was posted against
+  amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
+  how TEXT NOT NULL CHECK (how IN ('automatic', 'accepted', 'assigned')),
+  rule TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  made_at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  undone_at TEXT,
+  undone_by TEXT,
+  undone_for TEXT NOT NULL DEFAULT '',
+  checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_bank_match_by_line ON paygate_bank_match (line, made_at, id);
+CREATE INDEX paygate_bank_match_by_payment ON paygate_bank_match (payment)
+  WHERE payment IS NOT NULL;
+-- Money is on one line: a receipt, reversal or payout explains one at a time.
+CREATE UNIQUE INDEX paygate_bank_match_standing ON paygate_bank_match (tenant, kind, subject)
+  WHERE undone_at IS NULL;
+
+-- The bank accounts from which customers have paid, as clerks confirmed them.
+CREATE TABLE paygate_bank_payer (
+  tenant TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  customer TEXT NOT NULL,
+  PRIMARY KEY (tenant, digest, customer)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paygate_bank_payer_by_customer ON paygate_bank_payer (tenant, customer);
+
 -- Events, stored in the transaction that caused them, and ordered by position.
 CREATE TABLE paygate_outbox (
   position INTEGER PRIMARY KEY,
@@ -1362,6 +1520,11 @@ INSERT INTO paygate_row_count (name, written) VALUES
   ('paygate_account_settings', 0),
   ('paygate_allocation', 0),
   ('paygate_api_key', 0),
+  ('paygate_bank_statement', 0),
+  ('paygate_bank_match', 0),
+  ('paygate_bank_line', 0),
+  ('paygate_bank_file', 0),
+  ('paygate_bank_account', 0),
   ('paygate_arrival', 0),
   ('paygate_assignment_key', 0),
   ('paygate_attempt', 0),
@@ -1419,6 +1582,16 @@ CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_allocation'; END;
 CREATE TRIGGER paygate_api_key_counted AFTER INSERT ON paygate_api_key
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_api_key'; END;
+CREATE TRIGGER paygate_bank_account_counted AFTER INSERT ON paygate_bank_account
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_bank_account'; END;
+CREATE TRIGGER paygate_bank_file_counted AFTER INSERT ON paygate_bank_file
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_bank_file'; END;
+CREATE TRIGGER paygate_bank_line_counted AFTER INSERT ON paygate_bank_line
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_bank_line'; END;
+CREATE TRIGGER paygate_bank_match_counted AFTER INSERT ON paygate_bank_match
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_bank_match'; END;
+CREATE TRIGGER paygate_bank_statement_counted AFTER INSERT ON paygate_bank_statement
+BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_bank_statement'; END;
 CREATE TRIGGER paygate_arrival_counted AFTER INSERT ON paygate_arrival
 BEGIN UPDATE paygate_row_count SET written = written + 1 WHERE name = 'paygate_arrival'; END;
 CREATE TRIGGER paygate_assignment_key_counted AFTER INSERT ON paygate_assignment_key
