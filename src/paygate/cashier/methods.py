@@ -50,6 +50,7 @@ class Methods(OnLedger):
     def method_changes(
         self,
         *,
+        key: str | None = None,
         needs_review: bool | None = None,
         since: date | str | None = None,
         until: date | str | None = None,
@@ -61,9 +62,10 @@ class Methods(OnLedger):
         List the requests to store or delete a method.
 
         The newest comes first, a page at a time, as in `payments`. With ``needs_review=True``
-        only those flagged for manual review are listed.
+        only those flagged for manual review are listed. With *key*, only the one that `enroll` made
+        with this idempotency key is listed: it finds a request whose id was lost.
         """
-        from paygate.ledger import attempts
+        from paygate.ledger import attempts, keys
         from paygate.service import keeping
 
         flagged = arguments.maybe(arguments.flag, needs_review, "needs_review")
@@ -75,7 +77,12 @@ class Methods(OnLedger):
             until=until,
         )
 
+        of_key = None if key is None else arguments.key(key)
+
         def work(tx: Tx) -> list[MethodRequest]:
+            if of_key is not None:
+                made = keys.result_of(tx, "enroll", of_key)
+                return [] if made is None else [keeping.change_of(tx, made)]
             found = attempts.changes_page(tx, needs_review=flagged, which=page)
             return [keeping.change_of(tx, id_) for id_ in found]
 

@@ -98,6 +98,9 @@ def changes(
     review: Annotated[
         bool, typer.Option("--review", help="Only those flagged for manual review.")
     ] = False,
+    key: Annotated[
+        str | None, typer.Option(help="Only the one that was stored with this idempotency key.")
+    ] = None,
     since: pages.SinceOption = None,
     until: pages.UntilOption = None,
     oldest_first: pages.OldestFirstOption = False,
@@ -109,6 +112,7 @@ def changes(
 
         def list_changes(behind: str, most: int) -> list[MethodRequest]:
             return cashier.method_changes(
+                key=key,
                 needs_review=review or None,
                 since=since,
                 until=until,

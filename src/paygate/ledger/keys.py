@@ -77,6 +77,12 @@ def _findable(tx: Tx, result: str) -> str:
     return result if row is None else f"payment {row['payment']}"
 
 
+def result_of(tx: Tx, operation: str, key: str) -> str | None:
+    """Return what the call of *operation* with *key* made, or None if none used it."""
+    row = tx.one(_SELECT, {"tenant": tx.tenant, "operation": operation, "key": key})
+    return None if row is None else str(row["result"])
+
+
 def print_of(tx: Tx, operation: str, key: str) -> str | None:
     """Return the fingerprint of the call that took *key* for *operation*, or None."""
     row = tx.one(_SELECT, {"tenant": tx.tenant, "operation": operation, "key": key})

@@ -63,7 +63,7 @@ def _page(did: list[str], **more: Any) -> DeskPage:
         form = ActForm(
             button=english("Write"),
             token=visit.begin(),
-            inputs=[Input(name="note", label=english("Note"), value=visit.text("note"))],
+            inputs=[Input(name="note", label=english("Note"), value=visit.given("note"))],
             problems=visit.problems,
         )
         return DeskView(english("Notes"), [form])

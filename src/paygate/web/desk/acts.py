@@ -81,7 +81,7 @@ class PaymentAct:
 
 
 def _reason(visit: DeskVisit, label: str = "Reason") -> Input:
-    return Input(name="reason", label=english(label), value=visit.text("reason"))
+    return Input(name="reason", label=english(label), value=visit.given("reason"))
 
 
 def _amount(
@@ -103,12 +103,12 @@ def _forced(visit: DeskVisit, label: str) -> list[Input]:
     """Return the field for a reason to go against a warning, which only a manager has."""
     if not visit.staff.role.includes(Role.MANAGER):
         return []
-    return [Input(name="force_reason", label=english(label), value=visit.text("force_reason"))]
+    return [Input(name="force_reason", label=english(label), value=visit.given("force_reason"))]
 
 
 def _day(visit: DeskVisit, name: str) -> date:
     try:
-        return date.fromisoformat(visit.text(name))
+        return date.fromisoformat(visit.given(name))
     except ValueError:
         message = english("Enter a date such as {example}", example="2026-12-01")
         raise ProblemsError(Problem(name, message)) from None
@@ -171,7 +171,7 @@ def _reverse_inputs(visit: DeskVisit, case: Case) -> list[Input]:
                 name="force",
                 label=english("Reverse it although the gateway still holds the money"),
                 type="check",
-                value=visit.text("force"),
+                value=visit.given("force"),
             )
         )
     return inputs
@@ -184,7 +184,7 @@ def _read_reverse(visit: DeskVisit, case: Case) -> dict[str, Any]:
         "reason": visit.required("reason", _REASON),
         "fee": visit.amount("fee", currency),
         "bank_charge": visit.amount("bank_charge", currency),
-        "force": bool(visit.text("force")) and visit.staff.role.includes(Role.MANAGER),
+        "force": bool(visit.given("force")) and visit.staff.role.includes(Role.MANAGER),
     }
 
 
@@ -208,14 +208,14 @@ def _capture_inputs(visit: DeskVisit, case: Case) -> list[Input]:
             name="keep",
             label=english("Keep the rest authorized for another capture"),
             type="check",
-            value=visit.text("keep"),
+            value=visit.given("keep"),
         ),
     ]
 
 
 def _read_capture(visit: DeskVisit, case: Case) -> dict[str, Any]:
     amount = visit.amount("amount", case.payment.amount.currency)
-    return {"amount": amount, "final": not visit.text("keep")}
+    return {"amount": amount, "final": not visit.given("keep")}
 
 
 def _refund_inputs(visit: DeskVisit, case: Case) -> list[Input]:
@@ -225,7 +225,7 @@ def _refund_inputs(visit: DeskVisit, case: Case) -> list[Input]:
             name="to",
             label=english("What happens to the invoices"),
             type="choice",
-            value=visit.text("to"),
+            value=visit.given("to"),
             choices=[
                 Choice("", english("As usual: credit first, else they are open again")),
                 Choice("reopen", english("They are open again")),
@@ -241,7 +241,7 @@ def _refund_inputs(visit: DeskVisit, case: Case) -> list[Input]:
 def _read_refund(visit: DeskVisit, case: Case) -> dict[str, Any]:
     return {
         "amount": visit.amount("amount", case.payment.amount.currency),
-        "to": visit.text("to") or None,
+        "to": visit.given("to") or None,
         "reason": visit.required("reason", _REASON),
         **_read_forced(visit, case),
     }
@@ -253,7 +253,7 @@ def _cancel_inputs(visit: DeskVisit, _: Case) -> list[Input]:
 
 def _read_forced(visit: DeskVisit, _: Case) -> dict[str, Any]:
     manager = visit.staff.role.includes(Role.MANAGER)
-    return {"force_reason": visit.text("force_reason") if manager else ""}
+    return {"force_reason": visit.given("force_reason") if manager else ""}
 
 
 def _given_or_rest(case: Case, order: Mapping[str, Any]) -> list[Money]:
@@ -272,13 +272,13 @@ def _assign_inputs(visit: DeskVisit, _: Case) -> list[Input]:
         Input(
             name="invoices",
             label=english("Invoices, in order"),
-            value=visit.text("invoices"),
+            value=visit.given("invoices"),
             hint=english("With commas between them; empty, all becomes credit"),
         ),
         Input(
             name="customer",
             label=english("Customer"),
-            value=visit.text("customer"),
+            value=visit.given("customer"),
             hint=english("If no customer has the number that it came for"),
         ),
         _reason(visit),
@@ -286,10 +286,10 @@ def _assign_inputs(visit: DeskVisit, _: Case) -> list[Input]:
 
 
 def _read_assign(visit: DeskVisit, _: Case) -> dict[str, Any]:
-    numbers = [each.strip() for each in visit.text("invoices").split(",")]
+    numbers = [each.strip() for each in visit.given("invoices").split(",")]
     return {
         "invoices": [each for each in numbers if each],
-        "customer": visit.text("customer") or None,
+        "customer": visit.given("customer") or None,
         "reason": visit.required("reason", _REASON),
     }
 

@@ -73,7 +73,7 @@ async def _callback(visit: DeskVisit) -> DeskView:
                 name="do",
                 label=english("What to do"),
                 type="choice",
-                value=visit.text("do"),
+                value=visit.given("do"),
                 choices=[
                     Choice("replay", english("Apply it again")),
                     Choice("dismiss", english("Dismiss it: nothing is to be done")),
@@ -82,7 +82,7 @@ async def _callback(visit: DeskVisit) -> DeskView:
             Input(
                 name="reason",
                 label=english("Reason to dismiss it"),
-                value=visit.text("reason"),
+                value=visit.given("reason"),
                 hint=english("Do not dismiss money that is yours"),
             ),
         ],
@@ -96,7 +96,7 @@ async def _callback(visit: DeskVisit) -> DeskView:
 
 async def _act_on_callback(visit: DeskVisit) -> Done:
     found = await _of_number(visit)
-    match visit.text("do"):
+    match visit.given("do"):
         case "replay":
             made = await visit.run(visit.cashier.replay_callback, found.id)
             said = english("It is now: {state}.", state=english(words(made.state.value)))
@@ -147,7 +147,7 @@ async def _dead_letters(visit: DeskVisit) -> DeskView:
                 name="sink",
                 label=english("Sink"),
                 type="choice",
-                value=visit.text("sink"),
+                value=visit.given("sink"),
                 choices=[Choice(each, english("{sink}", sink=each)) for each in sinks],
             )
         ],

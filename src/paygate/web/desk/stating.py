@@ -36,7 +36,7 @@ def stating_inputs(visit: DeskVisit, payment: Payment, attempts: Sequence[Attemp
         name="attempt",
         label=english("Which request"),
         type="choice",
-        value=visit.text("attempt"),
+        value=visit.given("attempt"),
         choices=[
             Choice(
                 each.id,
@@ -56,28 +56,28 @@ def stating_inputs(visit: DeskVisit, payment: Payment, attempts: Sequence[Attemp
             name="ended",
             label=english("Outcome"),
             type="choice",
-            value=visit.text("ended"),
+            value=visit.given("ended"),
             choices=[Choice(each.value, english(_ENDS[each])) for each in End],
         ),
         Input(
             name="movement",
             label=english("The processor's id of the money that moved"),
-            value=visit.text("movement"),
+            value=visit.given("movement"),
             hint=english("Needed if money moved"),
         ),
         Input(
             name="amount",
             label=english("Amount, in {currency}", currency=currency),
             type="amount",
-            value=visit.text("amount"),
+            value=visit.given("amount"),
             hint=english("Empty, it is what was requested"),
         ),
         Input(
             name="reference",
             label=english("The processor's name of the operation"),
-            value=visit.text("reference"),
+            value=visit.given("reference"),
         ),
-        Input(name="evidence", label=english("Where you saw it"), value=visit.text("evidence")),
+        Input(name="evidence", label=english("Where you saw it"), value=visit.given("evidence")),
     ]
 
 
@@ -85,12 +85,12 @@ def reads_outcome(
     visit: DeskVisit, payment: Payment, attempts: Sequence[Attempt]
 ) -> dict[str, Any]:
     """Return the arguments of `resolve`, or raise `ProblemsError`."""
-    attempt = visit.text("attempt") or None
+    attempt = visit.given("attempt") or None
     asked = asked_of(attempts, payment, attempt)
     money = visit.amount("amount", payment.amount.currency) or asked.amount
-    movement, reference = visit.text("movement"), visit.text("reference")
+    movement, reference = visit.given("movement"), visit.given("reference")
     try:
-        ended = End(visit.text("ended"))
+        ended = End(visit.given("ended"))
     except ValueError:
         raise ProblemsError(Problem("ended", english("Choose the outcome"))) from None
     outcome: Approved | Authorized | Declined | Ended

@@ -94,20 +94,20 @@ class DeskVisit:
 
     # --- What was typed ---
 
-    def text(self, name: str) -> str:
+    def given(self, name: str) -> str:
         """Return a field as it was typed, without surrounding spaces."""
         return self.typed.get(name, "").strip()
 
     def required(self, name: str, message: str) -> str:
         """Return a field, or raise `ProblemsError` with *message* if it is empty."""
-        found = self.text(name)
+        found = self.given(name)
         if not found:
             raise ProblemsError(Problem(name, english(message)))
         return found
 
     def amount(self, name: str, currency: str) -> Money | None:
         """Return the amount in a field, None if it is empty; raise `ProblemsError`."""
-        typed = self.text(name)
+        typed = self.given(name)
         if not typed:
             return None
         found = read_amount(typed, currency, self.reader)

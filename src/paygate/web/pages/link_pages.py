@@ -226,7 +226,7 @@ class LinkPages(Reception):
                 amount=order.amount,
                 payer=order.payer,
                 return_url=f"{visit.web.root}/p/{{page}}/back",
-                browser=_browser_of(visit),
+                browser=browser_of(visit),
             )
         except (TryNotValid, TryExpired):
             return await self._again(visit, link, action, typed)
@@ -313,7 +313,8 @@ class LinkPages(Reception):
         if not link.return_to:
             return ""
         origin = origin_or_none(link.return_to)
-        if origin not in visit.web.return_origins:
+        # Where the pages are, the portal may be.
+        if origin not in (visit.web.origin, *visit.web.return_origins):
             return ""
         result = ""
         if payment is not None:
@@ -354,7 +355,8 @@ def _problems_of(refused: PaygateError, link: PaymentLink, reader: Language) -> 
             return []
 
 
-def _browser_of(visit: Visit) -> Browser:
+def browser_of(visit: Visit) -> Browser:
+    """Return what the payer's browser says about itself, for a payment that needs it."""
     headers = visit.request.headers
     client = visit.request.client
     return Browser(

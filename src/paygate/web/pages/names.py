@@ -68,6 +68,11 @@ def usual_duration(kind: Kind, rail: Rail | None) -> Value:
     return _USUAL.get(kind, _SOON)
 
 
+def brand_name(brand: str) -> str:
+    """Return the name of a card's *brand* as it is printed; one that we do not know is kept."""
+    return _BRANDS.get(brand, brand)
+
+
 def paid_with(payment: Payment, web: WebSettings) -> Text:
     """Return what the payer paid with: the card or account, or else the kind of payment."""
     facts = payment.method_facts
@@ -75,5 +80,5 @@ def paid_with(payment: Payment, web: WebSettings) -> Text:
     label = Text(way.label, {"processor": processor_of(web, payment.account)}) if way else Text("")
     if facts is None or not facts.last4:
         return label
-    brand: Value = _BRANDS.get(facts.brand, facts.brand) or label
+    brand: Value = brand_name(facts.brand) or label
     return text("{brand} ending {digits}", brand=brand, digits=facts.last4)
