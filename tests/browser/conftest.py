@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from paygate.web.desk.rendering import STYLES as DESK_STYLES
+from paygate.web.desk.rendering import desk_html
+from paygate.web.desk.samples import DESK_SAMPLES, MENU, STAFF
 from paygate.web.languages import language
 from paygate.web.pages.headers import OF_SCRIPTS, PagePolicy, page_headers
-from paygate.web.pages.render import PageScript, Renderer
+from paygate.web.pages.render import STYLES, PageScript, Renderer
 from paygate.web.pages.samples import RECEIPT, SAMPLES, sample_settings
 from paygate.web.pages.scripts import page_script
+from paygate.web.portal.rendering import STYLES as PORTAL_STYLES
+from paygate.web.portal.rendering import portal_html
+from paygate.web.portal.samples import MEMBER, PORTAL_SAMPLES
 from tests.browser.sites import Site, Sites
 from tests.browser.tools import CHROMIUM, FLAGS
 from tests.web.serving import asgi_served
@@ -24,13 +30,30 @@ if TYPE_CHECKING:
 
 WEB = sample_settings()
 ROOT = WEB.root
-RENDERER = Renderer(
-    WEB, scripts=[PageScript(f"{ROOT}/{page_script().name}", page_script().integrity)]
-)
+
+
+def _renderer(styles: Sequence[str]) -> Renderer:
+    script = PageScript(f"{ROOT}/{page_script().name}", page_script().integrity)
+    return Renderer(WEB, scripts=[script], styles=styles)
+
+
+RENDERER = _renderer(STYLES)
+OF_PORTAL, OF_DESK = _renderer(PORTAL_STYLES), _renderer(DESK_STYLES)
+
+
+def renderer_of(name: str) -> Renderer:
+    """Return what renders a sample page."""
+    return OF_PORTAL if name in PORTAL_SAMPLES else OF_DESK if name in DESK_SAMPLES else RENDERER
 
 
 def html_of(name: str, code: str) -> str:
-    """Return a sample page in a language."""
+    """Return a sample page in a language; the desk is in English."""
+    if name in PORTAL_SAMPLES:
+        return portal_html(
+            OF_PORTAL, PORTAL_SAMPLES[name], language(code), member=MEMBER, sign_out="/out"
+        )
+    if name in DESK_SAMPLES:
+        return desk_html(OF_DESK, DESK_SAMPLES[name], language("en"), staff=STAFF, menu=MENU)
     if name == "receipt":
         return RENDERER.receipt(RECEIPT, language(code))
     return RENDERER.page(SAMPLES[name], language(code))
@@ -123,7 +146,7 @@ def _answer(route: Route, name: str, code: str) -> None:
         route.fulfill(json={"state": "pending", "version": "1"})
     elif url.startswith(f"{ROOT}/p/"):
         policy = PagePolicy(
-            style_digest=RENDERER.style_digest,
+            style_digest=renderer_of(name).style_digest,
             scripts=[f"{ROOT}/page.js"],
             connects=[f"{ROOT}/p/sample", f"{ROOT}/p/sample/state"],
         )

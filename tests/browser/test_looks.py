@@ -9,18 +9,22 @@ from typing import Any, Literal
 
 import pytest
 
+from paygate.web.desk.samples import DESK_SAMPLES
 from paygate.web.languages import LANGUAGES
 from paygate.web.pages.samples import SAMPLES
+from paygate.web.portal.samples import PORTAL_SAMPLES
 from tests.browser.conftest import Show, html_of
 from tests.browser.tools import axe, until, vnu
 
-ALL = [*SAMPLES, "receipt"]
+ALL = [*SAMPLES, "receipt", *PORTAL_SAMPLES, *DESK_SAMPLES]
 # One of each template, and of each part that changes the layout.
 TEMPLATES = ["choose-wrong", "unknown", "declined", "bitcoin", "slip", "script", "receipt"]
+OF_PORTAL = ["portal-wrong", "portal-add-wrong", "portal-payments"]
 OTHERS = [code for code in LANGUAGES if code != "en"]
 LOOKED_AT = [
     *((name, "en") for name in ALL),
     *((name, code) for code in OTHERS for name in TEMPLATES),
+    *((name, code) for code in OTHERS for name in OF_PORTAL),
 ]
 
 

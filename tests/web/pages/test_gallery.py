@@ -10,10 +10,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from paygate.web.desk.samples import DESK_SAMPLES
 from paygate.web.languages import LANGUAGES
 from paygate.web.pages.gallery import PATH, gallery
 from paygate.web.pages.samples import SAMPLES, sample_settings
 from paygate.web.pages.scripts import page_script
+from paygate.web.portal.samples import PORTAL_SAMPLES
 from tests.web.pages.reading import read
 
 WEB = sample_settings()
@@ -40,7 +42,7 @@ async def test_the_list_leads_to_every_page_in_every_language_and_scheme(
         f"{ROOT}/{scheme}/{code}/{name}"
         for scheme in ("light", "dark")
         for code in LANGUAGES
-        for name in [*SAMPLES, "receipt"]
+        for name in [*SAMPLES, "receipt", *PORTAL_SAMPLES, *(DESK_SAMPLES if code == "en" else ())]
     }
     for link in links:
         answer = await client.get(link)

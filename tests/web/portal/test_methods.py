@@ -17,9 +17,9 @@ def place() -> Iterator[Place]:
         yield found
 
 
-def begins(maria: Payer, scope: str, path: str = "/methods/new", **fields: str) -> str:
+def begins(maria: Payer, scope: str, path: str = "/methods/new") -> str:
     """Ask for the processor's form, and return the address of the request's page."""
-    return maria.send(path, scope=scope, kind="card/card", **fields).to
+    return maria.send(path, scope=scope, kind="card/card").to
 
 
 def fills_in(place: Place, maria: Payer, page: str) -> str:

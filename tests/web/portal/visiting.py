@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from starlette.applications import Starlette
@@ -128,7 +129,7 @@ class Payer:
         self, path: str, fields: Sequence[tuple[str, str]] | Mapping[str, str], **headers: str
     ) -> Screen:
         pairs = list(fields.items()) if isinstance(fields, Mapping) else list(fields)
-        body = str(httpx.QueryParams(pairs))
+        body = urlencode(pairs)
         form = {"content-type": "application/x-www-form-urlencoded"}
         own = {"origin": self.place.web.origin, **form, **headers}
         return self._asked("POST", path, content=body, headers=own)

@@ -22,6 +22,7 @@ from paygate.errors import (
 )
 from paygate.web.calling import call
 from paygate.web.desk.problems import ProblemsError
+from paygate.web.desk.rendering import STYLES, desk_html
 from paygate.web.desk.staff import Staff
 from paygate.web.desk.views import DeskView, Go, Note, english
 from paygate.web.desk.visit import DeskVisit
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from paygate.web.pages.visits import AnyCashier, SettingsOf, Visit
     from paygate.web.texts import Text
 
-STYLES: Final = ("style.css", "desk.css")
 PURPOSE: Final = "form of the desk"
 
 _CHECK_AND_SEND: Final = english(
@@ -159,17 +159,8 @@ class DeskReception(Reception):
         from starlette.responses import HTMLResponse
 
         renderer = visit.site.renderer
-        html = renderer.document(
-            "desk.html",
-            language(FALLBACK, visit.web.zone),
-            title=view.title,
-            wrong=view.wrong,
-            width="wide",
-            desk=view,
-            view=None,
-            staff=staff,
-            menu=menu,
-        )
+        reader = language(FALLBACK, visit.web.zone)
+        html = desk_html(renderer, view, reader, staff=staff, menu=menu)
         policy = PagePolicy(
             style_digest=renderer.style_digest,
             scripts=[f"{visit.web.root}/{page_script().name}"],

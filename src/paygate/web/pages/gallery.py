@@ -11,11 +11,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from paygate.errors import MissingExtra
+from paygate.web.desk.rendering import STYLES as DESK_STYLES
+from paygate.web.desk.rendering import desk_html
+from paygate.web.desk.samples import DESK_SAMPLES, MENU, STAFF
 from paygate.web.languages import FALLBACK, language
 from paygate.web.pages.headers import PagePolicy, page_headers
-from paygate.web.pages.render import PageScript, Renderer, Scheme
+from paygate.web.pages.render import STYLES, PageScript, Renderer, Scheme
 from paygate.web.pages.scripts import page_script, popup_script
 from paygate.web.pages.serving import script_response
+from paygate.web.portal.rendering import STYLES as PORTAL_STYLES
+from paygate.web.portal.rendering import portal_html
+from paygate.web.portal.samples import MEMBER, PORTAL_SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
+    from paygate.web.languages import Language
     from paygate.web.pages.views import PageView, ReceiptView
     from paygate.web.settings import WebSettings
 
@@ -73,7 +80,9 @@ class _Gallery:
         self._views: Mapping[str, PageView | ReceiptView] = {**views, "receipt": RECEIPT}
         script = PageScript(f"{self._root}/{page_script().name}", page_script().integrity)
         self._renderers = {
-            scheme: Renderer(web, scripts=[script], scheme=scheme) for scheme in Scheme
+            (scheme, styles): Renderer(web, scripts=[script], scheme=scheme, styles=styles)
+            for scheme in Scheme
+            for styles in (STYLES, PORTAL_STYLES, DESK_STYLES)
         }
 
     async def listing(self, _request: Request) -> Response:
@@ -82,10 +91,12 @@ class _Gallery:
             name: {
                 code: {str(each): f"{self._root}/{each}/{code}/{name}" for each in Scheme if each}
                 for code in self._languages
+                # The desk is in English.
+                if name not in DESK_SAMPLES or code == FALLBACK
             }
-            for name in self._views
+            for name in [*self._views, *PORTAL_SAMPLES, *DESK_SAMPLES]
         }
-        renderer = self._renderers[Scheme.BOTH]
+        renderer = self._renderers[Scheme.BOTH, STYLES]
         return self._sent(renderer, renderer.listing(links, language(FALLBACK)))
 
     async def sample(self, request: Request) -> Response:
@@ -93,13 +104,27 @@ class _Gallery:
         from starlette.responses import PlainTextResponse
 
         asked = request.path_params
-        view = self._views.get(asked["name"])
+        name = asked["name"]
         known = asked["code"] in self._languages and asked["scheme"] in [*Scheme]
-        if view is None or not known:
+        if not known or name not in {*self._views, *PORTAL_SAMPLES, *DESK_SAMPLES}:
             return PlainTextResponse("This sample does not exist.\n", 404)
-        renderer = self._renderers[Scheme(asked["scheme"])]
         reader = language(asked["code"], self._zone)
-        return self._sent(renderer, renderer.shown(view, reader))
+        return self._shown(name, Scheme(asked["scheme"]), reader)
+
+    def _shown(self, name: str, scheme: Scheme, reader: Language) -> Response:
+        if name in PORTAL_SAMPLES:
+            renderer = self._renderers[scheme, PORTAL_STYLES]
+            return self._sent(
+                renderer,
+                portal_html(renderer, PORTAL_SAMPLES[name], reader, member=MEMBER, sign_out="/"),
+            )
+        if name in DESK_SAMPLES:
+            renderer = self._renderers[scheme, DESK_STYLES]
+            reader = language(FALLBACK, self._zone)
+            html = desk_html(renderer, DESK_SAMPLES[name], reader, staff=STAFF, menu=MENU)
+            return self._sent(renderer, html)
+        renderer = self._renderers[scheme, STYLES]
+        return self._sent(renderer, renderer.shown(self._views[name], reader))
 
     def _sent(self, renderer: Renderer, html: str) -> Response:
         from starlette.responses import HTMLResponse

@@ -46,6 +46,10 @@ _WIDTHS: Final[Mapping[PageState, str]] = {
 }
 
 
+STYLES: Final = ("style.css", "pay.css")
+"""The style sheets of the payment pages."""
+
+
 class Scheme(StrEnum):
     """The color scheme of pages; readers get the one that their device prefers."""
 
@@ -113,7 +117,7 @@ class Renderer:
         *,
         scripts: Sequence[PageScript] = (),
         scheme: Scheme = Scheme.BOTH,
-        styles: Sequence[str] = ("style.css",),
+        styles: Sequence[str] = STYLES,
     ) -> None:
         self._environment = _environment()
         self._scripts = tuple(scripts)

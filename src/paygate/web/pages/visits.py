@@ -26,7 +26,7 @@ from paygate.web.calling import call, of_this_loop
 from paygate.web.languages import accepted, language
 from paygate.web.pages.headers import COMMON, PagePolicy, page_headers
 from paygate.web.pages.limits import Counter, visitor_of
-from paygate.web.pages.render import PageScript, Renderer
+from paygate.web.pages.render import STYLES, PageScript, Renderer
 from paygate.web.pages.scripts import page_script, popup_script
 from paygate.web.pages.serving import script_response
 from paygate.web.pages.states import PageState
@@ -73,7 +73,7 @@ class Site:
     renderer: Renderer
 
     @classmethod
-    def of(cls, web: WebSettings, styles: Sequence[str] = ("style.css",)) -> Site:
+    def of(cls, web: WebSettings, styles: Sequence[str] = STYLES) -> Site:
         """Return the pages with these settings, and with these style sheets."""
         script = PageScript(f"{web.root}/{page_script().name}", page_script().integrity)
         return cls(web, Renderer(web, scripts=[script], styles=styles))

@@ -19,8 +19,7 @@ from paygate.web.calling import call
 from paygate.web.form_keys import FormKeys, FormNotValidError
 from paygate.web.pages.headers import COMMON, PagePolicy, page_headers
 from paygate.web.pages.scripts import page_script
-from paygate.web.pages.states import PageState
-from paygate.web.pages.views import Link, PageView, Post, Problem, ReceiptView
+from paygate.web.pages.views import Link, Post, Problem, ReceiptView
 from paygate.web.pages.visits import (
     FORM_BYTES_MAX,
     NotThereError,
@@ -31,6 +30,7 @@ from paygate.web.pages.visits import (
 )
 from paygate.web.portal.fragments import Fragment, scoped
 from paygate.web.portal.member import Member
+from paygate.web.portal.rendering import STYLES, portal_html
 from paygate.web.portal.serving import GoTo, NotDoneError
 from paygate.web.portal.views import Notice
 from paygate.web.portal.visit import PortalVisit
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from paygate.web.portal.serving import Acts, PortalRoute
     from paygate.web.portal.views import PortalView
 
-STYLES: Final = ("style.css", "portal.css")
 PURPOSE: Final = "form of the portal"
 CHECK_AND_SEND: Final = text("Nothing was done yet. Please check it and send it again.")
 _SECONDS_MAX: Final = 10.0
@@ -166,26 +165,17 @@ class PortalReception(Reception):
         renderer = visit.site.renderer
         origins = self._origins(view)
         render = self._rules.render
-        context: dict[str, Any] = {
-            "title": view.title,
-            "wrong": bool(getattr(view, "problems", ())),
-            "width": view.width,
-            "portal": view,
-            "view": _frame(view),
-            "member": member,
-            "sign_out": self._rules.sign_out_url,
-        }
         if render is not None:
             fragment = Fragment(
                 title=reader.plain(view.title),
-                html=renderer.document("portal_fragment.html", reader, **context),
+                html=portal_html(renderer, view, reader, fragment=True),
                 stylesheet=f"{self._root(visit)}/portal.css",
                 language=reader.code,
                 status=status,
                 origins=tuple(origins),
             )
             return await self._rendered(render, visit.request, fragment)
-        html = renderer.document("portal.html", reader, **context)
+        html = portal_html(renderer, view, reader, member=member, sign_out=self._rules.sign_out_url)
         policy = PagePolicy(
             style_digest=renderer.style_digest,
             scripts=[f"{visit.web.root}/{page_script().name}"],
@@ -289,16 +279,7 @@ class PortalReception(Reception):
             title=text("Not found"),
             notes=(text("It may have been mistyped, or it is not yours."),),
         )
-        html = visit.site.renderer.document(
-            "portal.html",
-            visit.reader(),
-            title=view.title,
-            width=view.width,
-            portal=view,
-            view=None,
-            member=None,
-            sign_out="",
-        )
+        html = portal_html(visit.site.renderer, view, visit.reader())
         policy = PagePolicy(
             style_digest=visit.site.renderer.style_digest,
             scripts=[f"{visit.web.root}/{page_script().name}"],
@@ -314,13 +295,6 @@ def require_keys(web: WebSettings) -> None:
             "have none; pass WebSettings(keys=[…])",
             argument="web",
         )
-
-
-def _frame(view: PortalView) -> PageView | None:
-    """Return what the frame of a page needs if the page goes on by itself."""
-    if not isinstance(view, Notice) or not view.refresh:
-        return None
-    return PageView(state=PageState.GO, values={}, refresh=view.refresh)
 
 
 def _path_of(visit: Visit, base: str) -> str:
