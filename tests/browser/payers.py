@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,8 +20,10 @@ from paygate.testing import LoopbackGateway
 from paygate.testing.clock import WallClock
 from paygate.testing.processor.rails import page_traits
 from paygate.web import callbacks
+from paygate.web.desk import Staff, desk
 from paygate.web.pages import pages
 from paygate.web.pages.scripts import popup_script
+from paygate.web.portal import Member, portal
 from paygate.web.settings import WebSettings
 from tests.browser.conftest import Shown
 from tests.web.serving import asgi_served
@@ -119,6 +121,21 @@ class Merchant:
     web: WebSettings
     processor: str
     shop: dict[str, str] = field(default_factory=dict[str, str])
+    signed_in: bool = True
+    staff: Staff | None = None
+
+    @property
+    def portal(self) -> str:
+        """The address of the portal of customer C-1."""
+        return f"{self.origin}/billing/"
+
+    @property
+    def desk(self) -> str:
+        """The address of the desk."""
+        return f"{self.origin}/desk/"
+
+    def member(self, _: Any) -> Member | None:
+        return Member(customer="C-1", session="s", name="Maria") if self.signed_in else None
 
     @property
     def origin(self) -> str:
@@ -170,7 +187,7 @@ class Merchant:
 
 
 @contextmanager
-def processor_process(*options: str) -> Iterator[str]:
+def processor_process(*options: str) -> Generator[str]:
     """Run the fake processor in a process of its own, and return its address."""
     command = [sys.executable, "-m", "paygate.testing.fake_server", "--parent", "--on-pages"]
     with subprocess.Popen(
@@ -186,7 +203,7 @@ def processor_process(*options: str) -> Iterator[str]:
 
 
 @contextmanager
-def open_merchant(*options: str) -> Iterator[Merchant]:
+def open_merchant(*options: str) -> Generator[Merchant]:
     """Open a merchant; *options* are those of the processor."""
     clock, site = WallClock(), dict[str, str]()
     apps: list[Any] = []
@@ -208,6 +225,7 @@ def open_merchant(*options: str) -> Iterator[Merchant]:
             gateways={kind.value: each for kind, each in accounts.items()},
             clock=clock,
             page_keys=[KEY],
+            token_keys=[KEY],
         ) as cashier:
             web = WebSettings(
                 payee="Alder Telecom",
@@ -217,14 +235,25 @@ def open_merchant(*options: str) -> Iterator[Merchant]:
                 support_email="billing@alder.example",
                 keys=[KEY],
             )
+            found = Merchant(cashier, clock, accounts, web, processor, site)
             apps.append(
                 Starlette(
                     routes=[
                         Mount("/pay", pages(cashier, web)),
+                        Mount("/billing", portal(cashier, web, customer_of=found.member)),
+                        Mount(
+                            "/desk",
+                            desk(
+                                cashier,
+                                web,
+                                staff_of=lambda _: found.staff,
+                                approve_above=[usd("100.00")],
+                            ),
+                        ),
                         Mount("/callbacks", callbacks(cashier)),
                         Route("/{path:path}", shop),
                     ]
                 )
             )
-            yield Merchant(cashier, clock, accounts, web, processor, site)
+            yield found
             assert cashier.fsck() == []
