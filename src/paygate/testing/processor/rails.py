@@ -165,10 +165,15 @@ def fake_traits(kinds: Iterable[Kind] = RAILS, overrides: Overrides | None = Non
 
 
 def page_traits(kinds: Iterable[Kind] = RAILS) -> Traits:
-    """Return the traits of a fake account whose payers enter cards and accounts on its page."""
+    """
+    Return the traits of a fake account whose payers enter cards and accounts on its page.
+
+    What they store there can be charged without them.
+    """
     traits = fake_traits(kinds)
+    methods = frozenset({type(None), StoredToken})
     on_page = {
-        kind: replace(traits.rails[kind], methods=frozenset(), needs_return_url=True)
+        kind: replace(traits.rails[kind], methods=methods)
         for kind in (Kind.CARD, Kind.E_CHECK)
         if kind in traits.rails
     }

@@ -25,6 +25,7 @@ from paygate.errors import (
     TryNotValid,
     UsageError,
 )
+from paygate.gateway import StoredToken
 from paygate.web.pages.link_pages import browser_of
 from paygate.web.pages.offering import CHOOSE_A_WAY, lines_of
 from paygate.web.pages.views import Fact, Link, Problem
@@ -105,8 +106,9 @@ async def _usable(visit: PortalVisit, link: PaymentLink) -> list[PaymentMethod]:
 
 
 def _takes(visit: PortalVisit, method: PaymentMethod, currency: str) -> bool:
-    currencies = visit.accounts[method.account].traits.rails[method.kind].currencies
-    return currencies is None or currency in currencies
+    rail = visit.accounts[method.account].traits.rails[method.kind]
+    takes = rail.currencies is None or currency in rail.currencies
+    return takes and StoredToken in rail.methods
 
 
 async def show_paying(visit: PortalVisit) -> PortalView | GoTo:
