@@ -96,6 +96,12 @@ def _invoice_run(rounds: int) -> list[Measured]:
     return invoice_run.measure(rounds)
 
 
+def _sweeps(rounds: int) -> list[Measured]:
+    from benchmarks import sweeps
+
+    return sweeps.measure(rounds)
+
+
 def _scale(rounds: int) -> list[Measured]:
     from benchmarks import scale
 
@@ -131,10 +137,11 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "due-work": _due_work,
     "invoice-run": _invoice_run,
     "scale": _scale,
+    "sweeps": _sweeps,
 }
 
 # Those that take minutes and much disk, or need a server, run only if they are named.
-_ASKED_FOR = ("due-work", "invoice-run", "postgres", "scale", "webhooks-out")
+_ASKED_FOR = ("due-work", "invoice-run", "postgres", "scale", "sweeps", "webhooks-out")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

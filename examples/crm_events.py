@@ -1,4 +1,4 @@
-"""A month of a customer who stops paying, as a CRM sees it through signed webhooks.
+"""Five weeks of a customer who stops paying, as a CRM sees it through signed webhooks.
 
     python examples/crm_events.py
 
@@ -21,7 +21,7 @@ from paygate import Cashier, Customer, Money
 from paygate.testing import FakeClock, FakeGateway
 
 SECRET = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-WANTED = ("invoice.*", "payment.succeeded", "payment.declined", "payment.reversed")
+WANTED = ("invoice.*", "payment.declined", "payment.reversed", "customer.*", "commitment.*")
 
 
 class Crm(BaseHTTPRequestHandler):
@@ -46,12 +46,14 @@ class Crm(BaseHTTPRequestHandler):
             at = datetime.fromisoformat(event["timestamp"])
             data = event["data"]
             minor = data.get("open_minor", data.get("amount_minor"))
-            amount = "" if minor is None else f" {Money(data['currency'], minor)}"
+            amount = "" if minor is None else str(Money(data["currency"], minor))
+            amount = amount or ", ".join(data.get("overdue", ()))
             why = data.get("reason") or data.get("code")
             reason = f": {why}" if why else ""
             came = self.clock.now()
             late = "" if came - at < timedelta(days=1) else f"  (came on {came:%d %b})"
-            self.history.append(f"{at:%d %b}  {event['type']:<22}{amount:>10}{reason}{late}")
+            line = f"{at:%d %b}  {event['type']:<22} {amount:>9}{reason}{late}"
+            self.history.append(line.rstrip())
         return 204
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
@@ -81,23 +83,23 @@ def main() -> None:
         with Cashier.in_memory(
             gateways={"card": card}, sinks={"crm": hook}, clock=clock
         ) as cashier:
-            live_through_january(cashier, clock)
+            live_through_winter(cashier, clock)
     print("\n".join(Crm.history))
 
 
-def live_through_january(cashier: Cashier, clock: FakeClock) -> None:
+def live_through_winter(cashier: Cashier, clock: FakeClock) -> None:
     ann = Customer("C-1", name="Ann", email="ann@example.com")
     usd = Money.of("USD", "30.00")
+    cashier.commit_to(ann, "fibre", start="2026-01-01", months=24, key="fibre")
     cashier.issue(number="INV-1", customer=ann, total=usd, due="2026-01-05")
     cashier.collect("INV-1", via="card", method="tok_visa", key="inv-1")
     pass_days(cashier, clock, 5)
 
     cashier.issue(number="INV-2", customer=ann, total=usd, due="2026-01-10")
     pass_days(cashier, clock, 4)
-    for number in (1, 2):
-        key = f"inv-2-try-{number}"
-        cashier.collect("INV-2", via="card", method="tok_declined_insufficient_funds", key=key)
-        pass_days(cashier, clock, 3)
+    declined = "tok_declined_insufficient_funds"
+    cashier.collect("INV-2", via="card", method=declined, key="inv-2-try-1")
+    pass_days(cashier, clock, 6)
 
     Crm.is_down = True
     check = cashier.record(
@@ -106,15 +108,17 @@ def live_through_january(cashier: Cashier, clock: FakeClock) -> None:
     pass_days(cashier, clock, 5)
     Crm.is_down = False
     cashier.reverse(check, reason="check returned")
-    pass_days(cashier, clock, 9)
+    pass_days(cashier, clock, 15)
 
-    cashier.write_off("INV-2", reason="bankrupt", key="write-off-2")
+    cashier.record("INV-2", by="cash", key="cash-1")
     pass_days(cashier, clock, 1)
 
 
 def pass_days(cashier: Cashier, clock: FakeClock, days: int) -> None:
-    """Let time pass, while the worker publishes every hour."""
+    """Let time pass, while the worker reads the news, sweeps and publishes every hour."""
     for _ in range(days * 24):
+        cashier.recover()
+        cashier.run_overdue()
         cashier.publish()
         clock.advance(hours=1)
 

@@ -66,23 +66,49 @@ def test_a_year_of_automatic_payment(tmp_path: Path) -> None:
     assert not_ignored(tmp_path) == []
 
 
-def test_a_crm_sees_a_month_of_a_customer_who_stops_paying(tmp_path: Path) -> None:
+def test_a_crm_sees_a_customer_who_stops_paying(tmp_path: Path) -> None:
     done = run("crm_events.py", tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
+        "01 Jan  commitment.created",
         "01 Jan  invoice.generated      30.00 USD",
         "01 Jan  invoice.paid            0.00 USD",
-        "01 Jan  payment.succeeded      30.00 USD",
         "06 Jan  invoice.generated      30.00 USD",
         "10 Jan  payment.declined       30.00 USD: insufficient_funds",
-        "13 Jan  payment.declined       30.00 USD: insufficient_funds",
-        "16 Jan  payment.succeeded      12.50 USD  (came on 21 Jan)",
+        "11 Jan  invoice.overdue        30.00 USD",
+        "11 Jan  customer.warned        30.00 USD",
         "16 Jan  invoice.partially_paid 17.50 USD  (came on 21 Jan)",
         "21 Jan  payment.reversed       12.50 USD: check returned",
         "21 Jan  invoice.reopened       30.00 USD",
-        "30 Jan  invoice.written_off     0.00 USD: bankrupt",
+        "24 Jan  customer.limited       30.00 USD",
+        "31 Jan  customer.suspended     30.00 USD",
+        "05 Feb  invoice.paid            0.00 USD",
+        "05 Feb  customer.restored",
     ]
+
+
+def test_a_customer_who_does_not_pay_as_a_calendar(tmp_path: Path) -> None:
+    done = run("dunning.py", tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    days = [line for line in done.stdout.splitlines() if line[:1].strip()]
+    assert [" ".join(line.split()[:4]) for line in days] == [
+        "Mon 01 Mar clear",
+        "Tue 16 Mar warned",
+        "Mon 22 Mar warned",
+        "Wed 24 Mar warned",
+        "Sat 03 Apr limited",
+        "Thu 08 Apr suspended",
+        "Fri 14 May terminated",
+        "Mon 07 Jun terminated",
+        "Tue 08 Jun clear",
+        "Tue 15 Jun warned",
+        "Fri 18 Jun warned",
+        "Wed 23 Jun limited",
+        "Mon 28 Jun suspended",
+    ]
+    assert not_ignored(tmp_path) == []
 
 
 def test_money_that_comes_first_is_found_by_its_invoice(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from paygate.driver import Secret
 from paygate.errors import CredentialsRejected, EventRefused, NoResponse, PaygateError
 from paygate.sink import Delivery
 from paygate.sinks.odoo import Odoo, OdooSettings
-from paygate.sinks.odoo.mapping import BUILT_IN, COMING
+from paygate.sinks.odoo.mapping import BUILT_IN
 from paygate.sinks.odoo.work import work_of
 from paygate.testing import FakeClock
 from paygate.testing.conformance import SinkConformance
@@ -480,9 +480,10 @@ def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
         OdooSettings.model_validate(given)
 
 
-def test_coming_types_are_those_that_do_not_exist_yet() -> None:
-    assert not COMING.keys() & EVENT_TYPES.keys(), "take those that exist out of COMING"
-    assert BUILT_IN.keys() <= {*COMING, *EVENT_TYPES}
+def test_the_built_in_effects_are_of_events_that_exist() -> None:
+    assert BUILT_IN.keys() <= EVENT_TYPES.keys()
+    for type_, effect in BUILT_IN.items():
+        effect.check(type_)
 
 
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=2, max_size=6, unique=True))

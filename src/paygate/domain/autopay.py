@@ -46,6 +46,8 @@ class SkipReason(StrEnum):
     """Another payment of it is under way, or its outcome is not known yet."""
     PAGE_OPEN = "page_open"
     """The payer has a page or slip on which it can still be paid."""
+    PROMISED = "promised"
+    """The customer has promised to pay it by a later day."""
     GIVEN_UP = "given_up"
     """It was tried as often as it may be."""
     RETRY_LATER = "retry_later"
@@ -153,6 +155,7 @@ class AutopayItem:
     method: str | None = None
     turned_off: bool = False
     disputed: bool = False
+    promised: bool = False
     in_review: bool = False
     held: bool = False
     page: PageState | None = None
@@ -307,6 +310,7 @@ REASONS: Final[Mapping[SkipReason, str]] = {
     SkipReason.IN_REVIEW: "a payment of it is flagged for manual review",
     SkipReason.IN_FLIGHT: "a payment of it is under way, or its outcome is not known",
     SkipReason.PAGE_OPEN: "the customer has a page or slip on which it can be paid",
+    SkipReason.PROMISED: "the customer has promised to pay it by a later day",
     SkipReason.GIVEN_UP: "it was tried as often as it may be",
     SkipReason.RETRY_LATER: "the next try is on a later day",
     SkipReason.TRIED_TODAY: "it was tried today",

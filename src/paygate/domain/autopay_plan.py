@@ -156,6 +156,7 @@ def _why_not(facts: AutopayFacts, item: AutopayItem) -> SkipReason | None:
         (item.in_review, SkipReason.IN_REVIEW),
         (item.held or any(each.live for each in item.tries), SkipReason.IN_FLIGHT),
         (item.page in (PageState.YOUNG, PageState.OPEN), SkipReason.PAGE_OPEN),
+        (item.promised, SkipReason.PROMISED),
         (_is_given_up(facts, last), SkipReason.GIVEN_UP),
         (_waits(facts, last), SkipReason.RETRY_LATER),
         (_tried_today(facts, item.tries), SkipReason.TRIED_TODAY),

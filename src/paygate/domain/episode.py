@@ -115,8 +115,8 @@ class Episode:
 
     `done` are the stages passed for the `anchor`, in their order. `turn` counts the anchors and
     resumptions. `resumed_on` is the day on which it was last resumed, `held_on` the last
-    day on which something held its next stage, and `held` whether something still does. One that is
-    `final` does not resume: the host has reinstated its customer.
+    day on which something held its next stage, and `held` whether a payment under way still does.
+    One that is `final` does not resume: the host has reinstated its customer.
     """
 
     customer: str
@@ -258,7 +258,7 @@ def advance(episode: Episode, facts: SweepFacts, campaign: Campaign) -> Advance:
         return Advance(episode=episode, look_on=day)
     holds = tuple(each for each in Hold if each in facts.holds and each.holds(stage))
     if holds:
-        held = replace(episode, held=True, held_on=facts.today)
+        held = replace(episode, held=Hold.IN_FLIGHT in holds, held_on=facts.today)
         return Advance(episode=held, holds=holds, look_on=facts.today + timedelta(days=1))
     done = DoneStage(name=stage.name, state=stage.state, on=facts.today)
     passed = replace(episode, done=(*episode.done, done), held=False)

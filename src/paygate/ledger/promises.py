@@ -30,6 +30,7 @@ _END: Final = "UPDATE paygate_promise SET status = :status, ended_on = :ended_on
 _PROMISED: Final = """
 SELECT p.items FROM paygate_promise p
 WHERE p.tenant = :tenant AND p.customer = :customer AND p.status = 'open'
+  AND p.until_on >= :today
 """
 
 
@@ -66,9 +67,10 @@ def end(tx: Tx, promise: str, status: PromiseStatus, on: date) -> None:
     checksums.renew(tx, checksums.PROMISE, promise)
 
 
-def promised_items(tx: Tx, customer: str) -> set[str]:
-    """Return the invoices that the customer has promised to pay."""
-    rows = tx.all(_PROMISED, {"tenant": tx.tenant, "customer": customer})
+def promised_items(tx: Tx, customer: str, today: date) -> set[str]:
+    """Return the invoices that the customer has promised to pay by the day *today* or later."""
+    params = {"tenant": tx.tenant, "customer": customer, "today": write_date(today)}
+    rows = tx.all(_PROMISED, params)
     return {each for row in rows for each in json.loads(row["items"])}
 
 

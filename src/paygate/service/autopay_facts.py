@@ -9,7 +9,7 @@ from paygate.domain.autopay_plan import AutopayFacts
 from paygate.domain.kind import Operation
 from paygate.domain.money import Money
 from paygate.domain.retries import RetryClass
-from paygate.ledger import autopay_items, customers, lots, sending, subscriptions
+from paygate.ledger import autopay_items, customers, lots, promises, sending, subscriptions
 from paygate.ledger.autopay_items import LIVE
 from paygate.service import finding, withdrawing
 
@@ -38,10 +38,13 @@ def gather(
     """
     today = customers.today(tx, customer)
     found = autopay_items.methods_of(tx, customer, today)
+    promised = promises.promised_items(tx, customer, today)
     return AutopayFacts(
         customer=customer,
         subscription=subscriptions.live(tx, customer),
-        items=tuple(_item(tx, each, accounts) for each in autopay_items.owed(tx, customer)),
+        items=tuple(
+            _item(tx, each, accounts, promised) for each in autopay_items.owed(tx, customer)
+        ),
         methods=tuple(_method(each, accounts, off, unreadable) for each in found),
         on=on,
         today=today,
@@ -55,7 +58,12 @@ def gather(
     )
 
 
-def _item(tx: Tx, owed: OwedItem, accounts: Mapping[str, GatewayAccount]) -> AutopayItem:
+def _item(
+    tx: Tx,
+    owed: OwedItem,
+    accounts: Mapping[str, GatewayAccount],
+    promised: Collection[str],
+) -> AutopayItem:
     pages, in_review = autopay_items.pages_and_reviews(tx, owed.id)
     tries = autopay_items.tries_of(tx, owed.id)
     return AutopayItem(
@@ -68,6 +76,7 @@ def _item(tx: Tx, owed: OwedItem, accounts: Mapping[str, GatewayAccount]) -> Aut
         method=owed.method,
         turned_off=owed.turned_off,
         disputed=owed.disputed,
+        promised=owed.id in promised,
         in_review=in_review,
         held=owed.claimed.minor > 0,
         page=_page(tx, pages, accounts),

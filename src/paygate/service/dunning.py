@@ -266,7 +266,7 @@ def restate(tx: Tx, customer: str, found: list[Debt], *, reinstated: str = "") -
     )
     limited = before.severity >= CustomerState.LIMITED.severity
     if now is CustomerState.CLEAR and limited:
-        notify(tx, "restored", customer, {"from": before.value}, customer, tx.at)
+        notify(tx, "restored", customer, {"from": before.value}, customer, tx.new_id("ntc"))
 
 
 def _severity(debt: Debt) -> tuple[int, str]:

@@ -235,12 +235,16 @@ def _stored(tx: Tx, *, on: date) -> StoredSweep:
 
 def _page(tx: Tx, *, on: date, place: _Place) -> tuple[list[str], _Place | None]:
     """Return the customers of the next page, and the place after it; None after the last."""
-    rows = _SOURCES[place.source](tx, on, (place.key, place.id), PAGE)
-    found = list(dict.fromkeys(customer for _, _, customer in rows))
-    if len(rows) == PAGE:
-        return found, replace(place, key=rows[-1][0], id=rows[-1][1])
-    following = place.source + 1
-    return found, _Place(following) if following < len(_SOURCES) else None
+    found: dict[str, None] = {}
+    left = PAGE
+    while place.source < len(_SOURCES):
+        rows = _SOURCES[place.source](tx, on, (place.key, place.id), left)
+        found |= dict.fromkeys(customer for _, _, customer in rows)
+        if len(rows) == left:
+            return list(found), replace(place, key=rows[-1][0], id=rows[-1][1])
+        left -= len(rows)
+        place = _Place(place.source + 1)
+    return list(found), None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,10 @@ def names_in(*texts: str) -> set[str]:
 
 def names_of(type_: str) -> frozenset[str]:
     """Return the names that a text for *type_* can use."""
-    return names_with(each.name for each in EVENT_FIELDS[type_])
+    return _names_with(each.name for each in EVENT_FIELDS[type_])
 
 
-def names_with(given: Iterable[str]) -> frozenset[str]:
+def _names_with(given: Iterable[str]) -> frozenset[str]:
     """Return the names that a text for an event with the fields *given* can use."""
     fields = set(given)
     amounts = {name.removesuffix(_MINOR) for name in fields if name.endswith(_MINOR)}

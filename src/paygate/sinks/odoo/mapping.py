@@ -8,7 +8,7 @@ from pydantic import Field
 
 from paygate.domain.event_fields import EVENT_FIELDS
 from paygate.driver import Settings
-from paygate.sinks.filling import BLANK, hint, names_in, names_of, names_with
+from paygate.sinks.filling import BLANK, hint, names_in, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,21 +23,6 @@ CONTACT: Final = frozenset(
     }
 )
 """Contact facts that every text can name in addition."""
-
-_STAGE: Final = frozenset({"customer", "from", "to", "stage", "anchor", "days"})
-_COMMITMENT: Final = frozenset({"customer", "name", "term", "reason", "actor"})
-
-COMING: Final[Mapping[str, frozenset[str]]] = {
-    "invoice.overdue": frozenset(
-        {"number", "customer", "currency", "total_minor", "open_minor", "due"}
-    ),
-    **{
-        f"customer.{state}": _STAGE
-        for state in ("warned", "limited", "suspended", "terminated", "restored")
-    },
-    **{f"commitment.{state}": _COMMITMENT for state in ("created", "ended", "terminated")},
-}
-"""The fields of event types that a mapping may name already, and a later version emits."""
 
 
 class Activity(Settings):
@@ -93,13 +78,9 @@ class Effect(Settings):
 
 def known_names(type_: str) -> frozenset[str]:
     """Return the names that texts for *type_* can use; raise `ValueError` if it has no customer."""
-    if type_ in EVENT_FIELDS:
-        names = names_of(type_)
-    elif type_ in COMING:
-        names = names_with(COMING[type_])
-    else:
-        known = {*EVENT_FIELDS, *COMING}
-        raise ValueError(f"no event has the type {type_[:80]!r}{hint(type_, known)}")
+    if type_ not in EVENT_FIELDS:
+        raise ValueError(f"no event has the type {type_[:80]!r}{hint(type_, EVENT_FIELDS)}")
+    names = names_of(type_)
     if "customer" not in names:
         raise ValueError(f"events of the type {type_} are about no customer")
     return names | CONTACT
