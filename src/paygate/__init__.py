@@ -113,6 +113,7 @@ if TYPE_CHECKING:
         PromiseStatus,
         Standing,
     )
+    from paygate.domain.statement import AccountStatement, StatementKind, StatementLine
     from paygate.domain.status import (
         AccountStatus,
         Concern,
@@ -362,6 +363,9 @@ _HOMES = {
     "RawCard": "domain.secret",
     "Secret": "domain.secret",
     "CreditOn": "domain.settlement",
+    "AccountStatement": "domain.statement",
+    "StatementKind": "domain.statement",
+    "StatementLine": "domain.statement",
     "AccountStatus": "domain.status",
     "Concern": "domain.status",
     "FlaggedPayments": "domain.status",
@@ -439,6 +443,7 @@ _HOMES = {
 
 __all__ = [
     "AccountFacts",
+    "AccountStatement",
     "AccountStatus",
     "AccountsOf",
     "Action",
@@ -657,6 +662,8 @@ __all__ = [
     "StatementFormat",
     "StatementFormatWord",
     "StatementImport",
+    "StatementKind",
+    "StatementLine",
     "Stopped",
     "StoreError",
     "StoredAccount",

@@ -338,7 +338,7 @@ OF_VERB: Mapping[tuple[str, str], set[str]] = {
         (verb, "customer"): TEXTS | {"a customer who rings"}
         for verb in (
             *("balance", "credits", "erase_contact", "invoices", "methods", "open_invoices"),
-            *("links", "payer_numbers", "payments", "prepayments"),
+            *("links", "payer_numbers", "payments", "prepayments", "statement"),
         )
     },
     ("customer", "id_"): TEXTS | {"a customer who rings"},

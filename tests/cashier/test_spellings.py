@@ -208,7 +208,7 @@ WITH: dict[tuple[str, str], set[str]] = {
 # A look-up finds nothing by it.
 READS_OF_CUSTOMERS = {
     *("methods", "invoices", "open_invoices", "payments", "credits", "balance", "erase_contact"),
-    *("payer_numbers", "prepayments", "links"),
+    *("payer_numbers", "prepayments", "links", "statement"),
 }
 
 

@@ -154,6 +154,7 @@ COMMANDS: Final = {
 }
 REASONS: Final = {
     "api_key_of": "the API reads it from a request",
+    "statement": "the API and the portal draw it for its customer",
     "once": "the API does its requests with it",
     "link_of": "a payment page reads it from the address that its payer has followed",
     "begin_try": "it is for the form of a payment page",

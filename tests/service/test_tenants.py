@@ -294,6 +294,7 @@ CALLS: dict[str, list[Call]] = {
     "allocations": [lambda c, n: c.allocations(n.number), lambda c, n: c.allocations(n.invoice)],
     "credits": [lambda c, n: c.credits(n.customer)],
     "balance": [lambda c, n: c.balance(n.customer)],
+    "statement": [lambda c, n: c.statement(n.customer, currency="USD").lines],
     "collect": [
         lambda c, n: c.collect(n.number, via="card", method="tok_visa", key="s-6"),
         lambda c, n: c.collect(n.invoice, via="card", method="tok_visa", key="s-7"),

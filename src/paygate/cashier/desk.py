@@ -30,6 +30,7 @@ from paygate.cashier.prepayments import Prepayments
 from paygate.cashier.receipts import Receipts
 from paygate.cashier.recovery import Halting, Recovery
 from paygate.cashier.reversals import Reversals
+from paygate.cashier.statements import Statements
 from paygate.cashier.stored_accounts import StoredAccounts
 from paygate.cashier.subscriptions import Subscriptions
 from paygate.cashier.write_offs import WriteOffs
@@ -58,6 +59,7 @@ class BookDesk(
     StoredAccounts,
     ApiKeys,
     Bank,
+    Statements,
 ):
     """The verbs that send nothing: they only write to the ledger, or read it."""
 

@@ -42,8 +42,8 @@ def to_pdf(sheet: InvoiceSheet) -> bytes:
     Raises `InvalidValue` for characters that the font does not have, or that are written from right
     to left: a browser prints the HTML of such an invoice.
     """
-    fonts = _fonts()
-    _check(sheet, fonts)
+    known = fonts()
+    _check(sheet, known)
     from reportlab.lib.pagesizes import A4, LETTER
     from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate
 
@@ -315,7 +315,7 @@ def _numbered() -> Any:
 
 
 @cache
-def _fonts() -> dict[str, Any]:
+def fonts() -> dict[str, Any]:
     """Register the fonts, and return them by name."""
     try:
         from reportlab.pdfbase import pdfmetrics

@@ -35,6 +35,15 @@ _PDF417_ROW: Final = 3
 
 def code128_svg(text: str) -> str:
     """Return *text* as Code 128: 1 to 48 printable ASCII characters."""
+    return _bars(_code128(text))
+
+
+def code128_modules(text: str) -> list[bool]:
+    """Return the dark and light modules of *text* as Code 128, without white on its sides."""
+    return [module == "1" for module in _code128(text)]
+
+
+def _code128(text: str) -> str:
     if not (0 < len(text) <= CODE128_LENGTH_MAX and text.isascii() and text.isprintable()):
         raise InvalidValue(
             f"a Code 128 barcode needs 1 to {CODE128_LENGTH_MAX} printable ASCII characters, "
@@ -44,7 +53,7 @@ def code128_svg(text: str) -> str:
         from barcode.codex import Code128  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         raise _missing("python-barcode") from None
-    return _bars(Code128(text).build()[0])
+    return str(Code128(text).build()[0])
 
 
 def itf_svg(digits: str) -> str:

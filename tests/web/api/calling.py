@@ -50,7 +50,11 @@ class Shop:
     def __post_init__(self) -> None:
         self.card = FakeGateway(clock=self.clock)
         self.cashier = Cashier.in_memory(
-            gateways={"card": self.card, "page": FakeGateway(Kind.REDIRECT, clock=self.clock)},
+            gateways={
+                "card": self.card,
+                "page": FakeGateway(Kind.REDIRECT, clock=self.clock),
+                "kiosk": FakeGateway(Kind.VOUCHER, clock=self.clock),
+            },
             clock=self.clock,
             page_keys=[PAGE_KEY],
         )
@@ -96,7 +100,9 @@ class Program:
         return {"authorization": f"Bearer {self.secret}", **more}
 
     async def get(self, path: str, **query: Any) -> httpx.Response:
-        return await self.client.get(f"{PREFIX}{path}", params=query, headers=self.headers())
+        return await self.client.get(
+            f"{PREFIX}{path}", params=query or None, headers=self.headers()
+        )
 
     async def post(self, path: str, body: Any, key: str | None = None) -> httpx.Response:
         named = {"idempotency-key": f"r-{next(self._keys)}" if key is None else key}

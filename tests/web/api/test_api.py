@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import pypdfium2
 import pytest
 
 from paygate import Cashier, Merchants, Money
@@ -505,3 +506,60 @@ async def test_the_set_up_of_the_merchant_is_not_shown(shop: Shop) -> None:
     assert answer.status_code == 500
     assert "page_keys" not in answer.text
     assert shop.cashier.prepayments() == []
+
+
+# --- Papers ----------------------------------------------------------------------------------
+
+
+async def test_papers_are_read_as_pdf(shop: Shop) -> None:
+    payment = shop.paid()
+    shop.cashier.issue(
+        number="INV-2", customer="C-1", total=Money.of("USD", "5.00"), due="2031-12-31"
+    )
+    slip = shop.cashier.collect("INV-2", via="kiosk", key="slip")
+    async with calling(shop, "read") as program:
+        receipt = await program.get(f"/v1/payments/{payment}/receipt.pdf", language="de")
+        counter = await program.get(f"/v1/payments/{slip.id}/slip.pdf", size="letter")
+        account = await program.get(
+            "/v1/customers/C-1/statement.pdf", currency="USD", since="2026-01-01"
+        )
+        refused = [
+            await program.get(path)
+            for path in (
+                f"/v1/payments/{slip.id}/receipt.pdf",
+                f"/v1/payments/{payment}/slip.pdf",
+                "/v1/customers/C-9/statement.pdf?currency=USD",
+                "/v1/customers/C-1/statement.pdf",
+                "/v1/customers/C-1/statement.pdf?currency=QQQ",
+                "/v1/customers/C-1/statement.pdf?currency=USD&since=2026-13-01",
+                "/v1/customers/C-1/statement.pdf?currency=USD&size=a3",
+            )
+        ]
+
+    texts = []
+    for answer in (receipt, counter, account):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+        assert answer.headers["content-disposition"].startswith("attachment; filename=")
+        page = pypdfium2.PdfDocument(answer.content)[0]
+        texts.append(page.get_textpage().get_text_range())
+    assert "Erhaltener Betrag" in texts[0]
+    assert "$5.00" in texts[1]
+    assert "Closing balance $5.00" in " ".join(texts[2].split())
+    assert [each.status_code for each in refused] == [409, 409, 404, 400, 400, 400, 400]
+
+
+async def test_a_statement_over_pages_of_lines_is_whole(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paygate.web.api.endpoints._LINES", 4)
+    for number in range(8):
+        shop.cashier.issue(
+            number=f"INV-{number}", customer="C-1", total=Money.of("USD", "1.00"), due="2031-12-31"
+        )
+    async with calling(shop, "read") as program:
+        answer = await program.get("/v1/customers/C-1/statement.pdf", currency="USD")
+
+    text = pypdfium2.PdfDocument(answer.content)[0].get_textpage().get_text_range()
+    assert all(f"INV-{number}" in text for number in range(8))
+    assert text.count("Opening balance") == text.count("Closing balance") == 1
+    assert "Closing balance $8.00" in " ".join(text.split())

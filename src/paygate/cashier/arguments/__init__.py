@@ -109,6 +109,7 @@ from paygate.cashier.arguments.records import (
     proposal_id,
     receipt,
     receipt_line,
+    statement_line,
     stored,
     write_off,
 )
@@ -214,6 +215,7 @@ __all__ = [
     "settings",
     "sinks",
     "span",
+    "statement_line",
     "statement_suffix",
     "stored",
     "tenant",

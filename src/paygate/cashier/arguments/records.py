@@ -166,6 +166,13 @@ def prepayment_id(value: object, name: str) -> str:
     return _id(value, name, Prepayment)
 
 
+def statement_line(value: object, name: str) -> str:
+    """Return the id of a line of an account statement."""
+    from paygate.domain.statement import StatementLine
+
+    return _id(value, name, StatementLine)
+
+
 def link_id(value: object, name: str) -> str:
     """Return the id of a payment link."""
     from paygate.domain.link import PaymentLink

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from paygate.domain.action import ShowVoucher
 from paygate.domain.api_key import ApiScope
-from paygate.errors import InvalidValue
+from paygate.domain.payment import PaymentStatus
+from paygate.errors import InvalidValue, RecordNotFound
 from paygate.web.api import requests, resources
 from paygate.web.api.counter import Answer, Asked, Endpoint
 from paygate.web.api.problems import ProblemError
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
     from paygate.domain.link import PaymentLink
     from paygate.domain.payment import Payment
     from paygate.domain.prepayment import Prepayment
+    from paygate.domain.receipt import Receipt
     from paygate.domain.result import OperationResult
+    from paygate.domain.statement import AccountStatement
 
 T = TypeVar("T")
 
@@ -200,6 +206,85 @@ async def create_refund(asked: Asked) -> Answer:
         reason=body.reason,
     )
     return Answer(body=resources.RefundBody.of(result))
+
+
+# --- Papers ----------------------------------------------------------------------------------
+
+
+async def read_receipt(asked: Asked) -> Answer:
+    """Draw a payment receipt."""
+    from paygate.web.papers import MEDIA_TYPE, receipt_pdf
+
+    query: requests.PaperQuery = asked.query
+    payment: Payment = await _found(asked, asked.cashier.payment)
+    receipts: list[Receipt] = await asked.run(asked.cashier.receipts, payment)
+    if not any(each.kind.inward for each in receipts):
+        raise ProblemError(409, "no money came in for this payment, so there is no receipt")
+    invoices: dict[str, Invoice] = {}
+    for each in payment.items:
+        with suppress(RecordNotFound):  # the assignment key of a prepayment
+            invoices[each.invoice] = await asked.run(asked.cashier.invoice, each.invoice)
+    payer = await asked.run(asked.cashier.customer, payment.payer) if payment.payer else None
+    drawn: bytes = await asked.run(
+        receipt_pdf,
+        *(asked.web, payment, receipts, invoices),
+        language=query.language,
+        size=query.size,
+        payer=payer,
+    )
+    return Answer(body=drawn, media_type=MEDIA_TYPE, file_name=f"{payment.short_reference}.pdf")
+
+
+async def read_slip(asked: Asked) -> Answer:
+    """Draw the slip of a payment that waits at a counter."""
+    from paygate.web.papers import MEDIA_TYPE, slip_pdf
+
+    query: requests.PaperQuery = asked.query
+    payment: Payment = await _found(asked, asked.cashier.payment)
+    action = payment.action
+    if payment.status is not PaymentStatus.REQUIRES_ACTION or not isinstance(action, ShowVoucher):
+        raise ProblemError(409, "this payment does not wait for a slip to be paid")
+    drawn: bytes = await asked.run(
+        slip_pdf, asked.web, payment, action, language=query.language, size=query.size
+    )
+    return Answer(body=drawn, media_type=MEDIA_TYPE, file_name=f"{payment.short_reference}.pdf")
+
+
+async def read_statement(asked: Asked) -> Answer:
+    """Draw the account statement of a customer."""
+    from paygate.web.papers import MEDIA_TYPE, StatementPaper
+
+    query: requests.StatementQuery = asked.query
+    customer = await _found(asked, asked.cashier.customer)
+    if customer is None:
+        raise ProblemError(404, "this merchant has no customer with this id")
+    paper = await asked.run(
+        partial(
+            StatementPaper, asked.web, language=query.language, size=query.size, customer=customer
+        )
+    )
+    # What is booked from now on is on a later statement; its pages must not differ.
+    end = query.until or asked.cashier.now() + timedelta(microseconds=1)
+    after = ""
+    while True:
+        page: AccountStatement = await asked.run(
+            asked.cashier.statement,
+            asked.place,
+            currency=query.currency,
+            since=query.since,
+            until=end,
+            after=after,
+            limit=_LINES,
+        )
+        await asked.run(paper.add, page)
+        if len(page.lines) < _LINES:
+            break
+        after = page.lines[-1].id
+    drawn: bytes = await asked.run(paper.finish)
+    return Answer(body=drawn, media_type=MEDIA_TYPE, file_name="statement.pdf")
+
+
+_LINES: Final = 500
 
 
 # --- Events ----------------------------------------------------------------------------------
@@ -424,6 +509,39 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         answers=resources.RefundBody,
         status=201,
         takes=requests.RefundRequest,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/payments/{payment_id}/receipt.pdf",
+        name="read_receipt",
+        summary="Get the payment receipt as PDF.",
+        scope=_READ,
+        answer=read_receipt,
+        answers=None,
+        asks=requests.PaperQuery,
+        media_type="application/pdf",
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/payments/{payment_id}/slip.pdf",
+        name="read_slip",
+        summary="Get the slip to pay at a counter as PDF.",
+        scope=_READ,
+        answer=read_slip,
+        answers=None,
+        asks=requests.PaperQuery,
+        media_type="application/pdf",
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/customers/{customer_id}/statement.pdf",
+        name="read_statement",
+        summary="Get the account statement of a customer as PDF.",
+        scope=_READ,
+        answer=read_statement,
+        answers=None,
+        asks=requests.StatementQuery,
+        media_type="application/pdf",
     ),
     Endpoint(
         method="GET",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from paygate.web.api.counter import Endpoint
 
 _ALWAYS: Final = (400, 401, 403, 404, 429, 500, 503)
+_OF_A_PAPER: Final = (409,)
 _WITH_BODY: Final = (408, 409, 413, 415, 422)
 _KEY: Final = {
     "name": "Idempotency-Key",
@@ -93,9 +94,9 @@ def _operation(of: Endpoint, all_: Sequence[Endpoint], schemas: dict[str, Any]) 
         }
     if parameters:
         made["parameters"] = parameters
+    more = _WITH_BODY if of.takes is not None else _OF_A_PAPER if of.answers is None else ()
     made["responses"] = {str(of.status): _answer(of, all_)} | {
-        str(status): _problem(status)
-        for status in sorted((*_ALWAYS, *(_WITH_BODY if of.takes is not None else ())))
+        str(status): _problem(status) for status in sorted((*_ALWAYS, *more))
     }
     return made
 
@@ -114,10 +115,13 @@ def _query(of: Endpoint, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     for name, each in whole.get("$defs", {}).items():
         schemas.setdefault(name, each)
     properties: dict[str, dict[str, Any]] = whole["properties"]
-    return [_parameter(name, schema) for name, schema in properties.items()]
+    needed: list[str] = whole.get("required", [])
+    return [
+        _parameter(name, schema, required=name in needed) for name, schema in properties.items()
+    ]
 
 
-def _parameter(name: str, given: dict[str, Any]) -> dict[str, Any]:
+def _parameter(name: str, given: dict[str, Any], *, required: bool) -> dict[str, Any]:
     """Return a parameter of a query. One that is left out is not sent as null."""
     choices: list[dict[str, Any]] = given.get("anyOf", [])
     [*parts] = [each for each in choices if each.get("type") != "null"]
@@ -128,7 +132,7 @@ def _parameter(name: str, given: dict[str, Any]) -> dict[str, Any]:
         for key, value in whole.items()
         if key not in ("anyOf", "title", "description") and value is not None
     }
-    made = {"name": name, "in": "query", "required": False, "schema": schema}
+    made = {"name": name, "in": "query", "required": required, "schema": schema}
     return {**made, "description": about} if about else made
 
 

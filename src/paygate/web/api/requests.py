@@ -254,3 +254,18 @@ class EventQuery(_Asked):
         int, Field(ge=0, le=2**53, description="The position after which they begin.")
     ] = 0
     limit: Limit = 50
+
+
+class PaperQuery(_Asked):
+    """In which language, and on which paper."""
+
+    language: Literal["en", "es", "de", "fr", "ar"] = "en"
+    size: Literal["a4", "letter"] = "a4"
+
+
+class StatementQuery(PaperQuery):
+    """Which part of an account: from the first day of `since` to the day before `until`."""
+
+    currency: Currency
+    since: Day | None = None
+    until: Day | None = None

@@ -60,6 +60,8 @@ def pages(cashier: AnyCashier, web: WebSettings | SettingsOf) -> ASGIApp:
         ("/p/{token}/back", desk.back, both),
         ("/p/{token}/slip", desk.slip, get),
         ("/p/{token}/receipt", desk.receipt, get),
+        ("/p/{token}/slip.pdf", desk.slip_pdf, get),
+        ("/p/{token}/receipt.pdf", desk.receipt_pdf, get),
     )
     app = Starlette(
         routes=[

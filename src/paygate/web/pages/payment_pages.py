@@ -6,17 +6,21 @@ seconds and for eight seconds at most, and only what it says is booked.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from paygate.domain.action import PostForm, Redirect, ScriptStep
+from paygate.domain.action import PostForm, Redirect, ScriptStep, ShowVoucher
 from paygate.domain.kind import Operation
 from paygate.domain.link import LinkStatus
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import (
     GatewayNotFound,
+    InvalidValue,
+    MissingExtra,
     NotPayable,
     RecordNotFound,
     Refused,
@@ -34,7 +38,7 @@ from paygate.web.pages.visits import origin_or_none, plain_headers, see_other
 from paygate.web.texts import text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -196,14 +200,59 @@ class PaymentPages(LinkPages):
         shown = await self._shown(visit, payment)
         if not any(each.kind.inward for each in shown.receipts):
             return see_other(shown.page)
+        reader = visit.reader(shown.language)
+        return self._page(visit, receipt_of(shown, await self._invoices(visit, payment)), reader)
+
+    async def _invoices(self, visit: Visit, payment: Payment) -> dict[str, Invoice]:
+        """Return the invoices of *payment*, by number."""
         invoices: dict[str, Invoice] = {}
         for each in payment.items:
-            try:
+            with suppress(RecordNotFound):  # the assignment key of a prepayment
                 invoices[each.invoice] = await self._run(visit, visit.cashier.invoice, each.invoice)
-            except RecordNotFound:  # the assignment key of a prepayment
-                continue
-        reader = visit.reader(shown.language)
-        return self._page(visit, receipt_of(shown, invoices), reader)
+        return invoices
+
+    async def receipt_pdf(self, request: Request) -> Response:
+        """Send the payment receipt as PDF."""
+        return await self._served(request, self._receipt_pdf)
+
+    async def _receipt_pdf(self, visit: Visit) -> Response:
+        from paygate.web.papers import receipt_pdf
+
+        payment = await self._of_page(visit)
+        shown = await self._shown(visit, payment)
+        if not any(each.kind.inward for each in shown.receipts):
+            return see_other(shown.page)
+        invoices = await self._invoices(visit, payment)
+        language = visit.reader(shown.language).code
+        draw = partial(receipt_pdf, visit.web, payment, shown.receipts, invoices, language=language)
+        return await self._paper(visit, draw, f"{shown.page}/receipt")
+
+    async def slip_pdf(self, request: Request) -> Response:
+        """Send the slip of a payment as PDF."""
+        return await self._served(request, self._slip_pdf)
+
+    async def _slip_pdf(self, visit: Visit) -> Response:
+        from paygate.web.papers import slip_pdf
+
+        payment = await self._of_page(visit)
+        shown = await self._shown(visit, payment)
+        if shown.state is not PageState.SLIP or not isinstance(shown.action, ShowVoucher):
+            return see_other(shown.page)
+        language = visit.reader(shown.language).code
+        draw = partial(
+            slip_pdf, visit.web, payment, shown.action, page=shown.page, language=language
+        )
+        return await self._paper(visit, draw, f"{shown.page}/slip")
+
+    async def _paper(self, visit: Visit, draw: Callable[[], bytes], page: str) -> Response:
+        """Return a PDF; what it cannot be drawn with leads to the page to print."""
+        from starlette.responses import Response
+
+        try:
+            drawn = await self._run(visit, draw)
+        except (InvalidValue, MissingExtra):
+            return see_other(page)
+        return Response(drawn, media_type="application/pdf", headers=plain_headers())
 
     async def _of_page(self, visit: Visit) -> Payment:
         """Return the payment of the token in the address."""

@@ -225,6 +225,8 @@ def _targets(shown: Shown) -> dict[Does, Target]:
         Does.CHECK: Link(f"{page}/back"),
         Does.PRINT: ByScript(),
     }
+    if shown.state is PageState.SLIP:
+        targets[Does.SAVE] = Link(f"{page}/slip.pdf")
     if payment.received.minor:
         targets[Does.RECEIPT] = Link(f"{page}/receipt")
     if shown.home:
@@ -406,8 +408,24 @@ def _elsewhere(view: PageView, action: ApproveElsewhere) -> PageView:
 
 def receipt_of(shown: Shown, invoices: Mapping[str, Invoice]) -> ReceiptView:
     """Return the payment receipt, to print; *invoices* are those of the payment, by number."""
-    payment = shown.payment
-    came = [each for each in shown.receipts if each.kind.inward]
+    targets: dict[Does, Target] = {
+        Does.PRINT: ByScript(),
+        Does.SAVE: Link(f"{shown.page}/receipt.pdf"),
+    }
+    if shown.home:
+        targets[Does.BACK] = Link(shown.home, top=True)
+    view = receipt_view(shown.web, shown.payment, shown.receipts, invoices)
+    return replace(view, targets=targets)
+
+
+def receipt_view(
+    web: WebSettings,
+    payment: Payment,
+    receipts: Sequence[Receipt],
+    invoices: Mapping[str, Invoice],
+) -> ReceiptView:
+    """Return what a payment receipt says, without buttons."""
+    came = [each for each in receipts if each.kind.inward]
     first = came[0]
     rows = [
         ReceiptRow(
@@ -421,19 +439,15 @@ def receipt_of(shown: Shown, invoices: Mapping[str, Invoice]) -> ReceiptView:
         if each.paid.minor > 0
         for found in [invoices.get(each.invoice)]
     ]
-    targets: dict[Does, Target] = {Does.PRINT: ByScript()}
-    if shown.home:
-        targets[Does.BACK] = Link(shown.home, top=True)
     return ReceiptView(
         number=receipt_number(first),
         received=payment.received,
         received_on=first.effective,
         facts=(
-            Fact(text("Paid with"), paid_with(payment, shown.web)),
+            Fact(text("Paid with"), paid_with(payment, web)),
             Fact(text("Received on"), first.effective),
             Fact(text("Reference"), in_groups(payment.short_reference)),
         ),
         rows=tuple(rows),
         credit=payment.credited if payment.credited.minor else None,
-        targets=targets,
     )

@@ -766,6 +766,10 @@ CREATE TABLE paygate_posting (
   checksum bigint NOT NULL
 );
 
+-- The account statement of a customer.
+CREATE INDEX paygate_posting_by_customer
+  ON paygate_posting (tenant, customer, currency, booked_at, entry);
+
 -- Postings from before the customer was known.
 CREATE INDEX paygate_posting_unassigned ON paygate_posting (payment) WHERE customer = '';
 
