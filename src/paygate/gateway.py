@@ -16,7 +16,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
@@ -464,7 +464,11 @@ class Traits:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Callback:
-    """A request that a processor sent to us, raw; header names are in lower case."""
+    """A request that a processor sent to us, raw; header names are in lower case.
+
+    `sender` is the network address that it came from, as the web server knows it; empty if it is
+    not known.
+    """
 
     method: str
     path: str
@@ -472,6 +476,7 @@ class Callback:
     body: bytes
     query: str = ""
     received_at: datetime
+    sender: str = ""
 
     def __repr__(self) -> str:
         return f"Callback({self.method} {self.path}, {len(self.body)} bytes)"
@@ -512,6 +517,11 @@ class Notice:
     Money that goes back later belongs to the money that it `undoes`. `kind` is the kind of the
     payment, needed if the account has several.
 
+    `reserves` is an amount that a network reserves for `payer_number` before it takes the money,
+    which it reports later under the same `reference`. It opens a payment that waits for the payer,
+    with `answer` as its action; it holds no invoice. If the number is a slip's, the slip is that
+    payment: `reference` names it and `payer_number` is empty.
+
     `method` reports a change of a stored method: a card was renewed, a mandate was revoked.
 
     `unreadable` says why something authentic could not be read: an amount in a currency that the
@@ -538,6 +548,7 @@ class Notice:
     payer_number: str = ""
     kind: Kind | None = None
     unreadable: str = ""
+    reserves: Money | None = None
 
 
 class Applied(StrEnum):
@@ -572,6 +583,88 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
+
+
+# --- Inbound questions --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a network asks before it takes money, or about what it reported before.
+
+    `payer_number` is what the payer typed: a number of theirs, or the reference of a slip. `events`
+    are the ids of notices that the answer depends on, such as the payment of the same transaction.
+    With `since` or `until` the network asks for a statement of that time. `request` is what the
+    driver has read; the core passes it on to `reply_to`.
+    """
+
+    currency: str
+    payer_number: str = ""
+    amount: Money | None = None
+    events: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    request: Any = None
+
+
+class WhyNot(StrEnum):
+    """Why a number may not be paid now."""
+
+    NOT_FOUND = "not_found"
+    """Nobody has the number, and no slip."""
+    DISABLED = "disabled"
+    """The host takes nothing here now."""
+    PAID = "paid"
+    """The slip is paid already, or its money is on its way."""
+    WITHDRAWN = "withdrawn"
+    """The slip was withdrawn, or another payment replaced it."""
+    EXPIRED = "expired"
+    """The slip has expired."""
+    IN_DOUBT = "in_doubt"
+    """It is not known whether the slip is paid."""
+    TOO_SMALL = "too_small"
+    """The amount is below the smallest one."""
+    TOO_LARGE = "too_large"
+    """The amount is above the largest one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptNotice:
+    """A notice in the ledger: its `number` there, and whether it is `applied`."""
+
+    number: int
+    event_id: str
+    notice: Notice
+    received_at: datetime
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayerFacts:
+    """What the ledger knows about a question, at the time `now`.
+
+    `why_not` is None if the number may be paid now. `due` is what the payer owes, or what the slip
+    is for; a payer may pay more. `name` is the payer's name with all but its initials hidden.
+    `slip` says that the number is the reference of a payment of ours; otherwise it is a payer's
+    number. `kept` holds those of the events in the question that were reported before, and `listed`
+    what was reported in the time that it asks for. `applied` is how the notice was applied that
+    the driver returned for this question; None if it has returned none.
+    """
+
+    now: datetime
+    why_not: WhyNot | None = None
+    due: Money | None = None
+    limits: Limits = Limits()
+    name: str = ""
+    slip: bool = False
+    kept: Mapping[str, KeptNotice] = field(default_factory=dict[str, KeptNotice])
+    listed: tuple[KeptNotice, ...] = ()
+    applied: Applied | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether somebody has the number, or it is that of a slip."""
+        return self.why_not is not WhyNot.NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -742,6 +835,37 @@ class Verifies(Protocol):
 
     def reply(self, notice: Notice, result: Applied) -> Reply:
         """Return our reply to the callback."""
+        ...
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """Has a network that asks before it takes money, and is answered from the ledger.
+
+    The core calls `question` with each callback first. Everything that arrives at such a gateway
+    may be a question, even the report of money: the reply then depends on what was reported before.
+    """
+
+    def question(self, callback: Callback) -> Dialogue[Question | Reply | None]:
+        """
+        Authenticate a callback and return its question, or raise `NotAuthentic`.
+
+        Return a reply if it does not depend on the ledger, such as the one to a request that cannot
+        be read; and None if the callback is not a question, but one for `verify`.
+        """
+        ...
+
+    def reply_to(self, question: Question, facts: PayerFacts) -> Reply | Notice:
+        """
+        Return the reply to *question*, or the notice that it reports, which changes the ledger.
+
+        A notice is stored and applied; then `reply_to` is called again, with `facts.applied`, and
+        returns the reply. It does the same for the same arguments, and sends nothing.
+        """
+        ...
+
+    def refuse(self, callback: Callback) -> Reply | None:
+        """Return the reply to a callback that is not authentic; None for the usual one."""
         ...
 
 

@@ -15,6 +15,7 @@ from paygate.domain.secret import Sealed
 from paygate.errors import InvalidSettings, SinkBroken
 from paygate.gateway import (
     CAPABILITIES,
+    Asks,
     CallbackStyle,
     Gateway,
     InquiryBy,
@@ -187,6 +188,6 @@ def disagreements(gateway: Gateway) -> list[str]:
     ]
     if isinstance(gateway, LooksUp) is (traits.inquiry is InquiryBy.NONE):
         found.append(f"the traits say inquiry={traits.inquiry}, but look_up says otherwise")
-    if traits.callbacks is not CallbackStyle.NONE and not isinstance(gateway, Verifies):
+    if traits.callbacks is not CallbackStyle.NONE and not isinstance(gateway, Verifies | Asks):
         found.append(f"the traits say callbacks={traits.callbacks}, but verify or reply is missing")
     return found

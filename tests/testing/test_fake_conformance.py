@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from paygate.domain.kind import Kind, Operation
+from paygate.domain.money import Money
 from paygate.gateway import Callback
+from paygate.testing import FakeClock, FakeKiosk
 from paygate.testing.conformance import (
+    NOW,
     AuthorizeConformance,
     CallbackConformance,
     CaptureConformance,
@@ -22,6 +25,7 @@ from paygate.testing.conformance import (
     ForgetConformance,
     GatewayConformance,
     LookUpConformance,
+    QuestionConformance,
     RefundConformance,
     Subject,
     VoidConformance,
@@ -218,3 +222,29 @@ class TestLoopbackLookUp(Loopback, LookUpConformance):
 
 class TestLoopbackCallbacks(Loopback, CallbackConformance):
     pass
+
+
+class Kiosk(FakeKiosk):
+    """A network of kiosks at the time of the kit."""
+
+    def __init__(self, signing_key: str = SIGNING) -> None:
+        super().__init__(clock=FakeClock(NOW), signing_key=signing_key)
+
+
+class TestQuestions(QuestionConformance):
+    driver = Kiosk
+    settings = {}  # noqa: RUF012  (never changed)
+    transcripts = TRANSCRIPTS / "card"
+    kind = Kind.VOUCHER
+
+    def gateway(self, **changed: Any) -> Any:
+        return Kiosk(**changed)
+
+    def asks(self, number: str, amount: Money) -> Callback:
+        return Kiosk().ask(number, amount)
+
+    def pays(self, number: str, amount: Money, transaction: str) -> Callback:
+        return Kiosk().put_in(number, amount, transaction)
+
+    def forged(self, number: str, amount: Money, transaction: str) -> Callback:
+        return Kiosk(signing_key="another key").put_in(number, amount, transaction)

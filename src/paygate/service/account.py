@@ -21,6 +21,7 @@ from paygate.errors import (
 )
 from paygate.gateway import (
     CAPABILITIES,
+    Asks,
     AsksForRest,
     CallbackStyle,
     CarriesProcessor,
@@ -135,6 +136,7 @@ class GatewayAccount:
     - `prices`: it quotes in a currency of its own.
     - `rests`: it can ask for the rest of a payment that is paid in parts.
     - `verifier`: it receives callbacks.
+    - `asker`: its network asks before it takes money.
 
     By rail, `credit_on` says when accepted money counts for the customer, `refundable_after` how
     many banking days after settlement it may be sent back, and `settles_within` how long
@@ -156,6 +158,7 @@ class GatewayAccount:
     prices: Prices | None
     rests: AsksForRest | None
     verifier: Verifies | None
+    asker: Asks | None
     credit_on: Mapping[Kind, CreditOn]
     refundable_after: Mapping[Kind, int]
     settles_within: Mapping[Kind, timedelta]
@@ -229,6 +232,9 @@ class GatewayAccount:
             rests=gateway if isinstance(gateway, AsksForRest) else None,
             verifier=gateway
             if isinstance(gateway, Verifies) and traits.callbacks is not CallbackStyle.NONE
+            else None,
+            asker=gateway
+            if isinstance(gateway, Asks) and traits.callbacks is not CallbackStyle.NONE
             else None,
             credit_on=_read_credit_on(name, traits, credit_on),
             refundable_after=_read_refundable_after(name, traits, refundable_after),

@@ -422,6 +422,10 @@ def _of_nothing_known(tx: Tx, matter: _Matter) -> Done:
         unasked.follow_up(tx, matter.account, matter.share, paid, matter.timing)
         inbox.end(tx, row, InboxState.APPLIED)
         return Done(Applied.BOOKED, paid)
+    if notice.reserves is not None and notice.payer_number:
+        opened = unasked.reserve(tx, matter.account, notice, notice.reserves, matter.timing)
+        inbox.end(tx, row, InboxState.APPLIED)
+        return Done(Applied.BOOKED, opened)
     if notice.payer_number and not unasked.movements_of(notice):
         inbox.end(tx, row, InboxState.IGNORED, "no money has arrived for the payer's number yet")
         return Done(Applied.NO_CHANGE)

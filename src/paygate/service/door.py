@@ -31,8 +31,8 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.quoting import Price
 from paygate.driving import contain, raised
-from paygate.errors import PaygateError
-from paygate.gateway import AccountFacts, FeedPage, Notice, Reply
+from paygate.errors import NotAuthentic, PaygateError
+from paygate.gateway import AccountFacts, FeedPage, Notice, Question, Reply
 from paygate.printing import place_of
 from paygate.service.fitting import CHECKED, ENDS, REFERENCE, Foreign, check_field, check_fields
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from paygate.dialogue import Dialogue
     from paygate.domain.outcome import Finding, Outcome
-    from paygate.gateway import Applied, Verifies
+    from paygate.gateway import Applied, Asks, Callback, PayerFacts, Verifies
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
     from paygate.service.hiding import Hidden
@@ -177,6 +177,56 @@ def reply(
     return Reply()
 
 
+def question(account: GatewayAccount) -> Door[Question | Reply | NotAuthentic | None]:
+    """Admit a question of a network, our reply to what cannot be read, or None."""
+
+    def admit(value: object) -> Question | Reply | NotAuthentic | None:
+        if value is None or isinstance(value, NotAuthentic):
+            return value
+        return _one(value, Reply) if type(value) is Reply else _one(value, Question)
+
+    return Door(account.gateway.name, admit, account.hidden)
+
+
+def answer(
+    account: GatewayAccount, asker: Asks, asked: Question, facts: PayerFacts, tx: Tx
+) -> Reply | Notice | None:
+    """Return the driver's reply to a question, or what it reports; None if it is at fault."""
+    about = logs.About(account=account.name)
+    try:
+        made: object = contain(partial(asker.reply_to, asked, facts))
+        if type(made) is not Notice:
+            return _one(made, Reply)
+        return _named(_bookable(account, _one(made, Notice)))
+    except Foreign as fault:
+        log_fault(about, account.gateway.name, str(fault), tx)
+    except PaygateError:
+        raise
+    except Exception as bug:  # noqa: BLE001  (a driver's; the network asks again)
+        log_fault(about, account.gateway.name, place_of(raised(bug)), tx)
+    return None
+
+
+def _named(notice: Notice) -> Notice:
+    """Return *notice*; an answer is made of what is stored under its event id."""
+    if not notice.event_id:
+        raise Foreign("Notice.event_id is empty in an answer")
+    return notice
+
+
+def refusal(account: GatewayAccount, asker: Asks, callback: Callback) -> Reply | None:
+    """Return the driver's reply to a callback that is not authentic; None for the usual one."""
+    try:
+        made: object = contain(partial(asker.refuse, callback))
+        return None if made is None else _one(made, Reply)
+    except Foreign as fault:
+        text = str(fault)
+    except Exception as bug:  # noqa: BLE001  (a driver's; the callback is refused anyway)
+        text = place_of(raised(bug))
+    log_fault(logs.About(account=account.name), account.gateway.name, text)
+    return None
+
+
 def begun(begin: Callable[[], Dialogue[T]]) -> Dialogue[T]:
     """Begin a dialogue; a fault of the driver in doing so is one of the dialogue.
 
@@ -289,6 +339,16 @@ def _readable(account: GatewayAccount, value: object) -> Notice:
 
 def _bookable(account: GatewayAccount, notice: Notice) -> Notice:
     """Raise `Foreign` for money for a payer's number that does not make one clear payment."""
+    if notice.reserves is not None and not (
+        isinstance(notice.answer, ActionRequired)
+        and notice.reference
+        and (notice.answer.action is not None or not notice.payer_number)
+        and not notice.movements
+    ):
+        raise Foreign(
+            "Notice.reserves needs a reference and ActionRequired, with an action for a payer's "
+            "number, and no movements"
+        )
     if not notice.payer_number:
         return notice
     answered = notice.answer.movements if isinstance(notice.answer, Approved) else ()

@@ -48,7 +48,7 @@ from paygate.domain.outcome import (
 )
 from paygate.domain.quoting import Price
 from paygate.domain.secret import Secret
-from paygate.gateway import AccountFacts, FeedPage, Notice, Reply
+from paygate.gateway import AccountFacts, FeedPage, Notice, Question, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -361,6 +361,22 @@ CHECKED: Final[Mapping[type, Mapping[str, _Rule]]] = {
         "payer_number": REFERENCE,
         "kind": _or_none(_member(Kind)),
         "unreadable": _TEXT,
+        "reserves": _or_none(_AMOUNT),
+    },
+    Question: {
+        "currency": _Rule("a currency", lambda value: isinstance(value, str) and value in SCALES),
+        "payer_number": REFERENCE,
+        "amount": _or_none(_AMOUNT),
+        "events": _Rule(
+            "a tuple of texts",
+            lambda value: (
+                type(value) is tuple
+                and all(REFERENCE.holds(each) for each in cast("tuple[object, ...]", value))
+            ),
+        ),
+        "since": _or_none(_INSTANT),
+        "until": _or_none(_INSTANT),
+        "request": _Rule("anything: the core does not read it", lambda _: True),
     },
     FeedPage: {
         "notices": _all_of(Notice),

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paygate.domain.callback import InboxState
 from paygate.domain.outcome import Approved, Authorized, Declined, Rejected, Unknown
 from paygate.errors import RecordNotFound
+from paygate.gateway import CallbackProof
 from paygate.ledger import holding, inbox, outbox
 from paygate.service import notices
 
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from paygate.gateway import Notice
+    from paygate.gateway import Callback, Notice
     from paygate.ledger.inbox import InboxRow
     from paygate.ledger.tx import Tx
     from paygate.service.account import GatewayAccount
+
+
+# A recorded request must not become a way to sign in.
+_NOT_KEPT: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,24 @@ def keep(
     if conflicted:
         emit(tx, "callback.conflicted", row, row.callback.error)
     return Kept(row, new=True)
+
+
+def keep_callback(
+    tx: Tx, account: GatewayAccount, event_id: str, notice: Notice, callback: Callback
+) -> Kept:
+    """Store a *notice* of *callback* under *event_id*, unless it is there."""
+    headers = {name: text for name, text in callback.headers.items() if name not in _NOT_KEPT}
+    headers |= {":method": callback.method, ":path": callback.path, ":query": callback.query}
+    return keep(
+        tx,
+        account,
+        event_id,
+        notice,
+        headers=account.hidden.blot(headers),
+        body=callback.body,
+        received_at=callback.received_at,
+        proven=account.traits.callback_proof is not CallbackProof.NONE,
+    )
 
 
 def find(tx: Tx, id_: int) -> InboxRow:

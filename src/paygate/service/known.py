@@ -151,7 +151,7 @@ def is_booked(movement: Movement, known: KnownOperation) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class OpenQuestion:
     """An inquiry to make before a notice is applied."""
 
     gateway: LooksUp
@@ -161,7 +161,7 @@ class Question:
 
 def question_about(
     notice: Notice, known: KnownOperation, account: GatewayAccount
-) -> Question | None:
+) -> OpenQuestion | None:
     """Return the inquiry to make before applying *notice*; None if none is needed or possible."""
     wanted = is_hint(notice) or known.early or contradicts(notice, known)
     if known.case is not None and known.payment is not None:
@@ -175,10 +175,10 @@ def question_about(
     if inquiry.reference in ("", notice.earlier_reference):
         inquiry = replace(inquiry, reference=notice.reference)
     gateway = account.looks_up(inquiry.reference, inquiry.parent_reference)
-    return None if gateway is None else Question(gateway, inquiry, known.case.row)
+    return None if gateway is None else OpenQuestion(gateway, inquiry, known.case.row)
 
 
-def find_out(question: Question | None, account: GatewayAccount) -> Flow[Answer | None]:
+def find_out(question: OpenQuestion | None, account: GatewayAccount) -> Flow[Answer | None]:
     """Ask the gateway, if there is a question, and return its answer."""
     if question is None:
         return None

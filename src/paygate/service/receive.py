@@ -18,9 +18,9 @@ from paygate.dialogue import deferred
 from paygate.domain.outcome import Unknown, Unsent
 from paygate.domain.payment import PaymentStatus
 from paygate.errors import NotAuthentic, NotVerified, Unsupported
-from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Verifies
+from paygate.gateway import Applied, CallbackProof, CallbackStyle, Notice, Question, Verifies
 from paygate.ledger import holding, inbox
-from paygate.service import apply, door, intake, notices, refusals
+from paygate.service import apply, door, intake, notices, questions, refusals
 from paygate.service.asking import ask
 from paygate.service.flow import Flow, look, repeatable, transact
 from paygate.service.known import find_out, is_hint, known_of, question_about
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from paygate.service.account import GatewayAccount, Timing
 
 
-# A recorded request must not become a way to sign in.
-_NOT_KEPT = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
-
-
 def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow[Reply]:
     """Store *callback* of *account* and return the reply; a refused one is counted."""
     try:
@@ -47,7 +43,12 @@ def receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow
     except (NotAuthentic, Unsupported) as error:
         _count(account, "refused", error=refusals.why_of(error).value)
         yield from refusals.refuse(account, callback, error)
-        raise
+        refusal = None
+        if account.asker is not None and isinstance(error, NotAuthentic):
+            refusal = door.refusal(account, account.asker, callback)
+        if refusal is None:
+            raise
+        return refusal
     except NotVerified as error:
         _count(account, "not_verified", error=type(error).__name__)
         raise
@@ -65,6 +66,12 @@ def _count(account: GatewayAccount, outcome: str, *, error: str = "") -> None:
 
 
 def _receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flow[Reply]:
+    if account.asker is not None:
+        asked = yield from questions.read(account, account.asker, callback)
+        if isinstance(asked, Question):
+            return (yield from questions.answer(account, account.asker, asked, callback, timing))
+        if asked is not None:
+            return asked
     gateway = account.verifier
     if gateway is None:
         raise Unsupported(
@@ -82,7 +89,7 @@ def _receive(account: GatewayAccount, callback: Callback, timing: Timing) -> Flo
     def keep(tx: Tx) -> None:
         holding.hold_notices(tx, account.name, named)
         for event_id, notice in named.items():
-            _keep(tx, account, event_id, notice, callback)
+            intake.keep_callback(tx, account, event_id, notice, callback)
 
     yield from repeatable(keep)
     *_, last = named.values()
@@ -171,23 +178,6 @@ def _by_event(found: list[Notice], callback: Callback) -> dict[str, Notice]:
     return named
 
 
-def _keep(
-    tx: Tx, account: GatewayAccount, event_id: str, notice: Notice, callback: Callback
-) -> intake.Kept:
-    headers = {name: text for name, text in callback.headers.items() if name not in _NOT_KEPT}
-    headers |= {":method": callback.method, ":path": callback.path, ":query": callback.query}
-    return intake.keep(
-        tx,
-        account,
-        event_id,
-        notice,
-        headers=headers,
-        body=callback.body,
-        received_at=callback.received_at,
-        proven=account.traits.callback_proof is not CallbackProof.NONE,
-    )
-
-
 def _answer(
     account: GatewayAccount,
     gateway: Verifies,
@@ -208,7 +198,7 @@ def _answer(
         holding.hold(tx, payments=about)
         reply, later = None, list[int]()
         for event_id, notice in named.items():
-            kept = _keep(tx, account, event_id, notice, callback)
+            kept = intake.keep_callback(tx, account, event_id, notice, callback)
             row = kept.row
             if row.reply is not None:
                 reply = notices.read_reply(row.reply)

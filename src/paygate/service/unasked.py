@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from paygate.domain.decide import Source
 from paygate.domain.kind import Operation
 from paygate.domain.movement import MovementKind
-from paygate.domain.outcome import Approved, Moved
+from paygate.domain.outcome import ActionRequired, Approved, Moved
 from paygate.domain.payer_number import Pays
 from paygate.domain.payment import PaymentStatus
 from paygate.domain.text import spelled_alike
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from paygate.domain.customer import Customer
     from paygate.domain.kind import Kind
+    from paygate.domain.money import Money
     from paygate.domain.movement import Movement
     from paygate.domain.payer_number import PayerNumber
     from paygate.domain.payment import Payment
@@ -231,30 +232,12 @@ def book(
     """
     paid_to = spelled_alike(notice.payer_number)
     number = payer_numbers.find(tx, account.name, paid_to)
-    customer = "" if number is None else number.customer
-    kind = kind_of(account, notice)
     id_, key = tx.new_id("pay"), _key_of(account, movement)
-    if customer:
-        holding.hold(tx, customers=(customer,))
-    else:
-        holding.own_payment(tx, id_)
+    _hold_new(tx, id_, number)
     before = keys.take(tx, "unasked", key, keys.fingerprint(movement=movement.movement_id), id_)
     if before is not None:
         return _reported_twice(tx, account, before, movement)
-    payment = payments.insert(
-        tx,
-        id_=id_,
-        customer=customer,
-        payer=customer,
-        account=account.name,
-        kind=kind,
-        amount=movement.amount,
-        status=PaymentStatus.PROCESSING,
-        credit_on=account.credit_on[kind],
-        settles_within=account.settles_within.get(kind),
-        refundable_after=account.refundable_after[kind],
-        payer_number=paid_to,
-    )
+    payment = _open(tx, account, notice, id_, movement.amount, number)
     if number is not None and number.pays is Pays.OLDEST_DUE:
         claims.insert(tx, id_, _oldest_due(tx, payment))
     attempt = _attempt(tx, account, payment, key, timing)
@@ -267,6 +250,71 @@ def book(
         disputes=notice.disputes,
     )
     return merge.merge_in(tx, attempt, answer, _reading(account, timing))
+
+
+def reserve(
+    tx: Tx, account: GatewayAccount, notice: Notice, amount: Money, timing: Timing
+) -> Payment:
+    """
+    Open a payment for money that a network reserves for a payer's number, in this transaction.
+
+    The network reports the money later under the same reference. Until then the payment waits for
+    the payer, as a slip does: its claims hold nothing of the invoices.
+    """
+    number = payer_numbers.find(tx, account.name, spelled_alike(notice.payer_number))
+    id_, key = tx.new_id("pay"), digest_key(account.name, "reserved", notice.reference)
+    _hold_new(tx, id_, number)
+    taken = keys.take(tx, "unasked", key, keys.fingerprint(reserved=notice.reference), id_)
+    assert taken is None, "the attempt of a reservation is found by its reference"
+    payment = _open(tx, account, notice, id_, amount, number)
+    attempt = _attempt(tx, account, payment, key, timing)
+    answer = notice.answer
+    assert isinstance(answer, ActionRequired), "the door has checked it"
+    reserved = replace(answer, reference=notice.reference)
+    merge.merge_in(tx, attempt, reserved, _reading(account, timing))
+    # Only now, since a new page supersedes all that are open, and so would supersede itself.
+    if number is not None and number.pays is Pays.OLDEST_DUE:
+        found = _oldest_due(tx, payment)
+        claims.insert(tx, id_, [replace(each, state="soft") for each in found])
+    tx.known.clear()
+    opened = payments.by_id(tx, id_)
+    assert opened is not None, "it was just opened"
+    return opened
+
+
+def _hold_new(tx: Tx, id_: str, number: PayerNumber | None) -> None:
+    """Take the locks that a new payment *id_* for *number* needs."""
+    if number is not None:
+        holding.hold(tx, customers=(number.customer,))
+    else:
+        holding.own_payment(tx, id_)
+
+
+def _open(
+    tx: Tx,
+    account: GatewayAccount,
+    notice: Notice,
+    id_: str,
+    amount: Money,
+    number: PayerNumber | None,
+) -> Payment:
+    """Insert the payment *id_* to a payer's number, without claims."""
+    customer = "" if number is None else number.customer
+    kind = kind_of(account, notice)
+    return payments.insert(
+        tx,
+        id_=id_,
+        customer=customer,
+        payer=customer,
+        account=account.name,
+        kind=kind,
+        amount=amount,
+        status=PaymentStatus.PROCESSING,
+        credit_on=account.credit_on[kind],
+        settles_within=account.settles_within.get(kind),
+        refundable_after=account.refundable_after[kind],
+        payer_number=spelled_alike(notice.payer_number),
+    )
 
 
 def _key_of(account: GatewayAccount, movement: Movement) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from paygate.testing.clock import FakeClock, ProcessorClock, WallClock
-    from paygate.testing.fake import FakeGateway, LoopbackGateway
+    from paygate.testing.fake import FakeGateway, FakeKiosk, LoopbackGateway
     from paygate.testing.processor import FakeProcessor
     from paygate.testing.processor.journal import Entry, read_journal
     from paygate.testing.processor.magic import MAGIC, Plan, Verdict, Wire
@@ -17,6 +17,7 @@ __all__ = [
     "Entry",
     "FakeClock",
     "FakeGateway",
+    "FakeKiosk",
     "FakeProcessor",
     "Habits",
     "LoopbackGateway",
@@ -35,6 +36,7 @@ _HOMES: Final = {
     "Entry": "processor.journal",
     "FakeClock": "clock",
     "FakeGateway": "fake",
+    "FakeKiosk": "fake",
     "FakeProcessor": "processor",
     "Habits": "processor.rails",
     "LoopbackGateway": "fake",

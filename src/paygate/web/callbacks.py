@@ -1,7 +1,8 @@
 """Callbacks and return pages of every account, as an ASGI application to mount.
 
 ``/{account}`` takes the account's callbacks, ``/{account}/return`` the payer who
-comes back from its page; a slash at the end changes nothing. With a cashier for many
+comes back from its page; a slash at the end changes nothing. ``/{account}/secret/{secret}`` takes
+callbacks too: a driver may require a secret there. With a cashier for many
 merchants, both begin with the tenant: ``/{tenant}/{account}``. Neither trusts its
 input: a callback must be authentic on its raw bytes, and on a return the gateway is
 asked. Someone who is refused learns nothing else.
@@ -133,6 +134,7 @@ def callbacks(
             for path, endpoint in (
                 ("/{account}", desk.callback),
                 ("/{account}/return", desk.came_back),
+                ("/{account}/secret/{secret}", desk.callback),
             )
             for slash in ("", "/")
         ]
@@ -197,6 +199,7 @@ class _Desk:
             headers=_headers(request),
             body=body,
             received_at=visit.cashier.now(),
+            sender=request.client.host if request.client is not None else "",
         )
         try:
             reply = await self._take(visit, visit.cashier.receive, visit.account, callback)

@@ -35,6 +35,7 @@ from paygate.testing.conformance.feed import FeedConformance
 from paygate.testing.conformance.forget import ForgetConformance
 from paygate.testing.conformance.gateway import GatewayConformance
 from paygate.testing.conformance.look_up import LookUpConformance
+from paygate.testing.conformance.questions import QuestionConformance
 from paygate.testing.conformance.refund import RefundConformance
 from paygate.testing.conformance.sign_in import SignInConformance
 from paygate.testing.conformance.sinks import BlockingSinkConformance, SinkConformance
@@ -65,6 +66,7 @@ __all__ = [
     "ForgetConformance",
     "GatewayConformance",
     "LookUpConformance",
+    "QuestionConformance",
     "RefundConformance",
     "SignInConformance",
     "SinkConformance",
@@ -92,6 +94,7 @@ CLASSES: Final[tuple[type[Subject], ...]] = (
     *OPERATIONS.values(),
     LookUpConformance,
     CallbackConformance,
+    QuestionConformance,
     FeedConformance,
     SignInConformance,
     CheckConformance,

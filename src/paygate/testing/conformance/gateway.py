@@ -12,6 +12,7 @@ from paygate.driver import (
     CAPABILITIES,
     PROTOCOL_VERSION,
     SCALES,
+    Asks,
     CallbackStyle,
     Feeds,
     Gateway,
@@ -338,8 +339,8 @@ class GatewayConformance(Subject):
         """A gateway that receives callbacks can verify them."""
         gateway, style = self.gateway(), self.traits.callbacks
         require(
-            style is CallbackStyle.NONE or isinstance(gateway, Verifies),
-            expected=f"verify and reply, as callbacks={style} says",
+            style is CallbackStyle.NONE or isinstance(gateway, Verifies | Asks),
+            expected=f"verify and reply, or question and reply_to, as callbacks={style} says",
             got=gateway,
             why="the host gives the processor a callback address, and nothing that arrives there "
             "can be verified",
@@ -430,6 +431,8 @@ class GatewayConformance(Subject):
         ]
         more = {
             "CallbackConformance": isinstance(gateway, Verifies)
+            and self.traits.callbacks is not CallbackStyle.NONE,
+            "QuestionConformance": isinstance(gateway, Asks)
             and self.traits.callbacks is not CallbackStyle.NONE,
             "FeedConformance": isinstance(gateway, Feeds),
             "SignInConformance": isinstance(gateway, SignsIn),

@@ -61,6 +61,19 @@ def read_written(written: Mapping[str, Any]) -> Callback:
 
 def read_callback(callback: Callback, signing_key: str) -> list[Notice]:
     """Authenticate *callback* and return its notice, or raise `NotAuthentic`."""
+    signed_at = authenticated(callback, signing_key)
+    # The fake's driver imports this module, so importing it at the top would be circular.
+    from paygate.testing.fake.answers import parse_notice
+
+    try:
+        notice = parse_notice(Response(status=200, body=callback.body))
+    except BadResponse as error:
+        raise NotAuthentic("the callback is signed, but its body is not an event") from error
+    return [replace(notice, signed_at=signed_at)]
+
+
+def authenticated(callback: Callback, signing_key: str) -> datetime:
+    """Return when *callback* was signed, or raise `NotAuthentic`."""
     signature = callback.headers.get(SIGNATURE, "")
     instant, _, theirs = signature.removeprefix("t=").partition(",v1=")
     ours = _mac(signing_key, instant, callback.body)
@@ -75,14 +88,7 @@ def read_callback(callback: Callback, signing_key: str) -> list[Notice]:
         raise NotAuthentic(
             f"the callback was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC", why="too_old"
         )
-    # The fake's driver imports this module, so importing it at the top would be circular.
-    from paygate.testing.fake.answers import parse_notice
-
-    try:
-        notice = parse_notice(Response(status=200, body=callback.body))
-    except BadResponse as error:
-        raise NotAuthentic("the callback is signed, but its body is not an event") from error
-    return [replace(notice, signed_at=signed_at)]
+    return signed_at
 
 
 def reply_to(style: CallbackStyle, result: Applied) -> Reply:
