@@ -210,6 +210,47 @@ def test_billing_by_token_at_four_processors() -> None:
     ]
 
 
+def test_a_member_pays_by_hand_and_automatically_and_clerks_reverse_checks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.member_portal"],
+        cwd=EXAMPLES.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "Maria sees: Invoices and payments",
+        "Maria sees: Pay $55.00 to Alder Telecom",
+        "Maria sees: Continue at Authorize.Net",
+        "the processor's form: declined",
+        "Maria sees: Paid. Thank you.",
+        "Maria sees: Continue at Authorize.Net",
+        "Maria sees: Your payment method is stored",
+        "the run of 2026-01-02: 90.00 USD succeeded",
+        "the bank returned it: INV-3 is open again with 90.00 USD",
+        "on 2026-01-12 it is presented again: INV-3 has 0.00 USD",
+        "the desk says: REV-2 was created, and REV-2-FEE for the fee.",
+        "Anna sees: Approve, and sends the address to the boss",
+        "the desk says: REV-3 was created.",
+        "the books say who did it: anna, approved by boss",
+        "  2026-01-01 charge   55.00 USD redirect",
+        "  2026-01-02 charge   90.00 USD e_check",
+        "  2026-01-06 return   90.00 USD e_check",
+        "  2026-01-08 charge   25.00 USD e_check",
+        "  2026-01-12 charge   90.00 USD e_check",
+        "  2026-01-12 charge   40.00 USD check",
+        "  2026-01-12 reversal 40.00 USD check",
+        "  2026-01-12 charge   400.00 USD check",
+        "  2026-01-12 reversal 400.00 USD check",
+        "open: INV-4 40.00 USD",
+        "open: INV-5 400.00 USD",
+        "open: REV-2-FEE 25.00 USD",
+        "the books are sound",
+    ]
+
+
 def test_paypal_from_the_page_to_the_dispute() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "examples.paypal"],

@@ -43,6 +43,9 @@ def test_every_link_of_the_shop_can_be_paid(served: DemoShop) -> None:
             assert screen.status == 200
             assert screen.ways
         assert client.get(f"{served.web.root}/_states/").status_code == 200
+        for place, said in (("billing", "Overdue: pay now"), ("desk", "Find a payment")):
+            assert f"href='/{place}/'" in page.text
+            assert said in client.get(f"{served.origin}/{place}/").text
         assert client.get(f"{served.processor}/").status_code == 200
 
 
@@ -70,7 +73,7 @@ def test_a_card_is_paid_on_the_fake_processors_page_and_the_shop_reads_the_resul
         home = client.get(paid.links()["Back to Alder Telecom"])
 
     assert "The payment of 30.00 USD is succeeded." in home.text
-    [payment] = served.cashier.payments()
+    [payment] = served.cashier.payments(account="card")
     assert payment.received == Money.of("USD", "30.00")
     gateway = served.cashier.gateways["card"].gateway
     assert isinstance(gateway, LoopbackGateway)

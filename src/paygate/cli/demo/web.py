@@ -55,6 +55,9 @@ _HABITS: Final = Habits(
 )
 _LATE_S: Final = 5.0
 _DUE: Final = "2031-12-31"
+MEMBER: Final = "C-100"
+"""The customer whose portal the demo shows."""
+
 _PATIENCE_S: Final = 10.0
 
 
@@ -123,9 +126,15 @@ class DemoShop:
 
         from paygate.web import callbacks
         from paygate.web.api import api
+        from paygate.web.desk import Role, Staff, desk
         from paygate.web.pages import pages
         from paygate.web.pages.gallery import PATH, gallery
+        from paygate.web.portal import Member, portal
         from paygate.worker import Worker
+
+        # Whoever opens the demo is both: the member, and a manager of the merchant.
+        member = Member(customer=MEMBER, session="demo", name="Maria Lindqvist")
+        boss = Staff(id="you", role=Role.MANAGER, session="demo")
 
         @asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -140,6 +149,8 @@ class DemoShop:
             routes=[
                 Mount(f"/pay{PATH}", gallery(self.web)),
                 Mount("/pay", pages(self.cashier, self.web)),
+                Mount("/billing", portal(self.cashier, self.web, customer_of=lambda _: member)),
+                Mount("/desk", desk(self.cashier, self.web, staff_of=lambda _: boss)),
                 Mount("/api", api(self.cashier, self.web)),
                 Mount("/callbacks", callbacks(self.cashier)),
                 Route("/thanks", self._thanks),
@@ -171,7 +182,9 @@ class DemoShop:
         return Markup(
             "<p>Nothing costs anything here. Each link is what a merchant would send; the first "
             "one opens in a dialog.</p>"
-            "<ul>{}</ul><p><a href='{}'>Pages of the fake processor</a> · "
+            "<ul>{}</ul><p><a href='/billing/'>Portal of a member</a> · "
+            "<a href='/desk/'>The merchant's desk</a> · "
+            "<a href='{}'>Pages of the fake processor</a> · "
             "<a href='{}/_states/'>Every page in every state</a></p>"
             "<script src='{}/{}' integrity='{}' crossorigin=anonymous defer></script>"
         ).format(
@@ -238,7 +251,24 @@ def _links(cashier: Cashier, origin: str) -> list[Offered]:
     offer("The same in German", "12,50 is twelve and a half.", "30.00", amount=(low, high),
           language="de")  # fmt: skip
     offer("In Arabic", "From right to left.", "30.00", language="ar")
+    _member(cashier)
     return offered
+
+
+def _member(cashier: Cashier) -> None:
+    """Issue the invoices of the member: one is overdue, and one was paid by a check."""
+    if cashier.invoices(customer=MEMBER, limit=1):
+        return  # of an earlier run
+    today = cashier.now().date()
+    for number, total, days in (("1041", "25.00", -17), ("1052", "30.00", 2), ("1053", "12.50", 9)):
+        cashier.issue(
+            number=f"INV-{number}",
+            customer=MEMBER,
+            total=Money.of("USD", total),
+            due=today + timedelta(days=days),
+        )
+    cashier.issue(number="INV-1027", customer=MEMBER, total=Money.of("USD", "30.00"), due=today)
+    cashier.record("INV-1027", amount=Money.of("USD", "32.50"), by="check", key="demo-check")
 
 
 def _api_secret(cashier: Cashier) -> Secret[str]:
@@ -280,7 +310,9 @@ def _cashier(file: Path, processor: str) -> Generator[Cashier]:
         kind.value: LoopbackGateway(kind, url=processor, traits=page_traits(KINDS))
         for kind in KINDS
     }
-    with Cashier.open(f"sqlite:///{file}", gateways=gateways, page_keys=[_key()]) as cashier:
+    with Cashier.open(
+        f"sqlite:///{file}", gateways=gateways, page_keys=[_key()], token_keys=[_key()]
+    ) as cashier:
         yield cashier
 
 
