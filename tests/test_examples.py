@@ -41,6 +41,27 @@ def not_ignored(folder: Path) -> list[str]:
     return [name for name in left if not any(fnmatch(name, each) for each in patterns)]
 
 
+def test_the_bank_statement_tells_of_a_check_that_bounced(tmp_path: Path) -> None:
+    done = run("bank_statement.py", tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "May 16: INV-1001 is paid",
+        "May 18: 4 lines are new",
+        "    100.00 USD  explained  matched",
+        "   -100.00 USD  open       returned",
+        "    -25.00 USD  open       fee",
+        "     80.00 USD  explained  missing_in_ledger",
+        "proposed: reversal because check 1047 was recorded",
+        "INV-1001 is open",
+        "INV-2002 is paid",
+        "REV-1-FEE bills 25.00 USD",
+        "imported again: 0 new lines",
+        "the bank has 1055.00 USD",
+    ]
+    assert not_ignored(tmp_path) == []
+
+
 def test_the_first_payment_does_the_same_once(tmp_path: Path) -> None:
     first, second = run("first_payment.py", tmp_path), run("first_payment.py", tmp_path)
 

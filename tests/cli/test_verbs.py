@@ -116,6 +116,7 @@ COMMANDS: Final = {
     "bank_accounts": "statement accounts",
     "import_statement": "statement import",
     "bank_statements": "statement list",
+    "bank_line": "reconcile show",
     "bank_lines": "reconcile lines",
     "reconcile": "reconcile run",
     "line_proposals": "reconcile show",

@@ -152,6 +152,14 @@ class Bank(OnLedger):
         return (yield from look(lambda tx: bank_statements.page(tx, which, account=name)))
 
     @verb
+    def bank_line(self, line: BankLine | str) -> Flow[BankLine]:
+        """Return a line of a bank account with what explains it, or raise `RecordNotFound`."""
+        from paygate.service import reconcile
+
+        id_ = arguments.bank_line_id(line, "line")
+        return (yield from look(lambda tx: reconcile.line_in(tx, id_)))
+
+    @verb
     def bank_lines(
         self,
         *,

@@ -84,12 +84,14 @@ def lines(
 
 @with_ledger
 def show_(where: Where, line: LineArgument) -> None:
-    """Show what an open line may be, the most likely first."""
+    """Show a line, and what it may be if it is open, the most likely first."""
     with where.open() as cashier:
+        made = cashier.bank_line(line)
         found = cashier.line_proposals(line)
     if where.as_json:
-        show.write_json({"proposals": found})
+        show.write_json({"bank_line": made, "proposals": found})
         return
+    _write_lines([made])
     table = show.table("Proposal", "Kind", "What", "Customer", "Certainty", "Why")
     for one in found:
         what = ", ".join(one.subjects)

@@ -158,7 +158,7 @@ def _explain_in(name: str, lines: Sequence[str], tx: Tx) -> list[_Done]:
     account = bank_import.settings_of(tx, name)
     done: list[_Done] = []
     for id_ in lines:
-        line = _line(tx, id_)
+        line = line_in(tx, id_)
         if line.state is not LineState.OPEN:  # explained with another one, as a charge is
             done.append(_Done("explained", line.line_class))
             continue
@@ -175,7 +175,7 @@ def _explain_in(name: str, lines: Sequence[str], tx: Tx) -> list[_Done]:
 def _leave_in(name: str, id_: str, tx: Tx) -> list[_Done]:
     """Leave a line open whose certain explanation was refused."""
     holding.hold_bank(tx, name)
-    line = _line(tx, id_)
+    line = line_in(tx, id_)
     found = decide(tx, line, bank_import.settings_of(tx, name))
     bank_lines.classify(tx, line, found.line_class)
     return [_Done("proposed", found.line_class)]
@@ -191,7 +191,7 @@ def proposals(id_: str) -> Flow[list[Proposal]]:
 
 def proposals_in(tx: Tx, id_: str) -> list[Proposal]:
     """Return what a line may be, in this transaction."""
-    line = _line(tx, id_)
+    line = line_in(tx, id_)
     if line.state is not LineState.OPEN:
         return []
     return list(decide(tx, line, bank_import.settings_of(tx, line.account)).proposals)
@@ -222,7 +222,7 @@ def accept_in(tx: Tx, id_: str, wanted: str) -> BankLine:
     if fitting[0].kind is MatchKind.PAYMENT:
         digest = bank_lines.party_digest(tx, line.id)
         bank_candidates.know_payer(tx, digest, fitting[0].customer)
-    return _line(tx, id_)
+    return line_in(tx, id_)
 
 
 def assign(
@@ -259,7 +259,7 @@ def assign_in(
                 argument="payment",
             )
         _reverse(tx, account, line, payment, MatchedBy.ASSIGNED, MatchRule.CLERK, reason)
-        return _line(tx, id_)
+        return line_in(tx, id_)
     if payment is not None:
         raise InvalidValue(
             f"line {line.id} is money that came in; pass items= or customer=", argument="payment"
@@ -273,7 +273,7 @@ def assign_in(
         raise InvalidValue("name the items that it pays, or the customer", argument="items")
     _bring(tx, line, items, customer, MatchedBy.ASSIGNED, MatchRule.CLERK, reason)
     _close(tx, line, LineClass.MISSING_IN_LEDGER)
-    done = _line(tx, id_)
+    done = line_in(tx, id_)
     brought = finding.payment(tx, done.matches[-1].payment or "")
     bank_candidates.know_payer(tx, bank_lines.party_digest(tx, line.id), brought.customer)
     return done
@@ -293,7 +293,7 @@ def ignore_in(tx: Tx, id_: str, *, reason: str) -> BankLine:
     if line.state is LineState.OPEN:
         bank_lines.change(tx, line, to=LineState.IGNORED, line_class=line.line_class, note=reason)
         _emit(tx, "bank_line.ignored", line, reason=reason)
-    return _line(tx, id_)
+    return line_in(tx, id_)
 
 
 def reopen(id_: str, *, reason: str) -> Flow[BankLine]:
@@ -312,7 +312,7 @@ def reopen_in(tx: Tx, id_: str, *, reason: str) -> BankLine:
             _undo(tx, line, match, reason)
     bank_lines.change(tx, line, to=LineState.OPEN, line_class=line.line_class)
     _emit(tx, "bank_line.reopened", line, reason=reason)
-    return _line(tx, id_)
+    return line_in(tx, id_)
 
 
 def late(name: str, *, days: int, limit: int) -> Flow[list[Receipt]]:
@@ -332,12 +332,13 @@ def late_in(tx: Tx, name: str, *, days: int, limit: int) -> list[Receipt]:
 
 def _held(tx: Tx, id_: str) -> BankLine:
     """Lock the bank account of a line, and return the line."""
-    line = _line(tx, id_)
+    line = line_in(tx, id_)
     holding.hold_bank(tx, line.account)
-    return _line(tx, id_)
+    return line_in(tx, id_)
 
 
-def _line(tx: Tx, id_: str) -> BankLine:
+def line_in(tx: Tx, id_: str) -> BankLine:
+    """Return a line, or raise `RecordNotFound`."""
     found = bank_lines.by_id(tx, id_)
     if found is None:
         raise RecordNotFound(f"there is no bank line {shown(id_)} in this ledger", argument="line")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from paygate.errors import InvalidValue, MissingExtra
 from paygate.web.desk.acting import ACT_PAGES
+from paygate.web.desk.bank import BANK_PAGES
 from paygate.web.desk.finding import FIND_PAGES
 from paygate.web.desk.queues import QUEUE_PAGES
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from paygate.web.pages.visits import AnyCashier, SettingsOf
     from paygate.web.settings import WebSettings
 
-PAGES: Final[tuple[DeskPage, ...]] = (*FIND_PAGES, *ACT_PAGES, *QUEUE_PAGES)
+PAGES: Final[tuple[DeskPage, ...]] = (*FIND_PAGES, *ACT_PAGES, *BANK_PAGES, *QUEUE_PAGES)
 """The pages that every desk has, in the order of the menu."""
 
 
