@@ -12,8 +12,9 @@ from typing import Any, Literal
 import pytest
 
 from paygate import Kind
+from paygate.web.desk import Role, Staff
 from tests.browser.conftest import Shown
-from tests.browser.payers import Merchant, open_merchant
+from tests.browser.payers import Merchant, open_merchant, usd
 from tests.browser.tools import CHROMIUM, TOOLS, axe, program, require, vnu
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -51,14 +52,30 @@ def live(merchant: Merchant) -> dict[str, str]:
     found["choose"] = merchant.address(merchant.link("INV-9", key="9"))
     found["receipt"] = f"{found['card']}/receipt"
     found["missing"] = f"{merchant.web.root}/l/{'A' * 22}"
+    merchant.issue("INV-10", "30.00", customer="C-1")
+    check = merchant.cashier.record("INV-9", amount=usd("2.50"), by="check", key="till")
+    merchant.staff = Staff(id="anna", role=Role.CLERK, session="s")
+    found["portal"] = merchant.portal
+    found["portal-add"] = f"{merchant.portal}methods/new"
+    found["desk"] = merchant.desk
+    found["desk-payment"] = f"{merchant.desk}payments/{check.id}"
+    found["desk-reverse"] = f"{merchant.desk}payments/{check.id}/reverse"
     return found
 
 
 NAMES = ["choose", "card", "receipt", "e_check", "voucher", "bitcoin", "missing"]
 
 
-@pytest.mark.parametrize("code", ["en", "ar"])
-@pytest.mark.parametrize("name", NAMES)
+OF_STAFF = ["desk", "desk-payment", "desk-reverse"]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        *((name, code) for code in ("en", "ar") for name in (*NAMES, "portal", "portal-add")),
+        *((name, "en") for name in OF_STAFF),
+    ],
+)
 def test_a_live_page_has_no_barrier_and_is_valid(
     live: dict[str, str], chromium: Any, tmp_path: Path, name: str, code: str
 ) -> None:
@@ -88,7 +105,9 @@ def test_a_live_page_has_no_barrier_and_is_valid(
     assert vnu([file]) == []
 
 
-@pytest.mark.parametrize("name", ["choose", "card", "receipt", "e_check"])
+@pytest.mark.parametrize(
+    "name", ["choose", "card", "receipt", "e_check", "portal", "portal-add", "desk", "desk-reverse"]
+)
 def test_lighthouse_finds_nothing_to_improve(
     live: dict[str, str], tmp_path: Path, name: str
 ) -> None:
