@@ -45,7 +45,12 @@ MANY = [
     "tests/ordeal/test_below.py",
 ]
 # What is about PostgreSQL, and needs a server.
-ON_POSTGRES = ["tests/ledger/postgres", "tests/integrations", "tests/ordeal/test_on_postgres.py"]
+ON_POSTGRES = [
+    "tests/ledger/postgres",
+    "tests/integrations",
+    "tests/ordeal/test_on_postgres.py",
+    "tests/ordeal/test_autopay_year.py",
+]
 # What `ordeal` does on a larger scale: 5,040 invoices.
 AT_SCALE = {"PAYGATE_ORDEAL": "84"}
 # The other tests of use cases on PostgreSQL take longer than all of these, and ask little of a

@@ -32,14 +32,20 @@ class Merchant:
     """A merchant with a card and a bank account; a day is news, run, people."""
 
     def __init__(
-        self, folder: Path, start: str, policy: AutopayPolicy | None = None, **more: Any
+        self,
+        folder: Path,
+        start: str,
+        policy: AutopayPolicy | None = None,
+        *,
+        url: str = "",
+        **more: Any,
     ) -> None:
         self.clock = FakeClock(datetime.combine(date.fromisoformat(start), time(9), tzinfo=UTC))
         self.card = FakeGateway(Kind.CARD, clock=self.clock)
         self.bank = FakeGateway(Kind.E_CHECK, clock=self.clock)
         self.page = FakeGateway(Kind.REDIRECT, clock=self.clock)
         self.gateways: dict[str, Any] = {"card": self.card, "bank": self.bank, "page": self.page}
-        self.url = f"sqlite:///{folder / 'ledger.db'}"
+        self.url = url or f"sqlite:///{folder / 'ledger.db'}"
         self.policy, self.more = policy, more
         self.cashier = self.open(Cashier)
         self.seen = 0
