@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from paygate.domain.api_key import ApiKey, ApiScope, NewApiKey
     from paygate.domain.attempt import Attempt, AttemptState
     from paygate.domain.autopay import (
+        Announced,
         AutopayItem,
         AutopayMethod,
         AutopayPolicy,
@@ -37,7 +38,13 @@ if TYPE_CHECKING:
         PastTry,
         SkipReason,
     )
-    from paygate.domain.autopay_plan import AutopayPlan, PlannedCharge, PlannedItem, PlannedSkip
+    from paygate.domain.autopay_plan import (
+        AutopayPlan,
+        PlannedAnnouncement,
+        PlannedCharge,
+        PlannedItem,
+        PlannedSkip,
+    )
     from paygate.domain.autopay_run import AutopayCount, AutopayRun
     from paygate.domain.bank_account import BankAccount, BankPolicy
     from paygate.domain.bank_line import (
@@ -280,6 +287,7 @@ _HOMES = {
     "Promise": "domain.standing",
     "PromiseStatus": "domain.standing",
     "Standing": "domain.standing",
+    "Announced": "domain.autopay",
     "AutopayItem": "domain.autopay",
     "AutopayMethod": "domain.autopay",
     "AutopayPolicy": "domain.autopay",
@@ -291,6 +299,7 @@ _HOMES = {
     "AutopayPlan": "domain.autopay_plan",
     "PlannedCharge": "domain.autopay_plan",
     "PlannedItem": "domain.autopay_plan",
+    "PlannedAnnouncement": "domain.autopay_plan",
     "PlannedSkip": "domain.autopay_plan",
     "AutopayCount": "domain.autopay_run",
     "AutopayRun": "domain.autopay_run",
@@ -451,6 +460,7 @@ __all__ = [
     "AddressPer",
     "Advice",
     "Allocation",
+    "Announced",
     "ApiKey",
     "ApiScope",
     "ApiScopeWord",
@@ -605,6 +615,7 @@ __all__ = [
     "PaymentTotals",
     "Pays",
     "PaysWord",
+    "PlannedAnnouncement",
     "PlannedCharge",
     "PlannedItem",
     "PlannedSkip",

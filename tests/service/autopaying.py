@@ -65,7 +65,8 @@ class Merchant:
         return f"key-{self.number}"
 
     def mandate(self, **more: Any) -> Mandate:
-        return Mandate(text_version=TEXT, accepted_at=self.clock.now(), **more)
+        terms = {"notice_days": 0, **more}  # the amounts are agreed, so nothing is announced
+        return Mandate(text_version=TEXT, accepted_at=self.clock.now(), **terms)
 
     def store(
         self, customer: str = "C-1", token: str = "tok_visa", via: str = "card", **more: Any

@@ -72,7 +72,7 @@ def test_k2_an_expired_card_is_announced_once_and_never_charged(merchant: Mercha
 
     merchant.on("2027-03-15")
     merchant.day()
-    assert merchant.told() == ["no_method K2"]
+    assert merchant.told() == ["method.expiring", "method.expiring", "no_method K2"]
     [event] = [
         each for each in merchant.cashier.events(limit=500) if each.type == "autopay.no_method"
     ]

@@ -7,20 +7,17 @@ it is deterministic: the same facts give the same method, on any machine and on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from paygate.domain.kind import Kind
 from paygate.domain.money import Money
 from paygate.domain.retries import RetryPolicy
 from paygate.errors import InvalidValue
 from paygate.printing import shown_value
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _AHEAD_MAX: Final = 60
 
@@ -50,6 +47,8 @@ class SkipReason(StrEnum):
     """The customer has promised to pay it by a later day."""
     GIVEN_UP = "given_up"
     """It was tried as often as it may be."""
+    ANNOUNCED = "announced"
+    """It was announced to the payer, and the collection day is not reached."""
     RETRY_LATER = "retry_later"
     """Its next try is on a later day."""
     TRIED_TODAY = "tried_today"
@@ -137,13 +136,22 @@ class PastTry:
     presents: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What was announced to a payer about an invoice: at most *amount*, from *day* on."""
+
+    amount: Money
+    day: date
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutopayItem:
     """
     An invoice with an open amount, as automatic payment sees it.
 
     `open` is what is open and not held by a payment. `tries` are the earlier automatic payments of
-    it, the oldest first. `method` is the one that the host pinned to it.
+    it, the oldest first. `method` is the one that the host pinned to it, and `announced` the last
+    announcement, unless a try has used it.
     """
 
     id: str
@@ -159,6 +167,7 @@ class AutopayItem:
     in_review: bool = False
     held: bool = False
     page: PageState | None = None
+    announced: Announced | None = None
     tries: tuple[PastTry, ...] = ()
 
 
@@ -169,7 +178,8 @@ class AutopayMethod:
 
     `currencies` is None if its account takes any. `minimum` and `maximum` are the account's, by
     currency. `declines` counts the automatic charges of it, and of methods with the same number,
-    that failed in the last 30 days, and `declines_today` those of today.
+    that failed in the last 30 days, and `declines_today` those of today. `lead` is how many days
+    before a collection it is announced; with 0 it is not.
     """
 
     id: str
@@ -182,6 +192,7 @@ class AutopayMethod:
     expires: date | None = None
     blocked: bool = False
     rests_until: date | None = None
+    lead: int = 0
     declines: int = 0
     declines_today: int = 0
     account_off: bool = False
@@ -251,6 +262,11 @@ class AutopayPolicy:
       have narrower limits. What is below is carried until a later invoice reaches it.
     - A page that the payer opened less than `page_rest` ago is left alone. One that cannot be
       withdrawn and has no end is waited out for `page_wait`.
+
+    - `lead_days` says by kind how many days before a collection its amount and day are announced:
+      ten for a bank account, as Regulation E wants it for amounts that vary (12 CFR
+      1005.10(d)), and none for a card. A mandate with `notice_days` says it for itself, and one
+      with a `ceiling` agreed to a range, about which nothing is announced.
     - With ``enabled=False``, the worker and `work_due` do no runs, and a run charges nothing.
     - With ``use_credit=False``, the customer's credit is left to the host.
     - `retry` says what follows a failure, and `choose` which method is charged.
@@ -265,6 +281,7 @@ class AutopayPolicy:
     page_rest: timedelta = timedelta(minutes=30)
     page_wait: timedelta = timedelta(days=3)
     use_credit: bool = True
+    lead_days: Mapping[Kind, int] = field(default_factory=lambda: {Kind.E_CHECK: 10})
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     choose: ChooseMethod = choose_method
 
@@ -275,6 +292,12 @@ class AutopayPolicy:
                 f"days_before must be 0 to {_AHEAD_MAX} days, not {shown_value(days)}",
                 argument="days_before",
             )
+        for kind, lead in self.lead_days.items():
+            if not 0 <= lead <= _AHEAD_MAX:
+                raise InvalidValue(
+                    f"the lead of {kind} must be 0 to {_AHEAD_MAX} days, not {lead}",
+                    argument="lead_days",
+                )
         for name in ("minimum", "maximum"):
             limits: tuple[Money, ...] = getattr(self, name)
             if len({each.currency for each in limits}) < len(limits):
@@ -312,6 +335,7 @@ REASONS: Final[Mapping[SkipReason, str]] = {
     SkipReason.PAGE_OPEN: "the customer has a page or slip on which it can be paid",
     SkipReason.PROMISED: "the customer has promised to pay it by a later day",
     SkipReason.GIVEN_UP: "it was tried as often as it may be",
+    SkipReason.ANNOUNCED: "it was announced for a later day",
     SkipReason.RETRY_LATER: "the next try is on a later day",
     SkipReason.TRIED_TODAY: "it was tried today",
     SkipReason.BELOW_MINIMUM: "the amount is too small to charge, and is carried over",

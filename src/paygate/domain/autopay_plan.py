@@ -9,6 +9,7 @@ as a payment by hand or the end of the subscription, is taken into account, by t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from paygate.domain.autopay import MethodProblem, PageState, SkipReason
@@ -72,6 +73,18 @@ class PlannedCharge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedAnnouncement:
+    """What is announced to a payer: at most *amount* for *items*, from *day* on."""
+
+    currency: str
+    account: str
+    method: str
+    items: tuple[PlannedItem, ...]
+    amount: Money
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSkip:
     """An invoice that is not charged, and why; `methods` are the problems by method."""
 
@@ -84,10 +97,11 @@ class PlannedSkip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutopayPlan:
-    """What is charged of one customer, and what is skipped."""
+    """What is charged of one customer, what is skipped, and what is announced to them."""
 
     customer: str
     charges: tuple[PlannedCharge, ...] = ()
+    announcements: tuple[PlannedAnnouncement, ...] = ()
     skips: tuple[PlannedSkip, ...] = ()
 
 
@@ -96,25 +110,36 @@ _NOBODY: Final = ""
 
 def plan(facts: AutopayFacts, policy: AutopayPolicy) -> AutopayPlan:
     """Return what is charged of a customer on the day of *facts*, and what is skipped."""
+    ahead = timedelta(days=max((each.lead for each in facts.methods), default=0))
     due = [
         item
         for item in facts.items
-        if (item.open.minor > 0 or item.held) and policy.charged_from(item) <= facts.on
+        if (item.open.minor > 0 or item.held) and policy.charged_from(item) - ahead <= facts.on
     ]
     due.sort(key=lambda item: (item.due, item.number))
     skips: list[PlannedSkip] = []
     groups: dict[tuple[str, str, str, str], list[AutopayItem]] = {}
+    told: dict[tuple[str, str, str, date], list[AutopayItem]] = {}
     by_id = {each.id: each for each in facts.methods}
     for item in due:
+        is_due = policy.charged_from(item) <= facts.on
         reason = _why_not(facts, item) if policy.enabled else SkipReason.TURNED_OFF
         if reason is not None:
-            skips.append(_skip(item, reason))
+            skips += [_skip(item, reason)] if is_due else []
             continue
         found, problems = _method_of(facts, policy, item)
         if found is None:
-            skips.append(_skip(item, SkipReason.NO_METHOD, problems))
+            skips += [_skip(item, SkipReason.NO_METHOD, problems)] if is_due else []
             continue
         presents = _presented(item, found)
+        if not presents and not _may_collect(facts, item, found):
+            day = _collection_day(facts, policy, item, found)
+            if day is not None:
+                told.setdefault((item.open.currency, found.account, found.id, day), []).append(item)
+            skips += [_skip(item, SkipReason.ANNOUNCED)] if is_due else []
+            continue
+        if not is_due:
+            continue
         key = (item.open.currency, found.account, found.id, presents)
         groups.setdefault(key, []).append(item)
     credit = dict(facts.credit) if policy.use_credit else {}
@@ -130,7 +155,49 @@ def plan(facts: AutopayFacts, policy: AutopayPolicy) -> AutopayPlan:
         charges += [] if charge is None else [charge]
         skips += left
     skips.sort(key=lambda each: each.number)
-    return AutopayPlan(customer=facts.customer, charges=tuple(charges), skips=tuple(skips))
+    return AutopayPlan(
+        customer=facts.customer,
+        charges=tuple(charges),
+        announcements=tuple(_announcement(*key, items) for key, items in told.items()),
+        skips=tuple(skips),
+    )
+
+
+def _may_collect(facts: AutopayFacts, item: AutopayItem, method: AutopayMethod) -> bool:
+    """Return whether *item* need not be announced, or was, for a day that has come."""
+    if not method.lead:
+        return True
+    return _is_announced(item) and item.announced is not None and item.announced.day <= facts.on
+
+
+def _is_announced(item: AutopayItem) -> bool:
+    """Return whether the payer knows of an amount that is not lower than the open one."""
+    return item.announced is not None and item.open <= item.announced.amount
+
+
+def _collection_day(
+    facts: AutopayFacts, policy: AutopayPolicy, item: AutopayItem, method: AutopayMethod
+) -> date | None:
+    """Return the day for which *item* is announced now; None if it was, or not yet."""
+    planned = policy.charged_from(item)
+    if _is_announced(item) or planned - timedelta(days=method.lead) > facts.on:
+        return None
+    return max(planned, facts.today + timedelta(days=method.lead))
+
+
+def _announcement(
+    currency: str, account: str, method: str, day: date, items: Sequence[AutopayItem]
+) -> PlannedAnnouncement:
+    return PlannedAnnouncement(
+        currency=currency,
+        account=account,
+        method=method,
+        items=tuple(
+            PlannedItem(id=item.id, number=item.number, amount=item.open) for item in items
+        ),
+        amount=Money(currency, sum(item.open.minor for item in items)),
+        day=day,
+    )
 
 
 def _skip(

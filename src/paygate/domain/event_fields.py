@@ -482,6 +482,11 @@ _WHOLE_TYPES: Final[Mapping[str, tuple[EventField, ...]]] = {
         ("commitment.created", "commitment.ended", "commitment.terminated"), _OF_COMMITMENT
     ),
     "notice.due": _OF_NOTICE,
+    "autopay.announced": (
+        *_OF_TRY,
+        _text("day", "The first day on which it can be charged.", "2026-12-11"),
+        _text("method", "The method that is to be charged.", "met_06618431491c210003a1"),
+    ),
     "autopay.retry_scheduled": (
         *_OF_FAILED_TRY,
         _text("day", "The first day of the next try.", "2026-12-04"),
@@ -497,6 +502,10 @@ _WHOLE_TYPES: Final[Mapping[str, tuple[EventField, ...]]] = {
             "The stored methods, each with the reason why it cannot be charged.",
             ["met_06618431491c210003a1 expired"],
         ),
+    ),
+    "method.expiring": (
+        *_OF_STORED_METHOD,
+        _whole("days", "Within how many days it expires: 30 or 7.", 30),
     ),
     "method.requires_action": _OF_METHOD_REQUEST,
     "method.not_stored": _OF_METHOD_REQUEST,

@@ -93,7 +93,12 @@ ON CONFLICT DO NOTHING
 """
 _TOLD = """
 SELECT 1 AS one FROM paygate_autopay_notice
-WHERE tenant = :tenant AND kind = :kind AND subject = :subject LIMIT 1
+WHERE tenant = :tenant AND kind = :kind AND subject = :subject AND occasion = :occasion LIMIT 1
+"""
+_ANNOUNCED = """
+SELECT facts, given_at FROM paygate_autopay_notice
+WHERE tenant = :tenant AND kind = 'announced' AND subject = :subject
+ORDER BY given_at DESC, occasion DESC LIMIT 1
 """
 _REFUSED = """
 SELECT 1 AS one FROM paygate_autopay_line l
@@ -293,10 +298,19 @@ def tell(tx: Tx, kind: str, subject: str, occasion: str, facts: Mapping[str, obj
     return bool(tx.run(_TELL, checksums.signed(checksums.AUTOPAY_NOTICE, params)))
 
 
-def is_told(tx: Tx, kind: str, subject: str) -> bool:
-    """Return whether a payer got such a notice about *subject*, on whatever occasion."""
-    params = {"tenant": tx.tenant, "kind": kind, "subject": subject}
+def is_told(tx: Tx, kind: str, subject: str, occasion: str = "") -> bool:
+    """Return whether a payer got such a notice about *subject* on that occasion."""
+    params = {"tenant": tx.tenant, "kind": kind, "subject": subject, "occasion": occasion}
     return tx.one(_TOLD, params) is not None
+
+
+def announced(tx: Tx, item: str) -> tuple[int, date, datetime] | None:
+    """Return the amount, the day and the instant of the last announcement of an item, or None."""
+    row = tx.one(_ANNOUNCED, {"tenant": tx.tenant, "subject": item})
+    if row is None:
+        return None
+    facts = json.loads(row["facts"])
+    return int(facts["open_minor"]), read_date(facts["day"]), read_instant(row["given_at"])
 
 
 def refuses(tx: Tx, run: str, accounts: Sequence[str]) -> frozenset[str]:

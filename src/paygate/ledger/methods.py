@@ -39,6 +39,12 @@ VALUES (
 ON CONFLICT (id) DO NOTHING
 """
 _BY_ID = "SELECT * FROM paygate_method WHERE tenant = :tenant AND id = :id"
+_EXPIRING = """
+SELECT m.* FROM paygate_method m JOIN paygate_mandate a ON a.id = m.mandate
+WHERE m.tenant = :tenant AND m.forgotten_at IS NULL AND m.expires >= :first AND m.expires <= :last
+  AND (m.expires, m.id) > (:after_day, :after) AND a.ended_at IS NULL
+ORDER BY m.expires, m.id LIMIT :limit
+"""
 _LISTING = paging.listing(
     "SELECT m.* FROM paygate_method m",
     table="paygate_method",
@@ -256,6 +262,21 @@ def token_of(tx: Tx, id_: str) -> tuple[Secret[str], str]:
     assert row is not None, f"method {id_} was just read"
     token = vault_of(tx).open(row["token_encrypted"], of=id_)
     return token, str(row["network_transaction_id"])
+
+
+def expiring(
+    tx: Tx, first: date, last: date, *, after: PaymentMethod | None, limit: int
+) -> list[PaymentMethod]:
+    """Return methods with a live mandate that expire from *first* to *last*, by expiry."""
+    params = {
+        "tenant": tx.tenant,
+        "first": write_date(first),
+        "last": write_date(last),
+        "after_day": "" if after is None else write_date(after.expires),
+        "after": "" if after is None else after.id,
+        "limit": limit,
+    }
+    return [method_of(row) for row in tx.all(_EXPIRING, params)]
 
 
 def set_default(tx: Tx, method: PaymentMethod) -> None:

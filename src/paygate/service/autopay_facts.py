@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from paygate.domain.autopay import AutopayItem, AutopayMethod, PageState, PastTry
+from paygate.domain.autopay import Announced, AutopayItem, AutopayMethod, PageState, PastTry
 from paygate.domain.autopay_plan import AutopayFacts
 from paygate.domain.kind import Operation
 from paygate.domain.money import Money
@@ -14,9 +14,10 @@ from paygate.ledger.autopay_items import LIVE
 from paygate.service import finding, withdrawing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
+    from paygate.domain.autopay import AutopayPolicy
     from paygate.gateway import Rail
     from paygate.ledger.autopay_items import ChargeableMethod, OwedItem, StoredTry
     from paygate.ledger.tx import Tx
@@ -39,13 +40,15 @@ def gather(
     today = customers.today(tx, customer)
     found = autopay_items.methods_of(tx, customer, today)
     promised = promises.promised_items(tx, customer, today)
+    methods = tuple(_method(each, accounts, off, unreadable, tx.autopay) for each in found)
     return AutopayFacts(
         customer=customer,
         subscription=subscriptions.live(tx, customer),
         items=tuple(
-            _item(tx, each, accounts, promised) for each in autopay_items.owed(tx, customer)
+            _item(tx, each, accounts, promised, announces=any(one.lead for one in methods))
+            for each in autopay_items.owed(tx, customer)
         ),
-        methods=tuple(_method(each, accounts, off, unreadable) for each in found),
+        methods=methods,
         on=on,
         today=today,
         now=tx.now,
@@ -63,6 +66,8 @@ def _item(
     owed: OwedItem,
     accounts: Mapping[str, GatewayAccount],
     promised: Collection[str],
+    *,
+    announces: bool,
 ) -> AutopayItem:
     pages, in_review = autopay_items.pages_and_reviews(tx, owed.id)
     tries = autopay_items.tries_of(tx, owed.id)
@@ -80,8 +85,24 @@ def _item(
         in_review=in_review,
         held=owed.claimed.minor > 0,
         page=_page(tx, pages, accounts),
+        announced=_announced(tx, owed, tries) if announces else None,
         tries=tuple(_past(each) for each in tries),
     )
+
+
+def _announced(tx: Tx, owed: OwedItem, tries: Sequence[StoredTry]) -> Announced | None:
+    """Return the last announcement of an item; None if a try came after it, and used it."""
+    found = autopay_items.announced(tx, owed.id)
+    if found is None:
+        return None
+    minor, day, given_at = found
+    asked = [each.ended_at for each in tries if each.retry_class not in _NOT_ASKED]
+    if any(ended is not None and ended >= given_at for ended in asked):
+        return None
+    return Announced(Money(owed.open.currency, minor), day)
+
+
+_NOT_ASKED: Final = (RetryClass.NOT_SENT, RetryClass.REFUSED, RetryClass.NOT_ARRIVED)
 
 
 def _past(one: StoredTry) -> PastTry:
@@ -125,6 +146,7 @@ def _method(
     accounts: Mapping[str, GatewayAccount],
     off: Collection[str],
     unreadable: Collection[str],
+    policy: AutopayPolicy,
 ) -> AutopayMethod:
     account = accounts.get(found.account)
     rail = None if account is None else account.traits.rails.get(found.kind)
@@ -141,6 +163,7 @@ def _method(
         expires=found.expires,
         blocked=found.blocked,
         rests_until=found.rests_until,
+        lead=_lead(found, policy),
         declines=found.declines,
         declines_today=found.declines_today,
         account_off=not (enabled and charges),
@@ -150,6 +173,13 @@ def _method(
         minimum=_limits(rail, smallest=True),
         maximum=_limits(rail, smallest=False),
     )
+
+
+def _lead(found: ChargeableMethod, policy: AutopayPolicy) -> int:
+    """Return how many days before a collection by the method it is announced."""
+    if found.notice_days is not None:
+        return found.notice_days
+    return 0 if found.ceiling is not None else policy.lead_days.get(found.kind, 0)
 
 
 def _limits(rail: Rail | None, *, smallest: bool) -> tuple[Money, ...]:

@@ -57,17 +57,17 @@ from paygate.ledger import (
     subscriptions,
 )
 from paygate.ledger.tx import LOGGER, TimedIds
-from paygate.service import autopay_facts, collect, credit, finding
+from paygate.service import autopay_facts, collect, credit, expiring, finding
 from paygate.service.collect import CollectOrder
 from paygate.service.credit import Use
 from paygate.service.events import AUTOPAY
 from paygate.service.flow import Flow, look, repeatable, together, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import date
 
-    from paygate.domain.autopay_plan import PlannedCharge
+    from paygate.domain.autopay_plan import PlannedAnnouncement, PlannedCharge
     from paygate.domain.method import PaymentMethod
     from paygate.domain.payment import Payment
     from paygate.ledger.autopay_runs import StoredLine, StoredRun
@@ -85,6 +85,8 @@ LEASE: Final = timedelta(minutes=15)
 
 _EASTERNMOST: Final = timedelta(hours=14)
 _PLANS_MAX: Final = 5
+_AHEAD_MAX: Final = 60
+"""How many days before a collection it can be announced."""
 
 
 class _Changed(Exception):
@@ -156,7 +158,7 @@ def dry_run(on: date | None, accounts: Mapping[str, GatewayAccount]) -> Flow[Aut
         for customer in page:
             work = partial(_planned, customer=customer, on=day, run=None, accounts=accounts)
             made = yield from look(work)
-            if made is not None and (made.charges or made.skips):
+            if made is not None and (made.charges or made.skips or made.announcements):
                 plans.append(made)
         if len(page) < PAGE:
             break
@@ -222,6 +224,7 @@ def _pass(
     pages: int | None,
 ) -> Flow[None]:
     """Go through the customers from where the run is, and store how far it is."""
+    yield from expiring.announce(on)
     for number in itertools.count(1):
         stored = yield from look(partial(_stored, on=on))
         this = _Run(stored=stored, accounts=accounts, timing=timing)
@@ -274,7 +277,8 @@ def _customers(tx: Tx, *, on: date, after: str, limit: int = PAGE) -> list[str]:
     """Return the next customers with an invoice that may be charged on the day *on*."""
     policy = tx.autopay
     due = None if policy.when is ChargeOn.ISSUE else on + timedelta(days=policy.days_before)
-    return autopay_runs.customers(tx, after=after, due=due, limit=limit)
+    ahead = None if due is None else due + timedelta(days=_AHEAD_MAX)
+    return autopay_runs.customers(tx, after=after, due=due, ahead=ahead, limit=limit)
 
 
 # --- One customer ---------------------------------------------------------------------------
@@ -339,6 +343,8 @@ def _customer(this: _Run, customer: str) -> Flow[_Done]:
         if not changed:
             break
     assert made is not None, "a plan was made"
+    for announcement in made.announcements:
+        yield from _announce(work, announcement, customer)
     skips = [each for each in made.skips if each.id not in charged]
     yield from _tell(customer, skips)
     made = replace(made, skips=tuple(skips))
@@ -402,6 +408,33 @@ def _tell(customer: str, skips: list[PlannedSkip]) -> Flow[None]:
 
 
 _NO_METHOD: Final = "no_method"
+
+
+def _announce(
+    planned: Callable[[Tx], AutopayPlan | None], announcement: PlannedAnnouncement, customer: str
+) -> Flow[None]:
+    """Announce a collection to the payer once, if it is still planned."""
+
+    def work(tx: Tx) -> None:
+        holding.hold(tx, customers=(customer,))
+        made = planned(tx)
+        if made is None or announcement not in made.announcements:
+            return
+        day = announcement.day.isoformat()
+        facts: dict[str, object] = {
+            "customer": customer,
+            "invoices": [each.number for each in announcement.items],
+            "amount_minor": announcement.amount.minor,
+            "currency": announcement.currency,
+            "day": day,
+            "method": announcement.method,
+        }
+        for each in announcement.items:
+            about = facts | {"open_minor": each.amount.minor}
+            autopay_items.tell(tx, "announced", each.id, f"{day} {each.amount.minor}", about)
+        outbox.emit(tx, "autopay.announced", f"customer:{customer}", facts)
+
+    yield from transact(work)
 
 
 # --- One charge -----------------------------------------------------------------------------

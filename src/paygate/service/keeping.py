@@ -210,11 +210,11 @@ def hear(tx: Tx, account: str, news: MethodNews, at: datetime | None) -> bool:
     return known
 
 
-def emit(tx: Tx, type_: str, id_: str, reason: str = "") -> None:
+def emit(tx: Tx, type_: str, id_: str, reason: str = "", *, days: int | None = None) -> None:
     """Emit an event about a stored method, with its facts."""
     method = methods.by_id(tx, id_)
     assert method is not None, f"method {id_} was just written"
-    facts = {
+    facts: dict[str, object] = {
         "method": id_,
         "customer": method.customer,
         "account": method.account,
@@ -225,6 +225,8 @@ def emit(tx: Tx, type_: str, id_: str, reason: str = "") -> None:
     }
     if reason:
         facts["reason"] = reason
+    if days is not None:
+        facts["days"] = days
     outbox.emit(tx, type_, id_, facts)
 
 

@@ -74,6 +74,7 @@ def agree(world: World, name: str, rolls: Dice) -> None:
         scope=MandateScope.FUTURE_AND_PENDING if pending else MandateScope.FUTURE,
         pending=pending,
         ceiling=Money("USD", 2000) if rolls.random() < 0.3 else None,
+        notice_days=0 if rolls.random() < 0.8 else 2,
     )
     key, host = f"agree-{name}", rolls.choice(world.hosts)
     flow = host.enroll(customer, via=profile.name, key=key, method=token, mandate=mandate)

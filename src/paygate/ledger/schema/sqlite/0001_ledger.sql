@@ -888,6 +888,8 @@ CREATE INDEX paygate_method_by_customer ON paygate_method (tenant, customer, cre
 CREATE UNIQUE INDEX paygate_method_default ON paygate_method (tenant, customer)
   WHERE is_default = 1;
 CREATE INDEX paygate_method_of_tenant ON paygate_method (tenant, id);
+CREATE INDEX paygate_method_expiring ON paygate_method (tenant, expires, id)
+  WHERE forgotten_at IS NULL AND expires IS NOT NULL;
 CREATE INDEX paygate_method_by_reference ON paygate_method (tenant, account, reference)
   WHERE reference <> '';
 
