@@ -262,7 +262,6 @@ class AutopayPolicy:
       have narrower limits. What is below is carried until a later invoice reaches it.
     - A page that the payer opened less than `page_rest` ago is left alone. One that cannot be
       withdrawn and has no end is waited out for `page_wait`.
-
     - `lead_days` says by kind how many days before a collection its amount and day are announced:
       ten for a bank account, as Regulation E wants it for amounts that vary (12 CFR
       1005.10(d)), and none for a card. A mandate with `notice_days` says it for itself, and one

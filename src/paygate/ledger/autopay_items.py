@@ -98,7 +98,6 @@ WHERE tenant = :tenant AND kind = :kind AND subject = :subject AND occasion = :o
 _ANNOUNCED = """
 SELECT facts, given_at FROM paygate_autopay_notice
 WHERE tenant = :tenant AND kind = 'announced' AND subject = :subject
-ORDER BY given_at DESC, occasion DESC LIMIT 1
 """
 _REFUSED = """
 SELECT 1 AS one FROM paygate_autopay_line l
@@ -306,9 +305,10 @@ def is_told(tx: Tx, kind: str, subject: str, occasion: str = "") -> bool:
 
 def announced(tx: Tx, item: str) -> tuple[int, date, datetime] | None:
     """Return the amount, the day and the instant of the last announcement of an item, or None."""
-    row = tx.one(_ANNOUNCED, {"tenant": tx.tenant, "subject": item})
-    if row is None:
+    rows = tx.all(_ANNOUNCED, {"tenant": tx.tenant, "subject": item})
+    if not rows:
         return None
+    row = max(rows, key=lambda each: (each["given_at"], each["facts"]))
     facts = json.loads(row["facts"])
     return int(facts["open_minor"]), read_date(facts["day"]), read_instant(row["given_at"])
 
