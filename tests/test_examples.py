@@ -82,7 +82,13 @@ def test_a_year_of_automatic_payment(tmp_path: Path) -> None:
     assert (year.returncode, year.stderr) == (0, "")
     lines = year.stdout.splitlines()
     assert lines[-1] == "charged: 240.00 USD, still open: nothing"
-    assert sum("invoice.paid" in line for line in lines) == 12
+    paid = [line.split()[-1] for line in lines if "invoice.paid" in line]
+    assert (len(paid), len(set(paid))) == (13, 12), "one was paid again after its return"
+    assert [line for line in lines if "announced" in line] == [
+        "2027-11-05 autopay.announced 2027-11 on 2027-11-15",
+        "2027-12-05 autopay.announced 2027-12 on 2027-12-15",
+    ]
+    assert [line.split()[0] for line in lines if "reopened" in line] == ["2027-11-20"]
     assert [line.split()[0] for line in lines if "given_up" in line] == ["2027-06-30"]
     assert not_ignored(tmp_path) == []
 
