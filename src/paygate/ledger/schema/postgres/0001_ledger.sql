@@ -1634,6 +1634,7 @@ CREATE TRIGGER paygate_account_settings_counted AFTER INSERT ON paygate_account_
 CREATE TRIGGER paygate_allocation_counted AFTER INSERT ON paygate_allocation
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_api_key_counted AFTER INSERT ON paygate_api_key
+  FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_bank_account_counted AFTER INSERT ON paygate_bank_account
   FOR EACH ROW EXECUTE FUNCTION paygate_count_row();
 CREATE TRIGGER paygate_bank_file_counted AFTER INSERT ON paygate_bank_file
