@@ -574,3 +574,53 @@ def test_it_is_checked_and_hidden(server: MailCatcher, shop: tuple[Cashier, Fake
 
     with pytest.raises(NoResponse, match="the sink 'mail'"):
         check("mail")
+
+
+# --- Messages to customers who pay late -------------------------------------------------------
+
+
+def notice(kind: str, language: str) -> Delivery:
+    facts: dict[str, Any] = {"number": "A", "due": "2026-01-01", "days": 21}
+    money: dict[str, Any] = {"amount_minor": 3000, "currency": "USD"}
+    after: dict[str, Any] = {"next_state": "terminated", "next_on": "2026-03-02"}
+    return delivery("notice.due", kind=kind, language=language, **facts, **money, **after)
+
+
+def test_a_notice_is_worded_by_its_kind_in_the_language_of_the_customer(
+    server: MailCatcher,
+) -> None:
+    words = {
+        "suspended.de": {"subject": "Gesperrt: {number}", "text": "Offen: {amount}"},
+        "overdue": {"subject": "Please pay {number}", "text": "{amount}"},
+    }
+    sink = smtp(server, notices=words)
+    for kind, language in (
+        ("suspended", "de-CH"),
+        ("suspended", "fr"),
+        ("overdue", "de"),
+        ("restored", ""),
+        ("of the host", "de"),
+    ):
+        sink.send(notice(kind, language))
+
+    mails = [each.message for each in server.caught]
+    assert [str(each["Subject"]) for each in mails] == [
+        "Gesperrt: A",
+        "Your service is suspended",
+        "Please pay A",
+        "Your service is restored",
+    ]
+    assert "terminated on 2026-03-02" in parts(mails[1])["text/plain"]
+    assert "{" not in "".join(parts(each)["text/plain"] for each in mails)
+
+
+def test_notices_are_mailed_only_if_the_settings_name_one() -> None:
+    given = {"host": "mail.example", "sender": "Acme <billing@acme.example>"}
+    words = {"subject": "{number}", "text": "{amount}"}
+
+    assert "notice.due" not in SmtpSettings.model_validate(given).events()
+    for more in ({"notices": {"overdue.pt-BR": words}}, {"templates": {"notice.due": words}}):
+        assert SmtpSettings.model_validate(given | more).events() == ("notice.due",)
+    for wrong in ({"Overdue": words}, {"overdue.": words}, {"overdue": words | {"text": "{x}"}}):
+        with pytest.raises(ValidationError):
+            SmtpSettings.model_validate(given | {"notices": wrong})

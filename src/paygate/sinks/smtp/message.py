@@ -28,7 +28,7 @@ def message_of(delivery: Delivery, settings: SmtpSettings) -> EmailMessage | Non
     Its id is made from the id of the event, and its date is that of the event, so that a mail
     system recognizes a repetition.
     """
-    template = settings.all_templates().get(delivery.event.type)
+    template = settings.template_of(delivery.event)
     recipients = _recipients(delivery, settings)
     if template is None or not recipients:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from paygate.driver import Secret, Settings
-from paygate.sinks.smtp.templates import BUILT_IN, Template
+from paygate.sinks.smtp.templates import BUILT_IN, NOTICE, NOTICES, Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paygate.domain.event import Event
+
 PORTS: Final[Mapping[str, int]] = {"starttls": 587, "tls": 465, "none": 25}
 """The usual port for each kind of security."""
 
+_KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,39}(\.[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?")
 DEFAULT: Final = ("payment.succeeded", "payment.refunded")
 """The event types that are mailed if the settings have no templates."""
 
@@ -50,6 +54,10 @@ class SmtpSettings(Settings):
     """The name that templates show as `{merchant}`; by default that of the sender."""
     templates: dict[str, Template] = Field(default_factory=dict[str, Template])
     """Subject and body by event type; they replace the built-in ones of these types."""
+    notices: dict[str, Template] = Field(default_factory=dict[str, Template])
+    """Subject and body of the messages to customers who pay late, by kind, such as `suspended`, or
+    by kind and language, such as `suspended.de`; they replace the built-in ones, which are in
+    English. With any, `notice.due` is mailed."""
     attach_documents: bool = True
     """Whether a mail about a new invoice carries its documents: yours, or else the PDF
     that is drawn with the letterhead. Give `invoice.generated` a template to have such mails."""
@@ -79,6 +87,18 @@ class SmtpSettings(Settings):
             template.check(type_)
         return value
 
+    @field_validator("notices")
+    @classmethod
+    def _name_kinds(cls, value: dict[str, Template]) -> dict[str, Template]:
+        for name, template in value.items():
+            if not _KIND.fullmatch(name):
+                raise ValueError(
+                    f"{name[:80]!r} is not a kind of notice such as suspended, or one with a "
+                    "language, such as suspended.de"
+                )
+            template.check(NOTICE)
+        return value
+
     @model_validator(mode="after")
     def _login_is_encrypted(self) -> Self:
         if bool(self.username) is not bool(self.password):
@@ -91,9 +111,27 @@ class SmtpSettings(Settings):
         """Return the templates by event type: the built-in ones, with those of the host."""
         return {**BUILT_IN, **self.templates}
 
+    def template_of(self, event: Event) -> Template | None:
+        """
+        Return the template of the mail about *event*, or None.
+
+        That of a notice is for its kind in the customer's language, else for its kind, else the one
+        for all notices.
+        """
+        if event.type == NOTICE:
+            kind, language = str(event.data["kind"]), str(event.data["language"])
+            known = {**NOTICES, **self.notices}
+            for name in (f"{kind}.{language}", f"{kind}.{language.partition('-')[0]}", kind):
+                if name in known:
+                    return known[name]
+        return self.all_templates().get(event.type)
+
     def events(self) -> tuple[str, ...]:
         """Return the event types that are mailed unless the host sets a filter."""
-        return tuple(self.templates) or DEFAULT
+        mailed = tuple(self.templates)
+        if self.notices:
+            mailed = (*mailed, NOTICE) if NOTICE not in mailed else mailed
+        return mailed or DEFAULT
 
 
 def address(text: str) -> Address:

@@ -80,3 +80,45 @@ BUILT_IN: Final[Mapping[str, Template]] = {
     ),
 }
 """The templates by event type that are used unless the host has others."""
+
+NOTICE: Final = "notice.due"
+"""The event that a customer is to get a message; its kind and language choose the words."""
+
+NOTICES: Final[Mapping[str, Template]] = {
+    "overdue": Template(
+        subject="Invoice {number} is overdue",
+        text="Hello {customer_name}\n\n"
+        "Invoice {number} was due on {due}, and {amount} is open. If you have just paid, thank "
+        "you; otherwise please pay.\n\n{merchant}\n",
+    ),
+    "overdue_again": Template(
+        subject="Second reminder: invoice {number} is overdue",
+        text="Hello {customer_name}\n\n"
+        "Invoice {number} was due {days} days ago, and {amount} is open. Without a payment, your "
+        "service will be {next_state} from {next_on} on.\n\n{merchant}\n",
+    ),
+    "limited": Template(
+        subject="Your service is limited",
+        text="Hello {customer_name}\n\n"
+        "Invoice {number} was due {days} days ago, and {amount} is open, so your service is "
+        "limited. Without a payment, it will be {next_state} from {next_on} on.\n\n{merchant}\n",
+    ),
+    "suspended": Template(
+        subject="Your service is suspended",
+        text="Hello {customer_name}\n\n"
+        "Invoice {number} was due {days} days ago, and {amount} is open, so your service is "
+        "suspended. It is restored when you have paid. Otherwise it will be {next_state} on "
+        "{next_on}.\n\n{merchant}\n",
+    ),
+    "terminated": Template(
+        subject="Your contract has ended",
+        text="Hello {customer_name}\n\n"
+        "Invoice {number} was due {days} days ago, and {amount} is still open, so your contract "
+        "has ended.\n\n{merchant}\n",
+    ),
+    "restored": Template(
+        subject="Your service is restored",
+        text="Hello {customer_name}\n\nYour service is restored. Thank you.\n\n{merchant}\n",
+    ),
+}
+"""The templates of messages to customers who pay late, by kind, unless the host has others."""
