@@ -114,6 +114,12 @@ def _pages(rounds: int) -> list[Measured]:
     return pages.measure(rounds)
 
 
+def _api(rounds: int) -> list[Measured]:
+    from benchmarks import api
+
+    return api.measure(rounds)
+
+
 def _postgres(rounds: int) -> list[Measured]:
     from benchmarks import on_postgres
 
@@ -133,6 +139,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "webhooks-out": _webhooks_out,
     "bitcoin": _bitcoin,
     "pages": _pages,
+    "api": _api,
     "postgres": _postgres,
     "due-work": _due_work,
     "invoice-run": _invoice_run,

@@ -45,22 +45,22 @@ def capture(made: Path) -> list[Payment]:
     """Collect every invoice of a copy of *made*, and return the writes of each payment."""
     path = ledgers.fresh(made, "captured.db")
     reader = sqlite3.connect(path, isolation_level=None)
-    tables = _tables(reader)
+    tables = tables_of(reader)
     between: list[Image] = []
 
     class Watched(FakeGateway):
         def answer(self, request: Request) -> Response:
-            between.append(_image(reader, tables))
+            between.append(image_of(reader, tables))
             return super().answer(request)
 
     payments: list[Payment] = []
-    before = _image(reader, tables)
+    before = image_of(reader, tables)
     with Cashier.open(f"sqlite:///{path}", gateways={"card": Watched()}) as cashier:
         for number in ledgers.NUMBERS:
             cashier.collect(number, via="card", method="tok_visa", key=f"checkout-{number}")
-            after = _image(reader, tables)
+            after = image_of(reader, tables)
             [opened] = between
-            payments.append((_writes(before, opened), _writes(opened, after)))
+            payments.append((writes_between(before, opened), writes_between(opened, after)))
             before = after
             between.clear()
     reader.close()
@@ -89,7 +89,7 @@ def run(made: Path, payments: list[Payment], cpu_us: list[float]) -> float:
     return len(payments) / taken
 
 
-def _tables(reader: sqlite3.Connection) -> list[Table]:
+def tables_of(reader: sqlite3.Connection) -> list[Table]:
     """Return the tables, parents before those that refer to them."""
     names = reader.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
     tables: list[Table] = []
@@ -101,7 +101,7 @@ def _tables(reader: sqlite3.Connection) -> list[Table]:
     return tables
 
 
-def _image(reader: sqlite3.Connection, tables: list[Table]) -> Image:
+def image_of(reader: sqlite3.Connection, tables: list[Table]) -> Image:
     return {
         table: {
             tuple(row[place] for place in table.key): row
@@ -111,7 +111,7 @@ def _image(reader: sqlite3.Connection, tables: list[Table]) -> Image:
     }
 
 
-def _writes(before: Image, after: Image) -> list[Statement]:
+def writes_between(before: Image, after: Image) -> list[Statement]:
     """Return the statements that turn *before* into *after*."""
     writes: list[Statement] = []
     for table, rows in after.items():

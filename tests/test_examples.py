@@ -7,18 +7,24 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 import pytest
+from cryptography.fernet import Fernet
 from httpx import ASGITransport, AsyncClient, Client, Response
 
 from examples import stripe_fastapi
+from examples.checkout_fastapi import payments, shop
 from examples.webhooks_fastapi import make_app, served
 from paygate import AsyncCashier, Cashier, Money
 from paygate.testing import FakeClock, FakeGateway
+from paygate.web.results import write_result
 from tests.support.simulated_stripe import SimulatedStripe, serving
+from tests.web.serving import asgi_served
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -496,3 +502,60 @@ def test_the_driver_of_a_stranger_passes_the_kit_outside_of_this_tree(tmp_path: 
 
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed, " in done.stdout
+
+
+def test_a_portal_goes_through_an_order_by_http(tmp_path: Path) -> None:
+    done = run("payment_link.py", tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "1. entry: 49.00 USD for order-7",
+        "2. the same request again: the same entry is True",
+        "3. link: the payer is sent to /pay/l/… is True",
+        "4. the payer chooses the wallet, and pays on its page",
+        "5. the payer comes home: succeeded, 49.00 USD, for the screen only",
+        "6. the portal reads: succeeded, 49.00 came",
+        "7. or the events say so: prepayment.paid is True",
+        "8. the invoice with the key is paid, the entry balanced",
+        "9. receipt and statement: True; 9.00 go back: succeeded",
+        "the books are sound",
+    ]
+    assert not_ignored(tmp_path) == []
+
+
+async def test_a_shop_in_fastapi_delivers_after_a_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, home = Fernet.generate_key(), "https://shop.example"
+    with Cashier.in_memory(gateways={"card": FakeGateway()}, page_keys=[key]) as cashier:
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await made[-1](scope, receive, send)
+
+        made: list[Any] = []
+        with asgi_served(app, lifespan="off") as origin:
+            web = payments.web_of(origin, home, key)
+            made.append(payments.make_app(cashier, web))
+            for name, value in payments.settings(cashier, web, home).items():
+                monkeypatch.setenv(name, value)
+            async with AsyncClient(transport=ASGITransport(shop.app), base_url=home) as buyer:
+                new = (await buyer.get("/orders/1001")).json()
+                sent = [await buyer.post("/orders/1001/checkout") for _ in range(2)]
+                assert (await buyer.post("/orders/7/checkout")).status_code == 404
+                to = {each.headers["location"] for each in sent}
+                assert len(to) == 1
+                link = cashier.link_of(to.pop().rpartition("/")[2])
+                assert link.token is not None
+                payment = cashier.pay_link(
+                    link.token, given=cashier.begin_try(link), via="card", method="tok_visa"
+                )
+                result = write_result(
+                    web, payment, origin=home, tenant="main", now=datetime.now(UTC)
+                )
+                greeted = (await buyer.get("/thanks", params={"result": result})).json()
+                forged = (await buyer.get("/thanks", params={"result": f"{result}x"})).json()
+                paid = (await buyer.get("/orders/1001")).json()
+        assert cashier.fsck() == []
+
+    assert (new["payment"], new["deliver"]) == ("new", "False")
+    assert greeted == {"said": "49.00 USD: succeeded"}
+    assert forged == {"said": "Thank you. We will write to you."}
+    assert (paid["payment"], paid["deliver"]) == ("paid", "True")

@@ -8,6 +8,7 @@ from paygate.cashier import arguments
 from paygate.cashier.base import OnLedger
 from paygate.cashier.verbs import verb
 from paygate.domain.statement import AccountStatement
+from paygate.errors import InvalidValue
 from paygate.service.flow import look
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Statements(OnLedger):
 
         who = arguments.customer_id(customer, "customer")
         code = arguments.currency(currency, "currency")
+        if not code:
+            raise InvalidValue("name the currency: a statement has one", argument="currency")
         page = self._page(
             arguments.statement_line(after, "after"),
             limit,

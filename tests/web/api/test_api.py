@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pypdfium2
@@ -563,3 +563,87 @@ async def test_a_statement_over_pages_of_lines_is_whole(
     assert all(f"INV-{number}" in text for number in range(8))
     assert text.count("Opening balance") == text.count("Closing balance") == 1
     assert "Closing balance $8.00" in " ".join(text.split())
+
+
+async def test_a_statement_that_nobody_could_read_is_refused(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paygate.web.api.endpoints._LINES", 2)
+    monkeypatch.setattr("paygate.web.api.endpoints._LINES_MAX", 4)
+    for number in range(5):
+        shop.cashier.issue(
+            number=f"INV-{number}", customer="C-1", total=Money.of("USD", "1.00"), due="2031-12-31"
+        )
+    async with calling(shop, "read") as program:
+        answer = await program.get("/v1/customers/C-1/statement.pdf", currency="USD")
+
+    assert (answer.status_code, "shorter" in answer.json()["detail"]) == (409, True)
+
+
+async def test_escapes_hide_no_second_member(shop: Shop) -> None:
+    body = json.dumps(entry())[:-1] + ', "\\u0063ustomer": "C-2"}'
+    async with calling(shop) as program:
+        headers = program.headers(**{"idempotency-key": "k", "content-type": "application/json"})
+        answer = await program.client.post(
+            f"{PREFIX}/v1/prepayments", content=body, headers=headers
+        )
+
+    assert (answer.status_code, "twice" in answer.json()["detail"]) == (400, True)
+
+
+async def test_a_body_without_a_length_is_read_up_to_the_limit_only(shop: Shop) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 10_000
+            yield b"x" * 10_000
+
+    async with calling(shop) as program:
+        headers = program.headers(**{"idempotency-key": "k", "content-type": "application/json"})
+        answer = await program.client.post(
+            f"{PREFIX}/v1/prepayments", content=endless(), headers=headers
+        )
+
+    assert answer.status_code == 413
+    assert sent < 200_000
+
+
+async def test_two_keys_in_one_request_are_none(shop: Shop) -> None:
+    async with calling(shop) as program:
+        other = shop.key("read")
+        answer = await program.client.get(
+            f"{PREFIX}/v1/events",
+            headers=[
+                ("authorization", f"Bearer {program.secret}"),
+                ("authorization", f"Bearer {other}"),
+            ],
+        )
+
+    assert answer.status_code == 401
+
+
+async def test_entries_with_one_order_key_at_once_are_one(shop: Shop) -> None:
+    async with calling(shop) as program:
+        asked = [program.post("/v1/prepayments", entry(link={}), key=f"k-{n}") for n in range(6)]
+        answers = await asyncio.gather(*asked)
+
+    assert sorted(each.status_code for each in answers) == [201, *[409] * 5]
+    assert len(shop.cashier.prepayments()) == len(shop.cashier.links()) == 1
+
+
+@pytest.mark.parametrize(
+    "hint", ["X-Forwarded-For: 198.51.100.7", "X-Real-IP: 198.51.100.7", "Forwarded: for=9.9.9.9"]
+)
+async def test_a_header_of_the_visitor_does_not_reset_the_count(shop: Shop, hint: str) -> None:
+    name, _, value = hint.partition(": ")
+    async with calling(shop, refused_per_minute=3) as program:
+        statuses = []
+        for number in range(5):
+            secret = f"pgk_{number:043}"
+            headers = {"authorization": f"Bearer {secret}", name: f"{value}{number}"}
+            answer = await program.client.get(f"{PREFIX}/v1/events", headers=headers)
+            statuses.append(answer.status_code)
+
+    assert statuses == [401, 401, 401, 429, 429]

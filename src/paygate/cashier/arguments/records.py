@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, cast
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from paygate.domain.prepayment import Prepayment
 
 
+_STATEMENT_LINE: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{15}\+00:00 \S{1,300}")
 ITEMS_MAX: Final = 1_000
 """How many invoices one payment can be for."""
 
@@ -170,7 +172,10 @@ def statement_line(value: object, name: str) -> str:
     """Return the id of a line of an account statement."""
     from paygate.domain.statement import StatementLine
 
-    return _id(value, name, StatementLine)
+    found = _id(value, name, StatementLine)
+    if found and not _STATEMENT_LINE.fullmatch(found):
+        refuse(name, "a StatementLine, or the id of one", value)
+    return found
 
 
 def link_id(value: object, name: str) -> str:

@@ -265,7 +265,7 @@ async def read_statement(asked: Asked) -> Answer:
     )
     # What is booked from now on is on a later statement; its pages must not differ.
     end = query.until or asked.cashier.now() + timedelta(microseconds=1)
-    after = ""
+    after, drawn_lines = "", 0
     while True:
         page: AccountStatement = await asked.run(
             asked.cashier.statement,
@@ -277,14 +277,21 @@ async def read_statement(asked: Asked) -> Answer:
             limit=_LINES,
         )
         await asked.run(paper.add, page)
+        drawn_lines += len(page.lines)
         if len(page.lines) < _LINES:
             break
+        if drawn_lines >= _LINES_MAX:
+            raise ProblemError(
+                409, f"the period has more than {_LINES_MAX:,} lines; choose a shorter one"
+            )
         after = page.lines[-1].id
     drawn: bytes = await asked.run(paper.finish)
     return Answer(body=drawn, media_type=MEDIA_TYPE, file_name="statement.pdf")
 
 
 _LINES: Final = 500
+_LINES_MAX: Final = 20_000
+"""More lines are no paper that anybody reads, and would occupy the server for long."""
 
 
 # --- Events ----------------------------------------------------------------------------------
