@@ -90,6 +90,12 @@ def _due_work(rounds: int) -> list[Measured]:
     return due_work.measure(rounds)
 
 
+def _bank_statement(rounds: int) -> list[Measured]:
+    from benchmarks import bank_statement
+
+    return bank_statement.measure(rounds)
+
+
 def _invoice_run(rounds: int) -> list[Measured]:
     from benchmarks import invoice_run
 
@@ -142,13 +148,22 @@ BENCHMARKS: dict[str, Callable[[int], list[Measured]]] = {
     "api": _api,
     "postgres": _postgres,
     "due-work": _due_work,
+    "bank-statement": _bank_statement,
     "invoice-run": _invoice_run,
     "scale": _scale,
     "sweeps": _sweeps,
 }
 
 # Those that take minutes and much disk, or need a server, run only if they are named.
-_ASKED_FOR = ("due-work", "invoice-run", "postgres", "scale", "sweeps", "webhooks-out")
+_ASKED_FOR = (
+    "bank-statement",
+    "due-work",
+    "invoice-run",
+    "postgres",
+    "scale",
+    "sweeps",
+    "webhooks-out",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

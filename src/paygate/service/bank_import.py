@@ -1,8 +1,9 @@
 """Importing bank statements: every movement of the bank becomes one line, whatever says it.
 
-A file is read twice. The first reading checks all of it: that it can be read, that it is of this
-account, and whether its balances hold. So a file that is refused has changed nothing. The second
-reading stores its lines, in groups of one transaction each. A line has an identity, and is stored
+All of a file is read and checked before any of it is stored: that it can be read, that it is of
+this account, and whether its balances hold. So a file that is refused has changed nothing.
+Meanwhile its entries are in a temporary file without a name. Then its lines are stored, in groups
+of one transaction each. A line has an identity, and is stored
 once: importing a file again, or one that overlaps it, stores nothing new. So an import that died
 can be run again, and needs no memory of where it was.
 
@@ -17,11 +18,13 @@ there. So the bank's balance in the ledger is that of the bank, explained or not
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 from paygate.domain.bank_account import is_same_number
 from paygate.domain.bank_line import LineClass, LineState
@@ -176,11 +179,36 @@ def import_file(order: ImportOrder) -> Flow[StatementImport]:
     if is_known:
         return StatementImport(account=account.name, repeated=True)
     order.source.seek(0)
-    checked = list(_check(order.read(order.source), account))
-    order.source.seek(0)
+    with TemporaryFile() as spool:
+        checked = list(_check(_keeping(order.read(order.source), spool), account))
+        spool.seek(0)
+        done = yield from _store_all(order, account, checked, _kept(spool))
+    yield from repeatable(partial(_end_in, account.name, digest, len(checked)))
+    return done
+
+
+def _keeping(parts: Iterable[StatementPart], spool: IO[bytes]) -> Iterator[StatementPart]:
+    for part in parts:
+        pickle.dump(part, spool, protocol=pickle.HIGHEST_PROTOCOL)
+        yield part
+
+
+def _kept(spool: IO[bytes]) -> Iterator[StatementPart]:
+    while True:
+        try:
+            yield pickle.load(spool)  # noqa: S301  (what `_keeping` wrote)
+        except EOFError:
+            return
+
+
+def _store_all(
+    order: ImportOrder,
+    account: BankAccount,
+    checked: Sequence[_Checked],
+    parts: Iterator[StatementPart],
+) -> Flow[StatementImport]:
     report = _Report(order)
     seen: set[str] = set()
-    parts = order.read(order.source)
     for each in checked:
         entries = _entries_of(parts)
         if each.digest in seen:  # the file has this statement twice
@@ -190,7 +218,6 @@ def import_file(order: ImportOrder) -> Flow[StatementImport]:
         statement = yield from repeatable(partial(_begin_in, account.name, each))
         report.begin(each, is_gap=statement.is_gap)
         yield from _store(account, each, statement.id, entries, report)
-    yield from repeatable(partial(_end_in, account.name, digest, len(checked)))
     return report.now()
 
 
