@@ -59,6 +59,7 @@ PUBLIC = [
     "CardCheck",
     "CardChecks",
     "Cashier",
+    "ChargeFact",
     "ChargeReason",
     "ChargeReasonWord",
     "Chargeback",

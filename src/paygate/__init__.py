@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from paygate.domain.campaign import Campaign, CustomerState, Stage
     from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
     from paygate.domain.chargeback import Chargeback, Dispute, DisputeState
-    from paygate.domain.charging import ChargeReason
+    from paygate.domain.charging import ChargeFact, ChargeReason
     from paygate.domain.commitment import Commitment, CommitmentStatus, OnDefault
     from paygate.domain.credit import Balance, Credit, CreditReason
     from paygate.domain.creditor_reference import creditor_reference
@@ -229,6 +229,7 @@ _HOMES = {
     "Chargeback": "domain.chargeback",
     "Dispute": "domain.chargeback",
     "DisputeState": "domain.chargeback",
+    "ChargeFact": "domain.charging",
     "ChargeReason": "domain.charging",
     "Balance": "domain.credit",
     "Credit": "domain.credit",
@@ -495,6 +496,7 @@ __all__ = [
     "CardChecks",
     "Cashier",
     "Certainty",
+    "ChargeFact",
     "ChargeOn",
     "ChargeReason",
     "ChargeReasonWord",

@@ -33,7 +33,7 @@ from paygate.domain.action import (
 from paygate.domain.advice import Advice, advice_of
 from paygate.domain.card_checks import CardCheck, CardChecks, CheckResult
 from paygate.domain.chargeback import Dispute, DisputeState
-from paygate.domain.charging import ChargeLine, ChargeReason
+from paygate.domain.charging import ChargeFact, ChargeLine, ChargeReason
 from paygate.domain.currency import SCALES, scale_of
 from paygate.domain.customer import Browser, Customer, PayerField, PostalAddress
 from paygate.domain.kind import Kind, Operation
@@ -221,6 +221,7 @@ __all__ = [
     "Cause",
     "Certificates",
     "Charge",
+    "ChargeFact",
     "ChargeLine",
     "ChargeReason",
     "Charges",

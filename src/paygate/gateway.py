@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from paygate.dialogue import Dialogue, Request, Response
     from paygate.domain.action import PayToAddress
     from paygate.domain.chargeback import Dispute
-    from paygate.domain.charging import ChargeLine, ChargeReason
+    from paygate.domain.charging import ChargeFact, ChargeLine, ChargeReason
     from paygate.domain.customer import Browser, Customer, PayerField
     from paygate.domain.mandate import Mandate
     from paygate.domain.method import MethodNews
@@ -95,9 +95,9 @@ class Charge:
 
     `reason` says under which agreement a stored method is charged, or for which agreement a
     method is stored. `lines` say how much is for which invoice; a payer may also pay more than
-    their sum. `statement_suffix`, `receipt_email`, `metadata` and `ship_to` (who receives the
-    goods, and at which address) come from the host; a driver sends those that its processor has
-    a field for and ignores the rest. With `moto` the payer gave the card by mail or telephone, so
+    their sum. `statement_suffix`, `receipt_email`, `metadata`, `ship_to` (who receives the goods,
+    and at which address) and `moto` come from the host; the core passes on those that the rail
+    `takes` and refuses the others. With `moto` the payer gave the card by mail or telephone, so
     nobody can be asked to authenticate. `customer_reference` is the processor's own id of the
     payer, if an earlier `StoredMethod` returned one.
     """
@@ -369,6 +369,12 @@ class Rail:
     - `methods` are the types of `Method` that a charge can be made with; empty if the payer
       chooses on the processor's page. With ``type(None)`` among them the payer may also choose
       there: such a wallet has a page, and can be charged again once it is stored.
+    - `wallets` are the wallets whose own payment data can be charged, as a one-time token: see
+      `OneTimeToken.wallet`.
+    - `brands` are the cards that the account accepts, by our names in `BRANDS`; None if that is
+      not known. The host sets them for each account.
+    - `takes` are the facts about a charge for which the processor has a field. If a host gives
+      another one, the charge is refused before anything is stored.
     - `currencies` is None if any currency is accepted.
     - `variable_amount`: the payer decides how much arrives. An incoming amount then holds
       nothing of the invoice while it is below `held_from_percent` of the amount due.
@@ -396,6 +402,9 @@ class Rail:
     limits: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
     payer_fields: frozenset[PayerField] = frozenset()
     methods: frozenset[type] = frozenset()
+    wallets: frozenset[str] = frozenset()
+    brands: frozenset[str] | None = None
+    takes: frozenset[ChargeFact] = frozenset()
     needs_return_url: bool = False
     immediate: bool = True
     payer_present: bool = False

@@ -36,7 +36,15 @@ if TYPE_CHECKING:
 GROUP: Final = GATEWAYS.name
 
 OF_ACCOUNT: Final = frozenset(
-    {"by_currency", "credit_on", "enabled", "refundable_after", "settles_within", "transport"}
+    {
+        "brands",
+        "by_currency",
+        "credit_on",
+        "enabled",
+        "refundable_after",
+        "settles_within",
+        "transport",
+    }
 )
 """Settings that belong to the account, whatever its driver is; the driver does not see them."""
 

@@ -83,7 +83,7 @@ def test_only_what_comes_in_by_hand_is_named_to_who_records(cashier: Cashier) ->
 
     said = message(lambda: cashier.record("A", by=nothing, key="k"))
 
-    assert said == "by must be one of check, cash, transfer, not None"
+    assert said == "by must be one of terminal, check, cash, transfer, not None"
 
 
 def test_a_due_date_is_no_instant(cashier: Cashier) -> None:

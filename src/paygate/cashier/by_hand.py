@@ -41,16 +41,17 @@ class ByHand(OnLedger):
         payer: Customer | None = None,
     ) -> Flow[Payment]:
         """
-        Record money received by hand: ``by="check"``, ``"cash"`` or ``"transfer"``.
+        Record money received by hand, *by* check, cash, transfer or terminal.
 
         Without *amount*, it is all that is open. What exceeds the open amount becomes
         credit; without invoices (and with *customer*) all of it does. Money for an invoice
         that is paid, written off or void, or held by another payment, becomes credit as well,
         with an alert, and the payment's `warnings` say so; in that case *amount* (or a `Share`)
         must say how much was received. If the other payment ends unpaid, use the credit with
-        `pay_from_credit`. *reference* is the number of the check or the text of the transfer. If
-        money of the same payer with the same kind and reference is already in the books, the new
-        money is booked anyway, and the payment's `warnings` say so.
+        `pay_from_credit`. *reference* is the number of the check, the text of the transfer, or the
+        number on the slip of the card terminal, which a terminal needs. If money of the same
+        payer with the same kind and reference is already in the books, the new money is booked
+        anyway, and the payment's `warnings` say so.
         """
         from paygate.service import record
 

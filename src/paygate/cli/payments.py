@@ -80,13 +80,18 @@ def collect(
 @with_ledger
 def record(
     where: Where,
-    by: Annotated[str, typer.Option(help="check, cash or transfer.")],
+    by: Annotated[str, typer.Option(help="check, cash, transfer or terminal.")],
     key: options.KeyOption,
     invoices: Annotated[
         list[str] | None, typer.Argument(help="Numbers of the invoices it is for.")
     ] = None,
     amount: options.AmountOption = None,
-    reference: Annotated[str, typer.Option(help="Number of the check, or text of transfer.")] = "",
+    reference: Annotated[
+        str,
+        typer.Option(
+            help="Number of the check, text of the transfer, or from the slip of the terminal."
+        ),
+    ] = "",
     on: Annotated[str | None, typer.Option(metavar="DATE", help="When it was received.")] = None,
     customer: options.CustomerOption = None,
 ) -> None:

@@ -44,6 +44,21 @@ class ChargeReason(StrEnum):
     """A fee for a guaranteed booking that the payer did not keep."""
 
 
+class ChargeFact(StrEnum):
+    """A fact that a host can give with a charge, and for which not every processor has a field."""
+
+    STATEMENT_SUFFIX = "statement_suffix"
+    """A text on the payer's statement."""
+    RECEIPT_EMAIL = "receipt_email"
+    """An e-mail address to which the processor sends a receipt."""
+    METADATA = "metadata"
+    """Facts of the host's own, which the processor keeps with the payment."""
+    SHIP_TO = "ship_to"
+    """Who receives the goods, and where."""
+    MOTO = "moto"
+    """That the payer gave the card by mail or telephone."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChargeLine:
     """How much of an amount is for one invoice: *reference* is its number."""

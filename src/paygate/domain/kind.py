@@ -30,7 +30,7 @@ class Kind(StrEnum):
     BITCOIN = "bitcoin"
     """An address on the Bitcoin chain."""
     TERMINAL = "terminal"
-    """A card terminal in front of the payer."""
+    """A card terminal in front of the payer; its sales are recorded by hand."""
     CHECK = "check"
     """A paper check."""
     CASH = "cash"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
     @property
     def recorded(self) -> bool:
         """Whether money of this kind is received by hand, without a gateway."""
-        return self in (Kind.CHECK, Kind.CASH, Kind.TRANSFER)
+        return self in (Kind.CHECK, Kind.CASH, Kind.TRANSFER, Kind.TERMINAL)
 
     @property
     def returnable_for(self) -> int:

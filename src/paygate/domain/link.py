@@ -159,7 +159,8 @@ class WayToPay:
 
     With `hosted` the payer pays on a page of the processor; otherwise `pay_link` needs a `method`
     from a form of the processor. `minimum` and `maximum` are the limits of the account, if any.
-    `needs_return_url` and `payer_fields` say what `pay_link` must be given.
+    `needs_return_url` and `payer_fields` say what `pay_link` must be given. `brands` are the cards
+    that the account accepts, sorted by name; empty if that is not known.
     """
 
     account: str
@@ -170,3 +171,4 @@ class WayToPay:
     payer_fields: frozenset[PayerField] = frozenset()
     minimum: Money | None = None
     maximum: Money | None = None
+    brands: tuple[str, ...] = ()

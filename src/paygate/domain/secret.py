@@ -124,18 +124,21 @@ class OneTimeToken:
     """A token that the processor's own form made from a card or account, valid for one use.
 
     It is sent once and never stored, so a request that contained it cannot be
-    built again: if the response is lost, we inquire instead.
+    built again: if the response is lost, we inquire instead. With *wallet*, ``apple_pay`` or
+    ``google_pay``, it is the wallet's own payment data, in the encoding that the processor asks
+    for, and only accounts whose `Rail.wallets` has that wallet take it.
     """
 
     value: Secret[str]
+    wallet: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "value", as_secret(self.value))
 
     @classmethod
-    def of(cls, value: str) -> Self:
+    def of(cls, value: str, wallet: str = "") -> Self:
         """Return the token with this plain text."""
-        return cls(Secret(value))
+        return cls(Secret(value), wallet)
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)

@@ -28,6 +28,7 @@ RecordedBy: TypeAlias = Literal[
     "check",
     "cash",
     "transfer",
+    "terminal",
 ]
 """How money can be received by hand."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.money import Money
+from paygate.domain.secret import OneTimeToken
 from paygate.domain.settlement import CreditOn
 from paygate.errors import (
     AccountDisabled,
@@ -44,6 +45,7 @@ from paygate.service.secrets import secrets_in
 from paygate.service.terms import Terms, read_terms
 
 if TYPE_CHECKING:
+    from paygate.domain.charging import ChargeFact
     from paygate.domain.customer import Customer
     from paygate.gateway import Gateway, Method, Rail, Traits
 
@@ -188,6 +190,7 @@ class GatewayAccount:
         *,
         enabled: object = True,
         by_currency: object = None,
+        brands: object = None,
     ) -> GatewayAccount:
         """
         Return *gateway* as account *name*, with these terms for all rails, or by rail.
@@ -195,7 +198,7 @@ class GatewayAccount:
         *credit_on* is when accepted money counts. *refundable_after* is how many banking days after
         settlement money is sent back at the earliest; without it, the rail's own value applies.
         *settles_within* is in how many days accepted money must have settled; 0 means never
-        checked. *enabled* and *by_currency* narrow what it takes; see `terms`.
+        checked. *enabled*, *by_currency* and *brands* narrow what it takes; see `terms`.
 
         Raises `Unsupported` for a foreign protocol version, and `InvalidSettings` for a rail that
         could never credit, or for a secret that the driver would make public.
@@ -208,7 +211,7 @@ class GatewayAccount:
                 account=name,
             )
         hidden = Hidden(secrets_in(gateway))
-        terms = read_terms(name, traits, enabled, by_currency)
+        terms = read_terms(name, traits, enabled, by_currency, brands)
         # Checking an object against a protocol is slow, so it is done once.
         return cls(
             name=name,
@@ -353,6 +356,13 @@ class GatewayAccount:
 
     def check_method(self, rail: Rail, method: Method | None) -> None:
         """Raise `Unsupported` for a method that this rail does not take, or for a missing one."""
+        wallet = method.wallet if isinstance(method, OneTimeToken) else ""
+        if wallet and wallet not in rail.wallets:
+            raise Unsupported(
+                f"the account {self.name!r} does not take the payment data of {wallet}; use a "
+                "token of the processor's own",
+                account=self.name,
+            )
         if rail.methods and type(method) not in rail.methods:
             accepted = ", ".join(sorted(kind.__name__ for kind in rail.methods - {type(None)}))
             given = "none was given" if method is None else f"not {type(method).__name__}"
@@ -365,6 +375,16 @@ class GatewayAccount:
                 f"the payer chooses the method on the page of account {self.name!r}; leave it out",
                 account=self.name,
             )
+
+    def check_facts(self, rail: Rail, given: Mapping[ChargeFact, object]) -> None:
+        """Raise `Unsupported` for a fact about a charge that this rail has no field for."""
+        for fact, value in given.items():
+            if value and fact not in rail.takes:
+                raise Unsupported(
+                    f"the account {self.name!r} ({self.gateway.name}) has no field for {fact}; "
+                    "leave it out here",
+                    account=self.name,
+                )
 
     def _check_limits(self, rail: Rail, amount: Money) -> None:
         limits = rail.limits.get(amount.currency)

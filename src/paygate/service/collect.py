@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paygate import logs
-from paygate.domain.charging import ChargeLine, ChargeReason
+from paygate.domain.charging import ChargeFact, ChargeLine, ChargeReason
 from paygate.domain.customer import Browser, Customer
 from paygate.domain.decide import Source
 from paygate.domain.kind import Kind, Operation
@@ -316,6 +316,7 @@ def open_payment(tx: Tx, order: CollectOrder, kind: Kind, rail: Rail, timing: Ti
     if not order.payer_present and stored is not None:
         _check_ceiling(tx, stored, mandate, amount)
     order.account.check(rail, amount, method, payer, order.return_url)
+    order.account.check_facts(rail, {each: getattr(order, each) for each in ChargeFact})
     paid = tuple(dict.fromkeys(claim.item for claim in plan.claims))
     for item in paid:
         for page in claims.soft_on(tx, item):

@@ -1,4 +1,4 @@
-"""Record money that came in by hand: a paper check, cash, a transfer."""
+"""Record money that came in by hand: a paper check, cash, a transfer, a card terminal's sale."""
 
 from __future__ import annotations
 
@@ -54,7 +54,14 @@ def record_in(tx: Tx, slip: Slip) -> Payment:
     """Record a payment by hand in this transaction."""
     if not slip.kind.recorded:
         raise InvalidValue(
-            f"{slip.kind} comes through a gateway; record check, cash or transfer", argument="by"
+            f"{slip.kind} comes through a gateway; record check, cash, transfer or terminal",
+            argument="by",
+        )
+    if slip.kind is Kind.TERMINAL and not slip.reference:
+        raise InvalidValue(
+            "a sale of a card terminal needs its reference from the slip, by which it is found in "
+            "the terminal's settlement",
+            argument="reference",
         )
     finding.hold(tx, slip.items, slip.customer)
     id_ = tx.new_id("pay")

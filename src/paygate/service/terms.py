@@ -1,8 +1,8 @@
 """Terms: what the host allows at an account; never more than the account's driver can do.
 
-An account, or a currency of it, may be disabled, and a currency may have a smallest and a largest
-amount. They are about new payments and newly stored methods only: what was paid before is still
-captured, refunded, inquired about and received.
+An account, or a currency of it, may be disabled, a currency may have a smallest and a largest
+amount, and an account may accept some brands of cards only. They are about new payments and newly
+stored methods: what was paid before is still captured, refunded, inquired about and received.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from paygate.domain.currency import SCALES, scale_of
-from paygate.domain.kind import Operation
+from paygate.domain.kind import Kind, Operation
+from paygate.domain.method import BRANDS
 from paygate.domain.money import Money
 from paygate.errors import InvalidSettings, UsageError
 from paygate.gateway import Limits
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _BEGINS: Final = frozenset({Operation.CHARGE, Operation.AUTHORIZE, Operation.ENROLL})
 """What a disabled account does not do any more."""
 
+_OF_CARDS: Final = frozenset({Kind.CARD, Kind.REDIRECT})
+"""The kinds that take cards, with a token or on a page, at an account that takes cards."""
+
 _NO_LIMITS: Final = Limits()
 
 
@@ -35,15 +39,16 @@ class Terms:
     enabled: bool = True
     disabled: frozenset[str] = frozenset()
     limits: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
+    brands: frozenset[str] | None = None
 
     def narrow(self, traits: Traits) -> Traits:
         """Return what is left of *traits* under these terms."""
-        if self.enabled and not self.disabled and not self.limits:
+        if self == Terms():
             return traits
-        rails = {kind: self._narrowed(rail) for kind, rail in traits.rails.items()}
+        rails = {kind: self._narrowed(kind, rail) for kind, rail in traits.rails.items()}
         return replace(traits, rails=rails)
 
-    def _narrowed(self, rail: Rail) -> Rail:
+    def _narrowed(self, kind: Kind, rail: Rail) -> Rail:
         currencies = rail.currencies
         if self.disabled:
             currencies = frozenset(SCALES if currencies is None else currencies) - self.disabled
@@ -55,12 +60,15 @@ class Terms:
             operations=rail.operations if self.enabled else rail.operations - _BEGINS,
             currencies=currencies,
             limits=limits,
+            brands=self.brands if kind in _OF_CARDS and self.brands else rail.brands,
         )
 
 
-def read_terms(name: str, traits: Traits, enabled: object, by_currency: object) -> Terms:
+def read_terms(
+    name: str, traits: Traits, enabled: object, by_currency: object, brands: object = None
+) -> Terms:
     """
-    Read the settings ``enabled`` and ``by_currency`` of account *name*.
+    Read the settings ``enabled``, ``by_currency`` and ``brands`` of account *name*.
 
     The latter is ``{"USD": {"minimum": "5.00", "maximum": "2000.00"}, "EUR": {"enabled": False}}``.
     Raises `InvalidSettings`, also for a currency that no rail takes, and for limits of which no
@@ -87,7 +95,28 @@ def read_terms(name: str, traits: Traits, enabled: object, by_currency: object) 
             disabled.add(code)
         _check_left(where, code, limits[code], traits)
     bounded = {code: each for code, each in limits.items() if each != _NO_LIMITS}
-    return Terms(enabled=enabled, disabled=frozenset(disabled), limits=bounded)
+    return Terms(
+        enabled=enabled,
+        disabled=frozenset(disabled),
+        limits=bounded,
+        brands=_read_brands(name, traits, brands),
+    )
+
+
+def _read_brands(name: str, traits: Traits, given: object) -> frozenset[str] | None:
+    """Return the cards that the account accepts, of those that the driver's rail has."""
+    if given is None:
+        return None
+    card = traits.rails.get(Kind.CARD)
+    if card is None:
+        raise InvalidSettings(f"brands of the account {name!r}: it takes no cards")
+    known = sorted(set(BRANDS.values()) if card.brands is None else card.brands)
+    brands = cast("list[object]", given) if isinstance(given, list | tuple | set) else [given]
+    if not brands or not all(each in known for each in brands):
+        raise InvalidSettings(
+            f"brands of the account {name!r} must be a list of some of {', '.join(known)}"
+        )
+    return frozenset(cast("list[str]", brands))
 
 
 def _read(where: str, currency: str, terms: object) -> tuple[bool, Limits]:

@@ -71,6 +71,7 @@ def _way(link: PaymentLink, account: GatewayAccount, kind: Kind) -> WayToPay | N
         immediate=rail.immediate,
         hosted=not rail.methods or type(None) in rail.methods,
         needs_return_url=rail.needs_return_url,
+        brands=tuple(sorted(rail.brands or ())),
         payer_fields=rail.payer_fields,
         minimum=low,
         maximum=high,

@@ -27,7 +27,7 @@ from paygate.domain.outcome import (
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard, Secret
 from paygate.drivers.authorize_net import AuthorizeNet
 from paygate.drivers.authorize_net.fields import order_number
-from paygate.errors import BadResponse, InvalidValue, NoResponse, UsageError
+from paygate.errors import BadResponse, InvalidValue, NoResponse, Unsupported, UsageError
 from paygate.testing.play import Played, play
 from tests.drivers.authorize_net.conftest import (
     OK,
@@ -237,14 +237,29 @@ def test_a_receipt_goes_where_the_host_says(net: AuthorizeNet, payer: Customer |
 
     told = body_of(charged(net, made(), **given).requests[0])
     without = body_of(charged(net, made(), payer=PAYER).requests[0])
-    stored = body_of(charged(net, made(), method=STORED, **given).requests[0])
+    with pytest.raises(Unsupported, match="receipt_email"):
+        charged(net, made(), method=STORED, **given)
 
     assert told["customer"]["email"] == "office@example.org"
     receipt = {"settingName": "emailCustomer", "settingValue": "true"}
     assert receipt in told["transactionSettings"]["setting"]
     assert receipt not in without["transactionSettings"]["setting"]
-    assert receipt not in stored["transactionSettings"]["setting"]
-    assert "customer" not in stored
+
+
+@pytest.mark.parametrize(
+    ("wallet", "descriptor"),
+    [
+        ("", "COMMON.ACCEPT.INAPP.PAYMENT"),
+        ("apple_pay", "COMMON.APPLE.INAPP.PAYMENT"),
+        ("google_pay", "COMMON.GOOGLE.INAPP.PAYMENT"),
+    ],
+)
+def test_the_payment_data_of_a_wallet_says_whose_it_is(
+    net: AuthorizeNet, wallet: str, descriptor: str
+) -> None:
+    told = body_of(charged(net, made(), method=OneTimeToken.of("eyJh", wallet)).requests[0])
+
+    assert told["payment"]["opaqueData"] == {"dataDescriptor": descriptor, "dataValue": "eyJh"}
 
 
 def test_purchase_order_and_tax_are_sent_from_the_facts_that_the_settings_name() -> None:

@@ -13,6 +13,7 @@ from pydantic import Field
 from paygate.dialogue import Dialogue, Note, Request, Response
 from paygate.domain.action import Redirect
 from paygate.domain.chargeback import Dispute, DisputeState
+from paygate.domain.charging import ChargeFact
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.method import MethodNews, StoredMethod
 from paygate.domain.money import Money
@@ -133,6 +134,8 @@ class Paper:
             operations=frozenset(Operation),
             currencies=frozenset(DIGITS),
             methods=frozenset({OneTimeToken, StoredToken, RawCard}),
+            brands=frozenset({"visa", "mastercard"}),
+            takes=frozenset({ChargeFact.METADATA}),
             multiple_capture=not self._settings.captures_once,
             return_lag=timedelta(minutes=1),
         )

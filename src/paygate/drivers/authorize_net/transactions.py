@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from paygate.drivers.authorize_net.settings import AuthorizeNetSettings
 
 ACCEPT_JS: Final = "COMMON.ACCEPT.INAPP.PAYMENT"
+
+WALLETS: Final = {
+    "apple_pay": "COMMON.APPLE.INAPP.PAYMENT",
+    "google_pay": "COMMON.GOOGLE.INAPP.PAYMENT",
+}
+"""Wallets whose payment data, in base64, is charged like a token of Accept.js."""
 """The descriptor of Accept.js's opaque data, for cards and for bank accounts."""
 
 LINES_MAX: Final = 30
@@ -78,7 +84,12 @@ def _charged(settings: AuthorizeNetSettings, charge: Charge, *, hold: bool) -> M
     stored = isinstance(charge.method, driver.StoredToken)
     payer = payer_fields(charge.payer, charge.receipt_email)
     ip = charge.browser.ip if charge.browser is not None else ""
-    receipt = bool(charge.receipt_email) and not stored
+    if stored and charge.receipt_email:
+        raise Unsupported(
+            "the receipt of a stored card goes to the address that was stored with it; leave "
+            "receipt_email out"
+        )
+    receipt = bool(charge.receipt_email)
     series = charge.reason in _SERIES and not charge.payer_present
     indicator = settings.authorization_indicator if hold else ""
     return {
@@ -127,7 +138,8 @@ def given(
             token = method.value.reveal()
             if not fields.TOKEN.fullmatch(token):
                 raise Unsupported("that is not the opaque data of Accept.js (its dataValue)")
-            return {"opaqueData": {"dataDescriptor": ACCEPT_JS, "dataValue": token}}
+            descriptor = WALLETS.get(method.wallet, ACCEPT_JS)
+            return {"opaqueData": {"dataDescriptor": descriptor, "dataValue": token}}
         case driver.RawCard() if settings.accept_raw_cards and kind is driver.Kind.CARD:
             return {"creditCard": _raw_card(method)}
         case driver.RawBankAccount() if (

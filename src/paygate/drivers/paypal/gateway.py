@@ -213,6 +213,7 @@ _STORING: Final = frozenset({Operation.ENROLL, Operation.FORGET})
 def _rail(settings: PayPalSettings) -> Rail:
     stored = settings.vault
     return driver.Rail(
+        takes=frozenset({driver.ChargeFact.STATEMENT_SUFFIX}),
         operations=_ON_PAGES | _STORING if stored else _ON_PAGES,
         currencies=AMOUNTS.currencies,
         limits=limits_of(settings.minimum, settings.maximum, AMOUNTS.currencies, BY),

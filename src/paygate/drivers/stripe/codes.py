@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
 """The form of Stripe's ids."""
 
+ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9]{1,100}")
+
 # --- Declines -----------------------------------------------------------------------
 
 AGAIN, NEVER = True, False  # whether the same card may be tried again on another day

@@ -140,7 +140,9 @@ def _check_ours(settings: StripeSettings, livemode: object, account: object) -> 
         raise driver.NotAuthentic(
             "the webhook is of the other mode: one of test and live is wrong", why="other_mode"
         )
-    if account is not None and settings.account and account != settings.account:
+    ours, connected = settings.charged_account, settings.connected_account
+    # Only the events of a connected account always name it.
+    if (account is not None or connected) and ours and account != ours:
         raise driver.NotAuthentic("the webhook is of another Stripe account", why="other_account")
 
 

@@ -43,7 +43,7 @@ class Stripe:
         verifies = bool(settings.webhook_secrets)
         self._traits = driver.Traits(
             live=settings.live,
-            merchant_account=settings.account,
+            merchant_account=settings.charged_account,
             driver_version=DRIVER_VERSION,
             rails=_rails(settings),
             idempotency=driver.Keyed(ttl=timedelta(hours=24), replays_errors=True),
@@ -56,7 +56,8 @@ class Stripe:
         )
 
     def __repr__(self) -> str:
-        return f"Stripe({'live' if self._settings.live else 'test'} {self._settings.account})"
+        live = "live" if self._settings.live else "test"
+        return f"Stripe({live} {self._settings.charged_account})"
 
     @property
     def traits(self) -> Traits:
@@ -212,7 +213,7 @@ class Stripe:
         self._api.check_live(balance)
         listed = {each.text("currency", "").upper() for each in balance.each("available", ())}
         return driver.AccountFacts(
-            merchant_account=self._settings.account,
+            merchant_account=self._settings.charged_account,
             live=self._settings.live,
             currencies=tuple(sorted(listed & AMOUNTS.currencies)),
         )
@@ -265,12 +266,14 @@ def _rails(settings: StripeSettings) -> dict[Kind, Rail]:
             currencies=AMOUNTS.currencies,
             limits=limits,
             methods=frozenset({driver.OneTimeToken, driver.StoredToken}),
+            takes=frozenset(driver.ChargeFact),
             partial_capture=True,
         ),
         Kind.REDIRECT: driver.Rail(
             operations=_ON_PAGES,
             currencies=AMOUNTS.currencies,
             limits=limits,
+            takes=frozenset(driver.ChargeFact) - {driver.ChargeFact.MOTO},
             needs_return_url=True,
             immediate=False,
             payer_present=True,

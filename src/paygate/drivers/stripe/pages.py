@@ -54,7 +54,7 @@ def open_to_pay(api: Api, charge: Charge) -> Dialogue[Outcome]:
         "metadata": wire.our_ids(charge.payment, charge.our_ref),
         # The metadata of a page is not copied to the payment that is made on it.
         "payment_intent_data": {
-            **payments.described(charge),
+            **payments.described(api.settings, charge),
             "setup_future_usage": "off_session" if charge.store_method else "",
         },
         "customer_creation": "always" if charge.store_method and not customer else "",

@@ -70,7 +70,7 @@ def check_shipping(charge: Charge) -> None:
         raise driver.Unsupported("Stripe needs a name and the first line of an address in ship_to")
 
 
-def _created(charge: Charge, *, hold: bool) -> Members:
+def _created(settings: StripeSettings, charge: Charge, *, hold: bool) -> Members:
     return {
         "amount": str(AMOUNTS.whole(charge.amount)),
         "currency": charge.amount.currency.lower(),
@@ -79,14 +79,20 @@ def _created(charge: Charge, *, hold: bool) -> Members:
         **intents.method_form(charge.method),
         "capture_method": "manual" if hold else "",
         "payment_method_options": {"card": {"moto": "true" if charge.moto else ""}},
-        **described(charge),
+        **described(settings, charge),
     }
 
 
-def described(charge: Charge) -> Members:
+def described(settings: StripeSettings, charge: Charge) -> Members:
     """Return what a payment is for, and what the host wants to be kept with it and shown."""
-    kept = {name: fact[: wire.METADATA_MAX] for name, fact in charge.metadata.items()}
+    placed = (settings.transfer_fact, settings.fee_fact)
+    kept = {
+        name: fact[: wire.METADATA_MAX]
+        for name, fact in charge.metadata.items()
+        if name not in placed
+    }
     return {
+        **_shared(settings, charge),
         "description": charge.description[:1000],
         "statement_descriptor_suffix": charge.statement_suffix,
         "receipt_email": charge.receipt_email,
@@ -97,6 +103,25 @@ def described(charge: Charge) -> Members:
         },
         "shipping": wire.person(charge.ship_to) if charge.ship_to else {},
     }
+
+
+def _shared(settings: StripeSettings, charge: Charge) -> Members:
+    """Return who else gets a part of the money (Connect), or raise if that is not valid."""
+    account, fee = (
+        charge.metadata.get(name, "") if name else ""
+        for name in (settings.transfer_fact, settings.fee_fact)
+    )
+    if account and not codes.ACCOUNT.fullmatch(account):
+        raise driver.InvalidValue(f"{settings.transfer_fact} in metadata must be an acct_… id")
+    if not fee:
+        return {"transfer_data": {"destination": account}}
+    amount = driver.Money.of(charge.amount.currency, fee)
+    if not 0 < amount.minor <= charge.amount.minor:
+        raise driver.InvalidValue(f"the fee is a part of {charge.amount}, and not {amount}")
+    if not account and not settings.connected_account:
+        raise driver.InvalidValue("a fee needs a connected account, to which the rest belongs")
+    whole = str(AMOUNTS.whole(amount))
+    return {"transfer_data": {"destination": account}, "application_fee_amount": whole}
 
 
 def _confirmed(settings: StripeSettings, charge: Charge) -> Members:
@@ -114,7 +139,7 @@ def _confirmed(settings: StripeSettings, charge: Charge) -> Members:
 
 def charge_token(api: Api, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
     """Create an intent with the amount, the card and our ids, and then confirm it."""
-    form = _created(charge, hold=hold)
+    form = _created(api.settings, charge, hold=hold)
     if charge.store_method:
         customer = yield from cards.customer_of(
             api, charge.key, charge.payer, charge.customer_reference
@@ -165,7 +190,7 @@ def charge_stored(api: Api, charge: Charge, *, hold: bool) -> Dialogue[Outcome]:
         yield driver.Note(customer)
     form: Members = {
         "confirm": "true",
-        **_created(charge, hold=hold),
+        **_created(api.settings, charge, hold=hold),
         **_confirmed(api.settings, charge),
     }
 

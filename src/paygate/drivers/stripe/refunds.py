@@ -53,6 +53,7 @@ def refund(api: Api, refunding: Refunding, of: str) -> Dialogue[Outcome]:
         **_within(of),
         "amount": str(AMOUNTS.whole(asked)),
         "reason": reason if known else "",
+        "reverse_transfer": "true" if api.settings.refunds_reverse_transfers else "",
         "metadata": {
             **wire.our_ids(refunding.payment, refunding.our_ref),
             "paygate_reason": "" if known else reason,

@@ -54,6 +54,29 @@ class StripeSettings(Settings):
             optional=True,
         ),
     ] = Field(default="", description="Stripe's id of the account (acct_…)")
+    connected_account: Annotated[
+        str, matching("acct_[A-Za-z0-9]+", "an account id begins with acct_", optional=True)
+    ] = Field(
+        default="",
+        description="Connect: the account (acct_…) in whose name everything is done, with the key "
+        "of the platform",
+    )
+    transfer_fact: str = Field(
+        default="",
+        max_length=40,
+        description="Connect: the name in metadata under which you give the account (acct_…) that "
+        "a charge is transferred to",
+    )
+    fee_fact: str = Field(
+        default="",
+        max_length=40,
+        description="Connect: the name in metadata under which you give the fee of the platform, "
+        'such as "1.25"',
+    )
+    refunds_reverse_transfers: bool = Field(
+        default=False,
+        description="Connect: take refunds back from the account that a charge was transferred to",
+    )
     checkout_domain: Annotated[str, safe_url(optional=True)] = Field(
         default="",
         description="The address of Stripe's page (Checkout) if it is on a domain of your own, "
@@ -77,6 +100,11 @@ class StripeSettings(Settings):
     maximum: AmountTable = Field(default_factory=dict, description="The largest amount by currency")
 
     @property
+    def charged_account(self) -> str:
+        """Return whose account everything belongs to: the connected one, or our own."""
+        return self.connected_account or self.account
+
+    @property
     def live(self) -> bool:
         """Return whether the key moves real money."""
         return "_live_" in self.secret_key.reveal()[:8]
@@ -86,6 +114,8 @@ class StripeSettings(Settings):
         limits_of(self.minimum, self.maximum, AMOUNTS.currencies, "Stripe")
         if self.live and self.api_base != STRIPE:
             raise ValueError("a live key is sent to Stripe alone; leave api_base out")
+        if self.connected_account and self.transfer_fact:
+            raise ValueError("connected_account charges there directly; leave transfer_fact out")
         if self.publishable_key and ("_live_" in self.publishable_key[:8]) is not self.live:
             raise ValueError("one key is for test and the other for live payments")
         return self

@@ -106,9 +106,11 @@ class Api:
         )
 
     def _headers(self) -> dict[str, str]:
+        connected = self.settings.connected_account
         return {
             "Authorization": f"Bearer {self.settings.secret_key.reveal()}",
             "Stripe-Version": API_VERSION,
+            **({"Stripe-Account": connected} if connected else {}),
         }
 
     def ask(self, path: str, query: Form | None = None, *, step: str) -> Dialogue[Fields]:

@@ -68,10 +68,12 @@ class Windcave:
         return self._collect(charge, Operation.AUTHORIZE)
 
     def _collect(self, charge: Charge, operation: Operation) -> Dialogue[Outcome]:
+        by_pxpost = self._settings.has_pxpost and operation is Operation.CHARGE
+        if charge.moto and not (by_pxpost and charge.method):
+            raise Unsupported(f"only charges by {BY}'s PxPost are known to take telephone orders")
         if charge.method is None:
             sessions.check(self._api, charge)
             return sessions.open_to_pay(self._api, charge, operation)
-        by_pxpost = self._settings.has_pxpost and operation is Operation.CHARGE
         token = transactions.check(self._api, charge)
         if by_pxpost:
             return pxpost.charge_stored(self._settings, charge, token)
@@ -201,12 +203,14 @@ class Windcave:
 def _rails(settings: WindcaveSettings) -> dict[Kind, Rail]:
     currencies = frozenset(settings.currencies)
     limits = limits_of(settings.minimum, settings.maximum, currencies, BY)
+    mailed = {driver.ChargeFact.MOTO} if settings.has_pxpost else set[driver.ChargeFact]()
     rail = driver.Rail(
         operations=frozenset({*wire.TYPES, Operation.COMPLETE}),
         currencies=currencies,
         limits=limits,
         # Without a method the payer enters a card, on the page or in the hosted fields.
         methods=frozenset({driver.StoredToken, type(None)}),
+        takes=frozenset({driver.ChargeFact.METADATA, *mailed}),
         withdrawable=False,
         partial_capture=True,
     )

@@ -31,6 +31,7 @@ def charge_stored(settings: WindcaveSettings, charge: Charge, token: str) -> Dia
         "ClientType": client,
         "TxnData1": driver.listed(charge.invoices, 255),
         "TxnData2": driver.plain(charge.description, 255),
+        "TxnData3": wire.metadata_of(charge),
     }
     return _send(settings, "Purchase", charge, members)
 

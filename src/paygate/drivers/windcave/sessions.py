@@ -25,8 +25,6 @@ _OPERATIONS: Final = {word: operation for operation, word in wire.TYPES.items()}
 def check(api: Api, charge: Charge) -> None:
     """Raise `Unsupported` for what a session cannot do."""
     wire.check_amount(api.settings, charge)
-    if charge.moto:
-        raise Unsupported(f"who enters the card on {BY}'s form does not give it by telephone")
     if not charge.return_url and api.settings.form == "page":
         raise Unsupported(f"{BY}'s page needs a return_url to send the payer back to")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from paygate.driver import Dialogue, Fields, Money, Outcome, Request, Response
 
 REFERENCE_MAX: Final = 64
+DATA_MAX: Final = 255
 
 TYPES: Final = {
     Operation.CHARGE: "purchase",
@@ -229,7 +230,10 @@ def check_amount(settings: WindcaveSettings, charge: driver.Charge) -> None:
     _ = AMOUNTS.whole(charge.amount)
     if charge.amount.currency not in settings.currencies:
         raise driver.Unsupported(f"this {BY} account does not take {charge.amount.currency}")
-    if charge.moto and not settings.has_pxpost:
-        raise driver.Unsupported(
-            f"only {BY}'s PxPost is known to take cards given by mail or telephone"
-        )
+    if settings.has_pxpost and len(metadata_of(charge)) > DATA_MAX:
+        raise driver.Unsupported(f"{BY}'s PxPost keeps {DATA_MAX} characters of metadata")
+
+
+def metadata_of(charge: driver.Charge) -> str:
+    """Return the host's own facts as one text."""
+    return "; ".join(f"{name}={text}" for name, text in charge.metadata.items())

@@ -12,6 +12,7 @@ from paygate.driver import (
     ActionRequired,
     Approved,
     Authorized,
+    ChargeFact,
     Declined,
     Ended,
     MovementKind,
@@ -79,6 +80,23 @@ class ChargeConformance(DeclinesConformance):
                 why="a charge that is only accepted may still fail days later",
                 read=PROTOCOL,
             )
+
+    def test_what_the_rail_takes_reaches_the_processor(self) -> None:
+        """The rail takes exactly the optional facts that show in a request."""
+        facts = self.transcript(self.about).facts
+        said = set(facts.get("also_sent", "").split(", "))
+        left_out = set(facts.get("not_sent", "").split(", "))
+        takes = {str(each) for each in self.rail.takes}
+        sent = {str(each) for each in ChargeFact} & said
+        require(
+            sent <= takes <= sent | left_out,
+            expected=f"{self.about}: also_sent has the facts that the traits say are taken: "
+            f"{', '.join(sorted(takes)) or 'none'}",
+            got=", ".join(sorted(sent)) or "none",
+            why="a fact that is not taken is refused before anything is sent; one that is taken "
+            "and not sent is lost, and nobody notices",
+            read=PROTOCOL,
+        )
 
     def test_a_state_that_is_new_decides_nothing(self) -> None:
         """A state that the manual does not list decides nothing."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from paygate import registry
 from paygate.domain.origin import is_origin
 from paygate.driver import (
+    BRANDS,
     CAPABILITIES,
     PROTOCOL_VERSION,
     SCALES,
@@ -99,6 +100,22 @@ class GatewayConformance(Subject):
                 got=each,
                 why="the origins go into a header of payment pages; a browser ignores what is not "
                 "written as it expects, and then blocks the form",
+                read=PROTOCOL,
+            )
+
+    def test_brands_are_of_our_vocabulary(self) -> None:
+        """The brands of a rail are our names of card brands."""
+        rails = self.traits.rails.items()
+        applies(
+            any(rail.brands is not None for _, rail in rails), "no rail says which cards it accepts"
+        )
+        for kind, rail in rails:
+            foreign = sorted((rail.brands or frozenset()) - set(BRANDS.values()))
+            require(
+                not foreign and rail.brands != frozenset(),
+                expected=f"{kind}: brands of {', '.join(sorted(set(BRANDS.values())))}",
+                got=", ".join(foreign) or "none at all",
+                why="a portal shows the logos of the cards by these names",
                 read=PROTOCOL,
             )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
+from paygate.domain.charging import ChargeFact
 from paygate.domain.kind import Kind, Operation
 from paygate.domain.secret import OneTimeToken, RawBankAccount, RawCard
 from paygate.errors import InvalidValue
@@ -37,6 +38,9 @@ class Overrides(TypedDict, total=False):
     limits: Mapping[str, Limits]
     payer_fields: frozenset[PayerField]
     methods: frozenset[type]
+    wallets: frozenset[str]
+    brands: frozenset[str] | None
+    takes: frozenset[ChargeFact]
     needs_return_url: bool
     immediate: bool
     payer_present: bool
@@ -136,6 +140,12 @@ RAILS: Final[Mapping[Kind, Rail]] = {
 }
 """What each kind can do by default."""
 
+_ALSO: Final[Mapping[str, object]] = {
+    "reports_settlement": True,
+    "takes": frozenset(ChargeFact),
+}
+"""What each kind can do besides: the fake keeps every fact about a charge."""
+
 _OF_ACCOUNT = frozenset(Traits.__dataclass_fields__)
 
 
@@ -152,9 +162,7 @@ def fake_traits(kinds: Iterable[Kind] = RAILS, overrides: Overrides | None = Non
         live=False,
         merchant_account="fake-merchant",
         driver_version=DRIVER_VERSION,
-        rails={
-            kind: replace(_rail(kind), **{"reports_settlement": True, **of_rail}) for kind in kinds
-        },
+        rails={kind: replace(_rail(kind), **{**_ALSO, **of_rail}) for kind in kinds},
         idempotency=Keyed(ttl=timedelta(hours=24)),
         inquiry=InquiryBy.OUR_REF,
         not_found_is_final_after=timedelta(minutes=5),

@@ -10,7 +10,7 @@ from paygate.web.pages.ways import THE_PROCESSOR, WAYS
 from paygate.web.texts import Text, several, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from paygate.domain.link import PaymentLink
     from paygate.domain.payment import Payment
@@ -29,6 +29,13 @@ _BRANDS: Final[Mapping[str, str]] = {
     "unionpay": "UnionPay",
     "maestro": "Maestro",
 }
+
+
+def brand_names(brands: Iterable[str]) -> str:
+    """Return the names of card brands as payers know them: ``Mastercard, Visa``."""
+    return ", ".join(_BRANDS.get(each, each) for each in brands)
+
+
 _REFERENCE_LENGTH: Final = 8
 _USUAL_DAYS: Final[Mapping[Kind, int]] = {Kind.E_CHECK: 3, Kind.VOUCHER: 1, Kind.REDIRECT: 1}
 _USUAL: Final[Mapping[Kind, timedelta]] = {

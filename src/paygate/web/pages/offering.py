@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from paygate.domain.customer import Customer, PayerField, PostalAddress
 from paygate.domain.kind import Kind
 from paygate.web.amounts import amount_as_typed, read_amount
-from paygate.web.pages.names import processor_of, usual_duration
+from paygate.web.pages.names import brand_names, processor_of, usual_duration
 from paygate.web.pages.views import AmountField, PayerInput, PayForm, Problem, SummaryLine
 from paygate.web.pages.ways import WAYS, way_to_pay
 from paygate.web.texts import Text, text
@@ -191,6 +191,7 @@ def _ways(offer: Offer, web: WebSettings) -> Iterable[Way]:
             each.kind,
             offer.given.amount,
             processor=processor_of(web, each.account),
+            brands=brand_names(each.brands),
             duration=usual_duration(each.kind, rail) if each.kind is Kind.E_CHECK else None,
         )
         # If the payer chooses the amount, a button cannot name it.
