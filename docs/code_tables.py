@@ -141,6 +141,12 @@ EXAMPLE_ACCOUNTS: dict[str, dict[str, Any]] = {
         "callback_tokens": "example-of-a-long-random-text",
     },
     "payarena": {"merchant_id": "EXAMPLE1", "secret_key": "example-key", "dollars": True},
+    "terminal": {
+        "dialect": "osmp",
+        "merchant": "777",
+        "currency": "USD",
+        "allow": ["203.0.113.0/24"],
+    },
     "bitcoin": {
         "network": "regtest",
         "wallet": "wpkh(tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4L"
@@ -510,6 +516,12 @@ def securehosting_settings() -> Iterator[Row]:
     return settings_of(SecureHostingSettings)
 
 
+def terminal_settings() -> Iterator[Row]:
+    from paygate.drivers.terminal.settings import TerminalSettings
+
+    return settings_of(TerminalSettings)
+
+
 def windcave_settings() -> Iterator[Row]:
     from paygate.drivers.windcave.settings import WindcaveSettings
 
@@ -802,6 +814,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "paypal-settings": paypal_settings,
     "securehosting-settings": securehosting_settings,
     "windcave-settings": windcave_settings,
+    "terminal-settings": terminal_settings,
     "windcave-codes": windcave_codes,
     "paypal-issues": paypal_issues,
     "skrill-settings": skrill_settings,

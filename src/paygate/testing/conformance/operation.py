@@ -615,6 +615,7 @@ class AmountConformance(MoneyConformance):
 
     def test_amounts_are_written_as_the_processor_counts(self) -> None:
         """Amounts of each scale of currency are written as amounts.txt says."""
+        self.sends()
         for row in read_amounts(self.transcripts / "amounts.txt", self.rail):
             if row.refused:
                 continue
@@ -703,6 +704,7 @@ class AmountConformance(MoneyConformance):
 
     def test_two_amounts_never_look_alike(self) -> None:
         """Different amounts give different requests."""
+        self.sends()
         currency = self.amount.currency
 
         def sent(minor: int) -> list[bytes]:

@@ -40,6 +40,8 @@ class WithdrawConformance(OperationConformance):
             why=why,
             read=PROTOCOL,
         )
+        if not self.good().messages:
+            return
         self.names("what is withdrawn", ({"reference": about}, {}), why=why)
         self.names("what is withdrawn", ({"reference": other}, {"about": other}), why=why)
 
@@ -56,6 +58,7 @@ class WithdrawConformance(OperationConformance):
 
     def test_a_paid_page_is_not_called_closed(self) -> None:
         """A page that was paid before the withdrawal is not reported as withdrawn."""
+        self.sends()
         case = self.case("too_late", "it was paid in the meantime")
         answer = self.concluded(followed_by_silence(case.responses(self.values(case))))
         moved = getattr(answer, "movements", ())
