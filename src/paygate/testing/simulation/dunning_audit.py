@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from paygate.testing.simulation.world import World
+    from collections.abc import Mapping
+
+    from paygate.service.account import GatewayAccount
+    from paygate.testing.simulation.ledger import WatchedLedger
+    from paygate.testing.simulation.profiles import SimulatedAccount
 
 _TABLES: Final = (
     "paygate_item",
@@ -72,11 +76,38 @@ _READ: Final = "SELECT complete_since FROM paygate_feed WHERE account = :account
 _USED: Final = "SELECT DISTINCT account FROM paygate_payment WHERE customer = :customer"
 
 
+class DunningWorld(Protocol):
+    """What this audit needs from a world: ledger, accounts, and what was exercised."""
+
+    @property
+    def store(self) -> WatchedLedger:
+        """The ledger."""
+        ...
+
+    @property
+    def profiles(self) -> Mapping[str, SimulatedAccount]:
+        """The simulated accounts, by name."""
+        ...
+
+    @property
+    def accounts(self) -> Mapping[str, GatewayAccount]:
+        """The gateway accounts of the hosts, by name."""
+        ...
+
+    def count(self, what: str) -> None:
+        """Count that *what* was exercised."""
+        ...
+
+    def violated(self, rule: str, detail: str) -> None:
+        """End the schedule because *rule* does not hold."""
+        ...
+
+
 @dataclass(slots=True)
 class DunningAuditor:
     """The audit of campaigns, with the stages that it has seen."""
 
-    world: World
+    world: DunningWorld
     begun: set[str] = field(default_factory=set[str])
     seen: set[tuple[str, int, int]] = field(default_factory=set["tuple[str, int, int]"])
 
