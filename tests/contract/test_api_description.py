@@ -22,6 +22,11 @@ from tests.web.serving import asgi_served
 SETTINGS = """
 [checks]
 positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422"]
+
+# A period can end before it begins.
+[[operations]]
+include-name = "GET /v1/customers/{customer_id}/statement.pdf"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409"]
 """
 EXAMPLES = 12
 
