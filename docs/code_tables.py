@@ -25,6 +25,7 @@ from paygate import Money, Timing, errors, logs
 from paygate.domain.action import Action, Redirect
 from paygate.domain.advice import MASTERCARD, VISA, Advice
 from paygate.domain.attempt import AttemptState
+from paygate.domain.customer import PayerField
 from paygate.domain.decide import Absence, AttemptFacts, Changes, Source, decide
 from paygate.domain.event import EVENT_TYPES
 from paygate.domain.event_fields import EVENT_FIELDS, example, json_schema
@@ -437,6 +438,39 @@ def driver_rails() -> Iterator[Row]:
             yield code(driver), code(kind), *marks, VERIFIED.get((driver, kind), "never")
 
 
+def driver_needs() -> Iterator[Row]:
+    """Yield what the traits of each built-in driver ask of amounts and payers."""
+    from paygate.registry import build
+
+    yield (
+        "Driver",
+        "Kind",
+        "Currencies",
+        "Smallest amount",
+        "Asks of the payer",
+        "Automatic payment",
+        "After a return",
+    )
+    for driver, settings in EXAMPLE_ACCOUNTS.items():
+        traits = build({"driver": driver, **settings}).traits
+        for kind, rail in traits.rails.items():
+            known = sorted(rail.currencies) if rail.currencies is not None else []
+            least = [
+                f"{Money(currency, limits.minimum_minor)}"
+                for currency, limits in rail.limits.items()
+                if limits.minimum_minor is not None
+            ]
+            yield (
+                code(driver),
+                code(kind),
+                ("any" if not known else ", ".join(known) if len(known) < 4 else f"{len(known)}"),
+                ", ".join(least),
+                ", ".join(code(each) for each in PayerField if each in rail.payer_fields),
+                "no: the payer has to be there" if rail.payer_present else "✓",
+                "" if rail.return_lag is None else f"up to {span(rail.return_lag)}",
+            )
+
+
 def settings_of(model: Any) -> Iterator[Row]:
     yield "Setting", "Default", "Meaning"
     for name, field in model.model_fields.items():
@@ -808,6 +842,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "fake-rails": fake_rails,
     "capabilities": capabilities,
     "driver-rails": driver_rails,
+    "driver-needs": driver_needs,
     "kinds": kinds,
     "actions": actions,
     "stripe-settings": stripe_settings,

@@ -284,6 +284,55 @@ def test_a_member_pays_by_hand_and_automatically_and_clerks_reverse_checks() -> 
     ]
 
 
+def test_four_wallets_whose_payers_come_back_or_not() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.wallets"],
+        cwd=EXAMPLES.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    said = [line.partition(":")[0] for line in done.stderr.splitlines()]
+    assert said == ["payment.late_success", "payment.alert"] * 2
+    assert done.stdout.splitlines() == [
+        "paypal: came back: succeeded 30.00 USD",
+        "paypal: never came back, reported: succeeded 30.00 USD",
+        "paypal: never paid: expired 0.00 USD",
+        "paypal: too late: expired 0.00 USD",
+        "skrill: came back: succeeded 30.00 EUR",
+        "skrill: never came back, reported: succeeded 30.00 EUR",
+        "skrill: never paid: expired 0.00 EUR",
+        "skrill: paid late, after expired: succeeded 30.00 EUR",
+        "remita: came back: succeeded 21000.00 NGN",
+        "remita: never came back, reported: succeeded 21000.00 NGN",
+        "remita: never paid: canceled 0.00 NGN",
+        "remita: paid late, after requires_action: succeeded 21000.00 NGN",
+        "payarena: came back: succeeded 21000.00 NGN",
+        "payarena: never came back, polled: succeeded 21000.00 NGN",
+        "payarena: never paid: expired 0.00 NGN",
+        "payarena: paid late, after expired: succeeded 21000.00 NGN",
+        "  charge         30.00 USD",
+        "  charge         30.00 USD",
+        "  charge         30.00 EUR",
+        "  charge         30.00 EUR",
+        "  charge         30.00 EUR",
+        "  charge      21000.00 NGN",
+        "  charge      21000.00 NGN",
+        "  charge      21000.00 NGN",
+        "  charge      21000.00 NGN",
+        "  charge      21000.00 NGN",
+        "  charge      21000.00 NGN",
+        "open: paypal-never 30.00 USD",
+        "open: paypal-late 30.00 USD",
+        "open: skrill-never 30.00 EUR",
+        "open: remita-never 21000.00 NGN",
+        "open: payarena-never 21000.00 NGN",
+        "the books are sound",
+    ]
+
+
 def test_paypal_from_the_page_to_the_dispute() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "examples.paypal"],

@@ -147,6 +147,13 @@ def test_an_unchanged_report_is_believed() -> None:
     assert play(skrill().verify(callback(urlencode(genuine()).encode()))).outcome
 
 
+def test_a_signature_over_an_empty_field_is_not_believed() -> None:
+    body = urlencode(genuine(mb_currency="")).encode()
+
+    with pytest.raises(NotAuthentic):
+        play(skrill().verify(callback(body)))
+
+
 def test_md5_does_not_do_if_sha256_is_required() -> None:
     body = urlencode(genuine()).encode()
 
