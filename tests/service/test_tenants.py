@@ -20,6 +20,7 @@ from paygate.domain.payable import Share
 from paygate.errors import PaygateError, PaymentNotFound
 from paygate.gateway import Gateway
 from paygate.testing import FakeClock, FakeGateway
+from tests.support.statements import entry, statement
 
 CANCELED = Ended(how=Ending.CANCELED)
 BACK = "https://shop.example/back"
@@ -52,6 +53,9 @@ class Names:
     reference: str = "0000-0000"
     callback: int = 4_000_000
     payer_number: str = "VA-of-nobody"
+    bank: str = "bank-of-nobody"
+    bank_line: str = "bln_of_nobody"
+    bank_statement: str = "stm_of_nobody"
     api_key: str = "key_of_nobody"
     secret: str = "pgk_" + "A" * 43
     stored: str = "account-of-nobody"
@@ -154,6 +158,9 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
     assert north.chargebacks(payment=paid)
     [callback, *_] = north.callbacks()
     north.assign_payer_number(who, "VA-7", via="card")
+    north.set_bank_account("main-7", number="1234567890", currency="USD")
+    gift = statement("1234567890", "USD", entry(42_42, currency="USD", text="a gift for 7"))
+    north.import_statement(gift, account="main-7")
     shop = north.add_api_key("shop-7", scopes=["read", "write"])
     commitment = north.commit_to(who, "fibre", start="2031-03-01", months=12, key="k-9")
     link = north.link("N-7", key="link-7")
@@ -183,6 +190,9 @@ def _filled(north: Cashier, gateways: dict[str, Gateway]) -> Names:
         reference=paid.short_reference,
         callback=callback.id,
         payer_number="VA-7",
+        bank="main-7",
+        bank_line=north.bank_lines(limit=1)[0].id,
+        bank_statement=north.bank_statements(limit=1)[0].id,
         api_key=shop.key.id,
         secret=shop.secret.reveal(),
         stored=north.add_account("till-7", settings={"driver": "fake"}).name,
@@ -332,6 +342,19 @@ CALLS: dict[str, list[Call]] = {
     "inquire": [lambda c, n: c.inquire(n.payment), lambda c, n: c.inquire(n.unknown)],
     "replay_callback": [lambda c, n: c.replay_callback(n.callback)],
     "dismiss_callback": [lambda c, n: c.dismiss_callback(n.callback, reason="seen")],
+    "bank_line": [lambda c, n: c.bank_line(n.bank_line)],
+    "line_proposals": [lambda c, n: c.line_proposals(n.bank_line)],
+    "accept_proposal": [lambda c, n: c.accept_proposal(n.bank_line)],
+    "assign_line": [lambda c, n: c.assign_line(n.bank_line, customer="C-7", reason="mine")],
+    "ignore_line": [lambda c, n: c.ignore_line(n.bank_line, reason="seen")],
+    "reopen_line": [lambda c, n: c.reopen_line(n.bank_line, reason="seen")],
+    "bank_lines": [lambda c, n: c.bank_lines(after=n.bank_line)],
+    "bank_statements": [lambda c, n: c.bank_statements(after=n.bank_statement)],
+    "reconcile": [lambda c, n: c.reconcile(n.bank)],
+    "receipts_not_on_statement": [lambda c, n: c.receipts_not_on_statement(n.bank)],
+    "import_statement": [
+        lambda c, n: c.import_statement(statement("1234567890", "USD"), account=n.bank)
+    ],
     "payer_numbers": [lambda c, n: c.payer_numbers(customer=n.customer)],
     "release_payer_number": [
         lambda c, n: c.release_payer_number(n.payer_number, via="card", reason="moved")
@@ -414,6 +437,8 @@ OWN = {
     "save_customer",
     "top_up",
     "assign_payer_number",
+    "set_bank_account",
+    "bank_accounts",
     "mandate",
     "stop_sending",  # for every tenant, as it says
     "sending_stopped",
