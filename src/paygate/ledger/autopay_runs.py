@@ -73,10 +73,7 @@ WHERE s.tenant = :tenant AND s.status <> 'ended' AND s.customer > :after AND EXI
   SELECT 1 FROM paygate_item i
   WHERE i.tenant = s.tenant AND i.customer = s.customer AND i.kind = 'invoice'
     AND i.status = 'open' AND i.total_minor - i.allocated_minor - i.written_off_minor > 0
-    AND (i.due <= :due OR i.due <= :ahead AND EXISTS (
-      SELECT 1 FROM paygate_method m LEFT JOIN paygate_mandate a ON a.id = m.mandate
-      WHERE m.tenant = s.tenant AND m.customer = s.customer AND m.forgotten_at IS NULL
-        AND (m.kind <> 'card' OR a.notice_days > 0))))
+    AND i.due <= :due)
 ORDER BY s.customer LIMIT :limit
 """
 _INSERT_LINE = """
@@ -222,17 +219,12 @@ def end_pass(tx: Tx, run: str, lease: str, next_at: datetime | None) -> None:
     tx.execute(_FINISH_ROUND, params)
 
 
-def customers(tx: Tx, *, after: str, due: date | None, ahead: date | None, limit: int) -> list[str]:
-    """
-    Return customers with a subscription and an open invoice that is due by *due*, by id.
-
-    Customers whose collections may have to be announced come with invoices due by *ahead*.
-    """
+def customers(tx: Tx, *, after: str, due: date | None, limit: int) -> list[str]:
+    """Return customers with a subscription and an open invoice that is due by *due*, by id."""
     params = {
         "tenant": tx.tenant,
         "after": after,
         "due": "9999-12-31" if due is None else write_date(due),
-        "ahead": "9999-12-31" if ahead is None else write_date(ahead),
         "limit": limit,
     }
     return [str(row["customer"]) for row in tx.all(_CUSTOMERS, params)]

@@ -85,8 +85,6 @@ LEASE: Final = timedelta(minutes=15)
 
 _EASTERNMOST: Final = timedelta(hours=14)
 _PLANS_MAX: Final = 5
-_AHEAD_MAX: Final = 60
-"""How many days before a collection it can be announced."""
 
 
 class _Changed(Exception):
@@ -277,8 +275,9 @@ def _customers(tx: Tx, *, on: date, after: str, limit: int = PAGE) -> list[str]:
     """Return the next customers with an invoice that may be charged on the day *on*."""
     policy = tx.autopay
     due = None if policy.when is ChargeOn.ISSUE else on + timedelta(days=policy.days_before)
-    ahead = None if due is None else due + timedelta(days=_AHEAD_MAX)
-    return autopay_runs.customers(tx, after=after, due=due, ahead=ahead, limit=limit)
+    if due is not None:  # a mandate with a longer lead is announced later, and collected later
+        due += timedelta(days=max(policy.lead_days.values(), default=0))
+    return autopay_runs.customers(tx, after=after, due=due, limit=limit)
 
 
 # --- One customer ---------------------------------------------------------------------------
