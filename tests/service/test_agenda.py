@@ -226,7 +226,8 @@ def test_a_lease_of_a_process_whose_clock_is_far_ahead_holds_up_nobody(office: O
     ahead = FakeClock()
     ahead.advance(timedelta(days=400))
     office.clock.advance(HOUR)
-    [taken] = office.process("well", clock=ahead).take_due()
+    jobs = office.process("well", clock=ahead).take_due()
+    [taken] = [each for each in jobs if each.kind is JobKind.INQUIRE]
 
     assert [each.subject for each in office.process("well").take_due()] == [taken.subject]
 

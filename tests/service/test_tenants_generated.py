@@ -106,11 +106,13 @@ def town() -> Iterator[Town]:
         own = _filled(south, gateways["south"])
         card: Any = gateways["north"]["card"]
         for clerk in (north, south):
-            clerk.set_bank_account("main", number="1234567890", currency="USD")
+            name = f"bank of {clerk.tenant}"
+            clerk.set_bank_account(name, number="1234567890", currency="USD")
         north.import_statement(
             statement("1234567890", "USD", entry(4242, currency="USD", text="a gift for north")),
-            account="main",
+            account="bank of north",
         )
+        north.commit_to("C-7", "gym of north", start="2030-03-01", months=12, key="gym")
         north.issue(number="N-8", customer="C-7", total=usd("30.00"), due="2031-03-01")
         north.collect("N-8", via="card", method="tok_visa", key="k-9")
         [told, *_] = card.callbacks()
@@ -154,7 +156,7 @@ def values(town: Town) -> dict[str, Sequence[Any]]:
         "given": [n.given],
         "aggregate": [n.payment, n.invoice, n.method, clerk.payment(n.payment)],
         "after": [n.payment, n.invoice, n.method, 0],
-        "account": ["card", n.stored, "till-8"],
+        "account": ["card", n.stored, "till-8", "bank of north"],
         "via": ["card", "page"],
         "key": ["key-1", n.key, "k-2", "s-1"],
         "assignment_key": [n.number, "O-1"],
@@ -184,6 +186,9 @@ def values(town: Town) -> dict[str, Sequence[Any]]:
         "content": [statement("1234567890", "USD")],
         "line": [*(each.id for each in clerk.bank_lines(limit=1)), "bln_of_nobody"],
         "waited": [timedelta(0)],
+        "commitment": [*(each.id for each in clerk.commitments(n.customer)), "cmt_of_nobody"],
+        "months": [12],
+        "until": ["2031-04-01"],
     }
 
 

@@ -233,7 +233,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
         },
     ),
     "api-key": Noun(
-        "Add, list and revoke the keys with which programs call the API.",
+        "Add, list and revoke keys for programs that call the API.",
         {
             "add": Command("api_keys", "add", "Make an API key, and show its secret once."),
             "list": Command("api_keys", "list_", "List API keys, without their secrets."),

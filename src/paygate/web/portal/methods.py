@@ -117,7 +117,7 @@ def _version(pending: Sequence[Invoice]) -> str:
 
 def _agreed(visit: PortalVisit) -> tuple[Text, ...]:
     payee = {"payee": visit.web.payee}
-    return tuple(Text(each.message, payee if "{payee}" in each.message else {}) for each in _AGREED)
+    return tuple(Text(each.message, payee) for each in _AGREED)
 
 
 def _mandate(visit: PortalVisit, pending: Sequence[Invoice]) -> Mandate | None:
