@@ -373,9 +373,9 @@ def test_a_database_that_reads_by_default_is_written_nevertheless(url: str) -> N
 def test_text_that_is_sorted_by_a_language_is_refused(url: str) -> None:
     open_store(url).close()
     with psycopg.connect(url) as owner:
-        owner.execute('ALTER TABLE paygate_item ALTER assignment_key TYPE text COLLATE "default"')
+        owner.execute('ALTER TABLE paygate_item ALTER currency TYPE text COLLATE "default"')
 
-    with pytest.raises(StoreError, match=r"does not sort paygate_item\.assignment_key byte by byte"):
+    with pytest.raises(StoreError, match=r"does not sort paygate_item\.currency byte by byte"):
         open_store(url)
 
 
