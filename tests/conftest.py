@@ -124,6 +124,9 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "paypal/notifications_webhooks_v1.json": "the same",
     "paypal/issues.json": "the issues that those files name, by call and status",
     "paypal/prism_patch.py": "makes those files fit for Prism; ours, beside the sheets",
+    "bank/checks.json": "made by the rules of ISO 11649 and ISO 13616, beside the sheets",
+    "bank/xsd": "https://www.iso20022.org, its schemas of camt messages",
+    "bank/vectors": "samples of banks and of ours, beside the sheets, each with its source",
     "payarena/vectors.json": (
         "https://github.com/up-eplatform/Merchant-Payment-Gateway, its samples; the rest likewise"
     ),

@@ -210,7 +210,11 @@ def main() -> int:
             clock=clock,
             token_keys=keys,
             page_keys=keys,
-            autopay=AutopayPolicy(retry=RetryPolicy(represent=(3,))),
+            autopay=AutopayPolicy(
+                retry=RetryPolicy(represent=(3,)),
+                # Nothing is announced beforehand: the bills of each month are alike.
+                lead_days={},
+            ),
         ) as cashier:
             asyncio.run(story(cashier, clock, processor, keys))
             show_ledger(cashier)

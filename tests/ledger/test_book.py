@@ -54,6 +54,11 @@ DAMAGE = {
 
 # The same for rules about what the small ledger has not seen.
 DAMAGE_OF_MORE = {
+    "bank-lines-are-posted-once": "DELETE FROM paygate_posting WHERE ledger_account = 'bank'",
+    "bank-opening-rebuilds": "DELETE FROM paygate_posting WHERE ledger_account = 'opening'",
+    "bank-lines-are-explained": "UPDATE paygate_bank_match SET amount_minor = amount_minor + 1",
+    "unexplained-rebuilds": "DELETE FROM paygate_posting WHERE ledger_account = 'unexplained'",
+    "links-end": "UPDATE paygate_link SET end_at = NULL",
     "stored-accounts-are-current": "UPDATE paygate_account_settings SET revision = 9",
     "prepayment-rebuilds": "UPDATE paygate_item SET moved_minor = moved_minor + 1",
     "items-have-their-account": """

@@ -195,6 +195,7 @@ UNNOTICED: Final[dict[str, str]] = {
             "DELETE",
         )
     },
+    "paygate_api_key.last_used_at": "When a key was used last; each use replaces it.",
     "paygate_sink.position": _SINK,
     "paygate_sink.fault": "The message of the last failure; the next try replaces it.",
     "paygate_sink.unreached_since": "When the failures began; the next try replaces it.",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from paygate.driver import SCALES, AmountTable, Secret, Settings, limits_of, matching
-from paygate.drivers.terminal.access import networks_of
+from paygate.drivers.terminal.networks import networks_of
 
 _PATH: str = r"[A-Za-z0-9_-]{20,200}"
 
