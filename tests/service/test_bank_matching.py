@@ -123,3 +123,25 @@ def judged(cashier: Cashier, line: BankLine, expect: dict[str, Any], case: str) 
     assert how == "proposed", case
     assert set(expect["candidates"]) <= named, (case, proposals)
     return "proposed"
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        entry(-10_000, check="1047", text="RETURNED CHECK 1047 NSF", code="PMNT/RCHQ/URCQ"),
+        entry(-10_000, text="RETURNED CHECK 1047 NSF", code="PMNT/MDOP/OTHR"),
+        entry(-10_000, text="item 1047 came back", code="PMNT/RCHQ/URCQ"),
+    ],
+)
+def test_a_check_that_comes_back_is_proposed_whatever_the_bank_calls_it(
+    cashier: Cashier, returned: str
+) -> None:
+    cashier.issue(number="INV-1", customer="C-1", total=eur(10_000), due="2026-05-05")
+    check = cashier.record("INV-1", by="check", reference="1047", key="check")
+
+    line = imported_line(cashier, returned)
+
+    assert line.line_class is LineClass.RETURNED
+    [proposal] = cashier.line_proposals(line)
+    assert proposal.subjects == (check.id,)
+    assert cashier.payment(check).reversal is None

@@ -14,6 +14,7 @@ clerk decides and in the transaction that does what the clerk decided.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -52,6 +53,9 @@ RECORDED_BEFORE: Final = timedelta(days=30)
 RECORDED_AFTER: Final = timedelta(days=3)
 DEPOSITED_WITHIN: Final = timedelta(days=10)
 """How long after they were recorded checks and cash are deposited together."""
+_CHECK_NUMBER: Final = re.compile(r"(?<!\d)\d{2,12}(?!\d)")
+_NUMBERS_MAX: Final = 10
+
 RETURNED_WITHIN: Final = timedelta(days=180)
 """How long after it was recorded a check may be returned."""
 FEE_WITHIN: Final = timedelta(days=3)
@@ -576,7 +580,7 @@ def is_charge_for(fee: BankLine, check: BankLine) -> bool:
 
 def _returned_check(tx: Tx, line: BankLine, account: BankAccount) -> Decision:
     wanted = -line.amount.minor - line.fee_inside.minor
-    found = _checks_of(tx, line, wanted) if line.check else []
+    found = _checks_of(tx, line, line.check, wanted) if line.check else []
     standing = [each for each in found if not each.is_reversed]
     if len(standing) == 1:
         auto = account.policy.auto_reverse_checks
@@ -588,7 +592,7 @@ def _returned_check(tx: Tx, line: BankLine, account: BankAccount) -> Decision:
         if settled is not None:
             return settled
     if not standing and not line.check:
-        standing = _checks_by_amount(tx, line, wanted)
+        standing = _checks_by_amount(tx, line, wanted) or _checks_in_text(tx, line, wanted)
     proposals = [
         _reverses(each, Certainty.POSSIBLE, "a check of this amount was recorded", line)
         for each in standing
@@ -603,11 +607,23 @@ class _Check:
     is_reversed: bool
 
 
-def _checks_of(tx: Tx, line: BankLine, wanted: int) -> list[_Check]:
-    """Return the recorded checks with the number and amount of a line."""
+def _checks_in_text(tx: Tx, line: BankLine, wanted: int) -> list[_Check]:
+    """Return the recorded checks of an amount whose number is in the text of a line."""
+    numbers = dict.fromkeys(_CHECK_NUMBER.findall(line.text))
+    found = [
+        each
+        for number in list(numbers)[:_NUMBERS_MAX]
+        for each in _checks_of(tx, line, number, wanted)
+        if not each.is_reversed
+    ]
+    return list({each.payment: each for each in found}.values())
+
+
+def _checks_of(tx: Tx, line: BankLine, number: str, wanted: int) -> list[_Check]:
+    """Return the recorded checks with a number and the amount of a line."""
     return [
         _Check(each.payment, each.customer, each.is_reversed)
-        for each in bank_candidates.checks_numbered(tx, line.check)
+        for each in bank_candidates.checks_numbered(tx, number)
         if each.currency == line.amount.currency
         and each.minor == wanted
         and each.effective <= line.booked

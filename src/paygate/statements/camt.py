@@ -24,7 +24,7 @@ from paygate.domain.bank_statement import (
     StatementHead,
 )
 from paygate.printing import shown
-from paygate.statements.meanings import iso_meaning
+from paygate.statements.meanings import iso_meaning, text_meaning
 from paygate.statements.refusing import (
     UNIT_BYTES_MAX,
     Unreadable,
@@ -437,6 +437,10 @@ class _Reader:
             document = self._text(each, "RfrdDocInf", "Nb")
             texts += [document] if document else []
         more = self._text(detail, "AddtlTxInf") or info
+        text = "\n".join(texts) if texts else more
+        by_words = text_meaning(text, comes_in=minor >= 0)
+        if meaning is EntryMeaning.OTHER and by_words is EntryMeaning.CHECK_RETURNED:
+            meaning = by_words
         return BankEntry(
             amount_minor=minor,
             booked=booked,
@@ -449,7 +453,7 @@ class _Reader:
             check=_text_of(references.get("ChqNb")),
             party=party,
             party_account=account,
-            text="\n".join(texts) if texts else more,
+            text=text,
             reason=reason,
             batch=batch or _text_of(references.get("PmtInfId")),
             fee_inside_minor=self._fee_inside(kids, minor, currency),

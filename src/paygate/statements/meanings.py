@@ -135,6 +135,8 @@ _CHECK: Final = re.compile(r"\b(checks?|cheques?|chq|scheck|lockbox)\b", re.IGNO
 def iso_meaning(code: str, *, comes_in: bool) -> EntryMeaning:
     """Return the meaning of a bank transaction code such as ``PMNT/RCHQ/UPCQ``."""
     found = ISO.get(code)
+    if found is _M.CHECK_IN and not comes_in:
+        return _M.CHECK_RETURNED  # a bank takes back a check that was received only if it returns
     if found is not None:
         return found
     family, _, sub = code.rpartition("/")
