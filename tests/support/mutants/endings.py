@@ -16,7 +16,7 @@ from paygate.domain.outcome import Declined, RejectCause, Rejected
 from paygate.gateway import InquiryBy
 from paygate.testing.simulation.bias import Bias
 from paygate.testing.simulation.faults import PlannedFault
-from tests.support.mutants.mutant import Mutant, Patch, without
+from tests.support.mutants.mutant import NO_AUTOPAY, Mutant, Patch, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -277,7 +277,14 @@ MUTANTS: Final = (
         patches=(Patch("service.booking", "end_conflict", _never),),
         bias=Bias(
             faults=_QUIET,
-            actions={"saga": 3, "give back other": 24, "pay": 8, "assign": 0, "time passes": 0},
+            actions={
+                **NO_AUTOPAY,
+                "saga": 3,
+                "give back other": 24,
+                "pay": 8,
+                "assign": 0,
+                "time passes": 0,
+            },
             kinds=frozenset({Kind.CARD}),
         ),
     ),

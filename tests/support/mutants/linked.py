@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from paygate.domain.link import LinkStatus
 from paygate.testing.simulation.bias import Bias
-from tests.support.mutants.mutant import Mutant, Patch, without
+from paygate.testing.simulation.faults import PlannedFault
+from tests.support.mutants.mutant import NO_AUTOPAY, Mutant, Patch, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,11 @@ def _a_new_one_each_time(original: Any) -> Any:
     return read
 
 
-_TAKEN_BACK: Final = Bias(actions={"linked order": 60}, kinds=frozenset({"card"}))
+_TAKEN_BACK: Final = Bias(
+    faults={PlannedFault.BUSY: 0.001},
+    actions={**NO_AUTOPAY, "linked order": 60},
+    kinds=frozenset({"card"}),
+)
 _LINKING: Final = Bias(
     actions={"linked order": 30, "open link": 4, "send form": 4, "end link": 4},
 )

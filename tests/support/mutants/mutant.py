@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from paygate.driving import relay
 from paygate.service.flow import Write
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
     from paygate.service.flow import Flow, Step
     from paygate.testing.simulation.bias import Bias
+
+
+NO_AUTOPAY: Final = dict.fromkeys(
+    ("agree", "bill", "autopay run", "autopay change", "autopay days"), 0
+)
+"""The actions of automatic payment, which a bias leaves out for bugs that are elsewhere."""
 
 
 class MutantGone(RuntimeError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
@@ -187,7 +188,8 @@ class SimulatedNetwork:
         """Make the next late request arrive."""
         _, _, account, request = heapq.heappop(self.late)
         self.world.note(f"late {account} {request.step}")
-        self._handle(account, request)
+        with suppress(NoResponse, NotSent):  # nobody waits for a response any more
+            self._handle(account, request)
 
     # --- On the way ------------------------------------------------------------------------
 
