@@ -118,7 +118,7 @@ def run(
 
 
 def status(on: date | None) -> Flow[OverdueRun | None]:
-    """Return the sweep of the day *on*, or the last one; None or None."""
+    """Return the sweep of the day *on*, by default the last one; None if it does not exist."""
 
     def work(tx: Tx) -> OverdueRun | None:
         found = overdue_runs.last(tx) if on is None else overdue_runs.on_day(tx, on)
